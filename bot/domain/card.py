@@ -1,0 +1,95 @@
+"""The view model of the one card that shows a case: a pure function of what the store holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from store.records import Choice, Json, State
+
+
+@dataclass(frozen=True)
+class CardChange:
+    """One line of the difference; texts are redacted and may hold any character."""
+
+    kind: str
+    op: str
+    subject: str
+    detail: str
+    before: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True)
+class CardVote:
+    slack_id: str
+    choice: Choice
+    at: datetime
+    void: bool = False
+    void_why: str = ""
+
+
+@dataclass(frozen=True)
+class CardButton:
+    """A button; `action` is approve, reject or difference, `value` is opaque and signed."""
+
+    action: str
+    value: str
+
+
+@dataclass(frozen=True)
+class CardAlert:
+    name: str
+    fingerprint: str
+    starts_at: datetime
+    firing: bool
+    severity: str = ""
+
+
+@dataclass(frozen=True)
+class CardView:
+    """All that a card can show. What comes later (evidence, impact, lost) may be empty.
+
+    `finding_code` and `outcome_code` name sentences of the catalogue, filled by their facts.
+    Without a rollback `state` is None and `from_number`/`to_number` may be None.
+    """
+
+    case_id: int
+    app: str
+    env: str
+    state: State | None
+    finding_code: str
+    finding_facts: Mapping[str, Json]
+    alerts: tuple[CardAlert, ...] = ()
+    rollback_id: int | None = None
+    round: int = 0
+    from_number: int | None = None
+    to_number: int | None = None
+    from_published_at: datetime | None = None
+    to_published_at: datetime | None = None
+    from_author: str = ""
+    to_author: str = ""
+    requested_slack_id: str = ""  # empty: Keyturn itself, because of an alert
+    reason: str = ""
+    expires_at: datetime | None = None
+    votes_needed: int = 0
+    votes: tuple[CardVote, ...] = ()
+    reviewers: tuple[str, ...] = ()  # user group ids and user ids of the policy
+    policy_named: bool = True
+    summary: str = ""
+    change_counts: Mapping[str, int] | None = None
+    changes: tuple[CardChange, ...] = ()
+    changes_left: int = 0  # how many more changes there are than `changes` shows
+    digest: str = ""
+    secrets_kept: tuple[str, ...] = ()  # names of secrets that keep the value live now
+    secrets_from_version: tuple[str, ...] = ()  # names that take the candidate's own value
+    buttons: tuple[CardButton, ...] = ()
+    outcome_code: str = ""
+    outcome_facts: Mapping[str, Json] | None = None
+    seconds: float | None = None  # quorum's click to verified live
+    audit_seq: int | None = None
+    audit_head: str = ""
+    evidence: str = ""
+    impact: str = ""
+    lost: str = ""

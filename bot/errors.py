@@ -1,0 +1,249 @@
+"""Every deliberate error: `str()` for the operator, `user_message` for the person in Slack."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class BotError(Exception):
+    """Root of the bot's own errors.
+
+    `code` names the error in logs, audit entries and outcomes; `retryable` says that the same
+    call may work later.
+    """
+
+    user_message: ClassVar[str] = "Something went wrong on our side. The operators have been told."
+    retryable: ClassVar[bool] = False
+
+    @property
+    def code(self) -> str:
+        """The class name in snake case: stable, for records and catalogues."""
+        name = type(self).__name__
+        return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
+
+    def to_person(self) -> str:
+        """The sentence for the person; facts are filled in where the class has them."""
+        return self.user_message
+
+
+# -- The rules say no; nothing was changed ----------------------------------------------------
+
+
+class Refused(BotError):
+    """The person asked for something the rules do not allow; nothing was changed."""
+
+    user_message = "That is not allowed."
+
+
+class AlreadyDecided(Refused):
+    """The rollback is past voting."""
+
+    user_message = "This rollback has been decided already; the card shows how it ended."
+
+
+class RollbackExpired(Refused):
+    """The time to vote is over."""
+
+    user_message = "This rollback has expired. Ask again with `/rollback to APP@ENV VERSION`."
+
+
+class SelfApproval(Refused):
+    """The approver is the requester."""
+
+    user_message = "You asked for this rollback, so two other people have to turn the keys."
+
+
+class AlreadyVoted(Refused):
+    """This person's vote is counted already."""
+
+    user_message = "Your vote is counted already."
+
+
+class OutOfDate(Refused):
+    """The button belongs to a message or a content that is no longer the current one."""
+
+    user_message = "This card is out of date. Please use the newest card of this incident."
+
+
+class ReasonMissing(Refused):
+    """A rejection needs a reason."""
+
+    user_message = "Please say in a few words why you reject it."
+
+
+class NotEligible(Refused):
+    """This person may not vote here; `why` is a code of the policy rules."""
+
+    _SENTENCES: ClassVar[dict[str, str]] = {
+        "no_policy": "Nobody is named as a reviewer for this environment yet: "
+        "add `[policy.ENV] reviewers` to the configuration.",
+        "not_reviewer": "You are not among the reviewers of this environment.",
+        "not_at_open": "You became a reviewer after this rollback was opened, "
+        "so your vote cannot count for it.",
+        "deleted": "This account is deactivated.",
+        "bot": "Bots cannot vote.",
+        "guest": "Guests cannot vote.",
+        "stranger": "People of another organisation cannot vote.",
+        "other_team": "This account belongs to another workspace.",
+        "shared_channel": "This channel is shared with another organisation; "
+        "votes are not taken here.",
+    }
+    user_message = "You cannot vote on this rollback."
+
+    def __init__(self, why: str, detail: str = "") -> None:
+        super().__init__(detail or why)
+        self.why = why
+
+    @property
+    def code(self) -> str:
+        return f"not_eligible:{self.why}"
+
+    def to_person(self) -> str:
+        return self._SENTENCES.get(self.why, self.user_message)
+
+
+class NotAllowed(Refused):
+    """This person may not ask for this, or not see it."""
+
+    user_message = "You may not do this here; the environment's policy names who may."
+
+
+class UnknownApp(Refused):
+    """No app of this name and environment is configured; `nearest` may help."""
+
+    user_message = "I do not know this app or environment."
+
+    def __init__(self, asked: str, nearest: str = "") -> None:
+        super().__init__(f"unknown app {asked!r}")
+        self.asked, self.nearest = asked, nearest
+
+    def to_person(self) -> str:
+        hint = f" Did you mean `{self.nearest}`?" if self.nearest else ""
+        return f"I do not know `{_plain(self.asked)}`.{hint}"
+
+
+class UnknownVersion(Refused):
+    """The app@env has no version of this number."""
+
+    user_message = "There is no such version."
+
+    def __init__(self, where: str, asked: str, newest: int | None = None) -> None:
+        super().__init__(f"{where} has no version {asked}")
+        self.where, self.asked, self.newest = where, asked, newest
+
+    def to_person(self) -> str:
+        known = f" The newest one is {self.newest}." if self.newest else ""
+        return f"`{_plain(self.where)}` has no version `{_plain(self.asked)}`.{known}"
+
+
+class BadCommand(Refused):
+    """The words after the slash command make no sense."""
+
+    user_message = "I did not understand that. Try `/rollback help`."
+
+
+class NothingToDo(Refused):
+    """The version asked for has the same content as the live one."""
+
+    user_message = "That version is what is live already."
+
+
+class RollbackOpen(Refused):
+    """Another rollback of this app@env is open."""
+
+    user_message = "A rollback of this app is open already; its card is in the channel."
+
+
+# -- Input that never works -------------------------------------------------------------------
+
+
+class BadInput(BotError):
+    """What was sent can never be understood (400)."""
+
+    user_message = "That request could not be read."
+
+
+class Unauthorised(BotError):
+    """Wrong or missing credentials (401); one body for every cause."""
+
+
+class TooLarge(BotError):
+    """More bytes than this door takes (413)."""
+
+
+# -- The outside ------------------------------------------------------------------------------
+
+
+class UpstreamDown(BotError):
+    """An outside system did not answer, or answered that it cannot now; nothing was applied."""
+
+    retryable = True
+    user_message = "An outside system does not answer at the moment; Keyturn tries again."
+
+    def __init__(self, system: str, detail: str) -> None:
+        super().__init__(f"{system}: {detail}")
+        self.system = system
+
+
+class Ambiguous(UpstreamDown):
+    """A write may or may not have been applied: read before doing anything else."""
+
+
+class UpstreamRefused(BotError):
+    """An outside system understood and said no; trying the same again will not help."""
+
+    user_message = "An outside system refused the request; the operators have been told."
+
+    def __init__(self, system: str, detail: str, upstream_code: str = "") -> None:
+        super().__init__(f"{system}: {detail}")
+        self.system = system
+        self.upstream_code = upstream_code
+
+
+class LoginRefused(UpstreamRefused):
+    """Wrong account or password. Never tried again on its own: the seventh locks the account."""
+
+
+class AccountLocked(UpstreamRefused):
+    """Too many bad logins: Dify has locked the account for a day."""
+
+
+class DraftMoved(UpstreamRefused):
+    """Somebody saved the draft since it was read; nothing was written."""
+
+
+class AnswerUnreadable(UpstreamRefused):
+    """The outside system answered something that is not of its documented form."""
+
+
+class NoSuchVersion(UpstreamRefused):
+    """The outside system has no such version (deleted?)."""
+
+
+class Throttled(UpstreamDown):
+    """Slack asked to wait `retry_after_s` seconds before the next call."""
+
+    def __init__(self, system: str, retry_after_s: float) -> None:
+        super().__init__(system, f"throttled for {retry_after_s:g} s")
+        self.retry_after_s = retry_after_s
+
+
+class LeaseLost(BotError):
+    """Another process has taken over this execution: stop without another write."""
+
+
+# -- Configuration ----------------------------------------------------------------------------
+
+
+class ConfigurationWrong(BotError):
+    """The settings cannot be used; every mistake is listed with its key path."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def _plain(text: str) -> str:
+    """*text* as it may stand in a code span of a Slack sentence."""
+    cut = text.replace("`", "ʼ").replace("\n", " ")[:80]
+    return cut.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

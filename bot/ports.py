@@ -1,0 +1,462 @@
+"""What the use cases need from the world, as Protocols that they own.
+
+Everything here speaks records and values; HTTP, SQL and Slack stay behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from bot.domain.card import CardView
+from store.document import Document
+from store.records import (
+    AppEnv,
+    AuditDraft,
+    AuditEntry,
+    Case,
+    Delivery,
+    Event,
+    Firing,
+    InboxItem,
+    Json,
+    NewInboxItem,
+    NewOutgoing,
+    NewRollback,
+    NewVersion,
+    Outgoing,
+    Rollback,
+    Slot,
+    State,
+    Version,
+)
+
+# -- The store --------------------------------------------------------------------------------
+
+
+class Versions(Protocol):
+    """Documents by content, and the numbered history of each app@env."""
+
+    async def record(self, new: NewVersion, document: Document) -> Version:
+        """Store *document* as a version; what is stored already is returned unchanged.
+
+        Known by (app, env, kind, external_id) for published versions; a draft is known by
+        (app, env, root): the same draft content is one row.
+        """
+        ...
+
+    async def get(self, version_id: int) -> Version: ...
+    async def document(self, version_id: int) -> Document:
+        """The document, checked against its root. Raises `Missing`, `Corrupt`."""
+        ...
+
+    async def newest(self, where: AppEnv) -> Version | None:
+        """The numbered version with the highest number."""
+        ...
+
+    async def numbered(self, where: AppEnv, number: int) -> Version | None: ...
+    async def by_external(self, where: AppEnv, external_id: str) -> Version | None: ...
+    async def history(
+        self, where: AppEnv, *, limit: int = 50, before: int | None = None
+    ) -> list[Version]:
+        """Numbered versions, newest first, below number *before*; at most *limit*."""
+        ...
+
+    async def newest_external_ids(self) -> dict[AppEnv, str]:
+        """The external id of the newest numbered version of every app@env."""
+        ...
+
+    async def condemned(self, where: AppEnv) -> frozenset[str]:
+        """Meanings that must not be suggested here."""
+        ...
+
+    async def condemn(
+        self, where: AppEnv, meaning: str, *, rollback_id: int | None, entry: AuditDraft
+    ) -> None:
+        """Condemn *meaning*; condemning it twice is one row."""
+        ...
+
+    async def import_mark(self, where: AppEnv) -> int | None:
+        """The lowest number imported so far; None before first contact."""
+        ...
+
+
+class Alerts(Protocol):
+    async def take(self, delivery: Delivery) -> tuple[Firing, ...]:
+        """Store a delivery and its firings; a repeat only touches `last_seen` and the count.
+
+        Returns the firings that are new or whose status changed, as stored. A resolved firing
+        never becomes firing again for the same `starts_at`.
+        """
+        ...
+
+    async def unassigned(self, *, limit: int = 200) -> list[Firing]:
+        """Firings with a known app that no case has taken in yet, oldest first."""
+        ...
+
+    async def assign(self, firing_ids: Sequence[int], case_id: int) -> None: ...
+    async def of_case(self, case_id: int) -> list[Firing]:
+        """The case's firings by `starts_at`."""
+        ...
+
+    async def unknown_apps(self) -> list[tuple[str, str, int]]:
+        """(app label, env label, firings) of alerts that no configured app answers to."""
+        ...
+
+    async def changed(self, *, limit: int = 200) -> list[Firing]:
+        """Assigned firings whose status changed since `seen` was called on them."""
+        ...
+
+    async def seen(self, firing_ids: Sequence[int]) -> None: ...
+
+
+class Cases(Protocol):
+    async def open_for(self, where: AppEnv, *, channel: str, entry: AuditDraft) -> Case:
+        """The open case of *where*, locked; opened (with *entry*) when there is none."""
+        ...
+
+    async def get(self, case_id: int, *, lock: bool = False) -> Case: ...
+    async def save(self, after: Case, *, was: int) -> Case:
+        """Store *after* over revision *was* as revision was + 1; else raise `Stale`."""
+        ...
+
+    async def due(self, *, limit: int = 20) -> list[Case]:
+        """Open cases whose `assess_at` has come, by database time."""
+        ...
+
+    async def open_cases(self) -> list[Case]: ...
+
+
+class Rollbacks(Protocol):
+    async def open(self, new: NewRollback, *, open_for: timedelta, entry: AuditDraft) -> Rollback:
+        """Store a rollback as DRAFT, expiring *open_for* from now.
+
+        Raises:
+            OpenRollbackExists: One of its legs' app@env has an open rollback.
+        """
+        ...
+
+    async def get(self, rollback_id: int, *, lock: bool = False) -> Rollback:
+        """The rollback; with *lock* nobody else changes it until the transaction ends."""
+        ...
+
+    async def save(self, after: Rollback, *, was: int, entry: AuditDraft | None) -> Rollback:
+        """Store *after* over revision *was*, with its lifecycle event and audit entry.
+
+        A change of state needs an *entry*, and must be in the table of legal moves that the
+        store was opened with.
+
+        Raises:
+            Stale: The row is no longer at revision *was*.
+            IllegalMove: No such step; or a change of state without an audit entry.
+        """
+        ...
+
+    async def in_states(self, states: Sequence[State], *, limit: int = 100) -> list[Rollback]:
+        """Rollbacks in these states, oldest first."""
+        ...
+
+    async def newest(self, *, limit: int = 20) -> list[Rollback]: ...
+    async def open_of(self, where: AppEnv) -> Rollback | None: ...
+
+    async def renew(self, rollback_id: int, *, owner: str, epoch: int, lease: timedelta) -> bool:
+        """Extend the lease if *owner* still holds *epoch*; no revision, no audit entry."""
+        ...
+
+    async def holds(self, rollback_id: int, *, owner: str, epoch: int) -> bool:
+        """True if *owner* holds *epoch* and its lease has not run out, by database time."""
+        ...
+
+
+class Audit(Protocol):
+    async def append(self, entry: AuditDraft) -> AuditEntry: ...
+    async def append_many(self, entries: Sequence[AuditDraft]) -> tuple[AuditEntry, ...]: ...
+    async def head(self) -> tuple[int, str]:
+        """(seq, hash) of the newest entry; (0, genesis hash) while the chain is empty."""
+        ...
+
+    async def entries(self, *, after: int = 0, limit: int = 1000) -> list[AuditEntry]: ...
+
+
+class Inbox(Protocol):
+    async def put(self, item: NewInboxItem) -> bool:
+        """Commit *item*; False when the same bytes came before (nothing is stored twice)."""
+        ...
+
+    async def claim(self, owner: str, *, lease: timedelta) -> InboxItem | None:
+        """The oldest item that is not done and that nobody holds."""
+        ...
+
+    async def finish(self, item_id: int, *, owner: str, outcome: str) -> None:
+        """Mark it done in the transaction of its effect. Raises `Stale` when taken over."""
+        ...
+
+    async def defer(self, item_id: int, *, owner: str, delay: timedelta, error: str) -> None:
+        """Give it back to be tried again after *delay*."""
+        ...
+
+
+class Outbox(Protocol):
+    async def put(self, row: NewOutgoing) -> None: ...
+    async def claim(self, owner: str, *, lease: timedelta) -> Outgoing | None:
+        """The oldest sendable row: head of its `order_key`, due, held by nobody.
+
+        Older unsent rows with the same `coalesce_key` are marked superseded by it.
+        """
+        ...
+
+    async def sent(self, row_id: int, *, owner: str, reference: str = "") -> None: ...
+    async def defer(self, row_id: int, *, owner: str, delay: timedelta, error: str) -> None: ...
+    async def drop(self, row_id: int, *, owner: str, error: str) -> None:
+        """Give up on a row that will never be taken; its order goes on without it."""
+        ...
+
+    async def waiting(self) -> int:
+        """How many rows are not sent yet."""
+        ...
+
+
+class Events(Protocol):
+    async def of(self, aggregate: str, aggregate_id: int) -> list[Event]: ...
+
+
+class Slots(Protocol):
+    async def claim(
+        self, job: str, *, period: timedelta, owner: str, lease: timedelta
+    ) -> Slot | None:
+        """Claim the current tick of *job* (floor of database time / period), or None."""
+        ...
+
+    async def finish(self, slot: Slot) -> None: ...
+
+
+class Transaction(Protocol):
+    """One database transaction: all of it or nothing. No HTTP call is made inside one."""
+
+    versions: Versions
+    alerts: Alerts
+    cases: Cases
+    rollbacks: Rollbacks
+    audit: Audit
+    inbox: Inbox
+    outbox: Outbox
+    events: Events
+    slots: Slots
+
+    async def now(self) -> datetime:
+        """Database time, aware, UTC."""
+        ...
+
+
+class Store(Protocol):
+    """Where everything is remembered. Raises `records.Unavailable` when the database is not there."""
+
+    def write(self) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction that locks before it reads; commits at the end, rolls back on error."""
+        ...
+
+    def read(self) -> AbstractAsyncContextManager[Transaction]:
+        """A read-only snapshot."""
+        ...
+
+
+# -- The target -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class LiveRef:
+    """An app of the target and the id of its live version; "" when nothing is published."""
+
+    app_id: str
+    name: str
+    mode: str
+    live_id: str
+
+
+@dataclass(frozen=True)
+class TargetVersion:
+    """One published version as the target tells it; secret values are never in `document`."""
+
+    external_id: str
+    external_hash: str
+    name: str
+    comment: str
+    author: str
+    published_at: datetime
+    document: Document
+
+
+@dataclass(frozen=True)
+class TargetDraft:
+    """The target's draft; `token` is the hash to give back with the next write."""
+
+    token: str
+    document: Document
+    author: str
+    updated_at: datetime
+
+
+class SecretsVerdict(StrEnum):
+    EQUAL = "equal"  # every secret of the draft is live's, by id and value
+    DIFFER = "differ"  # the draft has a secret value of its own that would be lost
+    UNKNOWN = "unknown"  # the values could not be compared
+
+
+@dataclass(frozen=True)
+class SecretsComparison:
+    """Draft against live. `names` are those that differ; `absent` ids live has and the draft not."""
+
+    verdict: SecretsVerdict
+    names: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+
+
+class Target(Protocol):
+    """The outside system that holds live configurations; one instance per workspace.
+
+    Reads raise `UpstreamDown`, `UpstreamRefused` and its kinds. Writes also raise `Ambiguous`
+    when the call may have been applied; nothing here tries a write twice.
+    """
+
+    name: str
+
+    def list_live(self) -> AsyncIterator[LiveRef]:
+        """Every app of the workspace with its live version's id, by one paged call."""
+        ...
+
+    def history(self, app_id: str, *, start: int = 0) -> AsyncIterator[TargetVersion]:
+        """Published versions, newest first, from index *start*; the draft is never among them."""
+        ...
+
+    async def count_versions(self, app_id: str) -> int:
+        """How many published versions there are, found with few small calls."""
+        ...
+
+    async def live(self, app_id: str) -> TargetVersion | None: ...
+    async def draft(self, app_id: str) -> TargetDraft | None: ...
+
+    async def compare_secrets(self, app_id: str, *, live_id: str) -> SecretsComparison:
+        """Compare the draft's secret values with those of the live version, in memory only."""
+        ...
+
+    async def stage(
+        self,
+        app_id: str,
+        document: Document,
+        *,
+        token: str,
+        secrets_from: Mapping[str, str],
+    ) -> str:
+        """Write *document* into the draft over *token*; return the draft's new token.
+
+        Every secret keeps the value that the draft has under its id. For an id that the draft
+        lacks, *secrets_from* names the published version whose value it takes; the value is
+        read and written in memory only. An id in neither raises `UpstreamRefused`.
+
+        Raises:
+            DraftMoved: The draft is no longer at *token*; nothing was written.
+            Ambiguous: It may have been written: read the draft.
+        """
+        ...
+
+    async def publish(self, app_id: str, *, name: str, comment: str) -> None:
+        """Publish the draft as it is. *name* has at most 20 characters, *comment* 100."""
+        ...
+
+
+class Targets(Protocol):
+    """Where each app@env lives."""
+
+    def of(self, where: AppEnv) -> tuple[Target, str]:
+        """The target and the app's id there. Raises `UnknownApp`."""
+        ...
+
+    def all(self) -> Mapping[AppEnv, tuple[Target, str]]: ...
+
+
+# -- People and messages ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Member:
+    """A Slack account as Slack tells it now. `person` is the same for all accounts of a human."""
+
+    slack_id: str
+    person: str
+    team_id: str
+    name: str
+    deleted: bool = False
+    bot: bool = False
+    guest: bool = False
+    stranger: bool = False
+
+
+class Directory(Protocol):
+    """Who is who, asked afresh each time; raises `UpstreamDown` when Slack cannot say."""
+
+    team_id: str
+
+    async def member(self, slack_id: str) -> Member: ...
+    async def members_of(self, group_id: str) -> frozenset[str]:
+        """Slack ids of a user group."""
+        ...
+
+    async def shared_channel(self, channel: str) -> bool:
+        """True if people of other organisations can see and click in *channel*."""
+        ...
+
+
+@dataclass(frozen=True)
+class Note:
+    """A sentence for people: `code` names it in the catalogue, `facts` fill it."""
+
+    code: str
+    facts: Mapping[str, Json]
+
+
+class Messenger(Protocol):
+    """Slack, as far as the use cases know it. Raises `Throttled`, `UpstreamDown`, `UpstreamRefused`."""
+
+    async def show(self, card: CardView, *, channel: str, ts: str) -> str:
+        """Post the card (empty *ts*) or redraw it; return its ts."""
+        ...
+
+    async def reply(self, note: Note, *, channel: str, ts: str) -> None: ...
+    async def attach(
+        self, text: str, *, filename: str, title: str, channel: str, ts: str
+    ) -> None: ...
+    async def answer(
+        self, note: Note, *, channel: str, slack_id: str, ts: str, response_url: str
+    ) -> None:
+        """Tell one person only: by *response_url* when there is one, else in the channel."""
+        ...
+
+    async def permalink(self, *, channel: str, ts: str) -> str: ...
+
+
+class Anchor(Protocol):
+    """Where chain heads are published outside the database."""
+
+    async def publish(self, seq: int, head: str) -> None: ...
+
+
+# -- Evidence (comes with the candidate's own work; absent for now) -----------------------------
+
+
+class Onset(Protocol):
+    """When the trouble began, from a source that is better than `startsAt`."""
+
+    async def find(self, firing: Firing) -> tuple[datetime, datetime] | None: ...
+
+
+class Evidence(Protocol):
+    """What speaks for and against a suspect."""
+
+    async def gather(self, case: Case, versions: Sequence[Version]) -> Mapping[str, Json]: ...
+
+
+Clock = Callable[[], datetime]

@@ -1,0 +1,523 @@
+"""The vocabulary of Keyturn: frozen records and enums that every room may use. No I/O.
+
+Ids are database integers (64 bit). Times are aware and in UTC; the store refuses others.
+Words are those of the glossary in the README; a person is a `person id`, which several Slack
+accounts may share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+Json = Any
+
+
+# -- What the store has to say when it cannot do what was asked -------------------------------
+
+
+class StoreError(Exception):
+    """Root of what the store raises; `str()` is for operators."""
+
+
+class Stale(StoreError):
+    """The thing moved on since it was read: look again and decide again."""
+
+
+class Missing(StoreError):
+    """There is no such thing."""
+
+
+class Unavailable(StoreError):
+    """The database is lost, locked or full; nothing was written; the same call may work later."""
+
+
+class NotMigrated(StoreError):
+    """The database schema is not the one this program was built for: run `keyturn migrate`."""
+
+
+class OpenRollbackExists(StoreError):
+    """This app@env has an open rollback already; `rollback_id` names it."""
+
+    def __init__(self, rollback_id: int) -> None:
+        super().__init__(f"rollback {rollback_id} is open")
+        self.rollback_id = rollback_id
+
+
+class IllegalMove(StoreError):
+    """The table of legal moves has no such step."""
+
+
+class Corrupt(StoreError):
+    """Stored bytes do not match the hash they are kept under."""
+
+
+class NaiveTime(StoreError, ValueError):
+    """A time without a zone was given; every time in Keyturn is aware."""
+
+
+# -- Where ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, order=True)
+class AppEnv:
+    """An app in one environment, written `app@env`."""
+
+    app: str
+    env: str
+
+    def __str__(self) -> str:
+        return f"{self.app}@{self.env}"
+
+    @classmethod
+    def parse(cls, text: str) -> AppEnv:
+        """Read `app@env`; the environment follows the last `@`. ValueError when it is not that."""
+        app, at, env = text.strip().rpartition("@")
+        if not at or not app or not env:
+            raise ValueError(f"{text!r} is not of the form APP@ENV")
+        return cls(app, env)
+
+
+# -- Versions ---------------------------------------------------------------------------------
+
+
+class VersionKind(StrEnum):
+    PUBLISHED = "published"
+    DRAFT = "draft"
+    MODEL_CONFIG = "model_config"
+
+
+class VersionSource(StrEnum):
+    PUBLISHED = "published"  # somebody published it in the target
+    ROLLBACK = "rollback"  # a rollback of ours published it
+    DRIFT = "drift"  # live changed without a publish that the target can name
+    IMPORTED = "imported"
+
+
+@dataclass(frozen=True)
+class NewVersion:
+    """What is known of a document when it is recorded; the store adds id, number and roots."""
+
+    where: AppEnv
+    kind: VersionKind
+    source: VersionSource
+    external_id: str
+    external_hash: str
+    published_at: datetime
+    external_name: str = ""
+    external_comment: str = ""
+    author: str = ""
+    number: int | None = None  # None: the next free one (published); drafts never have one
+
+
+@dataclass(frozen=True)
+class Version:
+    """One stored document of one app@env; immutable. `number` is None for drafts alone."""
+
+    id: int
+    where: AppEnv
+    number: int | None
+    kind: VersionKind
+    source: VersionSource
+    root: str
+    meaning: str
+    external_id: str
+    external_hash: str
+    published_at: datetime
+    recorded_at: datetime
+    external_name: str = ""
+    external_comment: str = ""
+    author: str = ""
+
+
+# -- Alerts -----------------------------------------------------------------------------------
+
+
+class FiringStatus(StrEnum):
+    FIRING = "firing"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True)
+class Firing:
+    """One alert from `starts_at` to its end; unique by (source, fingerprint, starts_at).
+
+    `where` is None when the labels name no app that we know; such firings are kept and counted.
+    `id` is 0 until it is stored; `case_id` is None until it was taken in.
+    """
+
+    source: str
+    fingerprint: str
+    starts_at: datetime
+    status: FiringStatus
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    ends_at: datetime | None = None
+    where: AppEnv | None = None
+    id: int = 0
+    case_id: int | None = None
+
+    @property
+    def alertname(self) -> str:
+        return self.labels.get("alertname", "")
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One webhook body. `digest` is over groupKey and its sorted (fingerprint, startsAt, status)."""
+
+    source: str
+    receiver: str
+    group_key: str
+    digest: str
+    truncated: int
+    firings: tuple[Firing, ...]
+    body: bytes = b""
+
+
+# -- Cases ------------------------------------------------------------------------------------
+
+
+class CaseState(StrEnum):
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What looking for a candidate brought: a suggestion, or only the facts.
+
+    `code` names the sentence in the catalogue, `facts` fills it; both survive a restart, so
+    the card can be drawn again from the store alone.
+    """
+
+    code: str
+    facts: Mapping[str, Json]
+    onset_from: datetime | None = None
+    onset_to: datetime | None = None
+    suspect_id: int | None = None
+    candidate_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """What happens to one app@env from the first firing or request to its end; owns one card.
+
+    `assess_at` is when the candidate is to be looked for (again); None when nothing is due.
+    `card_ts` is empty until the card stands in Slack.
+    """
+
+    id: int
+    where: AppEnv
+    state: CaseState
+    revision: int
+    opened_at: datetime
+    channel: str
+    card_ts: str = ""
+    closed_at: datetime | None = None
+    assess_at: datetime | None = None
+    finding: Finding | None = None
+    rollback_id: int | None = None
+
+
+# -- Rollbacks --------------------------------------------------------------------------------
+
+
+class State(StrEnum):
+    DRAFT = "DRAFT"
+    PENDING_APPROVAL = "PENDING_APPROVAL"
+    APPROVED = "APPROVED"
+    EXECUTING = "EXECUTING"
+    VERIFYING = "VERIFYING"
+    COMPLETED = "COMPLETED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+    WITHDRAWN = "WITHDRAWN"
+    SUPERSEDED = "SUPERSEDED"
+    FAILED = "FAILED"
+    NEEDS_ATTENTION = "NEEDS_ATTENTION"
+
+
+OPEN_STATES = frozenset(
+    {State.DRAFT, State.PENDING_APPROVAL, State.APPROVED, State.EXECUTING, State.VERIFYING}
+)
+
+
+class Choice(StrEnum):
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+@dataclass(frozen=True)
+class Vote:
+    """One person's choice on one exact content (`digest`); void when `voided_at` is set."""
+
+    person: str
+    slack_id: str
+    team_id: str
+    choice: Choice
+    digest: str
+    at: datetime
+    groups: tuple[str, ...] = ()
+    reason: str = ""
+    voided_at: datetime | None = None
+    voided_why: str = ""
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One app@env of a rollback: from what is live to what shall be live.
+
+    `expected_root` is the root of the document that execution will leave live;
+    `change_digest` that of the canonical change list between live and it.
+    """
+
+    where: AppEnv
+    from_version_id: int
+    to_version_id: int
+    live_external_id: str
+    live_root: str
+    expected_root: str
+    change_digest: str
+    secrets: Mapping[str, Json] = field(default_factory=dict)  # what the card said of secrets
+
+
+@dataclass(frozen=True)
+class PolicySnapshot:
+    """The policy as it stood when the rollback was opened, with who was eligible then."""
+
+    votes: int
+    reviewers: tuple[str, ...]
+    requesters: tuple[str, ...]
+    viewers: tuple[str, ...]
+    open_for_s: int
+    named: bool  # False: the environment has no policy, so nobody is eligible
+    eligible: tuple[str, ...] = ()  # person ids, sorted
+
+
+class Step(StrEnum):
+    """How far an execution came; each is committed before the call that it names is made."""
+
+    NONE = ""
+    CLAIMED = "claimed"
+    STAGING = "staging"  # draft kept; content is being written to the draft
+    PUBLISHING = "publishing"
+    VERIFYING = "verifying"
+    RETURNING = "returning"  # live is verified; the editors' draft is being put back
+    UNDOING = "undoing"  # nothing was published; the editors' draft is being put back
+    DONE = "done"
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What an execution has done so far; enough for another process to go on from here."""
+
+    step: Step = Step.NONE
+    owner: str = ""
+    lease_epoch: int = 0
+    lease_until: datetime | None = None
+    attempt: int = 0
+    not_before: datetime | None = None
+    kept_draft_id: int | None = None  # the version row that holds the editors' draft
+    kept_token: str = ""  # the draft's hash when it was read
+    staged_token: str = ""  # the hash that our own last write returned
+    published_id: str = ""  # the target's id of what we published
+    published_version_id: int | None = None
+    draft_note: str = ""  # code: "", put_back, unchanged, theirs_stays, kept_only
+    failure: str = ""  # code of why it is being undone
+    clicked_at: datetime | None = None  # when the vote that made the quorum came in
+    verified_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """A request to make a candidate live. Values only: a step is a new record, revision + 1.
+
+    `round` counts what reviewers were shown: it grows when votes are voided, and a button of an
+    older round is out of date. `content_digest` is what votes bind to.
+    """
+
+    id: int
+    case_id: int
+    state: State
+    revision: int
+    round: int
+    nonce: str
+    legs: tuple[Leg, ...]
+    content_digest: str
+    policy: PolicySnapshot
+    requested_by: str  # person id, or "keyturn" when an alert asked
+    requested_slack_id: str
+    opened_at: datetime
+    expires_at: datetime
+    votes: tuple[Vote, ...] = ()
+    reason: str = ""
+    risk: str = ""
+    drill: bool = False
+    parent_id: int | None = None
+    execution: Execution = field(default_factory=Execution)
+    outcome: str = ""  # code of the end, for the catalogue
+    outcome_facts: Mapping[str, Json] = field(default_factory=dict)
+    finished_at: datetime | None = None
+
+    @property
+    def leg(self) -> Leg:
+        """The first leg; today every rollback has one."""
+        return self.legs[0]
+
+    @property
+    def open(self) -> bool:
+        return self.state in OPEN_STATES
+
+    def moved(self, state: State, **changes: Any) -> Rollback:
+        """This rollback in *state*, one revision later, with *changes*."""
+        return replace(self, state=state, revision=self.revision + 1, **changes)
+
+
+@dataclass(frozen=True)
+class NewRollback:
+    """A rollback before the store gave it an id; it is stored as DRAFT."""
+
+    case_id: int
+    nonce: str
+    legs: tuple[Leg, ...]
+    content_digest: str
+    policy: PolicySnapshot
+    requested_by: str
+    requested_slack_id: str
+    reason: str = ""
+    risk: str = ""
+    drill: bool = False
+    parent_id: int | None = None
+
+
+# -- Audit ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class AuditDraft:
+    """What somebody or Keyturn decided or did; the chain adds seq, timestamp, prev and hash.
+
+    `status` is what became of it: ok, refused, failed. `ip_note` says why `ip_addr` is None.
+    """
+
+    user_id: str
+    action: str
+    resource: str
+    status: str
+    what: Mapping[str, Json]
+    ip_addr: str | None = None
+    ip_note: str = ""
+    trace_id: str = ""
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """One link of the chain; `hash` covers all the rest, `prev` is the hash before it."""
+
+    seq: int
+    timestamp: str  # ISO 8601 UTC, microseconds, ends in Z
+    user_id: str
+    action: str
+    resource: str
+    status: str
+    ip_addr: str | None
+    ip_note: str
+    what: Mapping[str, Json]
+    trace_id: str
+    prev: str
+    hash: str
+
+
+# -- Inbox, outbox, events, slots -------------------------------------------------------------
+
+
+class InboxKind(StrEnum):
+    CLICK = "click"
+    SUBMISSION = "submission"
+    COMMAND = "command"
+
+
+@dataclass(frozen=True)
+class NewInboxItem:
+    """What came from Slack, verified; `digest` is over the signed bytes."""
+
+    digest: str
+    kind: InboxKind
+    action: str
+    slack_id: str
+    team_id: str
+    payload: Mapping[str, Json]
+
+
+@dataclass(frozen=True)
+class InboxItem:
+    id: int
+    kind: InboxKind
+    action: str
+    slack_id: str
+    team_id: str
+    payload: Mapping[str, Json]
+    received_at: datetime
+    attempts: int
+
+
+class OutboxKind(StrEnum):
+    CARD = "card"  # draw the case's card as the store has it now
+    NOTE = "note"  # a reply in the case's thread
+    SNIPPET = "snippet"  # a text file in the case's thread
+    ANSWER = "answer"  # to one person only
+
+
+@dataclass(frozen=True)
+class NewOutgoing:
+    """Something to tell; committed with the fact that it tells.
+
+    Rows of one `order_key` leave in order. Of unsent rows with the same `coalesce_key` only the
+    newest is sent. A second row with the same `dedupe_id` is not stored.
+    """
+
+    kind: OutboxKind
+    destination: str
+    order_key: str
+    dedupe_id: str
+    body: Mapping[str, Json]
+    coalesce_key: str | None = None
+    not_before: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    id: int
+    kind: OutboxKind
+    destination: str
+    order_key: str
+    dedupe_id: str
+    body: Mapping[str, Json]
+    coalesce_key: str | None
+    attempts: int
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Event:
+    """One lifecycle event; `sequence` counts within its aggregate from 1."""
+
+    aggregate: str
+    aggregate_id: int
+    sequence: int
+    kind: str
+    data: Mapping[str, Json]
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One tick of a scheduled job, claimed by one owner until `lease_until`."""
+
+    job: str
+    slot: int
+    owner: str

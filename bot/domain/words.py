@@ -1,0 +1,86 @@
+"""Codes of every sentence that Keyturn says, with the facts that fill it.
+
+Rules and use cases speak in codes; `templates/slack/` holds the wording. A member's comment
+names its facts: `str` unless said otherwise; times are ISO 8601 UTC; a person is a Slack id.
+A test renders every member, so a code without words cannot ship.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class FindingCode(StrEnum):
+    """What looking for a candidate brought; the card's reason line."""
+
+    SUGGESTED = "suggested"  # suspect: int, candidate: int, published_at, onset_from, onset_to, minutes: int
+    REQUESTED = "requested"  # slack_id, candidate: int
+    NO_CHANGE = "no_change"  # lookback_minutes: int, newest: int, newest_at
+    TWO_CHANGES = "two_changes"  # first: int, second: int
+    NO_SOUND_VERSION = "no_sound_version"  # suspect: int
+    NO_HISTORY = "no_history"
+    TARGET_UNREADABLE = "target_unreadable"  # system
+    LOOKING = "looking"
+    SHARED_CHANNEL = "shared_channel"
+
+
+class OutcomeCode(StrEnum):
+    """How a rollback ended."""
+
+    COMPLETED = "completed"  # number: int (the new version), candidate: int, draft (a DraftNote)
+    REJECTED = "rejected"  # slack_id, reason
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"  # slack_id
+    LIVE_CHANGED = "live_changed"  # SUPERSEDED
+    ALREADY_LIVE = "already_live"  # SUPERSEDED: somebody made the candidate live by hand
+    VERSION_GONE = "version_gone"  # FAILED: deleted in the target meanwhile
+    SECRETS_CHANGED = "secrets_changed"  # SUPERSEDED: the secrets are not those of the card
+    DRAFT_HAS_SECRETS = "draft_has_secrets"  # FAILED; names: list[str]
+    DRAFT_SECRETS_UNKNOWN = "draft_secrets_unknown"  # FAILED
+    DRAFT_BUSY = "draft_busy"  # FAILED: somebody kept saving
+    EMPTY_GRAPH = "empty_graph"  # FAILED: the candidate has no nodes
+    TARGET_DOWN = "target_down"  # FAILED; system
+    TARGET_REFUSED = "target_refused"  # FAILED; system, upstream_code
+    LOGIN_REFUSED = "login_refused"  # FAILED; system
+    LIVE_DIFFERS = "live_differs"  # NEEDS_ATTENTION: read back is not what was approved; number: int
+    PUBLISHED_BY_OTHER = "published_by_other"  # NEEDS_ATTENTION: somebody else published in between
+    DRAFT_NOT_PUT_BACK = "draft_not_put_back"  # NEEDS_ATTENTION: old version live, draft is ours
+    OUTCOME_UNKNOWN = "outcome_unknown"  # NEEDS_ATTENTION: the target cannot be read; system
+
+
+class DraftNote(StrEnum):
+    """What became of the editors' draft."""
+
+    UNCHANGED = "unchanged"  # it was the live content; nothing to put back
+    PUT_BACK = "put_back"
+    THEIRS_STAYS = "theirs_stays"  # somebody saved meanwhile; ours is kept beside it
+    KEPT_ONLY = "kept_only"  # it could not be put back; it is kept in our store
+
+
+class NoteCode(StrEnum):
+    """Replies in the case's thread."""
+
+    VOTE_APPROVED = "vote_approved"  # slack_id, count: int, needed: int
+    VOTE_REJECTED = "vote_rejected"  # slack_id, reason
+    VOTE_VOID = "vote_void"  # slack_id, why
+    EXECUTING = "executing"  # slack_ids: list[str]
+    ENDED = "ended"  # outcome (an OutcomeCode), facts: dict, seconds: float | None
+    ALERT_RESOLVED = "alert_resolved"  # alertname
+    ALERT_ADDED = "alert_added"  # alertname
+    EDITS_SLIPPED_IN = "edits_slipped_in"  # lines: list[str] (redacted changes)
+    DRAFT_NOTE = "draft_note"  # draft (a DraftNote), version_id: int
+    WAITING_FOR_TARGET = "waiting_for_target"  # system
+    NEW_VERSION_WHILE_OPEN = "new_version_while_open"  # number: int
+
+
+class AnswerCode(StrEnum):
+    """Private answers to one person."""
+
+    REFUSED = "refused"  # text: one sentence, already safe to show
+    VOTE_COUNTED = "vote_counted"  # count: int, needed: int
+    OUT_OF_DATE = "out_of_date"  # permalink ("" when unknown)
+    HELP = "help"
+    STATUS = "status"  # rows: list of {where, number, published_at, rollback (id or 0), state, permalink}
+    ASKED = "asked"  # where, number: int
+    DIFFERENCE = "difference"  # text, permalink
+    FAILED = "failed"  # something on our side

@@ -1,0 +1,1 @@
+"""Databases for tests: filled in with the store."""

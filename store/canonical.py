@@ -1,0 +1,110 @@
+"""The one byte form of a JSON value: what is hashed, signed and compared. Pure."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+
+from store.records import Json, StoreError
+
+MAX_DEPTH = 64
+MAX_INTEGER_BITS = 8192  # Python itself refuses to print an integer of 4,300 digits
+
+
+class Unreadable(StoreError, ValueError):
+    """A value is not what it claims to be: no JSON, or parts that make no document.
+
+    `str()` names the place and the cause, never the value.
+    """
+
+
+class _Place:
+    """Where in a value we are; spelled out only when something is wrong there."""
+
+    __slots__ = ("depth", "step", "up")
+
+    def __init__(self, up: _Place | None, step: str | int) -> None:
+        self.up = up
+        self.step = step
+        self.depth = 0 if up is None else up.depth + 1
+
+    def __str__(self) -> str:
+        if self.up is None:
+            return str(self.step)
+        if isinstance(self.step, int):
+            return f"{self.up}[{self.step}]"
+        return f"{self.up}.{self.step[:80].encode('ascii', 'backslashreplace').decode()}"
+
+
+def canonical(value: Json) -> bytes:
+    """Return the one byte form of *value*: sorted keys, no spaces, UTF-8.
+
+    Keys sort by code point. 1 and 1.0 stay different; a tuple is written as a list.
+
+    Raises:
+        Unreadable: Not JSON: NaN or an infinity, a lone surrogate, a key that is not text,
+            an object of another type, more than 64 levels, an integer of more than 8,192 bits.
+    """
+    return encode(plain(value))
+
+
+def encode(value: Json) -> bytes:
+    """Return the byte form of a value that `plain` returned."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
+
+
+def plain(value: Json) -> Json:
+    """Return a copy of *value* made of dict, list, str, int, float, bool and None alone.
+
+    Raises:
+        Unreadable: As `canonical`.
+    """
+    return _plain(value, _Place(None, "$"))
+
+
+def _plain(value: Json, place: _Place) -> Json:
+    if isinstance(value, str):
+        return _text(value, place)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return _integer(int(value), place)
+    if isinstance(value, float):
+        return _float(float(value), place)
+    if place.depth >= MAX_DEPTH:
+        raise Unreadable(f"{place}: nested deeper than {MAX_DEPTH} levels")
+    if isinstance(value, Mapping):
+        return {_key(key, place): _plain(item, _Place(place, key)) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item, _Place(place, index)) for index, item in enumerate(value)]
+    raise Unreadable(f"{place}: {type(value).__name__} is not JSON")
+
+
+def _key(key: object, place: _Place) -> str:
+    if not isinstance(key, str):
+        raise Unreadable(f"{place}: a key is a {type(key).__name__}, not text")
+    return _text(key, place)
+
+
+def _text(value: str, place: _Place) -> str:
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise Unreadable(f"{place}: a lone surrogate is not text") from None
+    return value if type(value) is str else str.__str__(value)
+
+
+def _integer(value: int, place: _Place) -> int:
+    if value.bit_length() > MAX_INTEGER_BITS:
+        raise Unreadable(f"{place}: an integer of {value.bit_length()} bits")
+    return value
+
+
+def _float(value: float, place: _Place) -> float:
+    if not math.isfinite(value):
+        raise Unreadable(f"{place}: {value} is not JSON")
+    return value

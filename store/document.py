@@ -1,0 +1,135 @@
+"""The full configuration of an app: lossless, comparable, without a secret value. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from store.canonical import Unreadable, canonical, plain
+from store.meaning import meaningful
+from store.parts import Part, hash_of_part, put_together, root_of_parts, take_apart
+from store.records import Json, StoreError
+
+__all__ = [
+    "Document",
+    "Part",
+    "Secret",
+    "SecretInDocument",
+    "Unreadable",
+    "canonical",
+    "hash_of_part",
+    "join",
+    "root_of_parts",
+    "split",
+]
+
+WORKFLOW_MODES = frozenset({"workflow", "advanced-chat"})
+_VARIABLES = ("environment_variables", "conversation_variables", "rag_pipeline_variables")
+
+
+class SecretInDocument(StoreError, ValueError):
+    """A secret variable came with a value; documents hold its id and name alone."""
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A secret variable as documents know it."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class Document:
+    """The configuration of one app in one moment; equal when every byte of its content is.
+
+    `content` holds, for workflow modes, `graph` {nodes, edges, viewport}, `features`,
+    `environment_variables`, `conversation_variables`, `rag_pipeline_variables`; for chat modes
+    `model_config`; optionally `dependencies` and `app`. Unknown keys are kept. It is copied when
+    the document is made, and nobody changes it afterwards.
+
+    Raises:
+        SecretInDocument: A variable with the value type "secret" has a "value".
+        Unreadable: The content is not JSON; the error names the place.
+    """
+
+    mode: str
+    content: Mapping[str, Json]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mode", plain(self.mode))
+        object.__setattr__(self, "content", plain(self.content))
+        for variable in self._variables(*_VARIABLES):
+            if variable.get("value_type") == "secret" and "value" in variable:
+                raise SecretInDocument("a secret variable has a value")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Document) and self.root == other.root
+
+    def __hash__(self) -> int:
+        return hash(self.root)
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """The pieces that versions share, by path."""
+        return take_apart(self.content)
+
+    @cached_property
+    def root(self) -> str:
+        """Top of the hash tree over mode and content: 64 hex digits."""
+        return root_of_parts(self.mode, ((part.path, part.hash) for part in self.parts))
+
+    @cached_property
+    def meant(self) -> Mapping[str, Json]:
+        """The content without layout and other noise; see `store.meaning.meaningful`."""
+        return meaningful(self.content)
+
+    @cached_property
+    def meaning(self) -> str:
+        """Top of the hash tree over mode and what matters: 64 hex digits."""
+        parts = take_apart(self.meant)
+        hashes = ((part.path, part.hash) for part in parts)
+        return root_of_parts(self.mode, hashes, tag="meaning")
+
+    @cached_property
+    def empty_graph(self) -> bool:
+        """True for a workflow that has no node but notes; it would answer nobody."""
+        if self.mode not in WORKFLOW_MODES and "graph" not in self.content:
+            return False
+        graph = self.meant.get("graph")
+        return not (isinstance(graph, dict) and graph.get("nodes"))
+
+    @cached_property
+    def secrets(self) -> tuple[Secret, ...]:
+        """The secret environment variables, in the document's order."""
+        return tuple(
+            Secret(_text(variable.get("id")), _text(variable.get("name")))
+            for variable in self._variables("environment_variables")
+            if variable.get("value_type") == "secret"
+        )
+
+    def _variables(self, *lists: str) -> Iterable[dict[str, Json]]:
+        for name in lists:
+            items = self.content.get(name)
+            yield from (
+                item for item in (items if isinstance(items, list) else ()) if isinstance(item, dict)
+            )
+
+
+def split(document: Document) -> tuple[Part, ...]:
+    """Return the parts of *document*, by path; `join` puts them together again."""
+    return document.parts
+
+
+def join(mode: str, items: Iterable[tuple[str, bytes]]) -> Document:
+    """Return the document whose parts are *items* (path, data), in any order.
+
+    Raises:
+        Unreadable: A part is missing, is there twice, belongs nowhere or is no JSON.
+    """
+    return Document(mode, put_together(items))
+
+
+def _text(value: Json) -> str:
+    return value if isinstance(value, str) else ""

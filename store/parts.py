@@ -1,0 +1,179 @@
+"""A document taken apart into pieces that versions share, and the hash tree over them. Pure.
+
+Paths: `features`, `app` and other sections whole; `graph`, `graph/viewport`; one path for each
+node, edge and variable. A list leaves its order under its own path (`graph/nodes`), as the keys
+of its items. A key is the item's id; `#2` follows the second item of the same id, an item
+without an id is `#1`, `#2` …, and an id that would be no plain path stands as its digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from store.canonical import Unreadable, encode
+from store.records import Json
+
+_LISTS = ("environment_variables", "conversation_variables", "rag_pipeline_variables")
+_WHOLE = ("features", "model_config", "dependencies", "app")
+_OTHER = "other"
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_.:@ -]{1,120}")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One piece of a document; `hash` names its `data` (canonical JSON) wherever it stands."""
+
+    path: str
+    hash: str
+    data: bytes
+
+
+def take_apart(content: Mapping[str, Json]) -> tuple[Part, ...]:
+    """Return the parts of *content* (plain JSON), by path; `put_together` undoes it exactly."""
+    found: dict[str, Json] = {}
+    rest = dict(content)
+    if "graph" in rest:
+        _take_graph(rest.pop("graph"), found)
+    for name in _LISTS:
+        if name in rest:
+            _take_list(name, rest.pop(name), found)
+    for name in _WHOLE:
+        if name in rest:
+            found[name] = rest.pop(name)
+    if rest:
+        found[_OTHER] = rest
+    return tuple(_part(path, found[path]) for path in sorted(found))
+
+
+def put_together(items: Iterable[tuple[str, bytes]]) -> dict[str, Json]:
+    """Return the content whose parts are *items* (path, data), in any order.
+
+    Raises:
+        Unreadable: A part is missing, is there twice, belongs nowhere or is no JSON.
+    """
+    parts: dict[str, Json] = {}
+    for path, data in items:
+        if path in parts:
+            raise Unreadable(f"part {path!r} is there twice")
+        parts[path] = _load(path, data)
+    content: dict[str, Json] = {}
+    if "graph" in parts:
+        content["graph"] = _put_graph(parts)
+    for name in _LISTS:
+        if name in parts:
+            content[name] = _put_list(name, parts)
+    for name in _WHOLE:
+        if name in parts:
+            content[name] = parts.pop(name)
+    content.update(_object(_OTHER, parts.pop(_OTHER, {})))
+    if parts:
+        raise Unreadable(f"part {min(parts)!r} belongs nowhere")
+    return content
+
+
+def hash_of_part(data: bytes) -> str:
+    """Return the name (64 hex digits) under which a part with this *data* is kept."""
+    return hashlib.sha256(b"keyturn/part/1\n" + data).hexdigest()
+
+
+def root_of_parts(mode: str, hashes: Iterable[tuple[str, str]], *, tag: str = "document") -> str:
+    """Return the top (64 hex digits) of the hash tree over (path, hash of part).
+
+    Three levels: parts, their sections (the path up to the last slash), the whole with *mode*.
+    The order of *hashes* does not matter; *tag* keeps trees of different kinds apart.
+    """
+    sections: dict[str, list[list[str]]] = {}
+    for path, part in sorted(hashes):
+        sections.setdefault(path.rpartition("/")[0] or path, []).append([path, part])
+    level = [[name, _tagged(f"{tag}-section", leaves)] for name, leaves in sorted(sections.items())]
+    return _tagged(f"{tag}-root", [mode, level])
+
+
+def _tagged(tag: str, value: Json) -> str:
+    return hashlib.sha256(f"keyturn/{tag}/1\n".encode() + encode(value)).hexdigest()
+
+
+def _part(path: str, value: Json) -> Part:
+    data = encode(value)
+    return Part(path, hash_of_part(data), data)
+
+
+def _take_graph(graph: Json, found: dict[str, Json]) -> None:
+    if not isinstance(graph, dict):
+        found["graph"] = graph
+        return
+    rest = dict(graph)
+    for name in ("nodes", "edges"):
+        if isinstance(rest.get(name), list):
+            _take_list(f"graph/{name}", rest.pop(name), found)
+    if "viewport" in rest:
+        found["graph/viewport"] = rest.pop("viewport")
+    found["graph"] = rest
+
+
+def _put_graph(parts: dict[str, Json]) -> Json:
+    graph = parts.pop("graph")
+    if not isinstance(graph, dict):
+        return graph
+    if "graph/viewport" in parts:
+        graph["viewport"] = parts.pop("graph/viewport")
+    for name in ("nodes", "edges"):
+        if f"graph/{name}" in parts:
+            graph[name] = _put_list(f"graph/{name}", parts)
+    return graph
+
+
+def _take_list(path: str, items: Json, found: dict[str, Json]) -> None:
+    if not isinstance(items, list):
+        found[path] = items
+        return
+    keys = _keys(items)
+    found[path] = keys
+    found.update((f"{path}/{key}", item) for key, item in zip(keys, items, strict=True))
+
+
+def _put_list(path: str, parts: dict[str, Json]) -> Json:
+    keys = parts.pop(path)
+    if not isinstance(keys, list):
+        return keys
+    try:
+        return [parts.pop(f"{path}/{key}") for key in keys]
+    except KeyError as missing:
+        raise Unreadable(f"part {missing} is missing") from None
+
+
+def _keys(items: Sequence[Json]) -> list[str]:
+    seen: Counter[str] = Counter()
+    keys = []
+    for item in items:
+        name = _name(item)
+        seen[name] += 1
+        keys.append(name if name and seen[name] == 1 else f"{name}#{seen[name]}")
+    return keys
+
+
+def _name(item: Json) -> str:
+    given = item.get("id") if isinstance(item, dict) else None
+    if not isinstance(given, str):
+        return ""
+    if _PLAIN_KEY.fullmatch(given):
+        return given
+    return "~" + hashlib.sha256(given.encode()).hexdigest()
+
+
+def _load(path: str, data: bytes) -> Json:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        raise Unreadable(f"part {path!r} is not JSON") from None
+
+
+def _object(path: str, value: Json) -> dict[str, Json]:
+    if not isinstance(value, dict):
+        raise Unreadable(f"part {path!r} is not an object")
+    return value

@@ -1,0 +1,93 @@
+"""The rows that tell people something, written in the transaction of the fact that they tell.
+
+A row says what to draw, not how it looks: the worker that sends it draws from the store's state
+of that moment. `cause` names the fact ("rollback:17:4"), and the same fact told twice is one
+row; without a cause every call is a fact of its own.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+
+from bot.domain.words import AnswerCode, NoteCode
+from store.records import Case, Json, NewOutgoing, OutboxKind, Rollback
+
+
+def moved(rollback: Rollback) -> str:
+    """Return the cause "this rollback came to this revision"."""
+    return f"rollback:{rollback.id}:{rollback.revision}"
+
+
+def card_row(case: Case, cause: str = "") -> NewOutgoing:
+    """Draw *case*'s card as it is by then; of several such rows only the newest is sent."""
+    return NewOutgoing(
+        kind=OutboxKind.CARD,
+        destination=case.channel,
+        order_key=_order(case),
+        dedupe_id=f"card:{case.id}:{_fact(cause)}",
+        body={"case_id": case.id},
+        coalesce_key=f"card:{case.id}",
+    )
+
+
+def note_row(case: Case, code: NoteCode, facts: Mapping[str, Json], cause: str = "") -> NewOutgoing:
+    """Say one sentence in the thread of *case*'s card."""
+    return NewOutgoing(
+        kind=OutboxKind.NOTE,
+        destination=case.channel,
+        order_key=_order(case),
+        dedupe_id=f"note:{case.id}:{code.value}:{_fact(cause)}",
+        body={"case_id": case.id, "code": code.value, "facts": dict(facts)},
+    )
+
+
+def snippet_row(case: Case, rollback: Rollback) -> NewOutgoing:
+    """Attach the whole difference of *rollback* to the thread of *case*'s card, once."""
+    return NewOutgoing(
+        kind=OutboxKind.SNIPPET,
+        destination=case.channel,
+        order_key=_order(case),
+        dedupe_id=f"snippet:{rollback.id}",
+        body={"case_id": case.id, "rollback_id": rollback.id},
+    )
+
+
+def answer_row(
+    inbox_id: int,
+    code: AnswerCode,
+    facts: Mapping[str, Json],
+    *,
+    channel: str,
+    slack_id: str,
+    ts: str = "",
+    response_url: str = "",
+    part: str = "",
+) -> NewOutgoing:
+    """Tell the one person who sent inbox item *inbox_id*; *part* tells two answers apart.
+
+    Facts that are known only when it is sent are named by what they stand for: `case_id`
+    becomes `permalink`, `rollback_id` the difference's `text`.
+    """
+    return NewOutgoing(
+        kind=OutboxKind.ANSWER,
+        destination=channel,
+        order_key=f"answer:{inbox_id}",
+        dedupe_id=f"answer:{inbox_id}:{part}" if part else f"answer:{inbox_id}",
+        body={
+            "code": code.value,
+            "facts": dict(facts),
+            "channel": channel,
+            "slack_id": slack_id,
+            "ts": ts,
+            "response_url": response_url,
+        },
+    )
+
+
+def _order(case: Case) -> str:
+    return f"case:{case.id}"
+
+
+def _fact(cause: str) -> str:
+    return cause or uuid.uuid4().hex

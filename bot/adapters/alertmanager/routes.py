@@ -1,0 +1,82 @@
+"""The door for Alertmanager: check the bearer, parse, store, and only then say 202."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import logging
+from collections.abc import Awaitable, Callable, Container, Sequence
+from functools import partial
+
+from aiohttp import web
+
+from bot.adapters.alertmanager import wire
+from bot.errors import TooLarge, Unauthorised
+from bot.log import bound
+from store.records import AppEnv, Delivery
+
+PATH = "/webhooks/alertmanager"
+BODY_TIMEOUT_S = 20.0
+THREAD_FROM_BYTES = 128 * 1024  # ten thousand alerts would hold up the loop for a while
+_log = logging.getLogger(__name__)
+
+TakeIn = Callable[[Delivery], Awaitable[None]]
+
+
+def routes(
+    *,
+    tokens: Sequence[str],
+    labels: wire.LabelMap,
+    known: Container[AppEnv],
+    take_in: TakeIn,
+) -> list[web.RouteDef]:
+    """The webhook's route.
+
+    Args:
+        tokens: Bearer tokens that open the door; several while one is being replaced. Without
+            any, every request gets the 401 that a wrong token gets.
+        labels: Which labels name app and environment.
+        known: The configured apps; alerts of others are handed over with `where` None.
+        take_in: Stores a delivery durably; 202 is answered only after it returned.
+    """
+    allowed = tuple(_digest(token.encode()) for token in tokens)
+
+    async def parsed(body: bytes) -> Delivery:
+        read = partial(wire.parse, labels=labels, known=known)
+        return read(body) if len(body) < THREAD_FROM_BYTES else await asyncio.to_thread(read, body)
+
+    async def receive(request: web.Request) -> web.Response:
+        """Store one notification, then answer 202; what follows from it happens later."""
+        if not _opens(request.headers.get("Authorization", ""), allowed):
+            raise Unauthorised
+        delivery = await parsed(await _body(request))
+        with bound(delivery=delivery.digest[:16]):
+            await take_in(delivery)
+            _log.info("delivery stored", extra={"alerts": len(delivery.firings)})
+        return web.Response(status=202)
+
+    return [web.post(PATH, receive)]
+
+
+def _opens(authorization: str, allowed: tuple[bytes, ...]) -> bool:
+    """True if the header is `Bearer TOKEN` with one of the tokens; takes the same time for all."""
+    scheme, _, token = authorization.partition(" ")
+    given = _digest(token.strip().encode("utf-8", "surrogateescape"))
+    found = [hmac.compare_digest(given, digest) for digest in allowed]
+    return scheme.lower() == "bearer" and any(found)
+
+
+def _digest(token: bytes) -> bytes:
+    return hashlib.sha256(token).digest()
+
+
+async def _body(request: web.Request) -> bytes:
+    """The raw bytes, read in time and within the limit, also when no length was announced."""
+    if (request.content_length or 0) > wire.MAX_BYTES:
+        raise TooLarge(f"more than {wire.MAX_BYTES} bytes announced")
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            return await request.read()
+    except TimeoutError as error:
+        raise web.HTTPRequestTimeout from error

@@ -1,0 +1,212 @@
+"""Bytes that Alertmanager sends -> records. Pure: no I/O, no clock.
+
+https://prometheus.io/docs/alerting/latest/configuration/#webhook_config describes the body.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import orjson
+
+from bot.errors import BadInput, TooLarge
+from store.records import AppEnv, Delivery, Firing, FiringStatus
+
+MAX_BYTES = 2 * 1024 * 1024
+MAX_ALERTS = 10_000
+MAX_LABELS = 200
+MAX_TEXT = 64 * 1024
+VERSION = "4"
+
+_ZERO_YEAR = 1  # Go's zero time, 0001-01-01T00:00:00Z: "has not ended"
+_RFC3339 = re.compile(
+    r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII
+)
+_FINGERPRINT = re.compile(r"[0-9a-f]{1,64}", re.ASCII)
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class LabelMap:
+    """Which labels of an alert name the app and the environment.
+
+    `match` lists (labels, app): an alert that carries all of these labels means this app, even
+    when its app label says something else. The longest list wins; of equal ones the first.
+    """
+
+    app: str = "app"
+    env: str = "env"
+    match: tuple[tuple[Mapping[str, str], str], ...] = ()
+
+    def where(self, labels: Mapping[str, str], known: Container[AppEnv]) -> AppEnv | None:
+        """The app@env that *labels* name, or None when it is not among *known*."""
+        env = labels.get(self.env, "")
+        matching = [pair for pair in self.match if pair[0] and pair[0].items() <= labels.items()]
+        if matching:
+            app = max(matching, key=lambda pair: len(pair[0]))[1]
+        else:
+            app = labels.get(self.app, "")
+        where = AppEnv(app, env)
+        return where if where in known else None
+
+
+def parse(
+    body: bytes,
+    *,
+    labels: LabelMap,
+    known: Container[AppEnv],
+    source: str = "alertmanager",
+) -> Delivery:
+    """Read one webhook body of version "4".
+
+    Alerts of apps outside *known* are kept with `where` None. An alert that has not ended
+    has `ends_at` None. Empty label values count as absent, as in Alertmanager itself.
+
+    Raises:
+        TooLarge: More than `MAX_BYTES` bytes or `MAX_ALERTS` alerts.
+        BadInput: Anything else that will never parse; the message quotes nothing of the body.
+    """
+    if len(body) > MAX_BYTES:
+        raise TooLarge(f"more than {MAX_BYTES} bytes")
+    message = _object(_json(body), "the body")
+    if _text(message, "version") != VERSION:
+        raise BadInput(f"version: only {VERSION!r} is understood")
+    alerts = _field(message, "alerts", list)
+    if len(alerts) > MAX_ALERTS:
+        raise TooLarge(f"more than {MAX_ALERTS} alerts")
+    group_key = _text(message, "groupKey")
+    firings = _once(
+        _firing(_object(alert, f"alerts[{at}]"), f"alerts[{at}]", source, labels, known)
+        for at, alert in enumerate(alerts)
+    )
+    return Delivery(
+        source=source,
+        receiver=_text(message, "receiver"),
+        group_key=group_key,
+        digest=digest(group_key, firings),
+        truncated=_truncated(message),
+        firings=firings,
+        body=body,
+    )
+
+
+def digest(group_key: str, firings: tuple[Firing, ...]) -> str:
+    """What a repeat has in common with the first: group, and each alert with start and status."""
+    alerts = sorted((f.fingerprint, f.starts_at.isoformat(), f.status.value) for f in firings)
+    return hashlib.sha256(orjson.dumps([group_key, alerts])).hexdigest()
+
+
+def _once(firings: Iterable[Firing]) -> tuple[Firing, ...]:
+    """Each (fingerprint, startsAt) once, in the order given; of two, the resolved one stays."""
+    kept: dict[tuple[str, datetime], Firing] = {}
+    for firing in firings:
+        key = (firing.fingerprint, firing.starts_at)
+        if key not in kept or firing.status is FiringStatus.RESOLVED:
+            kept[key] = firing
+    return tuple(kept.values())
+
+
+def _json(body: bytes) -> object:
+    try:
+        parsed: object = orjson.loads(body)
+    except (orjson.JSONDecodeError, RecursionError) as error:
+        raise BadInput("the body is not JSON") from error
+    return parsed
+
+
+def _firing(
+    alert: Mapping[str, object],
+    path: str,
+    source: str,
+    labels: LabelMap,
+    known: Container[AppEnv],
+) -> Firing:
+    own = _texts(alert, "labels", path)
+    fingerprint = _text(alert, "fingerprint", path)
+    if not _FINGERPRINT.fullmatch(fingerprint):
+        raise BadInput(f"{path}.fingerprint is not a hexadecimal number")
+    starts_at = _time(alert, "startsAt", path)
+    if starts_at is None:
+        raise BadInput(f"{path}.startsAt is not a time")
+    status = _text(alert, "status", path)
+    if status not in {"firing", "resolved"}:
+        raise BadInput(f"{path}.status is neither firing nor resolved")
+    return Firing(
+        source=source,
+        fingerprint=fingerprint,
+        starts_at=starts_at,
+        status=FiringStatus(status),
+        labels=own,
+        annotations=_texts(alert, "annotations", path),
+        ends_at=_time(alert, "endsAt", path) if status == "resolved" else None,
+        where=labels.where(own, known),
+    )
+
+
+def _truncated(message: Mapping[str, object]) -> int:
+    """`truncatedAlerts`: absent in old Alertmanagers, else how many alerts were cut off."""
+    count = message.get("truncatedAlerts", 0)
+    if type(count) is not int or not 0 <= count < 2**31:
+        raise BadInput("truncatedAlerts is not a count")
+    return count
+
+
+def _object(value: object, path: str) -> Mapping[str, object]:
+    if not isinstance(value, dict):
+        raise BadInput(f"{path} is not an object")
+    return value
+
+
+def _field(table: Mapping[str, object], key: str, kind: type[_T], path: str = "") -> _T:
+    value = table.get(key)
+    if not isinstance(value, kind):
+        raise BadInput(f"{path}{'.' if path else ''}{key} is not a {kind.__name__}")
+    return value
+
+
+def _text(table: Mapping[str, object], key: str, path: str = "") -> str:
+    return _clean(_field(table, key, str, path), f"{path}{'.' if path else ''}{key}")
+
+
+def _texts(alert: Mapping[str, object], key: str, path: str) -> dict[str, str]:
+    """A map of names to texts; empty values are left out. `null` is an empty map in Go."""
+    table = alert.get(key)
+    if table is None:
+        return {}
+    named = _object(table, f"{path}.{key}")
+    if len(named) > MAX_LABELS:
+        raise BadInput(f"{path}.{key} has more than {MAX_LABELS} entries")
+    texts = {}
+    for name, value in named.items():
+        if not isinstance(value, str):
+            raise BadInput(f"{path}.{key} holds a value that is not a text")
+        if value:
+            texts[_clean(name, f"{path}.{key}")] = _clean(value, f"{path}.{key}")
+    return texts
+
+
+def _clean(text: str, path: str) -> str:
+    """Any Unicode, but no NUL (PostgreSQL stores none); lone surrogates are no JSON already."""
+    if len(text) > MAX_TEXT:
+        raise BadInput(f"{path} is longer than {MAX_TEXT} characters")
+    return text.replace("\0", "\N{SYMBOL FOR NULL}")
+
+
+def _time(alert: Mapping[str, object], key: str, path: str) -> datetime | None:
+    """An RFC 3339 time in UTC, cut to microseconds; None for Go's zero time."""
+    found = _RFC3339.fullmatch(_field(alert, key, str, path))
+    if found is None:
+        raise BadInput(f"{path}.{key} is not an RFC 3339 time with a zone")
+    seconds, fraction, zone = found.groups()
+    try:
+        time = datetime.fromisoformat(f"{seconds}.{(fraction or '')[:6]:0<6}{zone}")
+        if time.year == _ZERO_YEAR:
+            return None
+        return time.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise BadInput(f"{path}.{key} is not a time") from error

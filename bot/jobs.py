@@ -1,0 +1,198 @@
+"""What runs on its own: ticks of the clock, and workers that empty queues.
+
+The scheduler is only a timer: what is due stands in the store, so a restart loses nothing, and
+each tick claims its slot there, so that of several replicas one runs it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, timedelta
+
+from apscheduler.jobstores.memory import MemoryJobStore
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from bot.errors import BotError
+from bot.log import bound
+from store.records import Slot, Unavailable
+
+POLL_S = 1.0
+BACKOFF_CAP_S = 30.0
+STUCK_AFTER_S = 180.0
+_JITTER_CAP_S = 10
+_log = logging.getLogger(__name__)
+
+Claim = Callable[[str, timedelta], Awaitable[Slot | None]]
+Finish = Callable[[Slot], Awaitable[None]]
+Run = Callable[[], Awaitable[object]]
+Step = Callable[[], Awaitable[bool]]
+
+
+def scheduler() -> AsyncIOScheduler:
+    """A timer that keeps its jobs in memory; a late tick still runs, several late ones as one."""
+    return AsyncIOScheduler(
+        jobstores={"default": MemoryJobStore()},
+        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+        timezone=UTC,
+    )
+
+
+def add(
+    timer: AsyncIOScheduler,
+    name: str,
+    period: timedelta,
+    *,
+    claim: Claim,
+    finish: Finish,
+    run: Run,
+) -> Run:
+    """Run *run* once per *period* over all replicas; return the tick, to be called by hand too.
+
+    Each tick claims its slot (`floor(database time / period)`); whoever gets it runs. A run that
+    fails leaves its slot unfinished and is logged in one line; the next tick tries again.
+    """
+
+    async def tick() -> None:
+        with bound(job=name):
+            try:
+                slot = await claim(name, period)
+                if slot is None:
+                    return
+                await run()
+                await finish(slot)
+            except Exception as error:  # noqa: BLE001 - the edge of a job: the timer goes on
+                _log_failure("job failed", error)
+
+    jitter = min(_JITTER_CAP_S, int(period.total_seconds() / 10)) or None
+    trigger = IntervalTrigger(seconds=period.total_seconds(), timezone=UTC, jitter=jitter)
+    timer.add_job(tick, trigger, id=name)
+    return tick
+
+
+@dataclass
+class _Worker:
+    name: str
+    step: Step
+    stuck_after_s: float
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    beat: float = 0.0
+    failures: int = 0
+    task: asyncio.Task[None] | None = None
+
+
+class Workers:
+    """Named loops that take one step after the other until they are stopped.
+
+    A step returns True when it found work (the next one follows at once) and False when there
+    was nothing: then the loop waits for `nudge` or the poll interval. A step that fails is
+    logged in one line and tried again, later each time.
+    """
+
+    def __init__(self, *, poll_s: float = POLL_S, backoff_cap_s: float = BACKOFF_CAP_S) -> None:
+        self._poll_s = poll_s
+        self._backoff_cap_s = backoff_cap_s
+        self._workers: dict[str, _Worker] = {}
+        self._stopping = asyncio.Event()
+
+    def add(self, name: str, step: Step, *, stuck_after_s: float = STUCK_AFTER_S) -> None:
+        """Add a worker before `start`.
+
+        Args:
+            name: Unique; stands in the log and in /readyz when the worker is dead.
+            step: One piece of work; may be called again after any failure.
+            stuck_after_s: A step that takes longer counts as dead for /readyz.
+        """
+        if name in self._workers:
+            raise ValueError(f"there is a worker {name!r} already")
+        self._workers[name] = _Worker(name, step, stuck_after_s)
+
+    def nudge(self, *names: str) -> None:
+        """Wake these workers (all when none is named): there may be work."""
+        for worker in self._workers.values():
+            if not names or worker.name in names:
+                worker.wake.set()
+
+    def start(self) -> None:
+        """Start every loop; needs a running event loop."""
+        for worker in self._workers.values():
+            worker.beat = time.monotonic()
+            worker.task = asyncio.create_task(self._loop(worker), name=f"worker:{worker.name}")
+
+    async def stop(self, *, limit_s: float = 20.0) -> tuple[str, ...]:
+        """Let each worker finish the step it is in, for at most *limit_s* seconds.
+
+        Returns the names of those that had to be cancelled: their work is taken up by whoever
+        comes next, as after a crash.
+        """
+        self._stopping.set()
+        self.nudge()
+        tasks = {w.task: w.name for w in self._workers.values() if w.task is not None}
+        if not tasks:
+            return ()
+        _, late = await asyncio.wait(tasks, timeout=limit_s)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        names = tuple(sorted(tasks[task] for task in late))
+        if names:
+            _log.warning("workers cut off", extra={"workers": names})
+        return names
+
+    def dead(self) -> tuple[str, ...]:
+        """Names of the workers whose loop has ended or hangs in one step; for /readyz."""
+        now = time.monotonic()
+        return tuple(
+            w.name
+            for w in self._workers.values()
+            if w.task is None or w.task.done() or now - w.beat > w.stuck_after_s
+        )
+
+    def failing(self) -> Mapping[str, int]:
+        """How often in a row each worker that is failing now has failed."""
+        return {w.name: w.failures for w in self._workers.values() if w.failures}
+
+    async def _loop(self, worker: _Worker) -> None:
+        with bound(worker=worker.name):
+            while not self._stopping.is_set():
+                worker.wake.clear()
+                worker.beat = time.monotonic()
+                try:
+                    found = await worker.step()
+                except Exception as error:  # noqa: BLE001 - the edge of a worker: the loop goes on
+                    worker.failures += 1
+                    _log_failure("worker failed", error)
+                    await self._pause(self._stopping, self._backoff_s(worker.failures))
+                else:
+                    worker.failures = 0
+                    if not found:
+                        await self._pause(worker.wake, self._poll_s)
+
+    def _backoff_s(self, failures: int) -> float:
+        """0.5 s, doubled with each failure up to the cap, ±20 % so that replicas drift apart."""
+        base: float = min(self._backoff_cap_s, 0.5 * 2 ** min(failures - 1, 16))
+        return base * random.uniform(0.8, 1.2)  # noqa: S311 - no secret depends on it
+
+    async def _pause(self, event: asyncio.Event, seconds: float) -> None:
+        if self._stopping.is_set():
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await event.wait()
+        except TimeoutError:
+            return
+
+
+def _log_failure(message: str, error: Exception) -> None:
+    """One line: a passing fault without its traceback, what nobody foresaw with it."""
+    passing = isinstance(error, Unavailable) or (isinstance(error, BotError) and error.retryable)
+    facts = {"error": type(error).__name__, "why": str(error)[:300]}
+    if passing:
+        _log.warning(message, extra=facts)
+    else:
+        _log.error(message, extra=facts, exc_info=error)

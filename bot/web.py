@@ -24,7 +24,6 @@ _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
     "Referrer-Policy": "no-referrer",
-    "Server": "keyturn",
     "X-Content-Type-Options": "nosniff",
 }
 
@@ -107,6 +106,7 @@ def _lines(error: BaseException) -> list[str]:
 
 
 async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Server"] = "keyturn"  # instead of the versions that aiohttp tells everybody
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
 
@@ -170,6 +170,7 @@ async def serve(application: web.Application, host: str, port: int) -> Running:
         access_log=logging.getLogger("bot.access"),
         shutdown_timeout=DRAIN_S,
         keepalive_timeout=75.0,
+        lingering_time=1.0,  # for the rest of a body that was refused unread
     )
     await runner.setup()
     site = web.TCPSite(runner, host, port, backlog=BACKLOG)

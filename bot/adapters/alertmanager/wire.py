@@ -28,7 +28,8 @@ _RFC3339 = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII
 )
 _FINGERPRINT = re.compile(r"[0-9a-f]{1,64}", re.ASCII)
-_T = TypeVar("_T")
+_KINDS = {str: "text", list: "list"}
+_T = TypeVar("_T", str, list[object])
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ def _object(value: object, path: str) -> Mapping[str, object]:
 def _field(table: Mapping[str, object], key: str, kind: type[_T], path: str = "") -> _T:
     value = table.get(key)
     if not isinstance(value, kind):
-        raise BadInput(f"{path}{'.' if path else ''}{key} is not a {kind.__name__}")
+        raise BadInput(f"{path}{'.' if path else ''}{key} is not a {_KINDS[kind]}")
     return value
 
 

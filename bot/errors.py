@@ -137,9 +137,18 @@ class UnknownVersion(Refused):
 
 
 class BadCommand(Refused):
-    """The words after the slash command make no sense."""
+    """The words after the slash command make no sense; `nearest` is what may have been meant."""
 
     user_message = "I did not understand that. Try `/rollback help`."
+
+    def __init__(self, said: str = "", nearest: str = "") -> None:
+        super().__init__(f"not a command: {said!r}")
+        self.nearest = nearest
+
+    def to_person(self) -> str:
+        if not self.nearest:
+            return self.user_message
+        return f"I did not understand that. Did you mean `/rollback {_plain(self.nearest)}`?"
 
 
 class NothingToDo(Refused):

@@ -261,8 +261,8 @@ def withdraw(rollback: Rollback, *, person: str, slack_id: str, at: datetime) ->
 
 def supersede(
     rollback: Rollback,
-    *,
     code: OutcomeCode,
+    *,
     at: datetime,
     facts: Mapping[str, Json] = MappingProxyType({}),
 ) -> Rollback:

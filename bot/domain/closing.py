@@ -1,0 +1,29 @@
+"""When a case is over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from store.records import Case, CaseState, Firing, FiringStatus, Rollback
+
+
+def over(case: Case, *, rollback: Rollback | None, firings: Iterable[Firing]) -> bool:
+    """Return whether *case* can be closed: nothing is open in it and nothing is still firing.
+
+    A case that is still to be looked at stays open, and so does one that was opened for a
+    request whose rollback is not there yet: without a rollback and without a firing there is
+    nothing that could have ended.
+
+    Args:
+        case: An open case; a closed one is not over again.
+        rollback: The case's newest rollback, None when it never had one.
+        firings: All firings that the case has taken in.
+    """
+    alerts = tuple(firings)
+    if case.state is CaseState.CLOSED or case.assess_at is not None:
+        return False
+    if any(alert.status is FiringStatus.FIRING for alert in alerts):
+        return False
+    if rollback is None:
+        return bool(alerts)
+    return not rollback.open

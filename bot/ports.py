@@ -400,6 +400,10 @@ class Directory(Protocol):
 
     team_id: str
 
+    def person_of(self, slack_id: str) -> str:
+        """The person behind an account: the configured alias, else the account itself."""
+        ...
+
     async def member(self, slack_id: str) -> Member: ...
     async def members_of(self, group_id: str) -> frozenset[str]:
         """Slack ids of a user group."""

@@ -32,6 +32,7 @@ class OutcomeCode(StrEnum):
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"  # slack_id
     LIVE_CHANGED = "live_changed"  # SUPERSEDED
+    OTHER_VERSION = "other_version"  # SUPERSEDED: somebody asked for another version
     ALREADY_LIVE = "already_live"  # SUPERSEDED: somebody made the candidate live by hand
     VERSION_GONE = "version_gone"  # FAILED: deleted in the target meanwhile
     SECRETS_CHANGED = "secrets_changed"  # SUPERSEDED: the secrets are not those of the card

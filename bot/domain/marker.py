@@ -1,0 +1,36 @@
+"""The name under which a rollback publishes: how our own work is known again after a crash.
+
+Dify keeps `marked_name` (at most 20 characters) and `marked_comment` (at most 100) with every
+published version and shows them in its history; its publish call has no idempotency key, so
+this name is what tells "published by us" from "published by somebody else".
+"""
+
+from __future__ import annotations
+
+import re
+
+from store.records import Rollback
+
+NAME_LIMIT = 20
+COMMENT_LIMIT = 100
+_NAME = re.compile(r"rollback-(\d{1,9})-([0-9a-f]{1,8})")
+
+
+def name_of(rollback: Rollback) -> str:
+    """Return the marked name of *rollback*: its id and the start of its nonce."""
+    return f"rollback-{rollback.id}-{rollback.nonce}"[:NAME_LIMIT]
+
+
+def comment_of(rollback: Rollback, *, to_number: int | None) -> str:
+    """Return the marked comment: which version came back, and who approved it."""
+    approvers = ", ".join(sorted(vote.slack_id for vote in rollback.votes if not vote.voided_at))
+    return f"Keyturn: back to version {to_number}, approved by {approvers}"[:COMMENT_LIMIT]
+
+
+def rollback_id_in(name: str) -> int | None:
+    """Return the rollback id that *name* claims, or None if it is no name of ours.
+
+    Anybody can write such a name: compare with `name_of` before believing it.
+    """
+    match = _NAME.fullmatch(name)
+    return int(match.group(1)) if match else None

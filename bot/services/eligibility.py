@@ -1,0 +1,84 @@
+"""Ask the directory, afresh and outside any transaction, who may vote; the rules are policy's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from bot.domain import approval, policy
+from bot.domain.policy import Groups, MemberFacts
+from bot.errors import UpstreamRefused
+from bot.ports import Directory, Member
+from store.records import PolicySnapshot, Rollback, Vote
+
+
+class Eligibility:
+    """Nothing is remembered between two calls: a person who left a minute ago has left."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    async def groups(self, *entries: Iterable[str]) -> Groups:
+        """Return the members of every user group among *entries*. Raises `UpstreamDown`."""
+        ids = policy.group_ids(*entries)
+        members = await asyncio.gather(*(self._directory.members_of(group) for group in ids))
+        return dict(zip(ids, members, strict=True))
+
+    async def at_open(self, rules: policy.Policy, *, requested_by: str) -> PolicySnapshot:
+        """Return the snapshot of *rules* with the persons who are reviewers now.
+
+        Account flags are looked at when somebody votes and again at execution; here only who
+        was named counts, so that a group of fifty is one call.
+        """
+        groups = await self.groups(rules.reviewers)
+        named = {entry for entry in rules.reviewers if entry not in groups}
+        slack_ids = named.union(*groups.values())
+        persons = {self._directory.person_of(slack_id) for slack_id in slack_ids}
+        return rules.snapshot(persons - {requested_by})
+
+    async def of_voters(self, rollback: Rollback, *, channel: str) -> dict[str, str]:
+        """Return person → code for everyone whose counted vote is void as of now.
+
+        Raises:
+            UpstreamDown: Slack cannot say; then nobody is known to be eligible.
+        """
+        votes = approval.approvals(rollback)
+        shared = await self._directory.shared_channel(channel)
+        groups = await self.groups(rollback.policy.reviewers)
+        reasons = await asyncio.gather(
+            *(self._why_not(rollback, vote, groups, shared=shared) for vote in votes)
+        )
+        return {
+            vote.person: why for vote, why in zip(votes, reasons, strict=True) if why is not None
+        }
+
+    async def _why_not(
+        self, rollback: Rollback, vote: Vote, groups: Groups, *, shared: bool
+    ) -> str | None:
+        try:
+            member = await self._directory.member(vote.slack_id)
+        except UpstreamRefused:
+            return "deleted"  # Slack knows no such account any more
+        if member.person != vote.person:
+            return "not_reviewer"  # the account belongs to somebody else now
+        return policy.why_not(
+            facts_of(member),
+            policy=rollback.policy,
+            groups=groups,
+            team_id=self._directory.team_id,
+            at_open=frozenset(rollback.policy.eligible),
+            shared_channel=shared,
+        )
+
+
+def facts_of(member: Member) -> MemberFacts:
+    """Return what the rules want to know of *member*."""
+    return MemberFacts(
+        slack_id=member.slack_id,
+        person=member.person,
+        team_id=member.team_id,
+        deleted=member.deleted,
+        bot=member.bot,
+        guest=member.guest,
+        stranger=member.stranger,
+    )

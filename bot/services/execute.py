@@ -1,0 +1,239 @@
+"""Execute what was approved: claim it, carry it out, or say why not.
+
+The claim is where approval and execution meet. Everybody who voted is looked up afresh and
+live is read again before one transaction decides: vote void, content changed, or go.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bot.domain import approval
+from bot.domain.words import NoteCode, OutcomeCode
+from bot.errors import BotError, LeaseLost, UpstreamDown, UpstreamRefused
+from bot.ports import Directory, Store, Targets, TargetVersion, Transaction
+from bot.services.carry_out import PATIENCE, CarryOut, Contents, Pause
+from bot.services.eligibility import Eligibility
+from bot.services.lease import LEASE, Lease
+from bot.services.outdate import supersede
+from bot.services.outgoing import card_row, moved, note_row
+from bot.services.settle import Settle, unsettled
+from store.failpoint import fp
+from store.records import AuditDraft, Rollback, Stale, State, Step
+
+log = logging.getLogger(__name__)
+_GOING = (State.EXECUTING, State.VERIFYING)
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What was asked afresh, outside any transaction, just before the claim."""
+
+    not_eligible: Mapping[str, str]  # person → code of why
+    live: TargetVersion | None
+
+
+class Execute:
+    """Looks for work and does it; any number of processes may do so at once."""
+
+    def __init__(
+        self,
+        store: Store,
+        targets: Targets,
+        directory: Directory,
+        *,
+        owner: str,
+        pause: Pause,
+    ) -> None:
+        self._store = store
+        self._targets = targets
+        self._eligibility = Eligibility(directory)
+        self._owner = owner
+        self._pause = pause
+        self._settle = Settle(store)
+
+    async def step(self) -> bool:
+        """Execute one rollback that is approved, or whose executor has died; True if one was.
+
+        Raises:
+            UpstreamDown: Slack or the target cannot say what the claim must know; nothing
+                was executed (it fails closed), and the rollback waits until it expires.
+        """
+        async with self._store.read() as tx:
+            waiting = await tx.rollbacks.in_states((State.APPROVED, *_GOING))
+            now = await tx.now()
+        blocked: BotError | None = None
+        for rollback in waiting:
+            try:
+                if await self._take(rollback, now):
+                    return True
+            except (UpstreamDown, UpstreamRefused) as error:
+                blocked = error  # one rollback that cannot be claimed must not hold up others
+        if blocked is not None:
+            raise blocked
+        return False
+
+    async def _take(self, rollback: Rollback, now: datetime) -> bool:
+        if rollback.state is State.APPROVED:
+            claimed = await self._claim(rollback)
+        elif rollback.execution.lease_until is None or rollback.execution.lease_until < now:
+            claimed = await self._take_over(rollback)
+        else:
+            return False
+        if claimed is not None:
+            await self._carry_out(claimed)
+        return True
+
+    async def _carry_out(self, rollback: Rollback) -> None:
+        fp("execute:claimed")
+        target, app_id = self._targets.of(rollback.leg.where)
+        contents = await Contents.of(self._store, rollback)
+        execution = rollback.execution
+        async with Lease(
+            self._store, rollback.id, owner=self._owner, epoch=execution.lease_epoch
+        ) as lease:
+            carry_out = CarryOut(
+                rollback,
+                store=self._store,
+                target=target,
+                app_id=app_id,
+                contents=contents,
+                lease=lease,
+                settle=self._settle,
+                pause=self._pause,
+            )
+            try:
+                ended = await carry_out()
+            except LeaseLost as lost:
+                log.warning(
+                    "execution taken over", extra={"rollback": rollback.id, "why": str(lost)}
+                )
+                return
+        log.info("rollback ended", extra={"rollback": ended.id, "state": ended.state})
+
+    # -- the claim ----------------------------------------------------------------------------
+
+    async def _claim(self, rollback: Rollback) -> Rollback | None:
+        """Move it to EXECUTING under our lease; None when it was not to be, or not ours."""
+        facts = await self._ask(rollback)
+        try:
+            async with self._store.write() as tx:
+                current = await tx.rollbacks.get(rollback.id, lock=True)
+                if current.revision != rollback.revision:
+                    return None  # somebody else was quicker
+                return await self._judge(tx, current, facts)
+        except Stale:
+            return None
+
+    async def _ask(self, rollback: Rollback) -> _Facts:
+        async with self._store.read() as tx:
+            channel = (await tx.cases.get(rollback.case_id)).channel
+        not_eligible = await self._eligibility.of_voters(rollback, channel=channel)
+        target, app_id = self._targets.of(rollback.leg.where)
+        return _Facts(not_eligible=not_eligible, live=await target.live(app_id))
+
+    async def _judge(self, tx: Transaction, rollback: Rollback, facts: _Facts) -> Rollback | None:
+        now = await tx.now()
+        if now >= rollback.expires_at:
+            return None  # the expiry job ends it, with its own entry
+        if facts.not_eligible:
+            await self._void(tx, rollback, facts.not_eligible, now)
+            return None
+        changed = _what_changed(rollback, facts.live)
+        if changed is not None:
+            await supersede(tx, rollback, changed)
+            return None
+        if not approval.quorum(rollback):
+            return None
+        return await self._go(tx, rollback, now)
+
+    async def _go(self, tx: Transaction, rollback: Rollback, now: datetime) -> Rollback:
+        execution = replace(
+            rollback.execution,
+            step=Step.CLAIMED,
+            owner=self._owner,
+            lease_epoch=rollback.execution.lease_epoch + 1,
+            lease_until=now + LEASE,
+        )
+        claimed = await tx.rollbacks.save(
+            rollback.moved(State.EXECUTING, execution=execution),
+            was=rollback.revision,
+            entry=_entry(rollback, "rollback.execute", digest=rollback.content_digest),
+        )
+        case = await tx.cases.get(rollback.case_id)
+        await tx.outbox.put(card_row(case, moved(claimed)))
+        facts = {"slack_ids": [vote.slack_id for vote in approval.approvals(rollback)]}
+        await tx.outbox.put(note_row(case, NoteCode.EXECUTING, facts, moved(claimed)))
+        return claimed
+
+    async def _void(
+        self, tx: Transaction, rollback: Rollback, why: Mapping[str, str], now: datetime
+    ) -> None:
+        after = await tx.rollbacks.save(
+            approval.void_votes(rollback, why, at=now),
+            was=rollback.revision,
+            entry=_entry(rollback, "vote.void", why=dict(why)),
+        )
+        case = await tx.cases.get(rollback.case_id)
+        await tx.outbox.put(card_row(case, moved(after)))
+        for vote in rollback.votes:
+            if vote.person in why and vote.voided_at is None:
+                facts = {"slack_id": vote.slack_id, "why": why[vote.person]}
+                cause = f"{moved(after)}:{vote.person}"
+                await tx.outbox.put(note_row(case, NoteCode.VOTE_VOID, facts, cause))
+
+    # -- after a crash ------------------------------------------------------------------------
+
+    async def _take_over(self, rollback: Rollback) -> Rollback | None:
+        """Take the lease of an executor that let it run out; the step it committed stands."""
+        try:
+            async with self._store.write() as tx:
+                current = await tx.rollbacks.get(rollback.id, lock=True)
+                now = await tx.now()
+                until = current.execution.lease_until
+                if current.state not in _GOING or (until is not None and until >= now):
+                    return None
+                execution = replace(
+                    current.execution,
+                    owner=self._owner,
+                    lease_epoch=current.execution.lease_epoch + 1,
+                    lease_until=now + LEASE,
+                    attempt=current.execution.attempt + 1,
+                )
+                taken = await tx.rollbacks.save(
+                    current.moved(current.state, execution=execution),
+                    was=current.revision,
+                    entry=_entry(current, "rollback.take_over", step=current.execution.step),
+                )
+        except Stale:
+            return None
+        if taken.execution.attempt > PATIENCE:  # it dies each time: a person has to look
+            await self._settle(taken, unsettled(self._targets.of(taken.leg.where)[0].name))
+            return None
+        return taken
+
+
+def _what_changed(rollback: Rollback, live: TargetVersion | None) -> OutcomeCode | None:
+    """What the reviewers saw against what is live now."""
+    leg = rollback.leg
+    if live is None:
+        return OutcomeCode.LIVE_CHANGED
+    if live.document.root == leg.expected_root:
+        return OutcomeCode.ALREADY_LIVE
+    if live.external_id != leg.live_external_id or live.document.root != leg.live_root:
+        return OutcomeCode.LIVE_CHANGED
+    return None
+
+
+def _entry(rollback: Rollback, action: str, **what: object) -> AuditDraft:
+    return AuditDraft(
+        user_id="keyturn",
+        action=action,
+        resource=f"rollback/{rollback.id}",
+        status="ok",
+        what={"app": str(rollback.leg.where), **what},
+        ip_note="Keyturn itself",
+    )

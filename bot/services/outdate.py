@@ -1,0 +1,61 @@
+"""End an open rollback whose ground has gone: what is live is no longer what was shown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.domain import approval
+from bot.domain.words import NoteCode, OutcomeCode
+from bot.ports import Transaction
+from bot.services.outgoing import card_row, moved, note_row
+from store.records import AppEnv, AuditDraft, Case, Json, Rollback, State, Version
+
+_NOT_STARTED = (State.DRAFT, State.PENDING_APPROVAL, State.APPROVED)
+
+
+async def outdate(tx: Transaction, where: AppEnv, *, live: Version) -> bool:
+    """Supersede the open rollback of *where* if *live* is not the version it was built on.
+
+    Returns True if one was superseded; its case is then due to be looked at again. One that
+    is being executed is left alone: the executor reads live itself.
+    """
+    rollback = await tx.rollbacks.open_of(where)
+    if rollback is None or rollback.state not in _NOT_STARTED:
+        return False
+    rollback = await tx.rollbacks.get(rollback.id, lock=True)
+    if rollback.state not in _NOT_STARTED or rollback.leg.live_external_id == live.external_id:
+        return False
+    back_already = live.root == rollback.leg.expected_root
+    code = OutcomeCode.ALREADY_LIVE if back_already else OutcomeCode.LIVE_CHANGED
+    await supersede(tx, rollback, code)
+    return True
+
+
+async def supersede(tx: Transaction, rollback: Rollback, code: OutcomeCode) -> Case:
+    """Supersede *rollback* and say so in its thread; return the case.
+
+    The case is due to be looked at again, unless the candidate is live already.
+
+    Raises:
+        Stale: The rollback moved on since it was read.
+    """
+    now = await tx.now()
+    ended = await tx.rollbacks.save(
+        approval.supersede(rollback, code, at=now, facts={}),
+        was=rollback.revision,
+        entry=AuditDraft(
+            user_id="keyturn",
+            action="rollback.superseded",
+            resource=f"rollback/{rollback.id}",
+            status="ok",
+            what={"app": str(rollback.leg.where), "outcome": code},
+            ip_note="Keyturn itself",
+        ),
+    )
+    case = await tx.cases.get(rollback.case_id, lock=True)
+    again = None if code is OutcomeCode.ALREADY_LIVE else now
+    case = await tx.cases.save(replace(case, assess_at=again), was=case.revision)
+    await tx.outbox.put(card_row(case, moved(ended)))
+    facts: dict[str, Json] = {"outcome": code, "facts": {}, "seconds": None}
+    await tx.outbox.put(note_row(case, NoteCode.ENDED, facts, moved(ended)))
+    return case

@@ -1,0 +1,176 @@
+"""Write down how a rollback ended, and tell: one transaction for the end and all that follows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from bot.domain.diff import compare
+from bot.domain.diff_text import mini
+from bot.domain.words import DraftNote, NoteCode, OutcomeCode
+from bot.ports import Store, Transaction
+from bot.services.outgoing import card_row, moved, note_row
+from store.records import (
+    AuditDraft,
+    Case,
+    Json,
+    Rollback,
+    State,
+    Step,
+    Version,
+)
+
+SLIPPED_IN_LINES = 12
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How it ends: the state, the sentence's code, and what fills it.
+
+    `found` is the version that was live when it was not the approved one.
+    """
+
+    state: State
+    code: OutcomeCode
+    facts: Mapping[str, Json] = field(default_factory=dict)
+    found: Version | None = None
+
+
+def completed(rollback: Rollback, to: Version) -> Ending:
+    """The good end: the approved content was read back as live."""
+    return Ending(
+        State.COMPLETED,
+        OutcomeCode.COMPLETED,
+        {"candidate": to.number, "draft": rollback.execution.draft_note},
+    )
+
+
+def unsettled(system: str) -> Ending:
+    """The target cannot be read, so nobody knows: a person has to look."""
+    return Ending(State.NEEDS_ATTENTION, OutcomeCode.OUTCOME_UNKNOWN, {"system": system})
+
+
+class Settle:
+    """Ends executions; also says in the thread what happens on the way."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def __call__(self, rollback: Rollback, ending: Ending) -> Rollback:
+        """Store the end of *rollback* with its audit entry, card, note and consequences.
+
+        Raises:
+            Stale: The rollback moved on meanwhile; nothing was stored.
+        """
+        async with self._store.write() as tx:
+            facts = await _with_number(tx, rollback, ending)
+            after = await tx.rollbacks.save(
+                rollback.moved(
+                    ending.state,
+                    execution=replace(rollback.execution, step=Step.DONE),
+                    outcome=ending.code,
+                    outcome_facts=facts,
+                    finished_at=await tx.now(),
+                ),
+                was=rollback.revision,
+                entry=_entry(rollback, ending, facts),
+            )
+            case = await tx.cases.get(rollback.case_id, lock=True)
+            if ending.state is State.COMPLETED:
+                await _condemn(tx, after)
+            if ending.state is State.SUPERSEDED:
+                case = await tx.cases.save(
+                    replace(case, assess_at=await tx.now()), was=case.revision
+                )
+            await self._tell(tx, case, after, ending)
+        return after
+
+    async def say_waiting(self, rollback: Rollback, system: str) -> None:
+        """Say in the thread that an outside system keeps us waiting."""
+        await self._say(rollback, NoteCode.WAITING_FOR_TARGET, {"system": system})
+
+    async def say_draft(self, rollback: Rollback, note: DraftNote) -> None:
+        """Say in the thread what became of the editors' draft, and where ours is kept."""
+        facts = {"draft": note, "version_id": rollback.execution.kept_draft_id}
+        await self._say(rollback, NoteCode.DRAFT_NOTE, facts)
+
+    async def _say(self, rollback: Rollback, code: NoteCode, facts: Mapping[str, Json]) -> None:
+        async with self._store.write() as tx:
+            case = await tx.cases.get(rollback.case_id)
+            await tx.outbox.put(note_row(case, code, facts, moved(rollback)))
+
+    async def _tell(self, tx: Transaction, case: Case, after: Rollback, ending: Ending) -> None:
+        await tx.outbox.put(card_row(case, moved(after)))
+        if ending.found is not None:
+            wanted = await tx.versions.document(after.leg.to_version_id)
+            found = await tx.versions.document(ending.found.id)
+            text = mini(compare(wanted, found), lines=SLIPPED_IN_LINES)
+            slipped_in = {"lines": text.splitlines()}
+            await tx.outbox.put(note_row(case, NoteCode.EDITS_SLIPPED_IN, slipped_in, moved(after)))
+        facts = {
+            "outcome": after.outcome,
+            "facts": dict(after.outcome_facts),
+            "seconds": seconds_to_verified(after),
+        }
+        await tx.outbox.put(note_row(case, NoteCode.ENDED, facts, moved(after)))
+
+
+def seconds_to_verified(rollback: Rollback) -> float | None:
+    """Seconds from the click that made the quorum to the verified read-back; None if never."""
+    clicked, verified = rollback.execution.clicked_at, rollback.execution.verified_at
+    if clicked is None or verified is None:
+        return None
+    return round((verified - clicked).total_seconds(), 2)
+
+
+async def _with_number(tx: Transaction, rollback: Rollback, ending: Ending) -> dict[str, Json]:
+    facts = dict(ending.facts)
+    published = rollback.execution.published_version_id
+    if published is not None:
+        facts["number"] = (await tx.versions.get(published)).number
+    return facts
+
+
+async def _condemn(tx: Transaction, rollback: Rollback) -> None:
+    """Condemn the meanings after the candidate up to the version that was live."""
+    where = rollback.leg.where
+    to = await tx.versions.get(rollback.leg.to_version_id)
+    bad = await tx.versions.get(rollback.leg.from_version_id)
+    if to.number is None or bad.number is None:
+        return
+    after = bad.number - to.number
+    newest_first = await tx.versions.history(where, limit=max(after, 0), before=bad.number + 1)
+    meanings = {v.meaning for v in newest_first if v.number and v.number > to.number}
+    meanings.discard(to.meaning)
+    for meaning in sorted(meanings):
+        await tx.versions.condemn(
+            where,
+            meaning,
+            rollback_id=rollback.id,
+            entry=AuditDraft(
+                user_id="keyturn",
+                action="version.condemn",
+                resource=f"meaning/{meaning[:16]}",
+                status="ok",
+                what={"app": str(where), "meaning": meaning, "rollback": rollback.id},
+                ip_note="Keyturn itself",
+            ),
+        )
+
+
+def _entry(rollback: Rollback, ending: Ending, facts: Mapping[str, Json]) -> AuditDraft:
+    return AuditDraft(
+        user_id="keyturn",
+        action=f"rollback.{ending.state.lower()}",
+        resource=f"rollback/{rollback.id}",
+        status="ok" if ending.state is State.COMPLETED else "failed",
+        what={
+            "app": str(rollback.leg.where),
+            "outcome": ending.code,
+            "facts": dict(facts),
+            "expected_root": rollback.leg.expected_root,
+            "digest": rollback.content_digest,
+            "approved_by": sorted(v.person for v in rollback.votes if v.voided_at is None),
+        },
+        ip_note="Keyturn itself",
+    )

@@ -1,0 +1,210 @@
+"""Read targets and store what is new: on the clock for all apps, and on demand for one.
+
+An app that nobody published since costs one line of a page that lists all of them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from itertools import count
+
+from bot.domain import marker
+from bot.errors import BotError
+from bot.ports import Store, Target, Targets, TargetVersion, Transaction
+from bot.services.outdate import outdate
+from store.records import (
+    AppEnv,
+    Missing,
+    NewVersion,
+    Version,
+    VersionKind,
+    VersionSource,
+)
+
+log = logging.getLogger(__name__)
+FIRST_CONTACT = 20  # versions that are imported before anything else is done
+BATCH = 20  # older versions imported by one step in the background
+
+
+class Snapshot:
+    """Keeps the store's history in step with the targets'."""
+
+    def __init__(self, store: Store, targets: Targets, *, nudge: Callable[[], None]) -> None:
+        self._store = store
+        self._targets = targets
+        self._nudge = nudge
+
+    async def sweep(self) -> list[Version]:
+        """Look at every app of every target; return the versions that were new.
+
+        One app or target that cannot be read does not hold up the others; the last error is
+        raised when all have been looked at.
+        """
+        known = await self._known()
+        found: list[Version] = []
+        trouble: BotError | None = None
+        for target, apps in _by_target(self._targets.all()):
+            try:
+                changed = [
+                    where
+                    async for where, live_id in _live(target, apps)
+                    if live_id and known.get(where) != live_id
+                ]
+            except BotError as error:
+                log.warning(
+                    "workspace not read", extra={"target": target.name, "error": error.code}
+                )
+                trouble = error
+                continue
+            for where in changed:
+                try:
+                    found += await self.refresh(where)
+                except BotError as error:
+                    log.warning("app not read", extra={"app": str(where), "error": error.code})
+                    trouble = error
+        if trouble is not None:
+            raise trouble
+        return found
+
+    async def refresh(self, where: AppEnv) -> list[Version]:
+        """Read what was published in *where* since we last looked; oldest first.
+
+        At first contact that is the newest twenty versions, numbered by how many there are.
+
+        Raises:
+            UnknownApp, UpstreamDown, UpstreamRefused.
+        """
+        target, app_id = self._targets.of(where)
+        async with self._store.read() as tx:
+            newest = await tx.versions.newest(where)
+        if newest is None:
+            return await self._first_contact(where, target, app_id)
+        fresh: list[TargetVersion] = []
+        async for version in target.history(app_id):
+            if version.external_id == newest.external_id:
+                break
+            if await self._has(where, version.external_id):
+                break  # the newest we knew was deleted in the target; older ones stand
+            fresh.append(version)
+        return await self._record(where, list(reversed(fresh)))
+
+    async def backfill(self) -> bool:
+        """Import one batch of history that is older than what we have; True if there was one."""
+        for where, (target, app_id) in self._targets.all().items():
+            async with self._store.read() as tx:
+                lowest = await tx.versions.import_mark(where)
+                newest = await tx.versions.newest(where)
+            if lowest is None or newest is None or newest.number is None or lowest <= 1:
+                continue
+            if await self._import_older(where, target, app_id, lowest):
+                return True
+        return False
+
+    # -- first contact and older history --------------------------------------------------------
+
+    async def _first_contact(self, where: AppEnv, target: Target, app_id: str) -> list[Version]:
+        total = await target.count_versions(app_id)
+        newest_first = await _take(target.history(app_id), FIRST_CONTACT)
+        total = max(total, len(newest_first))  # somebody published while we counted
+        numbered = list(zip(count(total, -1), newest_first, strict=False))
+        return [
+            await self._record_one(where, version, number=number)
+            for number, version in reversed(numbered)
+        ]
+
+    async def _import_older(self, where: AppEnv, target: Target, app_id: str, lowest: int) -> bool:
+        async with self._store.read() as tx:
+            mark = await tx.versions.numbered(where, lowest)
+        if mark is None:
+            return False
+        older: list[TargetVersion] = []
+        passed = False
+        async for version in target.history(app_id):
+            if passed:
+                older.append(version)
+                if len(older) == min(BATCH, lowest - 1):
+                    break
+            passed = passed or version.external_id == mark.external_id
+        for number, version in zip(count(lowest - 1, -1), older, strict=False):
+            await self._record_one(where, version, number=number)
+        return bool(older)
+
+    # -- storing --------------------------------------------------------------------------------
+
+    async def _record(self, where: AppEnv, oldest_first: list[TargetVersion]) -> list[Version]:
+        recorded = [await self._record_one(where, version, number=None) for version in oldest_first]
+        if recorded:
+            log.info("new versions", extra={"app": str(where), "versions": len(recorded)})
+            async with self._store.write() as tx:
+                outdated = await outdate(tx, where, live=recorded[-1])
+            if outdated:
+                self._nudge()
+        return recorded
+
+    async def _record_one(
+        self, where: AppEnv, version: TargetVersion, *, number: int | None
+    ) -> Version:
+        async with self._store.write() as tx:
+            new = NewVersion(
+                where=where,
+                kind=VersionKind.PUBLISHED,
+                source=await _source(tx, version),
+                external_id=version.external_id,
+                external_hash=version.external_hash,
+                external_name=version.name,
+                external_comment=version.comment,
+                author=version.author,
+                published_at=version.published_at,
+                number=number,
+            )
+            return await tx.versions.record(new, version.document)
+
+    async def _has(self, where: AppEnv, external_id: str) -> bool:
+        async with self._store.read() as tx:
+            return await tx.versions.by_external(where, external_id) is not None
+
+    async def _known(self) -> dict[AppEnv, str]:
+        async with self._store.read() as tx:
+            return await tx.versions.newest_external_ids()
+
+
+async def _source(tx: Transaction, version: TargetVersion) -> VersionSource:
+    """Ours if it carries the name of a rollback that we really have; else somebody's publish."""
+    claimed = marker.rollback_id_in(version.name)
+    if claimed is None:
+        return VersionSource.PUBLISHED
+    try:
+        rollback = await tx.rollbacks.get(claimed)
+    except Missing:
+        return VersionSource.PUBLISHED
+    ours = marker.name_of(rollback) == version.name
+    return VersionSource.ROLLBACK if ours else VersionSource.PUBLISHED
+
+
+def _by_target(
+    places: Mapping[AppEnv, tuple[Target, str]],
+) -> list[tuple[Target, dict[str, list[AppEnv]]]]:
+    """Group apps by the target that they live in; one id may be known under several names."""
+    grouped: dict[str, tuple[Target, dict[str, list[AppEnv]]]] = {}
+    for where, (target, app_id) in places.items():
+        _, apps = grouped.setdefault(target.name, (target, {}))
+        apps.setdefault(app_id, []).append(where)
+    return list(grouped.values())
+
+
+async def _live(
+    target: Target, apps: Mapping[str, list[AppEnv]]
+) -> AsyncIterator[tuple[AppEnv, str]]:
+    async for ref in target.list_live():
+        for where in apps.get(ref.app_id, ()):
+            yield where, ref.live_id
+
+
+async def _take(versions: AsyncIterator[TargetVersion], most: int) -> list[TargetVersion]:
+    taken: list[TargetVersion] = []
+    async for version in versions:
+        taken.append(version)
+        if len(taken) == most:
+            break
+    return taken

@@ -1,0 +1,102 @@
+"""Take alerts in: store what came before anything else, then gather it into cases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from bot.domain.words import NoteCode
+from bot.ports import Store, Transaction
+from bot.services.outgoing import card_row, note_row
+from store.records import AppEnv, AuditDraft, Case, Delivery, Firing, FiringStatus
+
+
+class Intake:
+    """The webhook's part: when it returns, the delivery is durable."""
+
+    def __init__(self, store: Store, *, nudge: Callable[[], None]) -> None:
+        self._store = store
+        self._nudge = nudge
+
+    async def __call__(self, delivery: Delivery) -> None:
+        """Store *delivery* and its firings; a repeat changes nothing.
+
+        Raises:
+            Unavailable: It could not be stored: the sender has to send it again.
+        """
+        async with self._store.write() as tx:
+            await tx.alerts.take(delivery)
+        self._nudge()
+
+
+class TakeIn:
+    """The worker's part: one case per app@env, whatever arrives."""
+
+    def __init__(self, store: Store, channels: Mapping[AppEnv, str]) -> None:
+        self._store = store
+        self._channels = channels
+
+    async def step(self) -> bool:
+        """Give every new firing to its case, and every change of one to its card."""
+        return await self._assign() | await self._update()
+
+    async def _assign(self) -> bool:
+        async with self._store.read() as tx:
+            waiting = await tx.alerts.unassigned()
+        for where, firings in _by_app(waiting):
+            if where in self._channels:
+                await self._give(where, firings)
+        return bool(waiting)
+
+    async def _give(self, where: AppEnv, firings: Sequence[Firing]) -> None:
+        async with self._store.write() as tx:
+            case = await tx.cases.open_for(
+                where, channel=self._channels[where], entry=_opened(where, firings)
+            )
+            known = {firing.id for firing in await tx.alerts.of_case(case.id)}
+            new = [firing for firing in firings if firing.id not in known]
+            await tx.alerts.assign([firing.id for firing in new], case.id)
+            if case.rollback_id is None:  # an alert suggests once a case; people may ask again
+                await tx.cases.save(replace(case, assess_at=await tx.now()), was=case.revision)
+                return
+            for firing in new:
+                await self._say(tx, case, NoteCode.ALERT_ADDED, firing)
+
+    async def _update(self) -> bool:
+        async with self._store.read() as tx:
+            changed = await tx.alerts.changed()
+        for firing in changed:
+            async with self._store.write() as tx:
+                await tx.alerts.seen([firing.id])
+                if firing.case_id is None:
+                    continue
+                case = await tx.cases.get(firing.case_id)
+                if firing.status is FiringStatus.RESOLVED:
+                    await self._say(tx, case, NoteCode.ALERT_RESOLVED, firing)
+        return bool(changed)
+
+    async def _say(self, tx: Transaction, case: Case, code: NoteCode, firing: Firing) -> None:
+        cause = f"firing:{firing.id}"
+        await tx.outbox.put(card_row(case, f"{cause}:{firing.status}"))
+        await tx.outbox.put(note_row(case, code, {"alertname": firing.alertname}, cause))
+
+
+def _by_app(firings: Sequence[Firing]) -> list[tuple[AppEnv, list[Firing]]]:
+    known = [(firing.where, firing) for firing in firings if firing.where is not None]
+    known.sort(key=lambda pair: (pair[0], pair[1].starts_at))
+    return [
+        (where, [firing for _, firing in pairs])
+        for where, pairs in groupby(known, key=lambda pair: pair[0])
+    ]
+
+
+def _opened(where: AppEnv, firings: Sequence[Firing]) -> AuditDraft:
+    return AuditDraft(
+        user_id="alertmanager",
+        action="case.open",
+        resource=f"app/{where}",
+        status="ok",
+        what={"app": str(where), "fingerprints": sorted(f.fingerprint for f in firings)},
+        ip_note="a webhook; its sender is known by its token",
+    )

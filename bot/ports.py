@@ -253,7 +253,7 @@ class Transaction(Protocol):
 
 
 class Store(Protocol):
-    """Where everything is remembered. Raises `records.Unavailable` when the database is not there."""
+    """Where everything is remembered; raises `records.Unavailable` when the database is gone."""
 
     def write(self) -> AbstractAsyncContextManager[Transaction]:
         """A transaction that locks before it reads; commits at the end, rolls back on error."""
@@ -308,7 +308,7 @@ class SecretsVerdict(StrEnum):
 
 @dataclass(frozen=True)
 class SecretsComparison:
-    """Draft against live. `names` are those that differ; `absent` ids live has and the draft not."""
+    """Draft against live; `names` are those that differ, `absent` the ids only live has."""
 
     verdict: SecretsVerdict
     names: tuple[str, ...] = ()
@@ -423,7 +423,10 @@ class Note:
 
 
 class Messenger(Protocol):
-    """Slack, as far as the use cases know it. Raises `Throttled`, `UpstreamDown`, `UpstreamRefused`."""
+    """Slack, as far as the use cases know it.
+
+    Raises `Throttled`, `UpstreamDown`, `UpstreamRefused`.
+    """
 
     async def show(self, card: CardView, *, channel: str, ts: str) -> str:
         """Post the card (empty *ts*) or redraw it; return its ts."""

@@ -52,9 +52,8 @@ class Snapshot:
                     if live_id and known.get(where) != live_id
                 ]
             except BotError as error:
-                log.warning(
-                    "workspace not read", extra={"target": target.name, "error": error.code}
-                )
+                facts = {"target": target.name, "error": error.code}
+                log.warning("workspace not read", extra=facts)
                 trouble = error
                 continue
             for where in changed:

@@ -1,0 +1,89 @@
+"""What has happened before the story begins, and what can be made to happen in it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bot.playground.dify.state import DifyState
+from bot.playground.dify.workflows import Workflow
+from bot.playground.story.workflow import (
+    APP,
+    BAD_CODE,
+    BAD_PROMPT,
+    GOOD_PROMPT,
+    Edition,
+    environment,
+    features,
+    graph,
+)
+
+KEEP = "[__HIDDEN__]"  # Dify's placeholder: the secret keeps its value
+BOT_EMAIL = "rollback-bot@example.com"
+FIRST = Edition(prompt=GOOD_PROMPT.partition("\nNever")[0], model="gpt-4-turbo", temperature=0.7)
+_GOOD = Edition()
+_PAST: tuple[tuple[timedelta, str, str, Edition], ...] = (
+    (timedelta(days=21), "alice", "first version", FIRST),
+    (timedelta(days=16), "bob", "", replace(FIRST, top_k=3)),
+    (timedelta(days=9), "alice", "gpt-4o", replace(FIRST, model="gpt-4o", top_k=3)),
+    (timedelta(days=4), "carol", "no refunds", replace(_GOOD, temperature=0.7, top_k=3)),
+    (timedelta(days=2), "alice", "", replace(_GOOD, top_k=3)),
+    (timedelta(hours=5), "bob", "more articles", _GOOD),
+)
+
+
+def seed(dify: DifyState, *, password: str, secret: str) -> str:
+    """Fill *dify* with people and an app with six versions; return the app's id.
+
+    Args:
+        dify: An empty server.
+        password: Of every account, the bot's too.
+        secret: The value of the workflow's secret variable.
+    """
+    for name, role in (
+        ("carol", "owner"),
+        ("alice", "editor"),
+        ("bob", "editor"),
+        ("dave", "editor"),
+    ):
+        dify.add_account(f"{name}@example.com", password, name=name, role=role)
+    dify.add_account(BOT_EMAIL, password, name="rollback-bot", role="editor")
+    app = dify.create_app(APP, by="carol", description="Answers customers' questions")
+    now = dify.clock()
+    for age, author, comment, edition in _PAST:
+        first = edition is FIRST
+        _publish(dify, edition, by=author, comment=comment, at=now - age,
+                 secret=secret if first else KEEP)  # fmt: skip
+    return app.id
+
+
+def publish_bad(dify: DifyState, *, by: str = "dave") -> Workflow:
+    """Publish the change that makes users suffer: model, prompt and code at once."""
+    bad = replace(
+        _GOOD, prompt=BAD_PROMPT, model="gpt-4o-mini", temperature=1.1, code=BAD_CODE, shift=16
+    )
+    return _publish(dify, bad, by=by, comment="friendlier answers", at=None, secret=KEEP)
+
+
+def leave_work_unpublished(dify: DifyState, *, by: str = "carol") -> None:
+    """Let an editor save work that is not published: no rollback may touch it."""
+    live = dify.live(APP)
+    assert live is not None  # noqa: S101  # the story has published versions
+    summary = graph(replace(_GOOD, note=True))["nodes"][-1]
+    nodes = [*live.graph["nodes"], summary]
+    dify.save_draft_as_editor(APP, graph={**live.graph, "nodes": nodes}, by=by)
+
+
+def _publish(
+    dify: DifyState, edition: Edition, *, by: str, comment: str, at: datetime | None, secret: str
+) -> Workflow:
+    return dify.publish_directly(
+        APP,
+        graph=graph(edition),
+        features=features(),
+        environment_variables=environment(edition, secret=secret),
+        conversation_variables=[],
+        comment=comment,
+        by=by,
+        at=at,
+    )

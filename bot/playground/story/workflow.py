@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 APP = "support-triage"
-SECRET_ID = "5a3d7a52-31a5-4d0b-9f29-6f0a1c3e8b10"
+HELPDESK_KEY_ID = "5a3d7a52-31a5-4d0b-9f29-6f0a1c3e8b10"
 REGION_ID = "9b0c1c0e-8a55-4a3f-8a0e-0a7d2a4f5c21"
 
 GOOD_PROMPT = """You are the support assistant of Acme Cloud.
@@ -75,7 +76,7 @@ def graph(edition: Edition) -> dict[str, Any]:
                   template="{{ reply }}", variables=[])
         )  # fmt: skip
     types = {node["id"]: node["data"]["type"] for node in nodes}
-    edges = [_edge(source, target, types) for source, target in zip(order, order[1:], strict=False)]
+    edges = [_edge(source, target, types) for source, target in pairwise(order)]
     return {"nodes": nodes, "edges": edges, "viewport": {"x": 0, "y": 0, "zoom": 0.8}}
 
 
@@ -92,7 +93,7 @@ def features() -> dict[str, Any]:
 def environment(edition: Edition, *, secret: str) -> list[dict[str, Any]]:
     """Return the variables; *secret* is a value, or Dify's placeholder for "keep it"."""
     return [
-        {"id": SECRET_ID, "name": "HELPDESK_API_KEY", "value_type": "secret", "value": secret,
+        {"id": HELPDESK_KEY_ID, "name": "HELPDESK_API_KEY", "value_type": "secret", "value": secret,
          "description": "writes replies into the helpdesk"},
         {"id": REGION_ID, "name": "REGION", "value_type": "string", "value": edition.region,
          "description": ""},

@@ -1,0 +1,143 @@
+"""Settings from environment variables. The descriptions are the reference of the README."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from bot.config import fields
+from bot.config.fields import wrong
+from bot.config.settings import DEFAULT_DATABASE_URL, DEFAULT_PORT, SLACK_API_URL
+
+DEFAULT_CONFIG = "keyturn.toml"
+MIN_KEY_CHARACTERS = 16
+_DATABASES = ("sqlite:", "sqlite+aiosqlite:", "postgres:", "postgresql:", "postgresql+asyncpg:")
+
+
+def _several(value: object) -> object:
+    """Split at commas and blanks: the first is the one in use, the others are being rotated out."""
+    return (
+        [part for part in re.split(r"[\s,]+", value) if part] if isinstance(value, str) else value
+    )
+
+
+def _tokens(values: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    if any(not re.fullmatch(r"[!-~]+", value.get_secret_value()) for value in values):
+        raise wrong("must be of visible ASCII characters, since it travels in a header")
+    return values
+
+
+def _keys(values: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    if any(len(value.get_secret_value()) < MIN_KEY_CHARACTERS for value in values):
+        raise wrong(
+            f"each key needs at least {MIN_KEY_CHARACTERS} characters; make one with "
+            "python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+        )
+    return values
+
+
+def _database(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().startswith(_DATABASES):
+        raise wrong("must begin with sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME")
+    return value
+
+
+def _slack_api(value: str) -> str:
+    if not fields.secure(fields.url(value)):
+        raise wrong("must begin with https://, since the token travels there")
+    return value.rstrip("/") + "/"
+
+
+Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_several)]
+
+
+class Environment(BaseSettings):
+    """The variables; a secret may also stand in the file that `NAME_FILE` names."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    database_url: Annotated[SecretStr, AfterValidator(_database)] = Field(
+        default=SecretStr(DEFAULT_DATABASE_URL),
+        validation_alias="DATABASE_URL",
+        description="SQLite file or PostgreSQL; `postgres://` and `?sslmode=` are understood",
+    )
+    config: str = Field(
+        default=DEFAULT_CONFIG,
+        validation_alias="KEYTURN_CONFIG",
+        description="The configuration file",
+    )
+    port: int = Field(
+        default=DEFAULT_PORT,
+        ge=0,
+        le=65535,
+        validation_alias="PORT",
+        description="Port of `keyturn serve`",
+    )
+    public_url: Annotated[str, BeforeValidator(lambda url: fields.url(url) if url else "")] = Field(
+        default="",
+        validation_alias="KEYTURN_PUBLIC_URL",
+        description="Where people reach the service; without it cards carry no links",
+    )
+    secret_key: Annotated[Secrets, AfterValidator(_keys)] = Field(
+        default=(),
+        validation_alias="KEYTURN_SECRET_KEY",
+        description="Signs buttons and links; `serve` needs it; several for rotation",
+    )
+    webhook_token: Annotated[Secrets, AfterValidator(_tokens)] = Field(
+        default=(),
+        validation_alias="KEYTURN_WEBHOOK_TOKEN",
+        description="Alertmanager's bearer token; several for rotation; without it 401",
+    )
+    slack_bot_token: Annotated[
+        SecretStr | None, AfterValidator(lambda t: t and _tokens((t,))[0])
+    ] = Field(default=None, validation_alias="SLACK_BOT_TOKEN", description="Bot token, `xoxb-…`")
+    slack_signing_secret: Annotated[Secrets, AfterValidator(_tokens)] = Field(
+        default=(),
+        validation_alias="SLACK_SIGNING_SECRET",
+        description="Signing secret of the Slack app; several for rotation",
+    )
+    slack_api_url: Annotated[str, AfterValidator(_slack_api)] = Field(
+        default=SLACK_API_URL,
+        validation_alias="SLACK_API_URL",
+        description="Another Slack base address",
+    )
+    failpoint: str = Field(
+        default="",
+        validation_alias="KEYTURN_FAILPOINT",
+        description="For tests: `NAME=ACTION` at a named point",
+        exclude=True,
+    )
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        super().__init__(variables=variables)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the variables that were handed in, and nothing of the process."""
+        return (_Given(settings_cls, init_settings()["variables"]),)
+
+
+class _Given(EnvSettingsSource):
+    def __init__(self, settings_cls: type[BaseSettings], variables: Mapping[str, str]) -> None:
+        self._variables = variables
+        super().__init__(settings_cls, case_sensitive=True)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return self._variables

@@ -1,0 +1,129 @@
+"""Kinds of values in the settings; each refuses with a sentence that says how to mend it."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from datetime import timedelta
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator
+from pydantic_core import PydanticCustomError
+
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"(?:\d{1,6}[smhd])+", re.ASCII)
+_PART = re.compile(r"(\d+)([smhd])")
+_SLACK_ID = re.compile(r"[A-Z][A-Z0-9]{2,20}", re.ASCII)
+_APP_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+_BAD_IN_NAMES = frozenset("@`<>&|,\"'/\\")
+_MAX_NAME = 64
+
+
+def wrong(sentence: str) -> PydanticCustomError:
+    """A mistake in the words of *sentence*, which names the mend and quotes no secret."""
+    return PydanticCustomError("mend", "{sentence}", {"sentence": sentence})
+
+
+def duration(value: object) -> timedelta:
+    """Read `90s`, `30m`, `1h30m`, `2d`."""
+    if not isinstance(value, str) or not _DURATION.fullmatch(value):
+        raise wrong('must be a time with its unit, such as "90s", "30m", "1h30m" or "2d"')
+    return timedelta(seconds=sum(int(n) * _UNITS_S[unit] for n, unit in _PART.findall(value)))
+
+
+def _positive(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        raise wrong("must be longer than nothing")
+    return value
+
+
+def name(value: str) -> str:
+    """The name of an app, environment or workspace: any language, but nothing that splits it."""
+    if not value or len(value) > _MAX_NAME:
+        raise wrong(f"a name has 1 to {_MAX_NAME} characters")
+    if any(c in _BAD_IN_NAMES or c.isspace() or not c.isprintable() for c in value):
+        raise wrong("a name has no blanks and none of @ ` < > & | , / \\ or quotes; rename it")
+    return value
+
+
+def _slack(kinds: str, what: str, example: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if not _SLACK_ID.fullmatch(value) or value[0] not in kinds:
+            raise wrong(f"must be {what}, such as {example} (Slack shows the id, not the name)")
+        return value
+
+    return AfterValidator(check)
+
+
+def _app_id(value: str) -> str:
+    if not _APP_ID.fullmatch(value):
+        raise wrong("must be the app's id in Dify, as in its address: /app/ID/workflow")
+    return value
+
+
+def _email(value: str) -> str:
+    if not re.fullmatch(r"[^\s@]+@[^\s@]+", value):
+        raise wrong("must be the e-mail address of the account that Keyturn uses in Dify")
+    return value
+
+
+def url(value: str) -> str:
+    """An http(s) address without account, query or fragment; the trailing slash goes."""
+    try:
+        parts = urlsplit(value)
+        port_is_number = parts.port is None or parts.port > 0
+    except ValueError:
+        raise wrong("is not an address; write https://HOST or https://HOST:PORT") from None
+    plain = value.isprintable() and not re.search(r"[\s|<>\\]", value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not plain:
+        raise wrong("is not an address; write https://HOST or https://HOST:PORT")
+    if parts.username is not None or parts.password is not None:
+        raise wrong("must not hold an account or a password")
+    if parts.query or parts.fragment or not port_is_number:
+        raise wrong("must end before any ? or #")
+    if _link_local(parts.hostname):
+        raise wrong("is a link-local address, where no service of yours lives")
+    return value.rstrip("/")
+
+
+def secure(value: str) -> bool:
+    """True if nobody between us and *value* can listen: https, or the same machine."""
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return False
+    return parts.scheme == "https" or loopback(parts.hostname or "")
+
+
+def loopback(host: str) -> bool:
+    """True for this machine's own names and addresses."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    address = _address(host)
+    return address is not None and address.is_loopback
+
+
+def _link_local(host: str) -> bool:
+    address = _address(host)
+    return address is not None and address.is_link_local
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+Duration = Annotated[timedelta, BeforeValidator(duration)]
+PositiveDuration = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_positive)]
+Name = Annotated[str, AfterValidator(name)]
+AppId = Annotated[str, AfterValidator(_app_id)]
+Email = Annotated[str, AfterValidator(_email)]
+Url = Annotated[str, AfterValidator(url)]
+Channel = Annotated[str, _slack("CG", "a channel's id", "C0123456789")]
+Team = Annotated[str, _slack("TE", "a workspace's id", "T0123456789")]
+Account = Annotated[str, _slack("UW", "a person's id", "U0123456789")]
+Who = Annotated[str, _slack("UWS", "a person's or a user group's id", "U0123456789 or S0123456789")]

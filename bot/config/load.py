@@ -1,0 +1,217 @@
+"""Read the environment and keyturn.toml; the only place that does.
+
+Nothing is used before everything was checked: `load` returns settings that hold together, or
+raises one error that lists every mistake.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import SecretStr, ValidationError
+
+from bot.adapters.alertmanager.wire import LabelMap
+from bot.config import crosschecks, tables
+from bot.config.environment import Environment
+from bot.config.mistakes import Mistakes
+from bot.config.settings import (
+    AlertSettings,
+    AppSettings,
+    DifySettings,
+    Place,
+    Settings,
+    SlackSettings,
+)
+from bot.config.variables import read_secret_file, with_secret_files
+from bot.domain.policy import Policy
+from store.records import AppEnv
+
+_MAX_FILE_BYTES = 4 * 1024 * 1024
+
+
+def from_process(*, serving: bool = False) -> Settings:
+    """The settings of this process's environment and of the file that it names."""
+    return load(os.environ, serving=serving)
+
+
+def load(
+    environ: Mapping[str, str], path: Path | None = None, *, serving: bool = False
+) -> Settings:
+    """Read and check everything.
+
+    Args:
+        environ: The environment variables.
+        path: The configuration file; default: what KEYTURN_CONFIG says, else `keyturn.toml`. The
+            default file may be absent, a named one not.
+        serving: Demand what the service needs, and not only the database's address.
+
+    Raises:
+        ConfigurationWrong: With every mistake, each as `key.path: what is wrong and the mend`.
+    """
+    mistakes = Mistakes()
+    variables = with_secret_files(environ, mistakes)
+    environment = _environment(variables, mistakes)
+    file = path or Path(variables.get("KEYTURN_CONFIG", "keyturn.toml"))
+    raw = _file(file, mistakes, named=path is not None or "KEYTURN_CONFIG" in variables)
+    document = _document(raw, mistakes)
+    passwords = _passwords(raw, file.parent, variables, mistakes)
+    crosschecks.check(raw, mistakes)
+    if serving:
+        _serving(raw, variables, mistakes)
+    mistakes.raise_if_any()
+    assert environment is not None and document is not None  # noqa: S101, PT018 - else mistakes
+    return _settings(environment, document, passwords)
+
+
+def database_url(environ: Mapping[str, str] | None = None) -> SecretStr:
+    """The database's address alone, for work that needs nothing else.
+
+    Raises:
+        ConfigurationWrong: It is no address of a database that we know.
+    """
+    given = os.environ if environ is None else environ
+    names = ("DATABASE_URL", "DATABASE_URL_FILE")
+    mistakes = Mistakes()
+    variables = with_secret_files({n: given[n] for n in names if n in given}, mistakes)
+    environment = _environment(variables, mistakes)
+    mistakes.raise_if_any()
+    assert environment is not None  # noqa: S101 - else there are mistakes
+    return environment.database_url
+
+
+def _environment(variables: Mapping[str, str], mistakes: Mistakes) -> Environment | None:
+    try:
+        return Environment(variables)
+    except ValidationError as error:
+        mistakes.add_all(error, Environment)
+        return None
+
+
+def _file(path: Path, mistakes: Mistakes, *, named: bool) -> Mapping[str, object]:
+    try:
+        if path.stat().st_size > _MAX_FILE_BYTES:
+            mistakes.add((path.name,), "is too large to be a configuration")
+            return {}
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if named:
+            mistakes.add((path.name,), "there is no such file; KEYTURN_CONFIG names the right one")
+    except OSError as error:
+        mistakes.add((path.name,), f"cannot be read ({error.strerror})")
+    except UnicodeDecodeError:
+        mistakes.add((path.name,), "is not UTF-8 text")
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        mistakes.add((path.name,), f"is not TOML: {error}")
+    return {}
+
+
+def _document(raw: Mapping[str, object], mistakes: Mistakes) -> tables.Document | None:
+    try:
+        return tables.Document.model_validate(raw)
+    except ValidationError as error:
+        mistakes.add_all(error, tables.Document)
+        return None
+
+
+def _passwords(
+    raw: Mapping[str, object], folder: Path, variables: Mapping[str, str], mistakes: Mistakes
+) -> dict[str, SecretStr]:
+    """The passwords of the workspaces, from the variables and files that they name."""
+    found = {}
+    for name, table in crosschecks.tables(raw, "dify").items():
+        source = table if isinstance(table, Mapping) else {}
+        variable, file = source.get("password_env"), source.get("password_file")
+        password = None
+        if isinstance(variable, str) and variable:
+            password = variables.get(variable) or None
+            if password is None:
+                mistakes.add(("dify", name, "password_env"), f"the variable {variable} is not set")
+        elif isinstance(file, str) and file:
+            path = ("dify", name, "password_file")
+            password = read_secret_file(folder / file, path, mistakes)
+        if password:
+            found[name] = SecretStr(password)
+    return found
+
+
+def _serving(raw: Mapping[str, object], variables: Mapping[str, str], mistakes: Mistakes) -> None:
+    if not variables.get("KEYTURN_SECRET_KEY"):
+        mistakes.add(
+            ("KEYTURN_SECRET_KEY",),
+            "is missing; buttons are signed with it. Make one with "
+            "python3 -c 'import secrets; print(secrets.token_urlsafe(32))' and keep it",
+        )
+    slack = {
+        name: bool(variables.get(name)) for name in ("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET")
+    }
+    if crosschecks.tables(raw, "app") or any(slack.values()):
+        for name in (name for name, there in slack.items() if not there):
+            mistakes.add((name,), "is missing; the Slack app's settings page shows it")
+
+
+def _settings(
+    environment: Environment, document: tables.Document, passwords: Mapping[str, SecretStr]
+) -> Settings:
+    return Settings(
+        database_url=environment.database_url,
+        port=environment.port,
+        public_url=environment.public_url,
+        secret_keys=environment.secret_key,
+        webhook_tokens=environment.webhook_token,
+        slack=SlackSettings(
+            bot_token=environment.slack_bot_token,
+            signing_secrets=environment.slack_signing_secret,
+            api_url=environment.slack_api_url,
+            channel=document.slack.channel or "",
+            team=document.slack.team or "",
+        ),
+        dify={
+            name: DifySettings(table.url, table.email, passwords[name], table.allow_http)
+            for name, table in document.dify.items()
+        },
+        apps={
+            name: AppSettings(table.criticality, tuple(table.depends_on), table.match)
+            for name, table in document.app.items()
+        },
+        places=_places(document),
+        policies={env: _policy(table) for env, table in document.policy.items()},
+        alerts=_alerts(document),
+        prometheus_url=document.prometheus.url if document.prometheus else "",
+        alertmanager_url=document.alertmanager.url if document.alertmanager else "",
+        people=document.people.aliases,
+        failpoint=environment.failpoint,
+    )
+
+
+def _places(document: tables.Document) -> dict[AppEnv, Place]:
+    return {
+        (where := AppEnv(app, env)): Place(
+            where, place.target, place.id, place.channel or document.slack.channel or ""
+        )
+        for app, table in document.app.items()
+        for env, place in table.environments.items()
+    }
+
+
+def _policy(table: tables.PolicyTable) -> Policy:
+    return Policy(
+        votes=table.votes,
+        reviewers=tuple(table.reviewers),
+        requesters=tuple(table.requesters),
+        viewers=tuple(table.viewers),
+        open_for=table.open_for,
+        named=True,
+    )
+
+
+def _alerts(document: tables.Document) -> AlertSettings:
+    labels = document.alerts.labels
+    match = tuple((table.match, app) for app, table in document.app.items() if table.match)
+    return AlertSettings(
+        labels=LabelMap(app=labels.app, env=labels.env, match=match),
+        usual_for=document.alerts.for_,
+        lookback=document.alerts.lookback,
+    )

@@ -1,0 +1,99 @@
+"""The settings as values; everything below the composition root takes what it needs of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from pydantic import SecretStr
+
+from bot.adapters.alertmanager.wire import LabelMap
+from bot.domain.policy import Policy
+from store.records import AppEnv
+
+DEFAULT_PORT = 3000
+DEFAULT_DATABASE_URL = "sqlite:///keyturn.db"
+SLACK_API_URL = "https://slack.com/api/"
+
+
+@dataclass(frozen=True)
+class SlackSettings:
+    """How to reach Slack. Without a token cards wait in the outbox."""
+
+    bot_token: SecretStr | None = None
+    signing_secrets: tuple[SecretStr, ...] = ()
+    api_url: str = SLACK_API_URL
+    channel: str = ""
+    team: str = ""
+
+
+@dataclass(frozen=True)
+class DifySettings:
+    """One Dify workspace, and the account that Keyturn uses there."""
+
+    url: str
+    email: str
+    password: SecretStr
+    allow_http: bool = False
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an app@env lives: `target` is `dify.NAME`, `id` the app's id there."""
+
+    where: AppEnv
+    target: str
+    id: str
+    channel: str
+
+
+@dataclass(frozen=True)
+class AppSettings:
+    """What is known of an app whatever its environment."""
+
+    criticality: str = "medium"
+    depends_on: tuple[str, ...] = ()
+    match: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class AlertSettings:
+    """How alerts are read: `usual_for` is how long rules wait before they fire."""
+
+    labels: LabelMap = field(default_factory=LabelMap)
+    usual_for: timedelta = timedelta(minutes=5)
+    lookback: timedelta = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that can be set. The defaults are a service that knows no app yet."""
+
+    database_url: SecretStr = field(default_factory=lambda: SecretStr(DEFAULT_DATABASE_URL))
+    port: int = DEFAULT_PORT
+    public_url: str = ""
+    secret_keys: tuple[SecretStr, ...] = ()
+    webhook_tokens: tuple[SecretStr, ...] = ()
+    slack: SlackSettings = field(default_factory=SlackSettings)
+    dify: Mapping[str, DifySettings] = field(default_factory=dict)
+    apps: Mapping[str, AppSettings] = field(default_factory=dict)
+    places: Mapping[AppEnv, Place] = field(default_factory=dict)
+    policies: Mapping[str, Policy] = field(default_factory=dict)
+    alerts: AlertSettings = field(default_factory=AlertSettings)
+    prometheus_url: str = ""
+    alertmanager_url: str = ""
+    people: Mapping[str, str] = field(default_factory=dict)
+    failpoint: str = ""
+
+    @property
+    def on_sqlite(self) -> bool:
+        return self.database_url.get_secret_value().startswith("sqlite")
+
+    def policy(self, env: str) -> Policy:
+        """The policy of *env*; the unnamed one, under which nobody is eligible, without a table."""
+        return self.policies.get(env, Policy())
+
+    def person(self, slack_id: str) -> str:
+        """The person behind a Slack account; the account's id itself when no alias is set."""
+        return self.people.get(slack_id, slack_id)

@@ -1,0 +1,151 @@
+"""The tables of keyturn.toml. The descriptions are the configuration reference of the README."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bot.config import fields
+
+Criticality = Literal["low", "medium", "high", "critical"]
+LabelName = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Table(BaseModel):
+    """A table whose keys are all known; nothing is converted, nothing of it is quoted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+
+class SlackTable(Table):
+    """`[slack]`."""
+
+    channel: fields.Channel | None = Field(
+        default=None, description="Channel id for the cards of apps that name none of their own"
+    )
+    team: fields.Team | None = Field(
+        default=None,
+        description="Workspace id; clicks from elsewhere are refused. Default: the token's own",
+    )
+
+
+class DifyTable(Table):
+    """`[dify.NAME]`."""
+
+    url: fields.Url = Field(description="Address of the console, `https://` unless on this machine")
+    email: fields.Email = Field(description="Account of an editor in that workspace")
+    password_env: str | None = Field(
+        default=None, min_length=1, description="Environment variable that holds the password"
+    )
+    password_file: str | None = Field(
+        default=None,
+        min_length=1,
+        description="File that holds the password, beside `keyturn.toml` when relative",
+    )
+    allow_http: bool = Field(
+        default=False, description="Send the password over plain `http://` to another machine"
+    )
+
+
+class EnvironmentTable(Table):
+    """`[app.NAME.environments.ENV]`."""
+
+    target: str = Field(description="The workspace it lives in: `dify.NAME`")
+    id: fields.AppId = Field(description="The app's id there")
+    channel: fields.Channel | None = Field(
+        default=None, description="Channel id for its cards. Default: `slack.channel`"
+    )
+
+
+class AppTable(Table):
+    """`[app.NAME]`."""
+
+    environments: dict[fields.Name, EnvironmentTable] = Field(
+        min_length=1, description="Where it lives, one table per environment"
+    )
+    criticality: Criticality = Field(
+        default="medium", description="`low`, `medium`, `high` or `critical`"
+    )
+    depends_on: list[str] = Field(
+        default_factory=list, description="Apps that this one calls, by their names here"
+    )
+    match: dict[LabelName, str] = Field(
+        default_factory=dict,
+        description="Alert labels that mean this app, where they are not its name",
+    )
+
+
+class PolicyTable(Table):
+    """`[policy.ENV]`."""
+
+    votes: int = Field(default=2, ge=1, le=20, description="How many different people must approve")
+    reviewers: list[fields.Who] = Field(
+        default_factory=list,
+        description="Who may vote: ids of people (`U…`) and user groups (`S…`)",
+    )
+    requesters: list[fields.Who] = Field(
+        default_factory=list, description="Who may ask for a rollback, beside the reviewers"
+    )
+    viewers: list[fields.Who] = Field(
+        default_factory=list, description="Who may see. Default: reviewers and requesters"
+    )
+    open_for: fields.PositiveDuration = Field(
+        default=timedelta(minutes=30), description="How long a rollback waits for its votes"
+    )
+
+
+class LabelsTable(Table):
+    """`[alerts.labels]`."""
+
+    app: LabelName = Field(default="app", description="Alert label that names the app")
+    env: LabelName = Field(default="env", description="Alert label that names the environment")
+
+
+class AlertsTable(Table):
+    """`[alerts]`."""
+
+    labels: LabelsTable = LabelsTable()
+    for_: fields.Duration = Field(
+        default=timedelta(minutes=5),
+        alias="for",
+        description="How long rules usually wait before they fire",
+    )
+    lookback: fields.PositiveDuration = Field(
+        default=timedelta(hours=1), description="How old a change may be to be a suspect"
+    )
+
+
+class PrometheusTable(Table):
+    """`[prometheus]`."""
+
+    url: fields.Url = Field(description="Address of Prometheus")
+
+
+class AlertmanagerTable(Table):
+    """`[alertmanager]`."""
+
+    url: fields.Url = Field(description="Address of Alertmanager")
+
+
+class PeopleTable(Table):
+    """`[people]`."""
+
+    aliases: dict[fields.Account, Annotated[str, Field(min_length=1, max_length=80)]] = Field(
+        default_factory=dict,
+        description='Accounts of one person, who has one vote: `{ U0ALICE1 = "alice", … }`',
+    )
+
+
+class Document(Table):
+    """The whole file."""
+
+    slack: SlackTable = SlackTable()
+    dify: dict[fields.Name, DifyTable] = Field(default_factory=dict)
+    app: dict[fields.Name, AppTable] = Field(default_factory=dict)
+    policy: dict[fields.Name, PolicyTable] = Field(default_factory=dict)
+    alerts: AlertsTable = AlertsTable()
+    people: PeopleTable = PeopleTable()
+    prometheus: PrometheusTable | None = None
+    alertmanager: AlertmanagerTable | None = None

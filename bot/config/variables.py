@@ -1,0 +1,73 @@
+"""The environment's variables before they are checked: secrets from files, slips in names."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from bot.config.environment import Environment
+from bot.config.mistakes import Mistakes
+
+_WEBHOOK = "KEYTURN_WEBHOOK_TOKEN"
+_MAX_SECRET_FILE_BYTES = 64 * 1024
+VARIABLES = {str(field.validation_alias): field for field in Environment.model_fields.values()}
+SECRET_VARIABLES = (
+    "DATABASE_URL",
+    "KEYTURN_SECRET_KEY",
+    _WEBHOOK,
+    "SLACK_BOT_TOKEN",
+    "SLACK_SIGNING_SECRET",
+)
+
+
+def with_secret_files(environ: Mapping[str, str], mistakes: Mistakes) -> dict[str, str]:
+    """*environ* without empty values, and with the secrets that stand in a file of `NAME_FILE`.
+
+    An empty `KEYTURN_WEBHOOK_TOKEN` is a mistake, not an unset one: somebody meant to shut the
+    door with a token and would have it shut for good.
+    """
+    variables = {name: value for name, value in environ.items() if value.strip()}
+    for name in SECRET_VARIABLES:
+        file = variables.get(f"{name}_FILE")
+        if file is None:
+            continue
+        if name in variables:
+            mistakes.add((name,), f"is set, and {name}_FILE too; keep one of them")
+            continue
+        secret = read_secret_file(Path(file), (f"{name}_FILE",), mistakes)
+        if secret:
+            variables[name] = secret
+    if _WEBHOOK in environ and not re.sub(r"[\s,]", "", environ[_WEBHOOK]):
+        mistakes.add((_WEBHOOK,), "is set but empty; give it a token, or do not set it at all")
+    _near_misses(variables, mistakes)
+    return variables
+
+
+def read_secret_file(file: Path, path: tuple[str, ...], mistakes: Mistakes) -> str | None:
+    """The secret in *file* without its last newline; None, and a mistake, if there is none."""
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(_MAX_SECRET_FILE_BYTES + 1)
+        secret = content.decode().strip("\r\n")
+    except OSError as error:
+        mistakes.add(path, f"the file cannot be read ({error.strerror})")
+        return None
+    except UnicodeDecodeError:
+        mistakes.add(path, "the file is not UTF-8 text")
+        return None
+    if not secret.strip() or len(content) > _MAX_SECRET_FILE_BYTES:
+        mistakes.add(path, "the file is empty or too large to hold a secret")
+        return None
+    return secret
+
+
+def _near_misses(variables: Mapping[str, str], mistakes: Mistakes) -> None:
+    """Other programs' variables are none of our business; a slip in one of ours is."""
+    known = [*VARIABLES, *(f"{name}_FILE" for name in SECRET_VARIABLES)]
+    for name in variables:
+        if name.startswith(("KEYTURN_", "SLACK_")) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.9)
+            if near:
+                mistakes.add((name,), f"is not a variable of ours; did you mean {near[0]}?")

@@ -27,7 +27,7 @@ class _Place:
     def __init__(self, up: _Place | None, step: str | int) -> None:
         self.up = up
         self.step = step
-        self.depth = 0 if up is None else up.depth + 1
+        self.depth: int = 0 if up is None else up.depth + 1
 
     def __str__(self) -> str:
         if self.up is None:

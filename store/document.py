@@ -113,7 +113,9 @@ class Document:
         for name in lists:
             items = self.content.get(name)
             yield from (
-                item for item in (items if isinstance(items, list) else ()) if isinstance(item, dict)
+                item
+                for item in (items if isinstance(items, list) else ())
+                if isinstance(item, dict)
             )
 
 

@@ -1,0 +1,163 @@
+"""What a case's card shows: one pure function of what the store holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypedDict
+
+from bot.domain.card import CardAlert, CardButton, CardChange, CardView, CardVote
+from bot.domain.diff import ChangeList
+from bot.domain.diff_text import card_changes
+from bot.domain.words import FindingCode
+from store.records import Case, Firing, FiringStatus, Json, Rollback, State, Version, Vote
+
+CHANGES_SHOWN = 8
+Sign = Callable[[Rollback, str], str]  # (rollback, action) → the button's value
+
+
+class _Difference(TypedDict):
+    summary: str
+    change_counts: Mapping[str, int] | None
+    changes: tuple[CardChange, ...]
+    changes_left: int
+
+
+def build(
+    case: Case,
+    rollback: Rollback | None,
+    *,
+    versions: Mapping[int, Version],
+    changes: ChangeList | None,
+    firings: Iterable[Firing],
+    head: tuple[int, str],
+    sign: Sign,
+) -> CardView:
+    """Return the card of *case*; the same state gives the same card.
+
+    Args:
+        case: Its finding is shown; without one Keyturn is still looking.
+        rollback: The case's newest one, or None: then the card has facts and no button.
+        versions: By id; both sides of the rollback's leg, as far as they are stored.
+        changes: Between what was live and what the rollback leaves live.
+        firings: The alerts of the case, in the order they are shown.
+        head: (seq, hash) of the audit chain's newest entry; published with the card, it shows
+            later whether the chain was rewritten.
+        sign: Makes the value of a button.
+    """
+    facts = CardView(
+        case_id=case.id,
+        app=case.where.app,
+        env=case.where.env,
+        state=None,
+        finding_code=case.finding.code if case.finding else FindingCode.LOOKING,
+        finding_facts=dict(case.finding.facts) if case.finding else {},
+        alerts=tuple(_alert(firing) for firing in firings),
+        audit_seq=head[0],
+        audit_head=head[1],
+    )
+    if rollback is None:
+        return facts
+    return _with_rollback(facts, rollback, versions, changes, sign)
+
+
+def seconds_to_verified(rollback: Rollback) -> float | None:
+    """Return the seconds from the click that made the quorum to the read-back; None if never."""
+    clicked, verified = rollback.execution.clicked_at, rollback.execution.verified_at
+    if clicked is None or verified is None:
+        return None
+    return round((verified - clicked).total_seconds(), 2)
+
+
+def _with_rollback(
+    facts: CardView,
+    rollback: Rollback,
+    versions: Mapping[int, Version],
+    changes: ChangeList | None,
+    sign: Sign,
+) -> CardView:
+    leg, policy = rollback.leg, rollback.policy
+    old, new = versions.get(leg.from_version_id), versions.get(leg.to_version_id)
+    return CardView(
+        case_id=facts.case_id,
+        app=facts.app,
+        env=facts.env,
+        finding_code=facts.finding_code,
+        finding_facts=facts.finding_facts,
+        alerts=facts.alerts,
+        audit_seq=facts.audit_seq,
+        audit_head=facts.audit_head,
+        state=rollback.state,
+        rollback_id=rollback.id,
+        round=rollback.round,
+        from_number=old.number if old else None,
+        from_published_at=old.published_at if old else None,
+        from_author=old.author if old else "",
+        to_number=new.number if new else None,
+        to_published_at=new.published_at if new else None,
+        to_author=new.author if new else "",
+        requested_slack_id=rollback.requested_slack_id,
+        reason=rollback.reason,
+        expires_at=rollback.expires_at,
+        votes_needed=policy.votes,
+        votes=tuple(_vote(vote) for vote in rollback.votes),
+        reviewers=policy.reviewers,
+        policy_named=policy.named,
+        digest=rollback.content_digest,
+        secrets_kept=_names(leg.secrets.get("kept")),
+        secrets_from_version=_names(leg.secrets.get("from_version")),
+        buttons=_buttons(rollback, changes, sign),
+        outcome_code=rollback.outcome,
+        outcome_facts=dict(rollback.outcome_facts) if rollback.outcome else None,
+        seconds=seconds_to_verified(rollback),
+        **_difference(changes),
+    )
+
+
+def _difference(changes: ChangeList | None) -> _Difference:
+    if changes is None:
+        return _Difference(summary="", change_counts=None, changes=(), changes_left=0)
+    shown = tuple(card_changes(changes, CHANGES_SHOWN))
+    return _Difference(
+        summary=changes.summary(),
+        change_counts=changes.counts(),
+        changes=shown,
+        changes_left=len(changes.changes) - len(shown),
+    )
+
+
+def _buttons(rollback: Rollback, changes: ChangeList | None, sign: Sign) -> tuple[CardButton, ...]:
+    """The buttons that mean something now.
+
+    Nobody is asked to approve what the card cannot show: with another difference than the
+    one that the votes bind to, only looking is left.
+    """
+    if changes is None:
+        return ()
+    as_bound = changes.digest == rollback.leg.change_digest
+    voting = rollback.state is State.PENDING_APPROVAL and rollback.policy.named and as_bound
+    actions: Sequence[str] = ("approve", "reject", "difference") if voting else ("difference",)
+    return tuple(CardButton(action, sign(rollback, action)) for action in actions)
+
+
+def _alert(firing: Firing) -> CardAlert:
+    return CardAlert(
+        name=firing.alertname,
+        fingerprint=firing.fingerprint,
+        starts_at=firing.starts_at,
+        firing=firing.status is FiringStatus.FIRING,
+        severity=firing.labels.get("severity", ""),
+    )
+
+
+def _vote(vote: Vote) -> CardVote:
+    return CardVote(
+        slack_id=vote.slack_id,
+        choice=vote.choice,
+        at=vote.at,
+        void=vote.voided_at is not None,
+        void_why=vote.voided_why,
+    )
+
+
+def _names(said: Json) -> tuple[str, ...]:
+    return tuple(said) if isinstance(said, list | tuple) else ()

@@ -1,0 +1,58 @@
+"""Complete what a note for people says with what is known only when it is sent."""
+
+from __future__ import annotations
+
+from bot.domain.diff_text import mini
+from bot.domain.words import AnswerCode
+from bot.errors import UpstreamRefused
+from bot.ports import Messenger, Note, Store
+from bot.services.drawing import Differences
+from store.records import Json
+
+DIFFERENCE_LINES = 40  # what a message shows of it; the whole is in the thread
+
+
+class Answers:
+    """Links to cards and texts of differences, filled in as the store and Slack have them now."""
+
+    def __init__(self, store: Store, messenger: Messenger, differences: Differences) -> None:
+        self._store = store
+        self._messenger = messenger
+        self._differences = differences
+
+    async def complete(self, code: str, facts: dict[str, Json]) -> Note:
+        """Return the note: `case_id` gives way to `permalink`, `rollback_id` to `text`."""
+        match code:
+            case AnswerCode.OUT_OF_DATE:
+                return Note(code, {"permalink": await self._permalink(facts["case_id"])})
+            case AnswerCode.DIFFERENCE:
+                text = await self._difference(facts["rollback_id"])
+                permalink = await self._permalink(facts["case_id"])
+                return Note(code, {"text": text, "permalink": permalink})
+            case AnswerCode.STATUS:
+                rows = [await self._row(row) for row in facts["rows"]]
+                return Note(code, {"rows": rows})
+            case _:
+                return Note(code, facts)
+
+    async def _row(self, row: dict[str, Json]) -> dict[str, Json]:
+        told = {key: value for key, value in row.items() if key != "case_id"}
+        return {**told, "permalink": await self._permalink(row["case_id"])}
+
+    async def _difference(self, rollback_id: int) -> str:
+        async with self._store.read() as tx:
+            rollback = await tx.rollbacks.get(rollback_id)
+        return mini(await self._differences.of(self._store, rollback.leg), lines=DIFFERENCE_LINES)
+
+    async def _permalink(self, case_id: int) -> str:
+        """The link to a case's card; "" for no case, no card, or a card that was deleted."""
+        if not case_id:
+            return ""
+        async with self._store.read() as tx:
+            case = await tx.cases.get(case_id)
+        if not case.card_ts:
+            return ""
+        try:
+            return await self._messenger.permalink(channel=case.channel, ts=case.card_ts)
+        except UpstreamRefused:
+            return ""

@@ -1,0 +1,140 @@
+"""The worker of the inbox: what came from Slack is judged, stored and answered, item by item.
+
+An item is claimed for a time, so that a worker that dies leaves it to another; its effect and
+its end are one transaction, so that it takes effect once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from bot.domain.policy import Policy
+from bot.errors import BadInput, BotError, UpstreamDown, UpstreamRefused
+from bot.log import bound
+from bot.ports import Directory, Store
+from bot.services import received
+from bot.services.asker import Reception
+from bot.services.ballot import Ballot
+from bot.services.commanded import Ask, Commanded
+from bot.services.hearing import Hearing, Matter
+from bot.services.waiting import backoff
+from store.records import AppEnv, Choice, InboxItem, InboxKind, Stale
+
+log = logging.getLogger(__name__)
+LEASE = timedelta(seconds=60)  # longer than the few calls to Slack and the target that one needs
+PATIENCE = timedelta(hours=1)  # what could not be judged by then is not what anybody expects
+
+
+class Decide:
+    """Judges clicks, forms and commands; any number of processes may do so at once."""
+
+    def __init__(
+        self,
+        store: Store,
+        directory: Directory,
+        ask: Ask,
+        *,
+        policy_of: Callable[[AppEnv], Policy],
+        keys: Sequence[bytes],
+        owner: str,
+        nudge: Callable[[], None],
+        jitter: Callable[[], float],
+    ) -> None:
+        """Take what judging needs.
+
+        Args:
+            store: Where the inbox is.
+            directory: Asked afresh for every item.
+            ask: Opens the rollback that a person asked for.
+            policy_of: The configured policy of an app@env.
+            keys: For the buttons; any of them may have signed.
+            owner: This worker, among all of all machines.
+            nudge: Called after a quorum was stored, so that nobody waits for the next look.
+            jitter: A number from 0 to 1, another one each time.
+        """
+        self._store = store
+        self._owner = owner
+        self._jitter = jitter
+        reception = Reception(directory)
+        self._ballot = Ballot(store, reception, keys=keys, nudge=nudge)
+        self._commanded = Commanded(store, reception, ask, policy_of=policy_of)
+
+    async def step(self) -> bool:
+        """Judge the oldest waiting item; False when there is none.
+
+        While Slack or a target cannot be reached the item goes back to wait: nothing is
+        decided on what was known earlier.
+        """
+        async with self._store.write() as tx:
+            item = await tx.inbox.claim(self._owner, lease=LEASE)
+            too_old = item is not None and await tx.now() - item.received_at > PATIENCE
+        if item is None:
+            return False
+        with bound(inbox=item.id):
+            try:
+                await (self._give_up(item) if too_old else self._judge(item))
+            except Stale:
+                log.warning("item taken over by another worker")
+        return True
+
+    async def _judge(self, item: InboxItem) -> None:
+        try:
+            await self._by_kind(item)
+        except BadInput as error:
+            log.error("item is not of our form", extra={"why": str(error)})  # noqa: TRY400
+            await self._done(item, "unreadable")
+        except UpstreamDown as error:
+            await self._later(item, error)
+        except UpstreamRefused as error:
+            log.error("Slack refused a look-up", extra={"why": str(error)})  # noqa: TRY400
+            await self._fail(item, error)
+
+    async def _by_kind(self, item: InboxItem) -> None:
+        if item.kind is InboxKind.COMMAND:
+            words = received.words(item)
+            await self._commanded(self._hearing(item), words)
+            return
+        press = received.press(item)
+        hearing = self._hearing(item)
+        match (item.kind, press.action):
+            case (InboxKind.CLICK, "approve"):
+                await self._ballot.vote(hearing, press, Choice.APPROVE)
+            case (InboxKind.SUBMISSION, "reject"):
+                await self._ballot.vote(hearing, press, Choice.REJECT)
+            case (InboxKind.CLICK, "reject"):  # the listener has opened the form that asks why
+                await self._done(item, "asked_for_reason")
+            case (InboxKind.CLICK, "difference"):
+                await self._ballot.difference(hearing, press)
+            case _:
+                raise BadInput(f"nothing of ours does {press.action!r}")
+
+    async def _later(self, item: InboxItem, error: UpstreamDown) -> None:
+        log.warning("item has to wait", extra={"why": error.code, "system": error.system})
+        delay = backoff(item.attempts, jitter=self._jitter())
+        async with self._store.write() as tx:
+            await tx.inbox.defer(item.id, owner=self._owner, delay=delay, error=str(error))
+
+    async def _give_up(self, item: InboxItem) -> None:
+        log.error("item given up", extra={"attempts": item.attempts})
+        await self._fail(item, BotError("too old"))
+
+    async def _fail(self, item: InboxItem, error: BotError) -> None:
+        matter = Matter(f"inbox.{item.kind}", f"inbox/{item.id}", {"asked": item.action})
+        async with self._store.write() as tx:
+            await self._hearing(item).fail(tx, error, matter)
+
+    async def _done(self, item: InboxItem, outcome: str) -> None:
+        async with self._store.write() as tx:
+            await tx.inbox.finish(item.id, owner=self._owner, outcome=outcome)
+
+    def _hearing(self, item: InboxItem) -> Hearing:
+        told = {key: value for key, value in item.payload.items() if isinstance(value, str)}
+        return Hearing(
+            item,
+            self._owner,
+            channel=told.get("channel", ""),
+            ts=told.get("ts", ""),
+            response_url=told.get("response_url", ""),
+        )

@@ -1,0 +1,188 @@
+"""The worker of the outbox: tells people, in order, what the store holds by then.
+
+A row is claimed, drawn from the store, sent, and marked, in that order: a crash between sending
+and marking tells it twice, and never not at all.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+from bot.domain.diff_text import as_text
+from bot.errors import Throttled, UpstreamDown, UpstreamRefused
+from bot.log import bound
+from bot.ports import Messenger, Note, Store
+from bot.services.answer import Answers
+from bot.services.drawing import Differences, Drawing, Shown
+from bot.services.waiting import backoff
+from store.records import Case, Corrupt, Missing, OutboxKind, Outgoing, Stale
+
+log = logging.getLogger(__name__)
+LEASE = timedelta(seconds=90)  # longer than the calls that one row needs, uploads included
+_CARD_GONE = "message_not_found"  # https://docs.slack.dev/reference/methods/chat.update
+
+
+class Deliver:
+    """Sends what is to be told; any number of processes may do so at once."""
+
+    def __init__(
+        self,
+        store: Store,
+        messenger: Messenger,
+        drawing: Drawing,
+        differences: Differences,
+        *,
+        owner: str,
+        jitter: Callable[[], float],
+    ) -> None:
+        """Take what sending needs; *jitter* gives a number from 0 to 1, another each time."""
+        self._store = store
+        self._messenger = messenger
+        self._drawing = drawing
+        self._differences = differences
+        self._answers = Answers(store, messenger, differences)
+        self._owner = owner
+        self._jitter = jitter
+        self._trouble: dict[str, str] = {}
+
+    @property
+    def trouble(self) -> dict[str, str]:
+        """Destinations that refused the last row sent there, with the refusal's code."""
+        return dict(self._trouble)
+
+    async def step(self) -> bool:
+        """Send the oldest row that may leave; False when there is none.
+
+        A row that cannot be sent now waits its turn at the head of its order; one that never
+        will be is dropped, logged, and kept in `trouble` until something goes through there.
+        """
+        async with self._store.write() as tx:
+            row = await tx.outbox.claim(self._owner, lease=LEASE)
+        if row is None:
+            return False
+        with bound(outbox=row.id, kind=row.kind.value):
+            try:
+                await self._send(row)
+            except Throttled as error:
+                await self._later(row, error, timedelta(seconds=error.retry_after_s))
+            except UpstreamDown as error:
+                await self._later(row, error, backoff(row.attempts, jitter=self._jitter()))
+            except UpstreamRefused as error:
+                await self._drop(row, error.upstream_code or error.code, str(error))
+            except (Missing, Corrupt) as error:
+                await self._drop(row, type(error).__name__, str(error))
+            except Stale:
+                log.warning("row taken over by another worker")
+            else:
+                self._trouble.pop(row.destination, None)
+        return True
+
+    async def _send(self, row: Outgoing) -> None:
+        match row.kind:
+            case OutboxKind.CARD:
+                await self._card(row)
+            case OutboxKind.NOTE:
+                await self._note(row)
+            case OutboxKind.SNIPPET:
+                await self._snippet(row)
+            case OutboxKind.ANSWER:
+                await self._answer(row)
+
+    # -- the four kinds -------------------------------------------------------------------------
+
+    async def _card(self, row: Outgoing) -> None:
+        shown = await self._drawing.card(row.body["case_id"])
+        ts = await self._show(shown)
+        async with self._store.write() as tx:
+            if ts != shown.case.card_ts:
+                case = await tx.cases.get(shown.case.id, lock=True)
+                await tx.cases.save(replace(case, card_ts=ts), was=case.revision)
+            await tx.outbox.sent(row.id, owner=self._owner, reference=ts)
+
+    async def _note(self, row: Outgoing) -> None:
+        case = await self._with_card(row.body["case_id"])
+        note = Note(row.body["code"], row.body["facts"])
+        await self._messenger.reply(note, channel=case.channel, ts=case.card_ts)
+        await self._sent(row)
+
+    async def _snippet(self, row: Outgoing) -> None:
+        case = await self._with_card(row.body["case_id"])
+        async with self._store.read() as tx:
+            rollback = await tx.rollbacks.get(row.body["rollback_id"])
+            old = await tx.versions.get(rollback.leg.from_version_id)
+            new = await tx.versions.get(rollback.leg.to_version_id)
+        changes = await self._differences.of(self._store, rollback.leg)
+        await self._messenger.attach(
+            as_text(changes),
+            filename=f"{_plain(case.where.app)}-v{old.number}-to-v{new.number}.diff",
+            title=f"{case.where}: version {old.number} to {new.number}",
+            channel=case.channel,
+            ts=case.card_ts,
+        )
+        await self._sent(row)
+
+    async def _answer(self, row: Outgoing) -> None:
+        body = row.body
+        note = await self._answers.complete(body["code"], body["facts"])
+        await self._messenger.answer(
+            note,
+            channel=body["channel"],
+            slack_id=body["slack_id"],
+            ts=body["ts"],
+            response_url=body["response_url"],
+        )
+        await self._sent(row)
+
+    # -- cards ----------------------------------------------------------------------------------
+
+    async def _show(self, shown: Shown) -> str:
+        """Post or redraw the card; one that somebody deleted is posted again."""
+        where = {"channel": shown.case.channel}
+        try:
+            return await self._messenger.show(shown.view, **where, ts=shown.case.card_ts)
+        except UpstreamRefused as error:
+            if error.upstream_code != _CARD_GONE or not shown.case.card_ts:
+                raise
+            log.warning("card was deleted; posted again", extra={"case": shown.case.id})
+            return await self._messenger.show(shown.view, **where, ts="")
+
+    async def _with_card(self, case_id: int) -> Case:
+        """Return the case with its card standing.
+
+        The card's own row comes first in the order, but a newer one may have taken its place
+        further back: then the card is posted here, since a thread needs its head.
+        """
+        async with self._store.read() as tx:
+            case = await tx.cases.get(case_id)
+        if case.card_ts:
+            return case
+        ts = await self._show(await self._drawing.card(case_id))
+        async with self._store.write() as tx:
+            case = await tx.cases.get(case_id, lock=True)
+            return await tx.cases.save(replace(case, card_ts=ts), was=case.revision)
+
+    # -- afterwards -----------------------------------------------------------------------------
+
+    async def _sent(self, row: Outgoing) -> None:
+        async with self._store.write() as tx:
+            await tx.outbox.sent(row.id, owner=self._owner)
+
+    async def _later(self, row: Outgoing, error: UpstreamDown, delay: timedelta) -> None:
+        log.warning("row has to wait", extra={"why": error.code, "attempts": row.attempts})
+        async with self._store.write() as tx:
+            await tx.outbox.defer(row.id, owner=self._owner, delay=delay, error=str(error))
+
+    async def _drop(self, row: Outgoing, code: str, why: str) -> None:
+        log.error("row dropped", extra={"destination": row.destination, "why": code})
+        self._trouble[row.destination] = code
+        async with self._store.write() as tx:
+            await tx.outbox.drop(row.id, owner=self._owner, error=why)
+
+
+def _plain(app: str) -> str:
+    """*app* as part of a file name."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", app).strip("._")[:60] or "app"

@@ -1,0 +1,106 @@
+"""What a case's card shows, gathered from the store as it is at this moment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.domain import button, card_view
+from bot.domain.card import CardView
+from bot.domain.diff import ChangeList, compare
+from bot.domain.secrets import expected
+from bot.ports import Store, Transaction
+from store.document import Document
+from store.records import Case, Firing, Leg, Rollback, Version
+
+_REMEMBERED = 32  # differences; versions never change, so nothing has to be forgotten but for room
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A case with the card that shows it."""
+
+    case: Case
+    view: CardView
+
+
+class Differences:
+    """The change lists of rollbacks; each is made once, off the event loop."""
+
+    def __init__(self) -> None:
+        self._made: OrderedDict[tuple[int, int], ChangeList] = OrderedDict()
+
+    async def of(self, store: Store, leg: Leg) -> ChangeList:
+        """Return the changes from what was live to what *leg* leaves live.
+
+        Raises:
+            Missing, Corrupt: A document cannot be read.
+        """
+        key = (leg.from_version_id, leg.to_version_id)
+        made = self._made.get(key)
+        if made is None:
+            async with store.read() as tx:
+                before = await tx.versions.document(leg.from_version_id)
+                candidate = await tx.versions.document(leg.to_version_id)
+            made = await asyncio.to_thread(_compared, before, candidate)
+            self._made[key] = made
+        self._made.move_to_end(key)
+        while len(self._made) > _REMEMBERED:
+            self._made.popitem(last=False)
+        return made
+
+
+@dataclass(frozen=True)
+class _Facts:
+    case: Case
+    rollback: Rollback | None
+    versions: dict[int, Version]
+    firings: Sequence[Firing]
+    head: tuple[int, str]
+
+
+class Drawing:
+    """Draws cards."""
+
+    def __init__(self, store: Store, differences: Differences, *, keys: Sequence[bytes]) -> None:
+        self._store = store
+        self._differences = differences
+        self._keys = keys
+
+    async def card(self, case_id: int) -> Shown:
+        """Return the card of a case. Raises `Missing`, `Corrupt`."""
+        async with self._store.read() as tx:
+            facts = await _facts(tx, case_id)
+        rollback = facts.rollback
+        changes = await self._differences.of(self._store, rollback.leg) if rollback else None
+        view = card_view.build(
+            facts.case,
+            rollback,
+            versions=facts.versions,
+            changes=changes,
+            firings=facts.firings,
+            head=facts.head,
+            sign=self._sign,
+        )
+        return Shown(facts.case, view)
+
+    def _sign(self, rollback: Rollback, action: str) -> str:
+        return button.sign(rollback, action, keys=self._keys)
+
+
+async def _facts(tx: Transaction, case_id: int) -> _Facts:
+    case = await tx.cases.get(case_id)
+    rollback = None
+    versions: dict[int, Version] = {}
+    if case.rollback_id is not None:
+        rollback = await tx.rollbacks.get(case.rollback_id)
+        for version_id in (rollback.leg.from_version_id, rollback.leg.to_version_id):
+            versions[version_id] = await tx.versions.get(version_id)
+    firings = await tx.alerts.of_case(case_id)
+    return _Facts(case, rollback, versions, firings, await tx.audit.head())
+
+
+def _compared(before: Document, candidate: Document) -> ChangeList:
+    return compare(before, expected(candidate, before))

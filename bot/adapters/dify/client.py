@@ -1,0 +1,277 @@
+"""Dify as a target: the port's methods, spoken in the console API of 1.14.2.
+
+A rollback's content is written by a draft sync, never by `/restore`: the sync compares the hash
+of the draft that was read, so an editor's save in between is refused instead of lost.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Mapping
+from urllib.parse import quote
+
+import aiohttp
+
+from bot.adapters.dify import dsl, era, secrets, shapes, wire
+from bot.adapters.dify.session import Account, Session
+from bot.adapters.dify.transport import MAX_ANSWER, TIMEOUT, Answer, Request, Transport
+from bot.errors import DraftMoved, NoSuchVersion, UpstreamDown, UpstreamRefused
+from bot.ports import LiveRef, SecretsComparison, SecretsVerdict, TargetDraft, TargetVersion
+from store.document import Document
+from store.records import Json
+
+log = logging.getLogger(__name__)
+
+APPS_A_PAGE = 100
+VERSIONS_A_PAGE = 20
+MAX_PAGE_BYTES = 64 * 2**20
+MAX_PAGES = 100_000  # a server that always says "there is more" must not hold us for ever
+NAME_MAX, COMMENT_MAX = 20, 100
+
+
+class DifyTarget:
+    """One Dify workspace, seen by one account; implements `bot.ports.Target`.
+
+    *url* is the console's address. A session that is passed in lends its connections only: its
+    cookies are neither read nor written.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        url: str,
+        email: str,
+        password: str,
+        http: aiohttp.ClientSession | None = None,
+        timeout: aiohttp.ClientTimeout = TIMEOUT,
+    ) -> None:
+        self.name = name
+        self._transport = Transport(url, http=http, timeout=timeout)
+        self._session = Session(self._transport, Account(email, password))
+        self._modes: dict[str, str] = {}  # an app never changes its mode
+
+    def change_account(self, *, email: str, password: str) -> None:
+        """Use other credentials from now on; a refused login is forgotten."""
+        self._session.change_account(Account(email, password))
+
+    async def close(self) -> None:
+        """Close the connections that were opened here."""
+        await self._transport.close()
+
+    async def greet(self) -> str:
+        """Log in if need be and return the server's version, "" when it names none.
+
+        Raises:
+            LoginRefused, AccountLocked, UpstreamDown, UpstreamRefused: It cannot be used now.
+        """
+        (await self._session.send(Request("GET", "/account/profile"))).json()
+        return self._session.version
+
+    # -- reads --------------------------------------------------------------------------------
+
+    async def list_live(self) -> AsyncIterator[LiveRef]:
+        """Every app of the workspace with its live version's id, 100 a call."""
+        seen: set[str] = set()
+        for page in range(1, MAX_PAGES):
+            query = {"page": str(page), "limit": str(APPS_A_PAGE)}
+            answer = await self._read("/apps", query, limit=MAX_PAGE_BYTES)
+            found = wire.app_page(answer)
+            for ref in found.refs:
+                self._modes[ref.app_id] = ref.mode
+                if ref.app_id not in seen:  # an app made meanwhile moves the others on
+                    seen.add(ref.app_id)
+                    yield ref
+            if not found.has_more:
+                return
+
+    async def history(self, app_id: str, *, start: int = 0) -> AsyncIterator[TargetVersion]:
+        """Published versions, newest first, from index *start*; the draft is never among them."""
+        mode = await self._mode(app_id)
+        seen: set[str] = set()
+        page, skip = _page_of(start)
+        while page < MAX_PAGES:
+            found = await self._versions(app_id, mode, page=page, limit=VERSIONS_A_PAGE)
+            for version in found.versions[skip:]:
+                if version.external_id not in seen:  # a publish meanwhile moves the others on
+                    seen.add(version.external_id)
+                    yield version
+            if not found.has_more:
+                return
+            page, skip = page + 1, 0
+
+    async def count_versions(self, app_id: str) -> int:
+        """How many published versions there are, found with few calls for one version each."""
+        mode = await self._mode(app_id)
+        first = await self._versions(app_id, mode, page=1, limit=1)
+        if first.length == 0:
+            return 0
+        there, absent = 1, 2
+        while await self._exists(app_id, mode, absent):
+            there, absent = absent, absent * 2
+        while absent - there > 1:
+            middle = (there + absent) // 2
+            if await self._exists(app_id, mode, middle):
+                there = middle
+            else:
+                absent = middle
+        return there - first.has_draft
+
+    async def live(self, app_id: str) -> TargetVersion | None:
+        """The version that answers users now; None before the first publish."""
+        mode = await self._mode(app_id)
+        return wire.live(await self._read(_path(app_id, "/workflows/publish")), mode=mode)
+
+    async def draft(self, app_id: str) -> TargetDraft | None:
+        """The editors' draft; None when nobody has saved one yet."""
+        mode = await self._mode(app_id)
+        try:
+            answer = await self._read(_path(app_id, "/workflows/draft"))
+        except UpstreamRefused as error:
+            if error.upstream_code == era.NO_DRAFT:
+                return None
+            raise
+        return wire.draft(answer, mode=mode)
+
+    async def compare_secrets(self, app_id: str, *, live_id: str) -> SecretsComparison:
+        """Compare the draft's secret values with those of the live version, in memory only."""
+        draft = await self.draft(app_id)
+        if draft is None:
+            return SecretsComparison(SecretsVerdict.EQUAL)
+        names = {secret.id: secret.name for secret in draft.document.secrets}
+        try:
+            of_live = await self._secret_values(app_id, live_id)
+            of_draft = await self._secret_values(app_id)
+        except UpstreamRefused as error:
+            log.warning("secrets cannot be compared: %s", error)
+            return SecretsComparison(SecretsVerdict.UNKNOWN)
+        return secrets.compared(of_draft, of_live, names)
+
+    # -- writes -------------------------------------------------------------------------------
+
+    async def stage(
+        self, app_id: str, document: Document, *, token: str, secrets_from: Mapping[str, str]
+    ) -> str:
+        """Write *document* into the draft over *token* ("": there is none yet); see the port.
+
+        Raises:
+            DraftMoved: The draft is no longer at *token*; nothing was written.
+            UpstreamRefused: Also when a secret has no source, and, with the code "secret_lost",
+                when an editor removed a secret between our last read and the write.
+            Ambiguous: It may have been written: read the draft.
+        """
+        draft = await self.draft(app_id)
+        if (draft.token if draft else "") != token:
+            raise DraftMoved(shapes.SYSTEM, "the draft was saved since it was read")
+        there = draft.document if draft else None
+        wanted = secrets.sources(document, there, secrets_from)
+        values = await self._values(app_id, there, wanted)
+        before = await self._if_readable(app_id, wanted.hidden)
+        token = await self._sync(app_id, document, token, values)
+        after = await self._if_readable(app_id, wanted.hidden)
+        lost = secrets.overwritten(wanted.hidden, before, after)
+        if lost:
+            what = f"secrets were removed while the draft was written: {', '.join(lost)}"
+            raise UpstreamRefused(shapes.SYSTEM, what, "secret_lost")
+        return token
+
+    async def publish(self, app_id: str, *, name: str, comment: str) -> None:
+        """Publish the draft as it is. *name* has at most 20 characters, *comment* 100."""
+        if len(name) > NAME_MAX or len(comment) > COMMENT_MAX:
+            raise ValueError("Dify takes 20 characters of name and 100 of comment")
+        body = {"marked_name": name, "marked_comment": comment}
+        path = _path(app_id, "/workflows/publish")
+        answer = await self._session.send(Request("POST", path, body=body, write=True))
+        answer.read(wire.published)
+
+    # -- how ----------------------------------------------------------------------------------
+
+    async def _sync(
+        self, app_id: str, document: Document, token: str, values: secrets.Values
+    ) -> str:
+        """Send all five fields: what is left out would be cleared."""
+        content = document.content
+        body = {
+            "graph": content.get("graph", {}),
+            "features": content.get("features", {}),
+            "hash": token or None,
+            "environment_variables": secrets.environment(document, values),
+            "conversation_variables": content.get("conversation_variables", []),
+        }
+        path = _path(app_id, "/workflows/draft")
+        answer = await self._session.send(Request("POST", path, body=body, write=True))
+        if answer.status in {400, 409} and answer.code == era.DRAFT_MOVED:
+            raise DraftMoved(shapes.SYSTEM, "somebody saved the draft meanwhile", answer.code)
+        return answer.read(wire.new_token)
+
+    async def _values(
+        self, app_id: str, draft: Document | None, wanted: secrets.Sources
+    ) -> secrets.Values:
+        """Fetch the values that have to be sent. They live in local variables only."""
+        values = dict(secrets.plain_values(draft, wanted.draft))
+        if any(identity not in values for identity in wanted.draft):
+            of_draft = await self._secret_values(app_id)
+            values |= {i: of_draft[i] for i in wanted.draft if i in of_draft}
+        for version_id in sorted(set(wanted.versions.values())):
+            found = await self._secret_values(app_id, version_id)
+            asked = [i for i, source in wanted.versions.items() if source == version_id]
+            values |= {identity: found[identity] for identity in asked if identity in found}
+        missing = [i for i in (*wanted.draft, *wanted.versions) if i not in values]
+        if missing:
+            what = f"no value for the secrets {', '.join(missing)} where it should be"
+            raise UpstreamRefused(shapes.SYSTEM, what, "secret_without_value")
+        return values
+
+    async def _secret_values(self, app_id: str, version_id: str = "") -> secrets.Values:
+        """The plain secrets of a published version, or of the draft, by id."""
+        query = {"include_secret": "true"}
+        if version_id:
+            query["workflow_id"] = version_id
+        request = Request("GET", _path(app_id, "/export"), query=query)
+        answer = await self._session.send(request)
+        if version_id and answer.status in {400, 404, 500} and answer.code in era.NO_VERSION:
+            raise NoSuchVersion(shapes.SYSTEM, f"version {version_id} cannot be exported")
+        return dsl.secret_values(wire.exported(answer.json()))
+
+    async def _if_readable(self, app_id: str, ids: tuple[str, ...]) -> secrets.Values:
+        """The draft's secrets if there is something to compare; the check alone must not fail."""
+        if not ids:
+            return {}
+        try:
+            return await self._secret_values(app_id)
+        except (UpstreamDown, UpstreamRefused) as error:
+            log.warning("secrets could not be checked around a write: %s", error)
+            return {}
+
+    async def _mode(self, app_id: str) -> str:
+        if app_id not in self._modes:
+            self._modes[app_id] = wire.app_mode(await self._read(_path(app_id)))
+        return self._modes[app_id]
+
+    async def _exists(self, app_id: str, mode: str, index: int) -> bool:
+        return (await self._versions(app_id, mode, page=index, limit=1)).length > 0
+
+    async def _versions(self, app_id: str, mode: str, *, page: int, limit: int) -> wire.VersionPage:
+        query = {"page": str(page), "limit": str(limit)}
+        answer = await self._read(_path(app_id, "/workflows"), query, limit=MAX_PAGE_BYTES)
+        return wire.version_page(answer, mode=mode)
+
+    async def _read(
+        self, path: str, query: Mapping[str, str] | None = None, *, limit: int | None = None
+    ) -> Json:
+        request = Request("GET", path, query=query or {}, limit=limit or MAX_ANSWER)
+        answer: Answer = await self._session.send(request)
+        return answer.json()
+
+
+def _path(app_id: str, below: str = "") -> str:
+    return f"/apps/{quote(app_id, safe='')}{below}"
+
+
+def _page_of(start: int) -> tuple[int, int]:
+    """The page on which published version *start* stands, and how many there come before it.
+
+    The draft is the first item of the first page, so index 0 is its second item.
+    """
+    page, offset = divmod(start + 1, VERSIONS_A_PAGE)
+    return page + 1, offset - (page == 0)

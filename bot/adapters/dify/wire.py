@@ -1,0 +1,170 @@
+"""Dify's answers and documents: bytes and JSON in, values out. Pure; no secret gets through.
+
+The forms are those of the console API of 1.14.2 as recorded from a server.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from bot.adapters.dify import dsl, shapes
+from bot.adapters.dify.documents import document
+from bot.adapters.dify.shapes import each, field, filled, flag, items, mapping, text, whole
+from bot.ports import LiveRef, TargetDraft, TargetVersion
+from store.document import Document
+from store.records import Json
+
+from_dsl = dsl.from_dsl
+
+DRAFT = "draft"
+_ENVIRONMENT = "environment_variables"
+_REQUIRED = ("graph", "features", _ENVIRONMENT, "conversation_variables")
+_OPTIONAL = ("rag_pipeline_variables",)
+
+
+@dataclass(frozen=True)
+class AppPage:
+    """One page of the workspace's apps."""
+
+    refs: tuple[LiveRef, ...]
+    has_more: bool
+
+
+@dataclass(frozen=True)
+class VersionPage:
+    """One page of a history; `versions` is without the draft, `length` counts it."""
+
+    versions: tuple[TargetVersion, ...]
+    length: int
+    has_draft: bool
+    has_more: bool
+
+
+def app_page(answer: Json) -> AppPage:
+    """Read an answer of `GET /apps`."""
+    refs = each(items(answer, "data", "apps"), "apps.data", _live_ref)
+    return AppPage(tuple(refs), flag(answer, "has_more", "apps"))
+
+
+def _live_ref(answer: Json, place: str) -> LiveRef:
+    workflow = field(answer, "workflow", place)
+    live_id = "" if workflow is None else filled(workflow, "id", f"{place}.workflow")
+    return LiveRef(
+        app_id=filled(answer, "id", place),
+        name=text(answer, "name", place),
+        mode=filled(answer, "mode", place),
+        live_id=live_id,
+    )
+
+
+def app_mode(answer: Json) -> str:
+    """Read the mode from an answer of `GET /apps/{id}`."""
+    return filled(answer, "mode", "app")
+
+
+def version_page(answer: Json, *, mode: str) -> VersionPage:
+    """Read an answer of `GET /apps/{id}/workflows`, whose first item is the draft."""
+    found = items(answer, "items", "workflows")
+    kinds = each(found, "workflows.items", lambda item, place: text(item, "version", place))
+    published = [item for item, kind in zip(found, kinds, strict=True) if kind != DRAFT]
+    return VersionPage(
+        versions=tuple(version(item, mode=mode) for item in published),
+        length=len(found),
+        has_draft=DRAFT in kinds,
+        has_more=flag(answer, "has_more", "workflows"),
+    )
+
+
+def live(answer: Json, *, mode: str) -> TargetVersion | None:
+    """Read an answer of `GET …/workflows/publish`; null before the first publish."""
+    return None if answer is None else version(answer, mode=mode)
+
+
+def version(answer: Json, *, mode: str) -> TargetVersion:
+    """Read the workflow object of a published version."""
+    place = "workflow"
+    number = text(answer, "version", place)
+    if number == DRAFT:
+        raise shapes.unreadable(f"{place}.version", "a draft where a published version belongs")
+    return TargetVersion(
+        external_id=filled(answer, "id", place),
+        external_hash=filled(answer, "hash", place),
+        name=text(answer, "marked_name", place),
+        comment=text(answer, "marked_comment", place),
+        author=_author(field(answer, "created_by", place), f"{place}.created_by"),
+        published_at=_published_at(number, _time(answer, "created_at", place)),
+        document=_document(answer, place, mode),
+    )
+
+
+def draft(answer: Json, *, mode: str) -> TargetDraft:
+    """Read an answer of `GET …/workflows/draft`."""
+    place = "draft"
+    creator = _author(field(answer, "created_by", place), f"{place}.created_by")
+    return TargetDraft(
+        token=filled(answer, "hash", place),
+        document=_document(answer, place, mode),
+        author=_author(field(answer, "updated_by", place), f"{place}.updated_by") or creator,
+        updated_at=_time(answer, "updated_at", place),
+    )
+
+
+def new_token(answer: Json) -> str:
+    """Read the draft's new hash from an answer of a draft sync."""
+    _success(answer, "sync")
+    return filled(answer, "hash", "sync")
+
+
+def published(answer: Json) -> None:
+    """Check an answer of a publish; it holds no id."""
+    _success(answer, "publish")
+
+
+def exported(answer: Json) -> str:
+    """Read the YAML text from an answer of an export. It may hold secrets: never keep it."""
+    return text(answer, "data", "export")
+
+
+def _success(answer: Json, place: str) -> None:
+    if text(answer, "result", place) != "success":
+        raise shapes.unreadable(f"{place}.result", "not success")
+
+
+def _author(answer: Json, place: str) -> str:
+    if answer is None:
+        return ""
+    return text(answer, "name", place) or text(answer, "email", place)
+
+
+def _time(answer: Json, key: str, place: str) -> datetime:
+    try:
+        return datetime.fromtimestamp(whole(answer, key, place), UTC)
+    except (OverflowError, OSError, ValueError) as error:
+        raise shapes.unreadable(f"{place}.{key}", "not a time") from error
+
+
+def _published_at(number: str, created_at: datetime) -> datetime:
+    """The version's name is its time in UTC to the microsecond; `created_at` has only seconds."""
+    try:
+        exact = datetime.fromisoformat(number).replace(tzinfo=UTC)
+    except ValueError:
+        return created_at
+    return exact if abs(exact - created_at) <= timedelta(seconds=2) else created_at
+
+
+def _document(answer: Json, place: str, mode: str) -> Document:
+    content = {key: field(answer, key, place) for key in _REQUIRED}
+    content |= {key: mapping(answer, place)[key] for key in _OPTIONAL if key in answer}
+    mapping(content["graph"], f"{place}.graph")
+    mapping(content["features"], f"{place}.features")
+    each(items(answer, _ENVIRONMENT, place), f"{place}.{_ENVIRONMENT}", _check_variable)
+    items(answer, "conversation_variables", place)
+    return document(mode, content, place)
+
+
+def _check_variable(answer: Json, place: str) -> None:
+    filled(answer, "id", place)
+    text(answer, "name", place)
+    filled(answer, "value_type", place)
+    field(answer, "value", place)

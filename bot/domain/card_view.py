@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypedDict
 
 from bot.domain.card import CardAlert, CardButton, CardChange, CardView, CardVote
 from bot.domain.diff import ChangeList
-from bot.domain.diff_text import card_changes
+from bot.domain.diff_card import card_changes
 from bot.domain.words import FindingCode
 from store.records import Case, Firing, FiringStatus, Json, Rollback, State, Version, Vote
 
@@ -77,15 +78,8 @@ def _with_rollback(
 ) -> CardView:
     leg, policy = rollback.leg, rollback.policy
     old, new = versions.get(leg.from_version_id), versions.get(leg.to_version_id)
-    return CardView(
-        case_id=facts.case_id,
-        app=facts.app,
-        env=facts.env,
-        finding_code=facts.finding_code,
-        finding_facts=facts.finding_facts,
-        alerts=facts.alerts,
-        audit_seq=facts.audit_seq,
-        audit_head=facts.audit_head,
+    return replace(
+        facts,
         state=rollback.state,
         rollback_id=rollback.id,
         round=rollback.round,
@@ -116,7 +110,7 @@ def _with_rollback(
 def _difference(changes: ChangeList | None) -> _Difference:
     if changes is None:
         return _Difference(summary="", change_counts=None, changes=(), changes_left=0)
-    shown = tuple(card_changes(changes, CHANGES_SHOWN))
+    shown = card_changes(changes, CHANGES_SHOWN)
     return _Difference(
         summary=changes.summary(),
         change_counts=changes.counts(),

@@ -116,10 +116,11 @@ class Deliver:
             old = await tx.versions.get(rollback.leg.from_version_id)
             new = await tx.versions.get(rollback.leg.to_version_id)
         changes = await self._differences.of(self._store, rollback.leg)
+        title = f"{case.where}: version {old.number} to {new.number}"
         await self._messenger.attach(
-            as_text(changes),
+            as_text(changes, title=title),
             filename=f"{_plain(case.where.app)}-v{old.number}-to-v{new.number}.diff",
-            title=f"{case.where}: version {old.number} to {new.number}",
+            title=title,
             channel=case.channel,
             ts=case.card_ts,
         )

@@ -1,0 +1,117 @@
+"""A Slack that keeps what it was told, and refuses what Slack refuses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.domain.card import CardView
+from bot.errors import BotError, UpstreamRefused
+from bot.ports import Note
+from tests.builders import CHANNEL
+
+
+@dataclass(frozen=True)
+class Replied:
+    channel: str
+    ts: str
+    note: Note
+
+
+@dataclass(frozen=True)
+class Attached:
+    channel: str
+    ts: str
+    text: str
+    filename: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Answered:
+    channel: str
+    slack_id: str
+    ts: str
+    response_url: str
+    note: Note
+
+
+class FakeMessenger:
+    """Channels that exist, messages that stand in them, and threads under those messages.
+
+    A card can be redrawn only where it stands, and a thread needs its head; `failing` holds
+    errors that the next calls raise, first come first served. Nothing is kept of a failed call,
+    unless `applies_anyway` says that Slack did it and only the answer was lost.
+    """
+
+    def __init__(self) -> None:
+        self.channels = {CHANNEL}
+        self.cards: dict[tuple[str, str], CardView] = {}
+        self.drawn: list[CardView] = []
+        self.replies: list[Replied] = []
+        self.files: list[Attached] = []
+        self.answers: list[Answered] = []
+        self.failing: list[BotError] = []
+        self.applies_anyway = False
+        self._posted = 0
+
+    def delete(self, channel: str, ts: str) -> None:
+        """Somebody deletes a message."""
+        del self.cards[channel, ts]
+
+    @property
+    def codes(self) -> list[str]:
+        """The codes of all thread replies, in order."""
+        return [reply.note.code for reply in self.replies]
+
+    async def show(self, card: CardView, *, channel: str, ts: str) -> str:
+        lost = self._fault()
+        self._in(channel)
+        if ts and (channel, ts) not in self.cards:
+            raise UpstreamRefused("slack", "no such message", "message_not_found")
+        if not ts:
+            self._posted += 1
+            ts = f"1764000000.{self._posted:06d}"
+        self.cards[channel, ts] = card
+        self.drawn.append(card)
+        if lost is not None:
+            raise lost
+        return ts
+
+    async def reply(self, note: Note, *, channel: str, ts: str) -> None:
+        self._checked(channel, ts)
+        self.replies.append(Replied(channel, ts, note))
+
+    async def attach(self, text: str, *, filename: str, title: str, channel: str, ts: str) -> None:
+        self._checked(channel, ts)
+        self.files.append(Attached(channel, ts, text, filename, title))
+
+    async def answer(
+        self, note: Note, *, channel: str, slack_id: str, ts: str, response_url: str
+    ) -> None:
+        self._checked("" if response_url else channel)
+        self.answers.append(Answered(channel, slack_id, ts, response_url, note))
+
+    async def permalink(self, *, channel: str, ts: str) -> str:
+        self._checked(channel, ts)
+        return f"https://example.slack.com/archives/{channel}/p{ts.replace('.', '')}"
+
+    def _checked(self, channel: str, ts: str = "") -> None:
+        if (error := self._fault()) is not None:
+            raise error
+        if channel:
+            self._in(channel)
+        if ts and (channel, ts) not in self.cards:
+            raise UpstreamRefused("slack", "no such message", "message_not_found")
+
+    def _in(self, channel: str) -> None:
+        if channel not in self.channels:
+            raise UpstreamRefused("slack", "not there", "channel_not_found")
+
+    def _fault(self) -> BotError | None:
+        """The error of this call; one that is raised after the deed is handed back instead."""
+        if not self.failing:
+            return None
+        error = self.failing.pop(0)
+        if self.applies_anyway:
+            return error
+        raise error

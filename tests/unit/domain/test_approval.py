@@ -1,0 +1,382 @@
+"""What a vote does, and what it may not do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.domain import approval
+from bot.domain.words import OutcomeCode
+from bot.errors import (
+    AlreadyDecided,
+    AlreadyVoted,
+    NotAllowed,
+    NotEligible,
+    OutOfDate,
+    ReasonMissing,
+    Refused,
+    RollbackExpired,
+    SelfApproval,
+)
+from store.records import Choice, Execution, IllegalMove, Rollback, State, Vote
+from tests.builders import (
+    ALICE,
+    BOB,
+    CAROL,
+    DAVE,
+    NOON,
+    a_claim,
+    a_leg,
+    a_policy,
+    a_reject,
+    a_rollback,
+    a_vote,
+)
+
+LATER = NOON + timedelta(minutes=1)
+
+
+def cast(rollback: Rollback, vote: Vote, *, why_not: str | None = None) -> Rollback:
+    return approval.cast(rollback, vote, at=LATER, claim=a_claim(rollback), why_not=why_not)
+
+
+def approved() -> Rollback:
+    return cast(cast(a_rollback(), a_vote(ALICE)), a_vote(BOB))
+
+
+# -- votes ----------------------------------------------------------------------------------------
+
+
+def test_the_first_approval_is_counted_and_leaves_the_rollback_pending() -> None:
+    after = cast(a_rollback(), a_vote(ALICE))
+
+    assert after.state is State.PENDING_APPROVAL
+    assert [vote.person for vote in after.votes] == [ALICE]
+    assert after.revision == a_rollback().revision + 1
+    assert not approval.quorum(after)
+
+
+def test_two_different_people_make_the_quorum() -> None:
+    after = approved()
+
+    assert after.state is State.APPROVED
+    assert after.revision == a_rollback().revision + 2
+    assert after.execution.clicked_at == LATER
+
+
+def test_a_vote_is_kept_with_the_time_of_the_judge_not_of_the_voter() -> None:
+    after = cast(a_rollback(), a_vote(ALICE, at=NOON - timedelta(days=1)))
+
+    assert after.votes[0].at == LATER
+
+
+def test_one_person_with_two_accounts_has_one_vote() -> None:
+    once = cast(a_rollback(), a_vote(ALICE))
+
+    with pytest.raises(AlreadyVoted):
+        cast(once, a_vote(ALICE, slack_id="U0ALICE2"))
+
+
+def test_the_requester_does_not_vote() -> None:
+    rollback = a_rollback(requested_by=ALICE)
+
+    for vote in (a_vote(ALICE), a_reject(ALICE)):
+        with pytest.raises(SelfApproval):
+            cast(rollback, vote)
+
+
+def test_an_alert_excludes_nobody() -> None:
+    assert cast(a_rollback(requested_by=approval.KEYTURN), a_vote(ALICE)).votes
+
+
+def test_one_reject_ends_it_with_its_reason() -> None:
+    after = cast(cast(a_rollback(), a_vote(ALICE)), a_reject(BOB, "not this one"))
+
+    assert after.state is State.REJECTED
+    assert after.outcome == OutcomeCode.REJECTED
+    assert after.outcome_facts == {"slack_id": BOB, "reason": "not this one"}
+    assert after.finished_at == LATER
+
+
+@pytest.mark.parametrize("reason", ["", "  \n"])
+def test_a_reject_needs_a_reason(reason: str) -> None:
+    with pytest.raises(ReasonMissing):
+        cast(a_rollback(), a_reject(BOB, reason))
+
+
+@pytest.mark.parametrize("state", [state for state in State if state is not State.PENDING_APPROVAL])
+def test_only_a_pending_rollback_takes_votes(state: State) -> None:
+    with pytest.raises(AlreadyDecided):
+        cast(a_rollback(state=state), a_vote(ALICE))
+
+
+def test_a_click_at_the_very_instant_of_expiry_is_too_late() -> None:
+    rollback = a_rollback()
+    at = rollback.expires_at
+
+    with pytest.raises(RollbackExpired):
+        approval.cast(rollback, a_vote(), at=at, claim=a_claim(), why_not=None)
+    just_before = at - timedelta(microseconds=1)
+    assert approval.cast(rollback, a_vote(), at=just_before, claim=a_claim(), why_not=None).votes
+
+
+@pytest.mark.parametrize(
+    "stale", [{"round": 0}, {"round": 2}, {"nonce": "other"}, {"rollback_id": 18}]
+)
+def test_a_button_of_another_card_is_out_of_date(stale: dict[str, object]) -> None:
+    with pytest.raises(OutOfDate):
+        approval.cast(a_rollback(), a_vote(), at=LATER, claim=a_claim(None, **stale), why_not=None)
+
+
+def test_a_vote_on_another_content_is_out_of_date() -> None:
+    with pytest.raises(OutOfDate):
+        cast(a_rollback(), a_vote(digest="00" * 32))
+
+
+def test_nobody_votes_where_no_policy_is_named() -> None:
+    with pytest.raises(NotEligible) as refused:
+        cast(a_rollback(policy=a_policy(named=False)), a_vote())
+    assert refused.value.why == "no_policy"
+
+
+def test_what_the_directory_says_against_a_voter_counts() -> None:
+    with pytest.raises(NotEligible) as refused:
+        cast(a_rollback(), a_vote(), why_not="guest")
+    assert refused.value.why == "guest"
+
+
+def test_who_was_not_eligible_when_it_was_opened_never_is() -> None:
+    with pytest.raises(NotEligible) as refused:
+        cast(a_rollback(), a_vote(DAVE))
+    assert refused.value.why == "not_at_open"
+
+
+def test_fewer_votes_only_where_the_policy_says_so() -> None:
+    assert cast(a_rollback(policy=a_policy(votes=1)), a_vote()).state is State.APPROVED
+
+
+def test_a_policy_of_no_votes_still_needs_one() -> None:
+    assert not approval.quorum(a_rollback(policy=a_policy(votes=0)))
+
+
+@pytest.mark.parametrize(
+    "worthless",
+    [
+        a_vote(BOB, choice=Choice.REJECT),
+        a_vote(BOB, voided_at=NOON),
+        a_vote(BOB, digest="00" * 32),
+        a_vote(ALICE, slack_id="U0ALICE2"),
+        a_vote(DAVE),
+    ],
+    ids=["reject", "void", "other content", "same person", "not eligible"],
+)
+def test_votes_that_found_their_way_in_do_not_make_a_quorum(worthless: Vote) -> None:
+    assert not approval.quorum(a_rollback(votes=(a_vote(ALICE), worthless)))
+
+
+def test_the_requesters_vote_never_counts_however_it_came_in() -> None:
+    votes = (a_vote(ALICE), a_vote(BOB))
+    assert not approval.quorum(a_rollback(requested_by=BOB, votes=votes))
+
+
+# -- votes that become void -----------------------------------------------------------------------
+
+
+def test_a_void_vote_takes_an_approved_rollback_back_to_pending() -> None:
+    after = approval.void_votes(approved(), {BOB: "not_reviewer"}, at=LATER)
+
+    assert after.state is State.PENDING_APPROVAL
+    assert after.round == a_rollback().round + 1
+    assert after.execution.clicked_at is None
+    bobs = next(vote for vote in after.votes if vote.person == BOB)
+    assert (bobs.voided_at, bobs.voided_why) == (LATER, "not_reviewer")
+
+
+def test_the_other_vote_stands_and_a_third_person_completes_the_quorum() -> None:
+    after = approval.void_votes(approved(), {BOB: "not_reviewer"}, at=LATER)
+
+    assert cast(after, a_vote(CAROL)).state is State.APPROVED
+
+
+def test_who_is_eligible_again_may_vote_again_and_the_void_vote_stays_on_record() -> None:
+    after = approval.void_votes(approved(), {BOB: "not_reviewer"}, at=LATER)
+
+    again = cast(after, a_vote(BOB))
+
+    assert again.state is State.APPROVED
+    assert [vote.person for vote in again.votes] == [ALICE, BOB, BOB]
+
+
+def test_buttons_of_the_card_before_the_void_are_out_of_date() -> None:
+    before = approved()
+    after = approval.void_votes(before, {BOB: "deleted"}, at=LATER)
+
+    with pytest.raises(OutOfDate):
+        approval.cast(after, a_vote(CAROL), at=LATER, claim=a_claim(before), why_not=None)
+
+
+def test_voiding_a_vote_that_is_not_there_changes_nothing() -> None:
+    rollback = approved()
+
+    assert approval.void_votes(rollback, {CAROL: "deleted"}, at=LATER) is rollback
+
+
+def test_a_rollback_with_votes_to_spare_stays_approved() -> None:
+    spare = replace(approved(), votes=(a_vote(ALICE), a_vote(BOB), a_vote(CAROL)))
+
+    after = approval.void_votes(spare, {CAROL: "deleted"}, at=LATER)
+
+    assert after.state is State.APPROVED
+
+
+def test_votes_of_an_executing_rollback_are_history() -> None:
+    with pytest.raises(AlreadyDecided):
+        approval.void_votes(a_rollback(state=State.EXECUTING), {BOB: "deleted"}, at=LATER)
+
+
+# -- other moves ----------------------------------------------------------------------------------
+
+
+def test_a_draft_is_presented_once() -> None:
+    shown = approval.present(a_rollback(state=State.DRAFT))
+
+    assert shown.state is State.PENDING_APPROVAL
+    with pytest.raises(IllegalMove):
+        approval.present(shown)
+
+
+@pytest.mark.parametrize("state", [State.DRAFT, State.PENDING_APPROVAL, State.APPROVED])
+def test_what_is_not_executing_in_time_expires(state: State) -> None:
+    rollback = a_rollback(state=state)
+
+    after = approval.expire(rollback, at=rollback.expires_at)
+
+    assert (after.state, after.outcome) == (State.EXPIRED, OutcomeCode.EXPIRED)
+    assert after.finished_at == rollback.expires_at
+
+
+def test_nothing_expires_early_or_twice_or_while_it_runs() -> None:
+    rollback = a_rollback()
+    early = rollback.expires_at - timedelta(microseconds=1)
+
+    for other, at in (
+        (rollback, early),
+        (a_rollback(state=State.EXPIRED), rollback.expires_at),
+        (a_rollback(state=State.EXECUTING), rollback.expires_at),
+    ):
+        assert not approval.overdue(other, at=at)
+        with pytest.raises(AlreadyDecided):
+            approval.expire(other, at=at)
+
+
+@pytest.mark.parametrize("state", [State.PENDING_APPROVAL, State.APPROVED])
+def test_the_requester_may_withdraw_until_it_executes(state: State) -> None:
+    after = approval.withdraw(
+        a_rollback(state=state, requested_by=DAVE), person=DAVE, slack_id="U0DAVE2", at=LATER
+    )
+
+    assert after.state is State.WITHDRAWN
+    assert after.outcome_facts == {"slack_id": "U0DAVE2"}
+
+
+def test_nobody_else_withdraws_and_nobody_what_runs() -> None:
+    with pytest.raises(NotAllowed):
+        approval.withdraw(a_rollback(requested_by=DAVE), person=ALICE, slack_id=ALICE, at=LATER)
+    running = a_rollback(state=State.EXECUTING, requested_by=DAVE)
+    with pytest.raises(AlreadyDecided):
+        approval.withdraw(running, person=DAVE, slack_id=DAVE, at=LATER)
+
+
+def test_changed_content_supersedes() -> None:
+    after = approval.supersede(approved(), OutcomeCode.LIVE_CHANGED, at=LATER)
+
+    assert (after.state, after.outcome) == (State.SUPERSEDED, "live_changed")
+    assert after.outcome_facts == {}
+
+
+# -- the table ------------------------------------------------------------------------------------
+
+
+def test_every_state_has_its_line_and_ends_have_no_exit() -> None:
+    assert set(approval.MOVES) == set(State)
+    assert {
+        State.COMPLETED,
+        State.REJECTED,
+        State.EXPIRED,
+        State.WITHDRAWN,
+        State.SUPERSEDED,
+        State.FAILED,
+        State.NEEDS_ATTENTION,
+    } == approval.ENDS
+
+
+def test_execution_is_reached_from_approved_alone() -> None:
+    assert [s for s, after in approval.MOVES.items() if State.EXECUTING in after] == [
+        State.APPROVED
+    ]
+
+
+def test_approved_is_reached_from_pending_alone() -> None:
+    assert [s for s, after in approval.MOVES.items() if State.APPROVED in after] == [
+        State.PENDING_APPROVAL
+    ]
+
+
+def test_what_the_table_does_not_know_is_an_illegal_move() -> None:
+    with pytest.raises(IllegalMove):
+        approval.move(a_rollback(), State.EXECUTING)
+
+
+def test_the_chart_has_each_move_once() -> None:
+    chart = approval.as_mermaid().splitlines()
+
+    assert chart[0] == "stateDiagram-v2"
+    assert len(chart) == len(set(chart))
+    assert "    PENDING_APPROVAL --> APPROVED" in chart
+    assert "    APPROVED --> PENDING_APPROVAL" in chart
+    assert "    COMPLETED --> [*]" in chart
+    moves = sum(len(after) for after in approval.MOVES.values())
+    assert len(chart) == 2 + moves + len(approval.ENDS)
+
+
+# -- the content that votes bind to ---------------------------------------------------------------
+
+
+def test_the_digest_of_a_content_is_frozen() -> None:
+    assert approval.content_digest([a_leg()]) == (
+        "30bc6b001b9928294dbdb5e3172f14b6a197ffccc9bcb594687952f1d679a10d"
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"from_version_id": 13},
+        {"to_version_id": 10},
+        {"live_root": "00" * 32},
+        {"expected_root": "00" * 32},
+        {"change_digest": "00" * 32},
+        {"secrets": {"kept": [], "from_version": ["API_KEY"]}},
+    ],
+)
+def test_whatever_a_reviewer_was_shown_is_in_the_digest(change: dict[str, object]) -> None:
+    assert approval.content_digest([a_leg(**change)]) != approval.content_digest([a_leg()])
+
+
+def test_the_order_of_keys_is_not_in_the_digest() -> None:
+    one = a_leg(secrets={"kept": [], "from_version": ["K"]})
+    other = a_leg(secrets={"from_version": ["K"], "kept": []})
+
+    assert approval.content_digest([one]) == approval.content_digest([other])
+
+
+def test_every_refusal_leaves_its_rollback_as_it_was() -> None:
+    rollback = a_rollback(execution=Execution())
+    kept = replace(rollback)
+
+    with pytest.raises(Refused):
+        cast(rollback, a_vote(DAVE))
+
+    assert rollback == kept

@@ -1,0 +1,179 @@
+"""Whatever happens in whatever order: never APPROVED without the quorum."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+
+from bot.domain import approval, policy
+from bot.domain.button import Claim
+from bot.domain.policy import MemberFacts
+from bot.domain.words import OutcomeCode
+from bot.errors import Refused
+from store.records import Choice, IllegalMove, Rollback, State, Vote
+from tests.builders import (
+    ALICE,
+    BOB,
+    CAROL,
+    DAVE,
+    NOON,
+    REVIEWERS,
+    TEAM,
+    a_policy,
+    a_rollback,
+    a_vote,
+)
+
+PEOPLE = (ALICE, BOB, CAROL, DAVE, "U0EVE")
+SECOND = {person + "2": person for person in PEOPLE}  # everybody has a second account
+ACCOUNTS = (*PEOPLE, *SECOND)
+
+
+class Approval(RuleBasedStateMachine):
+    """People vote, leave and join the group, buttons get old, time passes."""
+
+    claims = Bundle("claims")
+
+    @initialize(
+        target=claims,
+        requester=st.sampled_from((approval.KEYTURN, *PEOPLE)),
+        votes=st.integers(1, 3),
+        eligible=st.sets(st.sampled_from(PEOPLE)),
+    )
+    def open(self, requester: str, votes: int, eligible: set[str]) -> Claim:
+        self.at = NOON
+        self.group = set(ACCOUNTS) - {"U0EVE", "U0EVE2"}
+        rules = a_policy(votes=votes, eligible=tuple(sorted(eligible - {requester})))
+        draft = a_rollback(state=State.DRAFT, requested_by=requester, policy=rules)
+        self.rollback = approval.present(draft)
+        self.good: set[str] = set()  # the model: who has a vote that counts
+        self.clicked: set[tuple[str, int]] = set()
+        return self._claim()
+
+    def _claim(self) -> Claim:
+        now = self.rollback
+        return Claim(now.id, now.round, now.nonce, "0" * 64)
+
+    def _try(self, step: Any) -> Rollback | None:
+        """Take a step that may be refused; then nothing has changed."""
+        before = self.rollback
+        try:
+            after: Rollback = step(before)
+        except (Refused, IllegalMove):
+            return None
+        assert after.state is before.state or after.state in approval.MOVES[before.state]
+        self.rollback = after
+        return after
+
+    @rule(
+        claim=claims,
+        account=st.sampled_from(ACCOUNTS),
+        choice=st.sampled_from((Choice.APPROVE, Choice.APPROVE, Choice.REJECT)),
+    )
+    def click(self, claim: Claim, account: str, choice: Choice) -> None:
+        person = SECOND.get(account, account)
+        before = self.rollback
+        why_not = policy.why_not(
+            MemberFacts(account, person, TEAM),
+            policy=before.policy,
+            groups={REVIEWERS: frozenset(self.group)},
+            team_id=TEAM,
+            at_open=frozenset(before.policy.eligible),
+            shared_channel=False,
+        )
+        vote: Vote = a_vote(person, slack_id=account, choice=choice, reason="because")
+        after = self._try(
+            lambda now: approval.cast(now, vote, at=self.at, claim=claim, why_not=why_not)
+        )
+        if after is None:
+            return
+        assert before.state is State.PENDING_APPROVAL
+        assert account in self.group
+        assert person in before.policy.eligible
+        assert person != before.requested_by
+        assert person not in self.good
+        assert claim.round == before.round
+        assert self.at < before.expires_at
+        if choice is Choice.APPROVE:
+            self.good.add(person)
+        else:
+            assert after.state is State.REJECTED
+
+    @rule(claim=claims, account=st.sampled_from(ACCOUNTS))
+    def double_click(self, claim: Claim, account: str) -> None:
+        self.click(claim, account, Choice.APPROVE)
+        again = self.rollback
+        self.click(claim, account, Choice.APPROVE)
+        assert self.rollback == again or SECOND.get(account, account) in self.good
+
+    @rule(account=st.sampled_from(ACCOUNTS))
+    def leave(self, account: str) -> None:
+        self.group.discard(account)
+
+    @rule(account=st.sampled_from(ACCOUNTS))
+    def join(self, account: str) -> None:
+        self.group.add(account)
+
+    @rule(target=claims)
+    def redraw(self) -> Claim:
+        return self._claim()
+
+    @rule()
+    def execution_looks_again(self) -> None:
+        gone = {
+            vote.person: "not_reviewer"
+            for vote in self.rollback.votes
+            if vote.slack_id not in self.group and vote.voided_at is None
+        }
+        if self._try(lambda now: approval.void_votes(now, gone, at=self.at)) is not None:
+            self.good -= set(gone)
+
+    @rule(minutes=st.integers(1, 12))
+    def time_passes(self, minutes: int) -> None:
+        self.at += timedelta(minutes=minutes)
+
+    @rule()
+    def expire(self) -> None:
+        after = self._try(lambda now: approval.expire(now, at=self.at))
+        assert after is None or self.at >= after.expires_at
+
+    @rule(person=st.sampled_from(PEOPLE))
+    def withdraw(self, person: str) -> None:
+        asked = self.rollback.requested_by
+        after = self._try(
+            lambda now: approval.withdraw(now, person=person, slack_id=person, at=self.at)
+        )
+        assert after is None or person == asked
+
+    @rule()
+    def live_changes(self) -> None:
+        self._try(lambda now: approval.supersede(now, OutcomeCode.LIVE_CHANGED, at=self.at))
+
+    @invariant()
+    def approved_means_the_quorum(self) -> None:
+        if not hasattr(self, "rollback"):
+            return
+        now = self.rollback
+        counted = {vote.person for vote in approval.approvals(now)}
+        assert counted == self.good
+        assert now.requested_by not in counted
+        assert counted <= set(now.policy.eligible)
+        if now.state is State.APPROVED:
+            assert len(counted) >= now.policy.votes
+            assert now.execution.clicked_at is not None
+        if now.state is State.PENDING_APPROVAL:
+            assert len(counted) < now.policy.votes  # nobody is stuck with a quorum
+
+    @invariant()
+    def an_end_is_an_end(self) -> None:
+        if hasattr(self, "rollback") and self.rollback.state in approval.ENDS:
+            assert self.rollback.finished_at is not None
+            assert self.rollback.outcome
+
+
+TestApproval = Approval.TestCase
+TestApproval.settings = settings(max_examples=120, stateful_step_count=30, deadline=None)

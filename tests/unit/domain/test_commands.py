@@ -1,0 +1,79 @@
+"""The words after the slash command."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.commands import Help, Status, To, parse
+from bot.errors import BadCommand
+from tests.builders import PROD
+
+
+@pytest.mark.parametrize("text", ["", "   ", "help", "HELP", "help me please"])
+def test_no_words_and_help_ask_for_help(text: str) -> None:
+    assert parse(text) == Help()
+
+
+def test_status_asks_for_the_state_of_things() -> None:
+    assert parse(" Status ") == Status()
+
+
+@pytest.mark.parametrize("version", ["3", "v3", "V3", "#3"])
+def test_to_names_an_app_an_environment_and_a_version(version: str) -> None:
+    assert parse(f"to  support-triage@prod {version}") == To(PROD, 3)
+
+
+def test_the_environment_follows_the_last_at() -> None:
+    asked = parse("to a@b@prod 1")
+
+    assert isinstance(asked, To)
+    assert (asked.where.app, asked.where.env) == ("a@b", "prod")
+
+
+@pytest.mark.parametrize(
+    ("text", "nearest"),
+    [
+        ("hlep", "help"),
+        ("statu", "status"),
+        ("status now", "status"),
+        ("to", "to APP@ENV VERSION"),
+        ("to support-triage@prod", "to APP@ENV VERSION"),
+        ("support-triage@prod 3", "to APP@ENV VERSION"),
+        ("to support-triage@prod three", "to support-triage@prod VERSION"),
+        ("to support-triage@prod ３", "to support-triage@prod VERSION"),
+        ("to support-triage@prod 0", "to support-triage@prod VERSION"),
+        ("to support-triage 3", "to APP@ENV 3"),
+        ("destroy everything", ""),
+    ],
+)
+def test_what_makes_no_sense_names_the_nearest_command(text: str, nearest: str) -> None:
+    with pytest.raises(BadCommand) as refused:
+        parse(text)
+
+    assert refused.value.nearest == nearest
+    shown = refused.value.to_person()
+    assert f"`/rollback {nearest or 'help'}`" in shown
+
+
+@pytest.mark.parametrize("text", ["to a@b\x00c 1", "x" * 301, "to \u202ea@b 1"])
+def test_hidden_characters_and_endless_texts_are_not_commands(text: str) -> None:
+    with pytest.raises(BadCommand):
+        parse(text)
+
+
+def test_the_answer_to_a_bad_command_carries_no_mention() -> None:
+    with pytest.raises(BadCommand) as refused:
+        parse("to <!channel>@x` y")
+
+    assert "<!" not in refused.value.to_person()
+
+
+@given(st.text(max_size=400))
+def test_whatever_is_typed_is_a_command_or_a_bad_one(text: str) -> None:
+    try:
+        asked = parse(text)
+    except BadCommand:
+        return
+    assert isinstance(asked, Help | Status | To)

@@ -1,0 +1,139 @@
+"""Who may see, ask and vote."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bot.domain import policy
+from bot.domain.policy import MemberFacts, Policy
+from bot.errors import NotEligible
+from tests.builders import ALICE, BOB, CAROL, DAVE, REVIEWERS, TEAM, a_policy
+
+GROUPS = {REVIEWERS: frozenset({ALICE, BOB})}
+
+
+def a_member(slack_id: str = ALICE, **flags: Any) -> MemberFacts:
+    return MemberFacts(**{"slack_id": slack_id, "person": slack_id, "team_id": TEAM, **flags})
+
+
+def why_not(member: MemberFacts, **changes: Any) -> str | None:
+    facts: dict[str, Any] = {
+        "policy": a_policy(),
+        "groups": GROUPS,
+        "team_id": TEAM,
+        "at_open": frozenset({ALICE, BOB, CAROL}),
+        "shared_channel": False,
+    }
+    return policy.why_not(member, **{**facts, **changes})
+
+
+def test_a_reviewer_by_group_or_by_name_may_vote() -> None:
+    assert why_not(a_member(ALICE)) is None
+    by_name = a_policy(reviewers=(CAROL,))
+    assert why_not(a_member(CAROL), policy=by_name) is None
+
+
+@pytest.mark.parametrize(
+    ("flags", "code"),
+    [
+        ({"deleted": True}, "deleted"),
+        ({"bot": True}, "bot"),
+        ({"guest": True}, "guest"),
+        ({"stranger": True}, "stranger"),
+        ({"team_id": "T0OTHER"}, "other_team"),
+    ],
+)
+def test_no_account_of_these_kinds_does_anything(flags: dict[str, Any], code: str) -> None:
+    member = a_member(**flags)
+    rules = a_policy(named=False)
+
+    assert why_not(member) == code
+    assert not policy.may_ask(member, policy=rules, groups=GROUPS, team_id=TEAM)
+    assert not policy.may_see(member, policy=rules, groups=GROUPS, team_id=TEAM)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"policy": a_policy(named=False)}, "no_policy"),
+        ({"policy": a_policy(reviewers=())}, "no_policy"),
+        ({"shared_channel": True}, "shared_channel"),
+        ({"groups": {REVIEWERS: frozenset({BOB})}}, "not_reviewer"),
+        ({"groups": {}}, "not_reviewer"),
+        ({"at_open": frozenset({BOB})}, "not_at_open"),
+    ],
+)
+def test_each_reason_has_its_code(changes: dict[str, Any], code: str) -> None:
+    assert why_not(a_member(), **changes) == code
+    assert NotEligible(code).to_person() != NotEligible("").to_person()
+
+
+def test_eligibility_at_opening_counts_by_person_not_by_account() -> None:
+    second = a_member("U0ALICE2", person=ALICE)
+
+    assert why_not(second, groups={REVIEWERS: frozenset({"U0ALICE2"})}) is None
+
+
+def test_while_it_is_being_opened_there_is_no_earlier_list() -> None:
+    assert why_not(a_member(DAVE), groups={REVIEWERS: frozenset({DAVE})}, at_open=None) is None
+
+
+def test_requesters_and_reviewers_may_ask() -> None:
+    for who, may in ((DAVE, True), (ALICE, True), (CAROL, False)):
+        asked = policy.may_ask(a_member(who), policy=a_policy(), groups=GROUPS, team_id=TEAM)
+        assert asked is may
+
+
+def test_viewers_see_and_those_who_may_ask_or_vote_see_too() -> None:
+    rules = a_policy(viewers=(CAROL,))
+    for who, may in ((CAROL, True), (DAVE, True), (ALICE, True), ("U0EVE", False)):
+        seen = policy.may_see(a_member(who), policy=rules, groups=GROUPS, team_id=TEAM)
+        assert seen is may
+
+
+def test_without_a_policy_any_member_may_ask_and_see_and_nobody_votes() -> None:
+    rules = a_policy(named=False, reviewers=(), requesters=())
+    member = a_member("U0EVE")
+
+    assert policy.may_ask(member, policy=rules, groups={}, team_id=TEAM)
+    assert policy.may_see(member, policy=rules, groups={}, team_id=TEAM)
+    assert why_not(member, policy=rules) == "no_policy"
+
+
+def test_a_named_policy_that_names_nobody_lets_nobody_ask() -> None:
+    rules = a_policy(reviewers=(), requesters=())
+    assert not policy.may_ask(a_member(), policy=rules, groups={}, team_id=TEAM)
+
+
+def test_groups_are_told_from_people_by_their_ids() -> None:
+    assert policy.group_ids((REVIEWERS, ALICE), ("S0OTHER", REVIEWERS), ("W0GRID",)) == (
+        "S0OTHER",
+        REVIEWERS,
+    )
+
+
+def test_a_persons_groups_are_those_that_hold_them_now() -> None:
+    groups = {"S2": frozenset({ALICE}), "S1": frozenset({ALICE, BOB}), "S3": frozenset({BOB})}
+    assert policy.groups_of(ALICE, groups) == ("S1", "S2")
+
+
+def test_somebody_of_another_workspace_is_not_known_here() -> None:
+    assert policy.known(a_member(guest=True), team_id=TEAM)
+    assert not policy.known(a_member(stranger=True), team_id=TEAM)
+    assert not policy.known(a_member(team_id="T0OTHER"), team_id=TEAM)
+
+
+def test_the_default_is_two_votes_in_half_an_hour_and_nobody_named() -> None:
+    snapshot = Policy().snapshot([BOB, ALICE, BOB])
+
+    assert (snapshot.votes, snapshot.open_for_s, snapshot.named) == (2, 1800, False)
+    assert snapshot.eligible == (ALICE, BOB)
+
+
+@pytest.mark.parametrize("wrong", [{"votes": 0}, {"open_for": timedelta(0)}])
+def test_a_policy_that_could_never_protect_anything_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"vote|open"):
+        Policy(**wrong)

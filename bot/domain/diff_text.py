@@ -6,7 +6,10 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
 from bot.domain.diff import Change, ChangeList, ChangeOp
+from bot.domain.diff_card import card_changes
 from bot.domain.diff_label import clip, label, texts, visible
+
+__all__ = ["as_text", "card_changes", "mini"]
 
 MAX_BYTES = 1_000_000  # a file larger than this would not be shown as a snippet
 CONTEXT = 3  # unchanged lines around a changed one

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+import math
+from enum import StrEnum
+
+import pytest
+from hypothesis import given
+
+from store.document import Unreadable, canonical
+from tests.unit.store.odd_documents import values
+
+
+class Colour(StrEnum):
+    RED = "red"
+
+
+def nested(levels: int) -> object:
+    value: object = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def test_keys_are_sorted_and_nothing_is_spaced_or_escaped() -> None:
+    assert canonical({"b": [1, 2.5, None], "a": "é\n"}) == '{"a":"é\\n","b":[1,2.5,null]}'.encode()
+
+
+def test_an_integer_is_not_its_float() -> None:
+    assert canonical(1) != canonical(1.0)
+
+
+def test_a_text_that_is_an_enum_member_is_its_text() -> None:
+    assert canonical({Colour.RED: Colour.RED}) == b'{"red":"red"}'
+
+
+@given(values)
+def test_the_bytes_read_back_are_the_value(value: object) -> None:
+    assert canonical(json.loads(canonical(value))) == canonical(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "place"),
+    [
+        ({"a": [0, math.nan]}, "$.a[1]: nan"),
+        ({"a": math.inf}, "$.a: inf"),
+        ({"a": {"b": "\ud800"}}, "$.a.b: a lone surrogate"),
+        ({"\udfff": 1}, "$: a lone surrogate"),
+        ({"a": {1: 2}}, "$.a: a key is a int"),
+        ({"a": b"bytes"}, "$.a: bytes"),
+        ({"a": {1, 2}}, "$.a: set"),
+        ({"a": 1 << 9000}, "$.a: an integer of 9001 bits"),
+        (nested(65), "nested deeper than 64"),
+    ],
+)
+def test_what_is_not_json_is_refused_with_its_place(value: object, place: str) -> None:
+    with pytest.raises(Unreadable) as refused:
+        canonical(value)
+
+    assert place in str(refused.value)
+
+
+def test_sixty_four_levels_are_not_too_deep() -> None:
+    assert canonical(nested(64)) == b"[" * 64 + b"1" + b"]" * 64
+
+
+def test_a_place_never_shows_a_value_and_survives_any_key() -> None:
+    with pytest.raises(Unreadable) as refused:
+        canonical({"k\u202e" * 100: {"x": math.nan, "password": "hunter22"}})
+
+    assert "hunter22" not in str(refused.value)
+    assert str(refused.value).isascii()

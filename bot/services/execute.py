@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.domain import approval
 from bot.domain.words import NoteCode, OutcomeCode
@@ -47,12 +47,14 @@ class Execute:
         *,
         owner: str,
         pause: Pause,
+        lease: timedelta = LEASE,
     ) -> None:
         self._store = store
         self._targets = targets
         self._eligibility = Eligibility(directory)
         self._owner = owner
         self._pause = pause
+        self._lease = lease
         self._settle = Settle(store)
 
     async def step(self) -> bool:
@@ -93,7 +95,11 @@ class Execute:
         contents = await Contents.of(self._store, rollback)
         execution = rollback.execution
         async with Lease(
-            self._store, rollback.id, owner=self._owner, epoch=execution.lease_epoch
+            self._store,
+            rollback.id,
+            owner=self._owner,
+            epoch=execution.lease_epoch,
+            length=self._lease,
         ) as lease:
             carry_out = CarryOut(
                 rollback,
@@ -156,7 +162,7 @@ class Execute:
             step=Step.CLAIMED,
             owner=self._owner,
             lease_epoch=rollback.execution.lease_epoch + 1,
-            lease_until=now + LEASE,
+            lease_until=now + self._lease,
         )
         claimed = await tx.rollbacks.save(
             rollback.moved(State.EXECUTING, execution=execution),
@@ -200,7 +206,7 @@ class Execute:
                     current.execution,
                     owner=self._owner,
                     lease_epoch=current.execution.lease_epoch + 1,
-                    lease_until=now + LEASE,
+                    lease_until=now + self._lease,
                     attempt=current.execution.attempt + 1,
                 )
                 taken = await tx.rollbacks.save(

@@ -12,22 +12,24 @@ from bot.ports import Store
 from store.records import Unavailable
 
 LEASE = timedelta(seconds=30)
-RENEW_EVERY_S = 10.0
 
 
 class Lease:
-    """Renews itself every ten seconds while inside; `check` asks the database afresh.
+    """Renews itself three times in its length while inside; `check` asks the database afresh.
 
-    The lease outlives every single call to the target (15 s), so a process that has just
-    checked it cannot be overtaken before its call ends, unless it is stopped in between:
-    that is why what was published is read back afterwards.
+    At its default length the lease outlives every single call to the target (15 s), so a
+    process that has just checked it cannot be overtaken before its call ends, unless it is
+    stopped in between: that is why what was published is read back afterwards.
     """
 
-    def __init__(self, store: Store, rollback_id: int, *, owner: str, epoch: int) -> None:
+    def __init__(
+        self, store: Store, rollback_id: int, *, owner: str, epoch: int, length: timedelta = LEASE
+    ) -> None:
         self._store = store
         self._rollback_id = rollback_id
         self._owner = owner
         self._epoch = epoch
+        self._length = length
         self._renewing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -53,11 +55,11 @@ class Lease:
 
     async def _renew(self) -> None:
         while True:
-            await asyncio.sleep(RENEW_EVERY_S)
+            await asyncio.sleep(self._length.total_seconds() / 3)
             try:
                 async with self._store.write() as tx:
                     held = await tx.rollbacks.renew(
-                        self._rollback_id, owner=self._owner, epoch=self._epoch, lease=LEASE
+                        self._rollback_id, owner=self._owner, epoch=self._epoch, lease=self._length
                     )
             except Unavailable:
                 continue  # `check` decides; a lost database must not end the renewal

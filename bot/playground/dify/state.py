@@ -162,7 +162,7 @@ class DifyState:
     ) -> Workflow:
         """Publish the draft as it is at this moment, an empty graph too."""
         if app.draft is None:
-            raise refusals.bad_request("No valid workflow found.")
+            raise refusals.invalid_param("No valid workflow found.")
         now = at or self.clock()
         version = Workflow(
             {},

@@ -1,0 +1,147 @@
+"""Three targets with an editor beside each: in memory, the local Dify, and a real server."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import uuid4
+
+import aiohttp
+import yaml
+
+from bot.adapters.dify.documents import document
+from bot.ports import Target
+from store.document import Document
+from tests.fakes.target import FakeTarget
+
+Content = Mapping[str, Any]
+
+
+class Editor(Protocol):
+    """Somebody who works in the console while we look on. Secrets are given with their values."""
+
+    async def save(self, app_id: str, content: Content) -> None: ...
+    async def publish(self, app_id: str, name: str = "") -> None: ...
+    async def delete(self, app_id: str, version_id: str) -> None: ...
+    async def secrets(self, app_id: str, version_id: str = "") -> Mapping[str, str]:
+        """Plain secret values by id, of a version or of the draft."""
+        ...
+
+    async def new_app(self) -> str: ...
+
+
+@dataclass
+class World:
+    """A target and the editor of its apps. `app_id` is a fresh app without a draft."""
+
+    target: Target
+    editor: Editor
+    app_id: str
+
+    async def publish(self, content: Content, name: str = "") -> str:
+        """Save and publish *content* as the editor; return the new live version's id."""
+        await self.editor.save(self.app_id, content)
+        await self.editor.publish(self.app_id, name)
+        live = await self.target.live(self.app_id)
+        assert live is not None
+        return live.external_id
+
+
+def without_values(content: Content) -> Document:
+    """The document that a target should tell of *content*."""
+    return document("workflow", {**content, "rag_pipeline_variables": []}, "test")
+
+
+class FakeEditor:
+    def __init__(self, target: FakeTarget) -> None:
+        self._target = target
+
+    async def save(self, app_id: str, content: Content) -> None:
+        secrets = {
+            variable["id"]: variable["value"]
+            for variable in content["environment_variables"]
+            if variable["value_type"] == "secret"
+        }
+        self._target.save_draft(app_id, without_values(content), secrets=secrets)
+
+    async def publish(self, app_id: str, name: str = "") -> None:
+        self._target.publish_draft(app_id, name=name)
+
+    async def delete(self, app_id: str, version_id: str) -> None:
+        self._target.delete_version(app_id, version_id)
+
+    async def secrets(self, app_id: str, version_id: str = "") -> Mapping[str, str]:
+        return self._target.secret_values(app_id, version_id)
+
+    async def new_app(self) -> str:
+        app_id = f"app-{len(self._target.apps) + 1}"
+        self._target.add_app(app_id)
+        return app_id
+
+
+class ConsoleEditor:
+    """A browser, as far as the console API can tell: it reads the hash and saves over it."""
+
+    def __init__(self, http: aiohttp.ClientSession, url: str) -> None:
+        self._http = http
+        self._base = f"{url.rstrip('/')}/console/api"
+        self._headers: dict[str, str] = {}
+
+    async def login(self, email: str, password: str) -> None:
+        body = {"email": email, "password": base64.b64encode(password.encode()).decode()}
+        async with self._http.post(f"{self._base}/login", json=body) as answer:
+            assert answer.status == 200
+            cookies = {name: morsel.value for name, morsel in answer.cookies.items()}
+        self._headers = {
+            "Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items()),
+            "X-CSRF-Token": next(v for k, v in cookies.items() if k.endswith("csrf_token")),
+        }
+
+    async def save(self, app_id: str, content: Content) -> None:
+        draft = await self._call("GET", f"/apps/{app_id}/workflows/draft", ok={200, 404})
+        body = {**content, "hash": draft.get("hash")}
+        await self._call("POST", f"/apps/{app_id}/workflows/draft", body)
+
+    async def publish(self, app_id: str, name: str = "") -> None:
+        body = {"marked_name": name, "marked_comment": ""}
+        await self._call("POST", f"/apps/{app_id}/workflows/publish", body)
+
+    async def delete(self, app_id: str, version_id: str) -> None:
+        await self._call("DELETE", f"/apps/{app_id}/workflows/{version_id}", ok={204})
+
+    async def secrets(self, app_id: str, version_id: str = "") -> Mapping[str, str]:
+        which = f"&workflow_id={version_id}" if version_id else ""
+        answer = await self._call("GET", f"/apps/{app_id}/export?include_secret=true{which}")
+        variables = yaml.safe_load(answer["data"])["workflow"]["environment_variables"]
+        return {v["id"]: v["value"] for v in variables if v["value_type"] == "secret"}
+
+    async def new_app(self) -> str:
+        body = {
+            "name": f"keyturn contract {uuid4().hex[:8]}",
+            "mode": "workflow",
+            "icon_type": "emoji",
+            "icon": "🤖",
+            "icon_background": "#FFEAD5",
+        }
+        answer = await self._call("POST", "/apps", body, ok={201})
+        app_id = answer["id"]
+        assert isinstance(app_id, str)
+        return app_id
+
+    async def remove_app(self, app_id: str) -> None:
+        await self._call("DELETE", f"/apps/{app_id}", ok={204})
+
+    async def _call(
+        self, method: str, path: str, body: object = None, *, ok: set[int] | None = None
+    ) -> dict[str, Any]:
+        async with self._http.request(
+            method, self._base + path, json=body, headers=self._headers
+        ) as answer:
+            assert answer.status in (ok or {200}), f"{method} {path}: {answer.status}"
+            if answer.status == 204:
+                return {}
+            found = await answer.json()
+        assert isinstance(found, dict)
+        return found

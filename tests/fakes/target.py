@@ -1,0 +1,286 @@
+"""A target in memory that obeys Dify's rules: one draft, a history, a hash over the graph alone.
+
+An editor's hand and the ways to fail are methods; nothing here does I/O.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import itertools
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from bot.errors import DraftMoved, NoSuchVersion, UpstreamRefused
+from bot.ports import (
+    LiveRef,
+    SecretsComparison,
+    SecretsVerdict,
+    TargetDraft,
+    TargetVersion,
+)
+from store.document import Document, canonical
+
+Hook = Callable[[], Awaitable[object] | object]
+
+SYSTEM = "fake"
+EPOCH = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Content:
+    """A document with its secret values by id, which leave this module never."""
+
+    document: Document
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def token(self) -> str:
+        """Like Dify's hash it covers the graph alone, so other saves do not show in it."""
+        return hashlib.sha256(canonical(self.document.content.get("graph", {}))).hexdigest()
+
+
+@dataclass
+class FakeApp:
+    """One app. `history` is oldest first."""
+
+    name: str
+    mode: str = "workflow"
+    draft: Content | None = None
+    draft_author: str = "alice"
+    draft_at: datetime = EPOCH
+    history: list[tuple[TargetVersion, Content]] = field(default_factory=list)
+    live_id: str = ""
+
+
+class FakeTarget:
+    """Implements `bot.ports.Target`. `calls` holds the names of the port's methods, in order."""
+
+    def __init__(self, name: str = "dify.test", *, clock: Callable[[], datetime] | None = None):
+        self.name = name
+        self.apps: dict[str, FakeApp] = {}
+        self.calls: list[str] = []
+        self._clock = clock
+        self._ticks = itertools.count(1)
+        self._ids = itertools.count(1)
+        self._before: dict[str, deque[Hook]] = defaultdict(deque)
+        self._after: dict[str, deque[Hook]] = defaultdict(deque)
+        self._errors: dict[str, deque[tuple[Exception, bool]]] = defaultdict(deque)
+
+    # -- the editor's hand --------------------------------------------------------------------
+
+    def add_app(self, app_id: str, *, name: str = "", mode: str = "workflow") -> FakeApp:
+        """Make an app without a draft."""
+        self.apps[app_id] = FakeApp(name or app_id, mode)
+        return self.apps[app_id]
+
+    def save_draft(
+        self,
+        app_id: str,
+        document: Document,
+        *,
+        secrets: Mapping[str, str] | None = None,
+        by: str = "alice",
+    ) -> str:
+        """Save as an editor; a secret without a value in *secrets* keeps the draft's."""
+        app = self.apps[app_id]
+        kept = app.draft.secrets if app.draft else {}
+        given = secrets or {}
+        values = {s.id: given.get(s.id, kept.get(s.id, "")) for s in document.secrets}
+        app.draft = Content(document, values)
+        app.draft_author, app.draft_at = by, self._now()
+        return app.draft.token
+
+    def publish_draft(
+        self,
+        app_id: str,
+        *,
+        name: str = "",
+        comment: str = "",
+        by: str = "alice",
+        at: datetime | None = None,
+    ) -> str:
+        """Publish the draft as it is, as an editor does by hand; return the new version's id."""
+        app = self.apps[app_id]
+        if app.draft is None:
+            raise UpstreamRefused(SYSTEM, "there is no draft", "invalid_param")
+        version = TargetVersion(
+            external_id=f"{app_id}-v{next(self._ids)}",
+            external_hash=app.draft.token,
+            name=name,
+            comment=comment,
+            author=by,
+            published_at=at or self._now(),
+            document=app.draft.document,
+        )
+        app.history.append((version, app.draft))
+        app.live_id = version.external_id
+        return version.external_id
+
+    def publish_document(
+        self,
+        app_id: str,
+        document: Document,
+        *,
+        secrets: Mapping[str, str] | None = None,
+        name: str = "",
+        by: str = "alice",
+        at: datetime | None = None,
+    ) -> str:
+        """Save *document* and publish it; return the new version's id."""
+        self.save_draft(app_id, document, secrets=secrets, by=by)
+        return self.publish_draft(app_id, name=name, by=by, at=at)
+
+    def delete_version(self, app_id: str, version_id: str) -> None:
+        """Delete a version that is not live."""
+        app = self.apps[app_id]
+        if version_id == app.live_id:
+            raise UpstreamRefused(SYSTEM, "it is live", "bad_request")
+        app.history = [pair for pair in app.history if pair[0].external_id != version_id]
+
+    def secret_values(self, app_id: str, version_id: str = "") -> Mapping[str, str]:
+        """The plain secrets of a version or of the draft; for a test's assertions alone."""
+        app = self.apps[app_id]
+        if not version_id:
+            return app.draft.secrets if app.draft else {}
+        return self._version(app, version_id)[1].secrets
+
+    # -- ways to fail -------------------------------------------------------------------------
+
+    def before(self, method: str, hook: Hook) -> None:
+        """Run *hook* once, before the next call of the port's *method* does anything."""
+        self._before[method].append(hook)
+
+    def after(self, method: str, hook: Hook) -> None:
+        """Run *hook* once, after the next call of *method* was applied and before it returns."""
+        self._after[method].append(hook)
+
+    def fail(self, method: str, error: Exception, *, applied: bool = False) -> None:
+        """Let the next call of *method* raise *error*, after its effect if *applied*."""
+        self._errors[method].append((error, applied))
+
+    # -- the port -----------------------------------------------------------------------------
+
+    async def list_live(self) -> AsyncIterator[LiveRef]:
+        await self._enter("list_live")
+        for app_id, app in list(self.apps.items()):
+            yield LiveRef(app_id, app.name, app.mode, app.live_id)
+        await self._leave("list_live")
+
+    async def history(self, app_id: str, *, start: int = 0) -> AsyncIterator[TargetVersion]:
+        await self._enter("history")
+        newest_first = [version for version, _ in reversed(self._app(app_id).history)]
+        for version in newest_first[start:]:
+            yield version
+        await self._leave("history")
+
+    async def count_versions(self, app_id: str) -> int:
+        await self._enter("count_versions")
+        await self._leave("count_versions")
+        return len(self._app(app_id).history)
+
+    async def live(self, app_id: str) -> TargetVersion | None:
+        await self._enter("live")
+        app = self._app(app_id)
+        found = self._version(app, app.live_id)[0] if app.live_id else None
+        await self._leave("live")
+        return found
+
+    async def draft(self, app_id: str) -> TargetDraft | None:
+        await self._enter("draft")
+        app = self._app(app_id)
+        found = app.draft
+        await self._leave("draft")
+        if found is None:
+            return None
+        return TargetDraft(found.token, found.document, app.draft_author, app.draft_at)
+
+    async def compare_secrets(self, app_id: str, *, live_id: str) -> SecretsComparison:
+        await self._enter("compare_secrets")
+        app = self._app(app_id)
+        draft = app.draft or Content(Document(app.mode, {}))
+        live = self._version(app, live_id)[1].secrets
+        differing = [
+            secret.name
+            for secret in draft.document.secrets
+            if live.get(secret.id) != draft.secrets[secret.id]
+        ]
+        await self._leave("compare_secrets")
+        return SecretsComparison(
+            verdict=SecretsVerdict.DIFFER if differing else SecretsVerdict.EQUAL,
+            names=tuple(differing),
+            absent=tuple(identity for identity in live if identity not in draft.secrets),
+        )
+
+    async def stage(
+        self, app_id: str, document: Document, *, token: str, secrets_from: Mapping[str, str]
+    ) -> str:
+        await self._enter("stage")
+        app = self._app(app_id)
+        if (app.draft.token if app.draft else "") != token:
+            raise DraftMoved(SYSTEM, "the draft was saved since it was read")
+        kept = app.draft.secrets if app.draft else {}
+        values = {
+            secret.id: kept[secret.id]
+            if secret.id in kept
+            else self._value_of(app, secret.id, secrets_from)
+            for secret in document.secrets
+        }
+        app.draft = Content(document, values)
+        app.draft_author, app.draft_at = "keyturn", self._now()
+        new_token = app.draft.token
+        await self._leave("stage")
+        return new_token
+
+    async def publish(self, app_id: str, *, name: str, comment: str) -> None:
+        if len(name) > 20 or len(comment) > 100:
+            raise ValueError("too long")
+        await self._enter("publish")
+        self._app(app_id)
+        self.publish_draft(app_id, name=name, comment=comment, by="keyturn")
+        await self._leave("publish")
+
+    # -- inside -------------------------------------------------------------------------------
+
+    def _now(self) -> datetime:
+        return self._clock() if self._clock else EPOCH + timedelta(seconds=next(self._ticks))
+
+    def _app(self, app_id: str) -> FakeApp:
+        if app_id not in self.apps:
+            raise UpstreamRefused(SYSTEM, "no such app", "app_not_found")
+        return self.apps[app_id]
+
+    def _version(self, app: FakeApp, version_id: str) -> tuple[TargetVersion, Content]:
+        for pair in app.history:
+            if pair[0].external_id == version_id:
+                return pair
+        raise NoSuchVersion(SYSTEM, f"no version {version_id}")
+
+    def _value_of(self, app: FakeApp, secret_id: str, secrets_from: Mapping[str, str]) -> str:
+        if secret_id not in secrets_from:
+            raise UpstreamRefused(SYSTEM, "a secret without a value", "secret_without_value")
+        values = self._version(app, secrets_from[secret_id])[1].secrets
+        if secret_id not in values:
+            raise UpstreamRefused(SYSTEM, "a secret without a value", "secret_without_value")
+        return values[secret_id]
+
+    async def _enter(self, method: str) -> None:
+        self.calls.append(method)
+        if self._before[method]:
+            await _run(self._before[method].popleft())
+        if self._errors[method] and not self._errors[method][0][1]:
+            raise self._errors[method].popleft()[0]
+
+    async def _leave(self, method: str) -> None:
+        if self._after[method]:
+            await _run(self._after[method].popleft())
+        if self._errors[method]:
+            raise self._errors[method].popleft()[0]
+
+
+async def _run(hook: Hook) -> None:
+    result = hook()
+    if inspect.isawaitable(result):
+        await result

@@ -93,18 +93,18 @@ def _environment(variables: Mapping[str, str], mistakes: Mistakes) -> Environmen
 def _file(path: Path, mistakes: Mistakes, *, named: bool) -> Mapping[str, object]:
     try:
         if path.stat().st_size > _MAX_FILE_BYTES:
-            mistakes.add((path.name,), "is too large to be a configuration")
+            mistakes.add(path.name, "is too large to be a configuration")
             return {}
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         if named:
-            mistakes.add((path.name,), "there is no such file; KEYTURN_CONFIG names the right one")
+            mistakes.add(path.name, "there is no such file; KEYTURN_CONFIG names the right one")
     except OSError as error:
-        mistakes.add((path.name,), f"cannot be read ({error.strerror})")
+        mistakes.add(path.name, f"cannot be read ({error.strerror})")
     except UnicodeDecodeError:
-        mistakes.add((path.name,), "is not UTF-8 text")
+        mistakes.add(path.name, "is not UTF-8 text")
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        mistakes.add((path.name,), f"is not TOML: {error}")
+        mistakes.add(path.name, f"is not TOML: {error}")
     return {}
 
 

@@ -38,8 +38,9 @@ class Mistakes:
     def __init__(self) -> None:
         self._lines: list[str] = []
 
-    def add(self, path: Path, sentence: str) -> None:
-        line = f"{dotted(path)}: {sentence}"
+    def add(self, path: Path | str, sentence: str) -> None:
+        """Add one mistake at *path*; a text stands for itself, such as a file's name."""
+        line = f"{path if isinstance(path, str) else dotted(path)}: {sentence}"
         if line not in self._lines:
             self._lines.append(line)
 

@@ -1,0 +1,405 @@
+"""Settings hold together, or every mistake is told at once with its key path and the mend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.config.load import database_url, load
+from bot.config.settings import Settings
+from bot.domain.policy import Policy
+from bot.errors import ConfigurationWrong
+from store.records import AppEnv
+
+ENVIRONMENT = {"DIFY_PASSWORD": "geheim-1"}
+SERVING = {
+    **ENVIRONMENT,
+    "KEYTURN_SECRET_KEY": "k" * 32,
+    "SLACK_BOT_TOKEN": "xoxb-geheim-2",
+    "SLACK_SIGNING_SECRET": "geheim-3",
+}
+GOOD = """
+[slack]
+channel = "C0123456789"
+[dify.prod]
+url = "https://dify.example.com/"
+email = "rollback-bot@example.com"
+password_env = "DIFY_PASSWORD"
+[app.support-triage]
+criticality = "high"
+depends_on = ["kb-search"]
+match = { service = "triage-api" }
+environments.prod = { target = "dify.prod", id = "6f0c", channel = "C0987654321" }
+[app.kb-search]
+environments.prod = { target = "dify.prod", id = "6f0d" }
+[policy.prod]
+reviewers = ["S0SREGROUP", "U0ALICE"]
+requesters = ["S0DEVGROUP"]
+open_for = "1h30m"
+[alerts]
+labels = { app = "bot" }
+for = "0s"
+lookback = "2h"
+[people]
+aliases = { U0ALICE = "alice", U0ALICE2 = "alice" }
+"""
+Load = Callable[..., Settings]
+Mistakes = Callable[..., list[str]]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Load:
+    def load_text(
+        text: str, environ: dict[str, str] = ENVIRONMENT, *, serving: bool = False
+    ) -> Settings:
+        path = tmp_path / "keyturn.toml"
+        path.write_text(text, encoding="utf-8")
+        return load(environ, path, serving=serving)
+
+    return load_text
+
+
+@pytest.fixture
+def mistakes(read: Load) -> Mistakes:
+    def told(
+        text: str = "", environ: dict[str, str] = ENVIRONMENT, *, serving: bool = False
+    ) -> list[str]:
+        with pytest.raises(ConfigurationWrong) as wrong:
+            read(text, environ, serving=serving)
+        return wrong.value.problems
+
+    return told
+
+
+# -- What is read -------------------------------------------------------------------------------
+
+
+def test_the_tables_become_values(read: Load) -> None:
+    settings = read(GOOD, SERVING, serving=True)
+
+    triage = settings.places[AppEnv("support-triage", "prod")]
+    assert (triage.target, triage.id, triage.channel) == ("dify.prod", "6f0c", "C0987654321")
+    assert settings.places[AppEnv("kb-search", "prod")].channel == "C0123456789"
+    assert settings.apps["support-triage"].depends_on == ("kb-search",)
+    assert settings.dify["prod"].url == "https://dify.example.com"
+    assert settings.dify["prod"].password.get_secret_value() == "geheim-1"
+    assert settings.policy("prod") == Policy(
+        votes=2,
+        reviewers=("S0SREGROUP", "U0ALICE"),
+        requesters=("S0DEVGROUP",),
+        open_for=timedelta(minutes=90),
+        named=True,
+    )
+    assert settings.alerts.labels.app == "bot"
+    assert settings.alerts.labels.env == "env"
+    assert settings.alerts.labels.match == (({"service": "triage-api"}, "support-triage"),)
+    assert settings.alerts.usual_for == timedelta(0)
+    assert settings.person("U0ALICE2") == "alice"
+    assert settings.person("U0BOB") == "U0BOB"
+
+
+def test_an_environment_without_a_policy_needs_two_votes_and_names_nobody(read: Load) -> None:
+    assert read(GOOD).policy("staging") == Policy(votes=2, reviewers=(), named=False)
+
+
+def test_a_configuration_that_names_no_app_is_valid(read: Load) -> None:
+    settings = read("", {"KEYTURN_SECRET_KEY": "k" * 32}, serving=True)
+
+    assert (settings.places, settings.port, settings.on_sqlite) == ({}, 3000, True)
+
+
+def test_the_example_that_ships_is_valid(tmp_path: Path) -> None:
+    example = (Path(__file__).parents[2] / "deploy" / "keyturn.example.toml").read_text()
+    (tmp_path / "staging-password").write_text("geheim\n")
+    (tmp_path / "keyturn.toml").write_text(
+        example.replace("/run/secrets/dify-staging", "staging-password")
+    )
+
+    settings = load({"DIFY_PROD_PASSWORD": "geheim"}, tmp_path / "keyturn.toml")
+
+    assert len(settings.places) == 3
+    assert settings.dify["staging"].password.get_secret_value() == "geheim"
+
+
+def test_no_secret_can_be_seen_in_the_settings(read: Load) -> None:
+    environ = {**SERVING, "DATABASE_URL": "postgresql://u:geheim-4@db/k"}
+
+    assert "geheim" not in repr(read(GOOD, environ, serving=True))
+
+
+# -- The environment ----------------------------------------------------------------------------
+
+
+def test_several_secrets_are_kept_in_order_while_one_is_being_replaced(read: Load) -> None:
+    settings = read("", {"KEYTURN_WEBHOOK_TOKEN": "new, old\nolder"})
+
+    tokens = [token.get_secret_value() for token in settings.webhook_tokens]
+    assert tokens == ["new", "old", "older"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "DATABASE_URL",
+        "KEYTURN_SECRET_KEY",
+        "KEYTURN_WEBHOOK_TOKEN",
+        "SLACK_BOT_TOKEN",
+        "SLACK_SIGNING_SECRET",
+    ],
+)
+def test_each_secret_may_stand_in_a_file(read: Load, tmp_path: Path, name: str) -> None:
+    (tmp_path / "secret").write_text("sqlite:///" + "s" * 32 + "\n")
+
+    settings = read("", {f"{name}_FILE": str(tmp_path / "secret")})
+
+    revealed = {
+        "DATABASE_URL": [settings.database_url],
+        "KEYTURN_SECRET_KEY": settings.secret_keys,
+        "KEYTURN_WEBHOOK_TOKEN": settings.webhook_tokens,
+        "SLACK_BOT_TOKEN": [settings.slack.bot_token],
+        "SLACK_SIGNING_SECRET": settings.slack.signing_secrets,
+    }[name]
+    assert [secret and secret.get_secret_value() for secret in revealed] == [
+        "sqlite:///" + "s" * 32
+    ]
+
+
+def test_a_workspace_password_may_stand_in_a_file_beside_the_configuration(
+    read: Load, tmp_path: Path
+) -> None:
+    (tmp_path / "password").write_text("  two words \r\n")
+
+    settings = read(GOOD.replace('password_env = "DIFY_PASSWORD"', 'password_file = "password"'))
+
+    assert settings.dify["prod"].password.get_secret_value() == "  two words "
+
+
+@pytest.mark.parametrize("value", ["", "  ", " , "])
+def test_a_webhook_token_that_is_set_but_empty_is_a_mistake(mistakes: Mistakes, value: str) -> None:
+    (line,) = mistakes(environ={"KEYTURN_WEBHOOK_TOKEN": value})
+
+    assert line.startswith("KEYTURN_WEBHOOK_TOKEN: is set but empty")
+
+
+def test_other_empty_variables_count_as_unset(read: Load) -> None:
+    settings = read("", {"PORT": "", "SLACK_BOT_TOKEN": "", "DATABASE_URL": " "})
+
+    assert settings == Settings()
+
+
+@pytest.mark.parametrize(
+    ("environ", "told"),
+    [
+        ({"PORT": "http"}, "PORT: must be a whole number"),
+        ({"PORT": "70000"}, "PORT: must be at most 65535"),
+        ({"DATABASE_URL": "mysql://geheim@db"}, "DATABASE_URL: must begin with sqlite:///FILE"),
+        ({"KEYTURN_SECRET_KEY": "geheim"}, "KEYTURN_SECRET_KEY: each key needs at least 16"),
+        ({"KEYTURN_WEBHOOK_TOKEN": "gehéim"}, "KEYTURN_WEBHOOK_TOKEN: must be of visible ASCII"),
+        ({"SLACK_BOT_TOKEN": "ge heim"}, "SLACK_BOT_TOKEN: must be of visible ASCII"),
+        ({"SLACK_API_URL": "http://slack.example"}, "SLACK_API_URL: must begin with https://"),
+        ({"SLACK_API_URL": "geheim"}, "SLACK_API_URL: is not an address"),
+        ({"KEYTURN_PUBLIC_URL": "keyturn"}, "KEYTURN_PUBLIC_URL: is not an address"),
+        ({"SLACK_BOT_TOKEN_FILE": "/no/such"}, "SLACK_BOT_TOKEN_FILE: the file cannot be read"),
+        ({"SLACK_BOT_TOKEN_FILE": "/dev/null"}, "SLACK_BOT_TOKEN_FILE: the file is empty"),
+        (
+            {"SLACK_BOT_TOKEN": "geheim", "SLACK_BOT_TOKEN_FILE": "/dev/null"},
+            "SLACK_BOT_TOKEN: is set, and SLACK_BOT_TOKEN_FILE too",
+        ),
+        (
+            {"KEYTURN_WEBHOK_TOKEN": "geheim"},
+            "KEYTURN_WEBHOK_TOKEN: is not a variable of ours; did you mean KEYTURN_WEBHOOK_TOKEN?",
+        ),
+    ],
+)
+def test_a_wrong_variable_is_named_with_its_mend(
+    mistakes: Mistakes, environ: dict[str, str], told: str
+) -> None:
+    (line,) = mistakes(environ=environ)
+
+    assert line.startswith(told)
+    assert "geheim" not in line
+
+
+def test_variables_of_other_programs_are_left_alone(read: Load) -> None:
+    read("", {"KEYTURN_REQUIRE": "all", "SLACK_TEAM": "x", "PATH": "/bin", "PORTAL": "x"})
+
+
+def test_a_local_slack_may_be_reached_without_tls(read: Load) -> None:
+    settings = read("", {"SLACK_API_URL": "http://127.0.0.1:8080/api"})
+
+    assert settings.slack.api_url == "http://127.0.0.1:8080/api/"
+
+
+def test_serving_needs_a_key_and_with_apps_slack_too(mistakes: Mistakes) -> None:
+    named = [line.partition(":")[0] for line in mistakes(GOOD, serving=True)]
+
+    assert named == ["KEYTURN_SECRET_KEY", "SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET"]
+
+
+def test_the_database_can_be_found_although_all_else_is_wrong() -> None:
+    environ = {"DATABASE_URL": "sqlite:///a.db", "PORT": "x", "KEYTURN_CONFIG": "/no/such"}
+
+    assert database_url(environ).get_secret_value() == "sqlite:///a.db"
+    with pytest.raises(ConfigurationWrong, match="DATABASE_URL: must begin"):
+        database_url({"DATABASE_URL": "oracle:"})
+
+
+# -- The file -----------------------------------------------------------------------------------
+
+
+def test_a_default_file_may_be_absent_but_a_named_one_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert load({}) == Settings()
+    with pytest.raises(ConfigurationWrong, match=r"other\.toml: there is no such file"):
+        load({"KEYTURN_CONFIG": str(tmp_path / "other.toml")})
+
+
+def test_the_default_file_is_found_where_one_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "keyturn.toml").write_text('[slack]\nchannel = "C0123456789"\n')
+
+    assert load({}).slack.channel == "C0123456789"
+
+
+@pytest.mark.parametrize(
+    "text", ["[slack", "a = 1\na = 2", "x = " + "[" * 3000, '[slack]\nchannel = "\\ud800"']
+)
+def test_what_is_no_toml_is_one_mistake_with_its_place(mistakes: Mistakes, text: str) -> None:
+    (line,) = mistakes(text)
+
+    assert line.startswith("keyturn.toml: is not TOML: ")
+
+
+def test_bytes_that_are_no_text_are_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "keyturn.toml").write_bytes(b"\xff\xfe")
+
+    with pytest.raises(ConfigurationWrong, match=r"keyturn\.toml: is not UTF-8 text"):
+        load({}, tmp_path / "keyturn.toml")
+
+
+ONE_CHANGE = [
+    ('channel = "C0123456789"', 'chanel = "C0123456789"', "slack.chanel: is not a known key; did "),
+    ('channel = "C0123456789"', 'channel = "#incidents"', "slack.channel: must be a channel's id"),
+    ('channel = "C0123456789"', "channel = 7", "slack.channel: must be a text in quotes"),
+    ("[slack]", "[slak]", 'slak: is not a known key; did you mean "slack"?'),
+    ("[slack]", "slack = 1\n[dify.x]", "slack: must be a table"),
+    ('"https://dify.example.com/"', '"http://dify.example.com/"', "dify.prod.url: must begin with"),
+    ('"https://dify.example.com/"', '"dify.example.com"', "dify.prod.url: is not an address"),
+    ('"https://dify.example.com/"', '"https://u:geheim@x"', "dify.prod.url: must not hold an acc"),
+    ('"https://dify.example.com/"', '"https://x/?geheim"', "dify.prod.url: must end before any ?"),
+    ('"https://dify.example.com/"', '"https://x:99999"', "dify.prod.url: is not an address"),
+    ('"https://dify.example.com/"', '"https://[::ffff:169.254.169.254]"', "dify.prod.url: is a li"),
+    ('"rollback-bot@example.com"', '"rollback-bot"', "dify.prod.email: must be the e-mail address"),
+    ('password_env = "DIFY_PASSWORD"', "", "dify.prod: needs exactly one of password_env and pass"),
+    ('password_env = "DIFY_PASSWORD"', 'password = "geheim"', "dify.prod.password: a secret does "),
+    ('"DIFY_PASSWORD"', '"DIFY_PASWORD"', "dify.prod.password_env: the variable DIFY_PASWORD is n"),
+    ('password_env = "DIFY_PASSWORD"', 'password_file = "x"', "dify.prod.password_file: the file "),
+    ('"high"', '"hight"', "app.support-triage.criticality: must be one of 'low', 'medium', 'high'"),
+    ('["kb-search"]', '["kb-serch"]', 'app.support-triage.depends_on: no app is called "kb-serch"'),
+    ('["kb-search"]', '["support-triage"]', "app.support-triage.depends_on: an app does not depen"),
+    ('["kb-search"]', '"kb-search"', "app.support-triage.depends_on: must be a list, such as"),
+    ('{ service = "triage-api" }', "{ service = 1 }", "app.support-triage.match.service: must be"),
+    ('"dify.prod", id = "6f0c"', '"dify.prd", id = "6f0c"', "app.support-triage.environments.prod"),
+    ('"6f0c"', '"../6f0c"', "app.support-triage.environments.prod.id: must be the app's id in Dif"),
+    ('"6f0d"', '"6f0c"', "app.kb-search.environments.prod.id: is the same app as support-triage@"),
+    ('environments.prod = { target = "dify.prod", id = "6f0d" }', "", "app.kb-search.environm"),
+    ("[app.kb-search]", '[app."kb search"]', 'app."kb search": a name has no blanks'),
+    ("[policy.prod]", "[policy.prd]", 'policy.prd: no app has an environment of this name; did yo'),
+    ('["S0SREGROUP", "U0ALICE"]', '["@alice"]', "policy.prod.reviewers[1]: must be a person's or"),
+    ('["S0SREGROUP", "U0ALICE"]', '["U0ALICE"]', "policy.prod.reviewers: 1 named but 2 votes need"),
+    ('["S0SREGROUP", "U0ALICE"]', '["U0ALICE", "U0ALICE2"]', "policy.prod.reviewers: 1 named but"),
+    ('open_for = "1h30m"', 'open_for = "90"', "policy.prod.open_for: must be a time with its unit"),
+    ('open_for = "1h30m"', "open_for = 90", "policy.prod.open_for: must be a time with its unit"),
+    ('open_for = "1h30m"', 'open_for = "0m"', "policy.prod.open_for: must be longer than nothing"),
+    ('open_for = "1h30m"', "votes = 0", "policy.prod.votes: must be at least 1"),
+    ('open_for = "1h30m"', 'votes = "2"', "policy.prod.votes: must be a whole number, without quo"),
+    ('open_for = "1h30m"', "votes = true", "policy.prod.votes: must be a whole number, without qu"),
+    ('{ app = "bot" }', '{ ap = "bot" }', 'alerts.labels.ap: is not a known key; did you mean "ap'),
+    ('for = "0s"', 'for_ = "0s"', 'alerts.for_: is not a known key; did you mean "for"?'),
+    ('U0ALICE2 = "alice"', 'alice = "alice"', "people.aliases.alice: must be a person's id, such"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("here", "instead", "told"), ONE_CHANGE, ids=[c[2][:60] for c in ONE_CHANGE]
+)
+def test_one_mistake_is_told_with_its_key_path(
+    mistakes: Mistakes, here: str, instead: str, told: str
+) -> None:
+    assert here in GOOD
+
+    lines = mistakes(GOOD.replace(here, instead, 1))
+
+    assert [line for line in lines if line.startswith(told)], lines
+    assert "geheim" not in "".join(lines)
+
+
+def test_a_card_without_a_channel_is_a_mistake(mistakes: Mistakes) -> None:
+    (line,) = mistakes(GOOD.replace('channel = "C0123456789"', "", 1))
+
+    assert line == (
+        "app.kb-search.environments.prod.channel: "
+        "is missing; set it here or for all apps as [slack] channel"
+    )
+
+
+def test_the_same_labels_cannot_mean_two_apps(mistakes: Mistakes) -> None:
+    text = GOOD.replace("[app.kb-search]", '[app.kb-search]\nmatch = { service = "triage-api" }')
+
+    assert mistakes(text) == ['app.kb-search.match: the same labels mean "support-triage" already']
+
+
+def test_all_mistakes_of_all_tables_are_told_at_once(mistakes: Mistakes) -> None:
+    text = GOOD
+    for here, instead in (
+        ("[slack]", "[slak]"),
+        ('"https://dify.example.com/"', '"http://dify.example.com"'),
+        ('"high"', '"hight"'),
+        ('"dify.prod", id = "6f0c"', '"dify.prd", id = "6f0c"'),
+        ('open_for = "1h30m"', 'open_for = "90"'),
+    ):
+        text = text.replace(here, instead, 1)
+
+    paths = {line.partition(": ")[0] for line in mistakes(text, {"PORT": "x"}, serving=True)}
+
+    assert paths == {
+        "PORT",
+        "slak",
+        "dify.prod.url",
+        "dify.prod.password_env",
+        "app.support-triage.criticality",
+        "app.support-triage.environments.prod.target",
+        "app.kb-search.environments.prod.channel",
+        "policy.prod.open_for",
+        "KEYTURN_SECRET_KEY",
+        "SLACK_BOT_TOKEN",
+        "SLACK_SIGNING_SECRET",
+    }
+
+
+def test_a_hostile_key_cannot_forge_a_line(mistakes: Mistakes) -> None:
+    (line,) = mistakes('"x\\nPORT: fine\\u001b[2J" = 1')
+
+    assert "\n" not in line
+    assert "\x1b" not in line
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.8.8", "[::1]", "a.localhost"])
+def test_this_machine_needs_no_tls(read: Load, host: str) -> None:
+    read(GOOD.replace("https://dify.example.com", f"http://{host}:8080"))
+
+
+def test_plain_http_to_another_machine_is_an_explicit_choice(read: Load) -> None:
+    text = GOOD.replace("https://dify.example.com/", "http://dify.internal").replace(
+        "[dify.prod]", "[dify.prod]\nallow_http = true"
+    )
+
+    assert read(text).dify["prod"].url == "http://dify.internal"

@@ -41,6 +41,7 @@ class Decide:
         owner: str,
         nudge: Callable[[], None],
         jitter: Callable[[], float],
+        patience: timedelta = PATIENCE,
     ) -> None:
         """Take what judging needs.
 
@@ -53,10 +54,12 @@ class Decide:
             owner: This worker, among all of all machines.
             nudge: Called after a quorum was stored, so that nobody waits for the next look.
             jitter: A number from 0 to 1, another one each time.
+            patience: How old an item may be and still be judged.
         """
         self._store = store
         self._owner = owner
         self._jitter = jitter
+        self._patience = patience
         reception = Reception(directory)
         self._ballot = Ballot(store, reception, keys=keys, nudge=nudge)
         self._commanded = Commanded(store, reception, ask, policy_of=policy_of)
@@ -69,7 +72,7 @@ class Decide:
         """
         async with self._store.write() as tx:
             item = await tx.inbox.claim(self._owner, lease=LEASE)
-            too_old = item is not None and await tx.now() - item.received_at > PATIENCE
+            too_old = item is not None and await tx.now() - item.received_at > self._patience
         if item is None:
             return False
         with bound(inbox=item.id):

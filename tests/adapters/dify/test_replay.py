@@ -1,0 +1,113 @@
+"""The local Dify answers what a server of 1.14.2 answered."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import aiohttp
+import pytest
+
+from bot.playground.dify.server import start
+from bot.playground.dify.state import DifyState
+from tests.adapters.dify import recordings
+from tests.adapters.dify.recordings import Exchange, Names, differences
+from tests.adapters.dify.replay import RECORDED_ADMIN_KEY, OurAnswer, Replay, compare
+
+# Recorded, but neither called by the client nor served by the local Dify.
+NOT_COVERED = (
+    "main/014_system_features",
+    "main/054_create_app_api_key",
+    "main/055_run_published_v2",
+    "main/056_run_specific_version_v1",
+    "main/057_workflow_runs_log",
+    "main/058_workflow_app_logs",
+    "main/064_run_after_rollback",
+    "main/104_chat_model_config_post",
+)
+
+Replayed = tuple[list[tuple[Exchange, OurAnswer]], Names]
+
+
+@pytest.fixture
+async def replayed() -> Replayed:
+    """Every kept exchange with our answer to it."""
+    dify = await start(state=DifyState(admin_key=RECORDED_ADMIN_KEY))
+    try:
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
+            replay = Replay(http, dify.url)
+            done = await replay.run([recordings.load(name) for name in recordings.kept()])
+            return done, replay.bound
+    finally:
+        await dify.stop()
+
+
+def test_what_is_not_covered_is_named_and_nothing_else() -> None:
+    left = [name for name in recordings.names() if name not in recordings.kept()]
+
+    assert tuple(left) == NOT_COVERED
+
+
+async def test_every_recorded_exchange_is_answered_as_recorded(replayed: Replayed) -> None:
+    done, bound = replayed
+
+    assert [d for exchange, answer in done for d in compare(exchange, answer, bound)] == []
+    assert len(done) == len(recordings.names()) - len(NOT_COVERED)
+
+
+async def test_a_field_removed_from_any_recorded_answer_is_noticed(replayed: Replayed) -> None:
+    done, bound = replayed
+    unnoticed = [
+        f"{exchange.name}: {removed}"
+        for exchange, answer in done
+        for removed, mutated in _without_one_field(exchange)
+        if not any(differences(mutated.answer, answer.body, bound))
+    ]
+
+    assert unnoticed == []
+
+
+async def test_a_recorded_status_that_was_different_is_noticed(replayed: Replayed) -> None:
+    done, bound = replayed
+
+    assert all(compare(replace(e, status=418), answer, bound) for e, answer in done)
+
+
+async def test_a_recorded_value_that_was_different_is_noticed(replayed: Replayed) -> None:
+    done, bound = replayed
+    [(exchange, answer)] = [pair for pair in done if pair[0].name == "main/031_published_current"]
+    for change in (
+        {"hash": "0" * 64},
+        {"id": "375a222f-6203-4f6f-8974-4aa25d0cf514"},  # another version's
+        {"version": "2026-11-23 23:06:44.318284"},  # another version's
+        {"marked_name": "another"},
+        {"tool_published": True},
+        {"created_at": "1795475205"},  # a time, but no number
+    ):
+        mutated = replace(exchange, answer=exchange.answer | change)
+        assert compare(mutated, answer, bound), change
+
+
+def _without_one_field(exchange: Exchange) -> Iterator[tuple[str, Exchange]]:
+    """*exchange* as often as its answer has fields, at the top and one level below."""
+    body = exchange.answer
+    if not isinstance(body, dict):
+        return
+    for path in _paths(body):
+        mutated = copy.deepcopy(body)
+        holder: Any = mutated
+        for step in path[:-1]:
+            holder = holder[step]
+        del holder[path[-1]]
+        yield str(path), replace(exchange, answer=mutated)
+
+
+def _paths(body: dict[str, Any]) -> Iterator[tuple[str | int, ...]]:
+    for key, value in body.items():
+        yield (key,)
+        if isinstance(value, dict):
+            yield from ((key, inner) for inner in value)
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            yield from ((key, 0, inner) for inner in value[0])

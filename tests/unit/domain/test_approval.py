@@ -161,6 +161,12 @@ def test_a_policy_of_no_votes_still_needs_one() -> None:
     assert not approval.quorum(a_rollback(policy=a_policy(votes=0)))
 
 
+def test_without_a_named_policy_no_votes_make_a_quorum() -> None:
+    votes = (a_vote(ALICE), a_vote(BOB))
+    assert approval.quorum(a_rollback(votes=votes))
+    assert not approval.quorum(a_rollback(votes=votes, policy=a_policy(named=False)))
+
+
 @pytest.mark.parametrize(
     "worthless",
     [

@@ -105,7 +105,12 @@ def _as_it_is(value: Json) -> Json:
 
 
 class Transport:
-    """Sends requests to one server. Follows no redirect, keeps no cookie."""
+    """Sends requests to one server. Follows no redirect, keeps no cookie.
+
+    A write opens a connection of its own, so that one which cannot be opened was never written
+    to; on an idle connection that the server has just dropped nobody could tell. A session that
+    is passed in lends its connections to reads and writes alike.
+    """
 
     def __init__(
         self,
@@ -116,7 +121,7 @@ class Transport:
     ) -> None:
         self._base = url.rstrip("/").removesuffix(era.API) + era.API
         self._shared = http
-        self._own: aiohttp.ClientSession | None = None
+        self._own: dict[bool, aiohttp.ClientSession] = {}  # for reads, for writes
         self._timeout = timeout
 
     async def exchange(self, request: Request, headers: Mapping[str, str]) -> Answer:
@@ -129,7 +134,7 @@ class Transport:
         """
         url = URL(self._base + request.path, encoded=True).with_query(request.query)
         try:
-            async with self._http().request(
+            async with self._http(write=request.write).request(
                 request.method, url, json=request.body, headers=headers, allow_redirects=False
             ) as response:
                 return Answer(
@@ -149,26 +154,27 @@ class Transport:
 
     async def close(self) -> None:
         """Close what was opened here."""
-        if self._own is not None:
-            await self._own.close()
-            self._own = None
+        while self._own:
+            await self._own.popitem()[1].close()
 
-    def _http(self) -> aiohttp.ClientSession:
+    def _http(self, *, write: bool) -> aiohttp.ClientSession:
         """A session without cookies, on the shared connections if there are any."""
-        if self._own is None:
+        if write not in self._own:
             shared = self._shared
-            self._own = aiohttp.ClientSession(
-                connector=shared.connector if shared else _connector(),
+            self._own[write] = aiohttp.ClientSession(
+                connector=shared.connector if shared else _connector(write=write),
                 connector_owner=shared is None,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=self._timeout,
                 headers={"Accept": "application/json", "User-Agent": "keyturn"},
             )
-        return self._own
+        return self._own[write]
 
 
-def _connector() -> aiohttp.TCPConnector:
-    # Dify's own server drops an idle connection after 2 s; a write on one would be ambiguous.
+def _connector(*, write: bool) -> aiohttp.TCPConnector:
+    if write:
+        return aiohttp.TCPConnector(force_close=True)
+    # Dify's own server drops an idle connection after 2 s; do not be the one who finds out.
     return aiohttp.TCPConnector(limit=8, keepalive_timeout=1.0)
 
 

@@ -111,6 +111,10 @@ class Auth:
         if grant.account is not account or grant.until <= self.clock():
             raise unauthorized(_CSRF_REFUSED)
 
+    def lock(self, email: str) -> None:
+        """Lock the account of this address, as after too many bad logins."""
+        self.bad_logins[email.lower()] = _BadLogins(BAD_LOGINS_BEFORE_LOCK, self.clock())
+
     def expire_access_tokens(self) -> None:
         """Let every access and CSRF token handed out so far be too old."""
         for grants in (self.access, self.csrf):

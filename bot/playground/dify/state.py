@@ -64,6 +64,10 @@ class DifyState:
         """The account of this e-mail address, name or id."""
         return next(a for a in self.accounts if key in {a.email, a.name, a.id})
 
+    def lock_account(self, email: str) -> None:
+        """Lock as after too many bad logins, for a day."""
+        self.auth.lock(email)
+
     def _who(self, by: str) -> Account:
         if by:
             return self.account(by)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from store.canonical import Unreadable, canonical, plain
+from store.canonical import Unreadable, canonical, encode, plain
 from store.meaning import meaningful
 from store.parts import Part, hash_of_part, put_together, root_of_parts, take_apart
 from store.records import Json, StoreError
@@ -18,6 +18,7 @@ __all__ = [
     "SecretInDocument",
     "Unreadable",
     "canonical",
+    "encode",
     "hash_of_part",
     "join",
     "root_of_parts",

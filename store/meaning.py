@@ -43,8 +43,8 @@ _EXACT_FLOAT = 2.0**53  # beyond it a float does not tell neighbouring integers 
 def meaningful(content: Mapping[str, Json]) -> dict[str, Json]:
     """Return what of *content* (plain JSON) matters; equal results mean the same behaviour.
 
-    Nodes, edges and variables stand sorted. An edge is `[source, handle, target, handle]`,
-    a secret `{"id", "name", "value_type"}`. Integral floats are integers.
+    Nodes, edges and variables stand sorted. An edge is its two ends with their handles, a
+    secret variable its id and name. Integral floats are integers.
     """
     kept = {key: _numbers(value) for key, value in content.items()}
     for key, rule in _RULES.items():
@@ -102,12 +102,12 @@ def _strip(value: Json, path: Sequence[str], name: str) -> Json:
 def _edge(edge: Json) -> Json:
     if not isinstance(edge, dict):
         return edge
-    return [
-        edge.get("source"),
-        _or(edge.get("sourceHandle"), "source"),
-        edge.get("target"),
-        _or(edge.get("targetHandle"), "target"),
-    ]
+    return {
+        "source": edge.get("source"),
+        "sourceHandle": _or(edge.get("sourceHandle"), "source"),
+        "target": edge.get("target"),
+        "targetHandle": _or(edge.get("targetHandle"), "target"),
+    }
 
 
 def _or(value: Json, default: str) -> Json:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bot.domain.diff_kinds import ChangeKind, kind_in_model_config, kind_in_node
 from bot.domain.diff_walk import ChangeOp, Difference, differences, same
 from bot.domain.redact import Redactor
-from store.document import Document, canonical
+from store.document import Document, encode
 from store.records import Json
 
 _MISSING = object()
@@ -128,8 +128,8 @@ def _node(
 def _edges(
     old: list[Json], new: list[Json], titles: Mapping[str, str], redactor: Redactor
 ) -> Iterator[Found]:
-    before, after = (Counter(canonical(edge) for edge in edges) for edges in (old, new))
-    edges = {canonical(edge): edge for edge in (*old, *new)}
+    before, after = (Counter(encode(edge) for edge in edges) for edges in (old, new))
+    edges = {encode(edge): edge for edge in (*old, *new)}
     for key in sorted(edges):
         subject, path = _edge_subject(edges[key], titles), ("edges", _edge_name(edges[key]))
         value = redactor.conceal(edges[key])
@@ -140,16 +140,16 @@ def _edges(
 
 
 def _edge_name(edge: Json) -> str:
-    if not isinstance(edge, list):
+    if not isinstance(edge, dict):
         return "?"
-    source, handle, target, _ = (_segment(str(end)) for end in edge)
-    return f"{source}:{handle}:{target}"
+    ends = (edge["source"], edge["sourceHandle"], edge["target"])
+    return ":".join(_segment(str(end)) for end in ends)
 
 
 def _edge_subject(edge: Json, titles: Mapping[str, str]) -> str:
-    if not isinstance(edge, list):
+    if not isinstance(edge, dict):
         return "connection"
-    source, handle, target = (str(end) for end in edge[:3])
+    source, handle, target = (str(edge[key]) for key in ("source", "sourceHandle", "target"))
     branch = "" if handle == "source" else f" ({handle[:60]})"
     return f"{titles.get(source, source)[:60]}{branch} → {titles.get(target, target)[:60]}"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from store.document import canonical
+from store.document import encode
 from store.records import Json
 
 _KEYS = ("case_id", "id", "variable", "name", "key")  # what names an item of a list, best first
@@ -53,7 +53,7 @@ def same(before: Json, after: Json) -> bool:
     if type(before) is not type(after):
         return False
     if isinstance(before, dict | list):
-        return canonical(before) == canonical(after)
+        return encode(before) == encode(after)
     return bool(before == after)
 
 

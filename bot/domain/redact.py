@@ -37,6 +37,7 @@ _TELLING = frozenset(
 _SCHEME = re.compile(r"(?:bearer|basic|token)\s+", re.IGNORECASE)
 _LONG = 8  # so long a known secret is found inside other text; a shorter one only by itself
 _SHORT = 4
+_REPEATED = 80
 _LINES = frozenset({"headers", "params"})  # `Name: value`, one a line
 _LINE = re.compile(r"^([ \t]*[\w-]{1,80}[ \t]*:[ \t]*)(\S.*)$", re.MULTILINE)
 _AUTHORIZATION_LINE = re.compile(
@@ -66,6 +67,7 @@ class Redactor:
 
     def __init__(self) -> None:
         self._numbers: dict[bytes, int] = {}
+        self._seen: dict[str, str] = {}  # field names and short values come again and again
         self._known: set[str] = set()
         self._anywhere: re.Pattern[str] | None = None
 
@@ -78,6 +80,7 @@ class Redactor:
         learner.conceal(value, field)
         if not learner.found <= self._known:
             self._known |= learner.found
+            self._seen.clear()
             self._anywhere = _any_of(secret for secret in self._known if len(secret) >= _LONG)
 
     def conceal(self, value: Json, field: str = "") -> Json:
@@ -96,10 +99,15 @@ class Redactor:
 
     def conceal_text(self, text: str) -> str:
         """Return *text* with markers for everything in it that looks like a secret."""
-        if text in self._known:
-            return self._marker(text)
-        text = _AUTHORIZATION_LINE.sub(self._header, text.replace(_OPEN, _LITERAL))
-        return self._patterns(text)
+        concealed = self._seen.get(text)
+        if concealed is None:
+            if text in self._known:
+                return self._marker(text)
+            concealed = _AUTHORIZATION_LINE.sub(self._header, text.replace(_OPEN, _LITERAL))
+            concealed = self._patterns(concealed)
+            if len(text) <= _REPEATED:
+                self._seen[text] = concealed
+        return concealed
 
     def reveal(self, value: Json, *, beside: Json = None) -> Json:
         """Return the concealed *value* as people may see it.
@@ -156,8 +164,10 @@ class Redactor:
     def _patterns(self, text: str) -> str:
         if self._anywhere is not None:
             text = self._anywhere.sub(lambda match: self._marker(match[0]), text)
-        for pattern in PATTERNS:
-            text = pattern.sub(self._match, text)
+        lower = text.lower()
+        for clues, pattern in PATTERNS:
+            if any(clue in lower for clue in clues):
+                text = pattern.sub(self._match, text)
         return text
 
     def _match(self, match: re.Match[str]) -> str:

@@ -53,46 +53,70 @@ def names_a_credential(name: str) -> bool:
 
 
 _NAME = (
-    r"(?:[\w-]{0,40}(?:api[_-]?key|app[_-]?key|access[_-]?key|secret[_-]?key|private[_-]?key"
-    r"|account[_-]?key|secret|token|passw(?:or)?d|passphrase|pwd|credential|auth)[\w-]{0,20})"
+    r"(?:api[_-]?key|app[_-]?key|access[_-]?key|secret[_-]?key|private[_-]?key|account[_-]?key"
+    r"|secret|token|passw(?:or)?d|passphrase|pwd|credential|auth(?:orization)?)"
+    r"(?:s|[_-]\w{1,20}|\d{1,3})?"
 )
 
-# In each pattern the group "s" is the secret, or the whole match is.
-PATTERNS: tuple[re.Pattern[str], ...] = tuple(
-    re.compile(pattern)
-    for pattern in (
-        # keys with a shape of their own
+# A text without one of its clues (in lower case) cannot match a pattern; looking for them first
+# is what keeps large documents quick. The group "s" is the secret, or the whole match is.
+_PATTERNS: tuple[tuple[str, str], ...] = (
+    # keys with a shape of their own
+    (
+        "private",
         r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
         r"(?:[\s\S]*?-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|[\s\S]*)",
-        r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?",  # JWT
-        r"(?<![\w-])(?:app|dataset)-[A-Za-z0-9]{20,}(?![\w-])",  # Dify
-        r"(?<![\w-])sk-[A-Za-z0-9_-]{16,}",  # OpenAI, Anthropic and many after them
-        r"(?<!\w)[srp]k_(?:live|test)_[A-Za-z0-9]{10,}",  # Stripe
-        r"(?<!\w)whsec_[A-Za-z0-9+/=]{16,}",
-        r"(?<!\w)(?:gh[pousr]_|github_pat_)[A-Za-z0-9_]{16,}",  # GitHub
-        r"(?<!\w)gl(?:pat|dt|rt|cbt|ptt)-[\w-]{16,}",  # GitLab
-        r"(?<![A-Za-z0-9])(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9])",  # AWS key id
-        r"(?<!\w)AIza[\w-]{30,}",  # Google
-        r"(?<!\w)ya29\.[\w-]{16,}",
-        r"(?<!\w)xox[abceoprs]-[\w-]{8,}",  # Slack
-        r"(?<!\w)xapp-[\w-]{8,}",
-        r"(?<=hooks\.slack\.com/)(?:services|workflows|triggers)/[\w/-]{8,}",
-        r"(?<=/api/webhooks/)\d{5,25}/[\w-]{16,}",  # Discord
-        r"(?<![\w:])\d{8,10}:AA[\w-]{30,}",  # Telegram
-        r"(?<!\w)SG\.[\w-]{16,}\.[\w-]{16,}",  # SendGrid
-        r"(?<!\w)(?:hf_|gsk_|r8_|npm_|ntn_|tvly-|pplx-|xai-|nvapi-|jina_|fc-|lin_api_|shpat_|dop_v1_"
-        r"|hvs\.|dapi|NRAK-|pypi-|sq0csp-|secret_)[A-Za-z0-9_-]{20,}",
-        r"(?<![A-Za-z0-9])SK[0-9a-f]{32}(?![A-Za-z0-9])",  # Twilio
-        # where they stand
-        r"(?i)\bbearer\s+(?P<s>[A-Za-z0-9._~+/=-]{8,})",
-        r"(?i)\bbasic\s+(?P<s>[A-Za-z0-9+/]{12,}={0,2})(?![\w+/])(?<![a-z]{12})",
-        r"(?i)[a-z][a-z0-9+.-]{1,30}://(?P<s>[^\s/@\"'<>{}]{1,200})@",  # user information of a URL
+    ),
+    ("eyj", r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?"),  # JWT
+    ("app- dataset-", r"(?<![\w-])(?:app|dataset)-[A-Za-z0-9]{20,}(?![\w-])"),  # Dify
+    ("sk-", r"(?<![\w-])sk-[A-Za-z0-9_-]{16,}"),  # OpenAI, Anthropic and many after them
+    ("k_live_ k_test_", r"(?<!\w)[srp]k_(?:live|test)_[A-Za-z0-9]{10,}"),  # Stripe
+    ("whsec_", r"(?<!\w)whsec_[A-Za-z0-9+/=]{16,}"),
+    ("gh github_pat_", r"(?<!\w)(?:gh[pousr]_|github_pat_)[A-Za-z0-9_]{16,}"),  # GitHub
+    ("gl", r"(?<!\w)gl(?:pat|dt|rt|cbt|ptt)-[\w-]{16,}"),  # GitLab
+    (
+        "akia asia abia acca",  # AWS key id
+        r"(?<![A-Za-z0-9])(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9])",
+    ),
+    ("aiza", r"(?<!\w)AIza[\w-]{30,}"),  # Google
+    ("ya29.", r"(?<!\w)ya29\.[\w-]{16,}"),
+    ("xox", r"(?<!\w)xox[abceoprs]-[\w-]{8,}"),  # Slack
+    ("xapp-", r"(?<!\w)xapp-[\w-]{8,}"),
+    ("hooks.slack.com/", r"(?<=hooks\.slack\.com/)(?:services|workflows|triggers)/[\w/-]{8,}"),
+    ("/api/webhooks/", r"(?<=/api/webhooks/)\d{5,25}/[\w-]{16,}"),  # Discord
+    (":aa", r"(?<![\w:])\d{8,10}:AA[\w-]{30,}"),  # Telegram
+    ("sg.", r"(?<!\w)SG\.[\w-]{16,}\.[\w-]{16,}"),  # SendGrid
+    (
+        "hf_ gsk_ r8_ npm_ ntn_ tvly- pplx- xai- nvapi- jina_ fc- lin_api_ shpat_ dop_v1_ hvs. "
+        "dapi nrak- pypi- sq0csp- secret_",
+        r"(?<!\w)(?:hf_|gsk_|r8_|npm_|ntn_|tvly-|pplx-|xai-|nvapi-|jina_|fc-|lin_api_|shpat_"
+        r"|dop_v1_|hvs\.|dapi|NRAK-|pypi-|sq0csp-|secret_)[A-Za-z0-9_-]{20,}",
+    ),
+    ("sk", r"(?<![A-Za-z0-9])SK[0-9a-f]{32}(?![A-Za-z0-9])"),  # Twilio
+    # where they stand
+    ("bearer", r"(?i)\bbearer\s+(?P<s>[A-Za-z0-9._~+/=-]{8,})"),
+    ("basic", r"(?i)\bbasic\s+(?P<s>(?=[A-Za-z+/]*[0-9=])[A-Za-z0-9+/]{12,}={0,2})(?![\w+/])"),
+    ("://", r"://(?P<s>[^\s/@\"'<>{}]{1,200})@"),  # user information of a URL
+    (
+        "? &",
         r"(?i)[?&](?:[\w-]{0,30}(?:key|token|secret|password|passwd|pwd|signature)|sig|auth|code)="
         r"(?P<s>[^&\s#\"'<>{}]{6,})",
-        r"(?i)\b" + _NAME + r"[\"']?\s{0,8}(?::|=|=>|:=)\s{0,8}[\"'](?P<s>[^\"'\s{}]{6,})[\"']",
-        r"(?i)\b" + _NAME + r"[\"']?\s{0,8}[:=]\s{0,8}"
+    ),
+    (
+        "key secret token pass pwd credential auth",
+        r"(?i)" + _NAME + r"[\"']?\s{0,8}(?::|=|=>|:=)\s{0,8}[\"'](?P<s>[^\"'\s{}]{6,})[\"']",
+    ),
+    (
+        "key secret token pass pwd credential auth",
+        r"(?i)" + _NAME + r"[\"']?\s{0,8}[:=]\s{0,8}"
         r"(?P<s>(?=[^\s]{0,80}\d)[A-Za-z0-9_\-+/=!@$%^&*~]{8,})(?![\w(.\[])",
+    ),
+    (
+        "key token secret passw credential bearer auth",
         r"(?i)\b(?:key|token|secret|password|passwd|credential|bearer|apikey|auth)\b[^\n]{0,20}?"
         r"(?<![0-9a-f])(?P<s>[0-9a-f]{32,})(?![0-9a-z])",
-    )
+    ),
+)
+PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(
+    (tuple(clues.split()), re.compile(pattern)) for clues, pattern in _PATTERNS
 )

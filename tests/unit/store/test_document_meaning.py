@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from store.document import Document
 from tests.unit.store.odd_documents import documents
@@ -186,6 +186,7 @@ def test_root_and_meaning_are_never_mistaken_for_each_other() -> None:
 
 
 @given(documents)
+@settings(max_examples=40)
 def test_the_meaning_does_not_depend_on_any_order(document: Document) -> None:
     content = copy.deepcopy(dict(document.content))
     dice = random.Random(document.root)
@@ -201,5 +202,6 @@ def test_the_meaning_does_not_depend_on_any_order(document: Document) -> None:
 
 
 @given(documents)
+@settings(max_examples=40)
 def test_what_is_meant_means_the_same_again(document: Document) -> None:
     assert document.meant == Document(document.mode, document.content).meant

@@ -3,7 +3,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from store.document import (
     Document,
@@ -37,6 +37,7 @@ def a_document(**changes: object) -> Document:
 
 
 @given(documents)
+@settings(max_examples=40)
 def test_what_was_split_joins_to_the_same_document(document: Document) -> None:
     items = [(part.path, part.data) for part in split(document)]
     random.Random(len(items)).shuffle(items)
@@ -50,6 +51,7 @@ def test_what_was_split_joins_to_the_same_document(document: Document) -> None:
 
 
 @given(documents)
+@settings(max_examples=40)
 def test_paths_are_unique_short_and_plain(document: Document) -> None:
     paths = [part.path for part in split(document)]
 
@@ -58,6 +60,7 @@ def test_paths_are_unique_short_and_plain(document: Document) -> None:
 
 
 @given(documents)
+@settings(max_examples=40)
 def test_the_root_follows_from_paths_and_hashes_alone(document: Document) -> None:
     hashes = [(part.path, part.hash) for part in split(document)]
 
@@ -66,6 +69,7 @@ def test_the_root_follows_from_paths_and_hashes_alone(document: Document) -> Non
 
 
 @given(documents, documents)
+@settings(max_examples=40)
 def test_documents_are_equal_exactly_if_their_roots_are(one: Document, other: Document) -> None:
     assert (one == other) == (one.root == other.root)
     assert (split(one) == split(other) and one.mode == other.mode) == (one == other)

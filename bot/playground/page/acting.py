@@ -1,0 +1,125 @@
+"""What the reader does on the page, done as the person they chose."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from bot.playground.dify.state import DifyState
+from bot.playground.page.story import Progress, Story, live_id
+from bot.playground.slack.driver import Answer, NoSuchButton
+from bot.playground.slack.server import RunningSlack
+from bot.playground.slack.things import Message
+
+Said = dict[str, object]
+Act = Callable[[Said], Awaitable[str]]
+
+
+class Acting:
+    """Each act takes what the page sent and returns what to tell the reader; "": all is well."""
+
+    def __init__(
+        self, slack: RunningSlack, dify: DifyState, story: Story, progress: Progress
+    ) -> None:
+        self._slack = slack
+        self._dify = dify
+        self._story = story
+        self._progress = progress
+
+    def doors(self) -> dict[str, Act]:
+        """The acts by the path that they are posted to."""
+        return {
+            "/click": self._click,
+            "/submit": self._submit,
+            "/close": self._close,
+            "/say": self._say,
+            "/story": self._happen,
+        }
+
+    async def _click(self, said: Said) -> str:
+        who, action = self._who(said), _text(said, "action")
+        try:
+            if view := _text(said, "view"):
+                answer = await self._slack.driver.click_in_view(who, view, action)
+            else:
+                answer = await self._slack.driver.click(
+                    who,
+                    _text(said, "ts"),
+                    action,
+                    channel=_text(said, "channel"),
+                    value=_text(said, "value") or None,
+                )
+        except (NoSuchButton, KeyError):
+            return "That button is gone: the message has changed."
+        return _told(answer)
+
+    async def _submit(self, said: Said) -> str:
+        values = said.get("values")
+        try:
+            answer = await self._slack.driver.submit(
+                self._who(said), _text(said, "view"), values if isinstance(values, dict) else {}
+            )
+        except KeyError:
+            return "That form is closed."
+        return _told(answer)
+
+    async def _close(self, said: Said) -> str:
+        try:
+            await self._slack.driver.close(self._who(said), _text(said, "view"))
+        except KeyError:
+            return ""  # it is closed already
+        return ""
+
+    async def _say(self, said: Said) -> str:
+        who, text = self._who(said), _text(said, "text").strip()
+        if not text.startswith("/"):
+            if text:
+                self._post(who, text)
+            return ""
+        name, _, rest = text.partition(" ")
+        if name != "/rollback":
+            return f"{name} is not a command here. Try /rollback help."
+        channel = self._story.channel
+        return _told(await self._slack.driver.command(who, channel, name, rest.strip()))
+
+    async def _happen(self, said: Said) -> str:
+        name = _text(said, "name")
+        if name == "publish_bad":
+            await self._story.publish_bad()
+            self._progress.bad = live_id(self._dify, self._story.app)
+            self._progress.fired = False
+        elif name == "fire_alert":
+            await self._story.fire_alert()
+            self._progress.fired = True
+        elif name == "resolve" and self._story.resolve is not None:
+            await self._story.resolve()
+        else:
+            return "That cannot happen here."
+        self._slack.state.touch()
+        return ""
+
+    def _post(self, who: str, text: str) -> None:
+        """People can talk, too; their text is text, as Slack's own composer sends it."""
+        escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        state = self._slack.state
+        state.add(Message(self._story.channel, state.new_ts(), who, escaped))
+
+    def _who(self, said: Said) -> str:
+        """The person whom the page chose, if the story knows them."""
+        known = [person.id for person in self._story.people]
+        asked = _text(said, "as")
+        return asked if asked in known else known[0]
+
+
+def _text(said: Said, name: str) -> str:
+    value = said.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _told(answer: Answer) -> str:
+    if answer.ok:
+        return ""
+    return (
+        "Keyturn did not answer within three seconds."
+        if answer.status == 0
+        else (f"Keyturn answered with status {answer.status}.")
+    )

@@ -1,0 +1,189 @@
+"use strict";
+// Puts the server's HTML fragments in place as they change, and sends what the reader does.
+
+const shown = new Map(); // fragment or message id -> the HTML that stands there
+const folded = new Map(); // id of a <details> -> whether the reader left it open
+const whispered = new Set(); // ids of messages for the reader alone that were said already
+const modal = document.getElementById("modal");
+let me = document.body.dataset.me;
+let stream = null;
+let polling = 0;
+
+// -- showing ---------------------------------------------------------------------------------
+
+function place(name, html) {
+  if (shown.get(name) === html) return;
+  const first = !shown.has(name);
+  shown.set(name, html);
+  const spot = document.querySelector(`[data-fragment="${name}"]`);
+  const focused = document.activeElement && document.activeElement.id;
+  if (name === "feed") placeMessages(spot, html, first);
+  else spot.innerHTML = html;
+  for (const [id, open] of folded) {
+    const box = document.getElementById(id);
+    if (box) box.open = open;
+  }
+  if (focused && document.activeElement.id !== focused) document.getElementById(focused)?.focus();
+  if (name === "modal") showModal();
+}
+
+function placeMessages(spot, html, first) {
+  const box = document.createElement("template");
+  box.innerHTML = html;
+  const wanted = [...box.content.children];
+  const ids = new Set(wanted.map((element) => element.id));
+  for (const old of [...spot.children]) if (!ids.has(old.id)) old.remove();
+  wanted.forEach((element, index) => {
+    const old = document.getElementById(element.id);
+    const same = old && shown.get(`#${element.id}`) === element.outerHTML;
+    shown.set(`#${element.id}`, element.outerHTML);
+    if (same && spot.children[index] === old) return;
+    if (old) old.replaceWith(element);
+    else arrive(element, first);
+    if (spot.children[index] !== element) spot.insertBefore(element, spot.children[index] || null);
+    if (!old && !first) element.scrollIntoView({ block: "nearest" });
+  });
+  whisper(spot, first);
+}
+
+// What only the reader sees may stand far up in a thread: say it where they look, too.
+function whisper(spot, first) {
+  for (const element of spot.querySelectorAll(".only-you")) {
+    if (whispered.has(element.id)) continue;
+    whispered.add(element.id);
+    const text = element.querySelector(".text");
+    if (!first && text) say(text.innerText.split("\n")[0].slice(0, 160));
+  }
+}
+
+function arrive(element, first) {
+  if (first || !element.classList.contains("message")) return;
+  element.classList.add("new");
+  say(element.getAttribute("aria-label"), false);
+}
+
+function showModal() {
+  const form = modal.querySelector("form");
+  if (form && !modal.open) modal.showModal();
+  if (!form && modal.open) modal.close();
+  if (form) form.querySelector("textarea, input")?.focus();
+}
+
+function say(text, visible = true) {
+  const status = document.getElementById("status");
+  status.textContent = text;
+  status.classList.toggle("shown", visible);
+  if (visible) setTimeout(() => status.classList.remove("shown"), 6000);
+}
+
+// -- following -------------------------------------------------------------------------------
+
+function follow() {
+  stream?.close();
+  clearInterval(polling);
+  stream = new EventSource(`/events?as=${encodeURIComponent(me)}`);
+  stream.onmessage = (event) => placeAll(JSON.parse(event.data));
+  stream.onerror = () => {
+    clearInterval(polling);
+    polling = setInterval(look, 1000); // until the stream is back
+  };
+  stream.onopen = () => clearInterval(polling);
+}
+
+async function look() {
+  try {
+    const answer = await fetch(`/fragments?as=${encodeURIComponent(me)}`);
+    if (answer.ok) placeAll(await answer.json());
+  } catch {
+    say("The playground has stopped.");
+  }
+}
+
+function placeAll(fragments) {
+  for (const [name, html] of Object.entries(fragments)) place(name, html);
+}
+
+// -- acting ----------------------------------------------------------------------------------
+
+async function send(path, body, button) {
+  if (button) button.disabled = true;
+  try {
+    const answer = await fetch(path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ as: me, ...body }),
+    });
+    const said = await answer.json();
+    if (said.text) say(said.text);
+    return said.ok;
+  } catch {
+    say("The playground does not answer.");
+    return false;
+  } finally {
+    if (button) button.disabled = false;
+  }
+}
+
+async function press(button) {
+  const of = button.dataset;
+  if (of.confirmTitle && !(await confirmed(of))) return;
+  const target = of.view ? { view: of.view } : { ts: of.ts, channel: of.channel };
+  await send("/click", { ...target, action: of.action, value: of.value }, button);
+}
+
+function confirmed(of) {
+  const dialog = document.getElementById("confirm");
+  const [yes, no] = ["confirm-yes", "confirm-no"].map((id) => document.getElementById(id));
+  document.getElementById("confirm-title").textContent = of.confirmTitle;
+  document.getElementById("confirm-text").textContent = of.confirmText;
+  yes.textContent = of.confirmYes;
+  no.textContent = of.confirmNo;
+  yes.className = of.confirmStyle === "danger" ? "danger strong" : "primary";
+  return new Promise((resolve) => {
+    yes.onclick = () => dialog.close("yes");
+    no.onclick = () => dialog.close("no");
+    dialog.onclose = () => resolve(dialog.returnValue === "yes");
+    dialog.returnValue = "no";
+    dialog.showModal();
+  });
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (!button) return;
+  if (button.dataset.action) press(button);
+  if (button.dataset.story) send("/story", { name: button.dataset.story }, button);
+  if (button.dataset.close) send("/close", { view: button.dataset.close }, button);
+});
+
+document.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const form = event.target;
+  const values = Object.fromEntries(new FormData(form));
+  const button = form.querySelector("[type=submit]");
+  if (form.dataset.modal) await send("/submit", { view: form.dataset.modal, values }, button);
+  else if (await send("/say", values, button)) form.reset();
+});
+
+document.addEventListener("change", (event) => {
+  if (event.target.name !== "me") return;
+  me = event.target.value;
+  localStorage.setItem("me", me);
+  shown.delete("feed"); // what the new person was told before is not news
+  follow();
+});
+
+document.addEventListener("toggle", (event) => folded.set(event.target.id, event.target.open), true);
+
+modal.addEventListener("cancel", (event) => {
+  event.preventDefault(); // the app may want to know: close it as its button does
+  modal.querySelector("[data-close]")?.click();
+});
+
+const remembered = localStorage.getItem("me");
+const pill = [...document.getElementsByName("me")].find((one) => one.value === remembered);
+if (pill) {
+  pill.checked = true;
+  me = remembered;
+}
+follow();

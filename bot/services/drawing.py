@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from bot.ports import Store, Transaction
 from store.document import Document
 from store.records import Case, Firing, Leg, Rollback, Version
 
+log = logging.getLogger(__name__)
 _REMEMBERED = 32  # differences; versions never change, so nothing has to be forgotten but for room
 
 
@@ -29,7 +31,8 @@ class Shown:
 class Differences:
     """The change lists of rollbacks; each is made once, off the event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, remembered: int = _REMEMBERED) -> None:
+        self._remembered = remembered
         self._made: OrderedDict[tuple[int, int], ChangeList] = OrderedDict()
 
     async def of(self, store: Store, leg: Leg) -> ChangeList:
@@ -47,7 +50,7 @@ class Differences:
             made = await asyncio.to_thread(_compared, before, candidate)
             self._made[key] = made
         self._made.move_to_end(key)
-        while len(self._made) > _REMEMBERED:
+        while len(self._made) > self._remembered:
             self._made.popitem(last=False)
         return made
 
@@ -74,7 +77,7 @@ class Drawing:
         async with self._store.read() as tx:
             facts = await _facts(tx, case_id)
         rollback = facts.rollback
-        changes = await self._differences.of(self._store, rollback.leg) if rollback else None
+        changes = await self._changes(rollback) if rollback else None
         view = card_view.build(
             facts.case,
             rollback,
@@ -85,6 +88,12 @@ class Drawing:
             sign=self._sign,
         )
         return Shown(facts.case, view)
+
+    async def _changes(self, rollback: Rollback) -> ChangeList:
+        changes = await self._differences.of(self._store, rollback.leg)
+        if changes.digest != rollback.leg.change_digest:  # made by another version of the program
+            log.error("difference is not what votes bind to", extra={"rollback": rollback.id})
+        return changes
 
     def _sign(self, rollback: Rollback, action: str) -> str:
         return button.sign(rollback, action, keys=self._keys)

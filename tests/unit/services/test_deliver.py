@@ -1,0 +1,335 @@
+"""The outbox: told in order, from what the store holds by then, and never dropped in silence."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from bot.domain.words import AnswerCode, NoteCode
+from bot.errors import Throttled, UpstreamDown, UpstreamRefused
+from bot.ports import Messenger, Store
+from bot.services.drawing import Differences
+from bot.services.outgoing import answer_row, card_row, note_row, snippet_row
+from store.records import AppEnv, NewOutgoing, OutboxKind, Rollback
+from tests.builders import ALICE, CHANNEL, PROD, a_case, a_rollback
+from tests.fakes.slack import FakeMessenger
+from tests.unit.services.scene import ENTRY, Scene, a_pending
+
+FIRST = 1  # the id of the first row in a fresh store
+
+
+@pytest.fixture
+def scene(sqlite_store: Store) -> Scene:
+    return Scene.of(sqlite_store)
+
+
+async def put(scene: Scene, *rows: NewOutgoing) -> None:
+    async with scene.store.write() as tx:
+        for row in rows:
+            await tx.outbox.put(row)
+
+
+async def waiting(scene: Scene) -> int:
+    async with scene.store.read() as tx:
+        return await tx.outbox.waiting()
+
+
+async def say(scene: Scene, rollback: Rollback, name: str) -> None:
+    case = await scene.case(rollback)
+    await put(scene, note_row(case, NoteCode.ALERT_ADDED, {"alertname": name}, name))
+
+
+def test_the_fake_is_a_messenger() -> None:
+    messenger: Messenger = FakeMessenger()
+    assert messenger
+
+
+async def test_a_card_is_posted_once_and_its_place_is_kept(scene: Scene) -> None:
+    pending = await a_pending(scene.store)
+
+    await scene.tell()
+
+    case = await scene.case(pending)
+    assert list(scene.messenger.cards) == [(CHANNEL, case.card_ts)]
+    assert scene.messenger.drawn[0].rollback_id == pending.id
+    assert scene.messenger.drawn[0].to_number == 1
+    assert await waiting(scene) == 0
+
+
+async def test_later_cards_redraw_the_same_message(scene: Scene) -> None:
+    pending = await a_pending(scene.store)
+    await scene.tell()
+
+    await put(scene, card_row(await scene.case(pending)))
+    await scene.tell()
+
+    assert len(scene.messenger.cards) == 1
+    assert len(scene.messenger.drawn) == 2
+
+
+async def test_a_card_shows_what_the_store_holds_when_it_is_sent(scene: Scene) -> None:
+    pending = await a_pending(scene.store, card_ts="")
+    case = await scene.case(pending)
+    await put(scene, *(card_row(case, f"cause{n}") for n in range(5)))
+
+    await scene.tell()
+
+    assert len(scene.messenger.drawn) <= 2  # only the newest of those that wait is sent
+    async with scene.store.read() as tx:
+        seq, head = await tx.audit.head()
+    assert (scene.messenger.drawn[-1].audit_seq, scene.messenger.drawn[-1].audit_head) == (
+        seq,
+        head,
+    )
+
+
+async def test_the_whole_difference_is_a_file_in_the_thread(scene: Scene) -> None:
+    pending = await a_pending(scene.store)
+    await scene.tell()
+
+    (file,) = scene.messenger.files
+    assert file.filename == "support-triage-v2-to-v1.diff"
+    assert (file.channel, file.ts) == (CHANNEL, (await scene.case(pending)).card_ts)
+    assert "Answer kindly." in file.text
+    assert "Answer wrongly." in file.text
+
+
+async def test_the_difference_is_attached_once(scene: Scene) -> None:
+    pending = await a_pending(scene.store)
+    await put(scene, snippet_row(await scene.case(pending), pending))
+    await scene.tell()
+
+    assert len(scene.messenger.files) == 1
+
+
+async def test_notes_stand_in_the_thread_in_order(scene: Scene) -> None:
+    pending = await a_pending(scene.store)
+    for name in ("first", "second", "third"):
+        await say(scene, pending, name)
+
+    await scene.tell()
+
+    ts = (await scene.case(pending)).card_ts
+    assert [(r.ts, r.note.facts["alertname"]) for r in scene.messenger.replies] == [
+        (ts, "first"),
+        (ts, "second"),
+        (ts, "third"),
+    ]
+
+
+async def test_a_thread_gets_its_head_even_if_the_cards_row_stands_behind(scene: Scene) -> None:
+    pending = await a_pending(scene.store)
+    await say(scene, pending, "early")
+    await put(scene, card_row(await scene.case(pending), "newer"))
+
+    await scene.tell()
+
+    assert len(scene.messenger.cards) == 1
+    assert [r.note.facts["alertname"] for r in scene.messenger.replies] == ["early"]
+
+
+async def test_slack_being_down_delays_and_loses_nothing(scene: Scene) -> None:
+    pending = await a_pending(scene.store)
+    await say(scene, pending, "during")
+    scene.messenger.failing = [UpstreamDown("slack", "no answer") for _ in range(7)]
+
+    await scene.tell()
+
+    assert len(scene.messenger.cards) == 1
+    assert scene.messenger.codes == ["alert_added"]
+    assert await waiting(scene) == 0
+
+
+async def test_a_row_that_waits_keeps_those_behind_it_waiting(scene: Scene) -> None:
+    pending = await a_pending(scene.store)
+    await say(scene, pending, "behind")
+    scene.messenger.failing = [Throttled("slack", 30.0)]
+
+    await scene.tell()
+
+    assert (scene.messenger.cards, scene.messenger.replies) == ({}, [])
+    assert await waiting(scene) > 0
+
+
+async def test_one_case_that_waits_does_not_hold_up_answers(scene: Scene) -> None:
+    pending = await a_pending(scene.store)
+    scene.messenger.failing = [Throttled("slack", 30.0)]
+    await scene.deliver().step()
+    await scene.command(ALICE, "help")
+    await scene.judge()
+
+    await scene.tell()
+
+    assert [code for _, code, _ in scene.told()] == ["help"]
+    assert (await scene.case(pending)).card_ts == ""
+
+
+async def test_what_slack_refuses_is_dropped_and_seen_as_trouble(scene: Scene) -> None:
+    pending = await a_pending(scene.store)
+    await say(scene, pending, "never")
+    scene.messenger.channels.clear()
+    worker = scene.deliver()
+    while await worker.step():
+        pass
+
+    assert worker.trouble == {CHANNEL: "channel_not_found"}
+    assert await waiting(scene) == 0
+    assert scene.messenger.replies == []
+
+    scene.messenger.channels.add(CHANNEL)
+    await put(scene, card_row(await scene.case(pending)))
+    while await worker.step():
+        pass
+
+    assert worker.trouble == {}
+    assert len(scene.messenger.cards) == 1
+
+
+async def test_a_refusal_without_a_code_is_named_by_its_kind(scene: Scene) -> None:
+    await a_pending(scene.store)
+    scene.messenger.failing = [UpstreamRefused("slack", "no")]
+    worker = scene.deliver()
+
+    await worker.step()
+
+    assert worker.trouble == {CHANNEL: "upstream_refused"}
+
+
+async def test_a_card_that_somebody_deleted_is_posted_again(scene: Scene) -> None:
+    pending = await a_pending(scene.store)
+    await scene.tell()
+    before = await scene.case(pending)
+    scene.messenger.delete(CHANNEL, before.card_ts)
+
+    await put(scene, card_row(before))
+    await scene.tell()
+
+    after = await scene.case(pending)
+    assert after.card_ts != before.card_ts
+    assert list(scene.messenger.cards) == [(CHANNEL, after.card_ts)]
+
+
+async def test_a_lost_answer_of_slack_costs_one_card_more_and_never_one_less(scene: Scene) -> None:
+    pending = await a_pending(scene.store)
+    scene.messenger.applies_anyway = True
+    scene.messenger.failing = [UpstreamDown("slack", "connection lost")]
+
+    await scene.tell()
+
+    assert len(scene.messenger.cards) == 2
+    assert (CHANNEL, (await scene.case(pending)).card_ts) in scene.messenger.cards
+
+
+async def test_two_workers_post_one_card(scene: Scene) -> None:
+    pending = await a_pending(scene.store)
+    workers = [scene.deliver(f"d{n}") for n in range(3)]
+
+    for _ in range(4):
+        await asyncio.gather(*(worker.step() for worker in workers))
+
+    assert len(scene.messenger.cards) == 1
+    assert len(scene.messenger.files) == 1
+    assert (await scene.case(pending)).card_ts
+
+
+async def test_a_worker_whose_row_was_taken_over_marks_nothing(scene: Scene) -> None:
+    pending = await a_pending(scene.store)
+    show = scene.messenger.show
+
+    async def overtaken(*args: object, **facts: object) -> str:
+        scene.messenger.show = show  # type: ignore[method-assign]
+        async with scene.store.write() as tx:
+            await tx.outbox.drop(FIRST, owner="slow", error="stopped")
+        return await show(*args, **facts)  # type: ignore[arg-type]
+
+    scene.messenger.show = overtaken  # type: ignore[method-assign]
+    assert await scene.deliver("slow").step()
+
+    assert (await scene.case(pending)).card_ts == ""
+
+
+async def test_a_row_about_a_case_that_is_not_there_is_dropped(scene: Scene) -> None:
+    await put(scene, card_row(a_case(id=4711)), snippet_row(a_case(id=4711), a_rollback()))
+
+    await scene.tell()
+
+    assert await waiting(scene) == 0
+
+
+async def test_a_file_name_has_no_path_in_it(scene: Scene) -> None:
+
+    await a_pending(scene.store, where=replace(PROD, app="../../etc/x y"))
+    await scene.tell()
+
+    assert scene.messenger.files[0].filename == "etc_x_y-v2-to-v1.diff"
+
+
+async def test_an_answer_about_a_card_that_does_not_stand_has_no_link(scene: Scene) -> None:
+    pending = await a_pending(scene.store)
+    about = {"case_id": pending.case_id}
+    to_alice = {"channel": CHANNEL, "slack_id": ALICE}
+    await scene.deliver("busy").step()
+    scene.messenger.cards.clear()  # somebody has deleted it
+    nowhere = replace(await scene.case(pending), card_ts="")
+    await put(scene, answer_row(1, AnswerCode.OUT_OF_DATE, about, **to_alice))
+    await put(scene, answer_row(2, AnswerCode.OUT_OF_DATE, {"case_id": 0}, **to_alice))
+    await scene.tell()
+    async with scene.store.write() as tx:
+        await tx.cases.save(nowhere, was=nowhere.revision)
+    await put(scene, answer_row(3, AnswerCode.OUT_OF_DATE, about, **to_alice))
+    await scene.tell()
+
+    assert [a.note.facts for a in scene.messenger.answers] == [{"permalink": ""}] * 3
+
+
+async def test_a_case_without_a_rollback_is_shown_with_its_facts(scene: Scene) -> None:
+    async with scene.store.write() as tx:
+        case = await tx.cases.open_for(PROD, channel=CHANNEL, entry=ENTRY)
+        await tx.outbox.put(card_row(case))
+
+    await scene.tell()
+
+    (card,) = scene.messenger.drawn
+    assert (card.case_id, card.state, card.buttons) == (case.id, None, ())
+    assert card.finding_code == "looking"
+
+
+async def test_a_difference_that_votes_do_not_bind_to_is_drawn_without_a_vote(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    await a_pending(scene.store, change_digest="00" * 32)
+
+    await scene.tell()
+
+    assert [button.action for button in scene.messenger.drawn[-1].buttons] == ["difference"]
+    assert "difference is not what votes bind to" in caplog.messages
+
+
+async def test_differences_are_made_once_and_the_oldest_are_forgotten(scene: Scene) -> None:
+    one = await a_pending(scene.store)
+    other = await a_pending(scene.store, where=AppEnv("billing", "prod"))
+    differences = Differences(remembered=1)
+
+    first = await differences.of(scene.store, one.leg)
+    assert await differences.of(scene.store, one.leg) is first
+    await differences.of(scene.store, other.leg)
+
+    again = await differences.of(scene.store, one.leg)
+    assert again is not first
+    assert again == first
+
+
+async def test_an_empty_outbox_is_no_work(scene: Scene) -> None:
+    assert not await scene.deliver().step()
+
+
+def test_equal_facts_are_one_row_and_nameless_ones_are_each_their_own() -> None:
+    case = a_case()
+
+    assert card_row(case, "x").dedupe_id == card_row(case, "x").dedupe_id
+    assert card_row(case).dedupe_id != card_row(case).dedupe_id
+    assert card_row(case).kind is OutboxKind.CARD
+    assert card_row(case, "x").coalesce_key == card_row(case, "y").coalesce_key
+    assert card_row(case).order_key == snippet_row(case, a_rollback()).order_key

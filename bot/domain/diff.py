@@ -18,6 +18,8 @@ from store.records import Json
 __all__ = ["Change", "ChangeKind", "ChangeList", "ChangeOp", "compare"]
 
 SCHEMA = 1
+_STEP = 80
+_SUBJECT = 200
 
 
 @dataclass(frozen=True)
@@ -105,11 +107,6 @@ def _change(found: Found, redactor: Redactor) -> Change:
             after = redactor.reveal(found.after, beside=())
     else:
         after = redactor.reveal(found.after)
-    return Change(
-        found.kind,
-        found.op,
-        redactor.reveal(redactor.conceal_text(found.subject)),
-        redactor.reveal("/".join(found.path)),
-        before,
-        after,
-    )
+    path = (redactor.shown(step).replace("/", "_")[:_STEP] for step in found.path)
+    subject = redactor.shown(found.subject)[:_SUBJECT]
+    return Change(found.kind, found.op, subject, "/".join(path), before, after)

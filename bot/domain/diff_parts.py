@@ -13,6 +13,7 @@ from store.document import Document, encode
 from store.records import Json
 
 _MISSING = object()
+_END = 60
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ def found_between(before: Document, after: Document, redactor: Redactor) -> Iter
     """Yield the changes between two documents, part by part, in a fixed order."""
     if before.mode != after.mode:
         path = ("mode",)
-        yield Found(ChangeKind.OTHER, ChangeOp.CHANGED, "mode", path, before.mode, after.mode)
+        modes = redactor.conceal_text(before.mode), redactor.conceal_text(after.mode)
+        yield Found(ChangeKind.OTHER, ChangeOp.CHANGED, "mode", path, *modes)
     for name in sorted({*before.meant, *after.meant}):
         old, new = before.meant.get(name, _MISSING), after.meant.get(name, _MISSING)
         if old is not _MISSING and new is not _MISSING and same(old, new):
@@ -40,6 +42,7 @@ def found_between(before: Document, after: Document, redactor: Redactor) -> Iter
         yield from section(name, old, new, redactor)
 
 
+Key = tuple[str, int]
 Section = Callable[[str, Json, Json, Redactor], Iterator[Found]]
 KindOf = Callable[[Sequence[str]], ChangeKind]
 
@@ -97,11 +100,11 @@ def _graph(name: str, old: Json, new: Json, redactor: Redactor) -> Iterator[Foun
 
 
 def _nodes(old: list[Json], new: list[Json], redactor: Redactor) -> Iterator[Found]:
-    before, after = _by(("id",), old), _by(("id",), new)
+    before, after = _by("id", old), _by("id", new)
     for key in sorted({*before, *after}):
         was, now = before.get(key, _MISSING), after.get(key, _MISSING)
         subject = _title(was if now is _MISSING else now)
-        path = ("nodes", _segment(key))
+        path = ("nodes", _spelled(key))
         if isinstance(was, dict) and isinstance(now, dict):
             if not same(was, now):
                 yield from _node(was, now, subject, path, redactor)
@@ -131,7 +134,9 @@ def _edges(
     before, after = (Counter(encode(edge) for edge in edges) for edges in (old, new))
     edges = {encode(edge): edge for edge in (*old, *new)}
     for key in sorted(edges):
-        subject, path = _edge_subject(edges[key], titles), ("edges", _edge_name(edges[key]))
+        if before[key] == after[key]:
+            continue
+        subject, path = _edge_names(edges[key], titles, redactor)
         value = redactor.conceal(edges[key])
         for _ in range(before[key] - after[key]):
             yield Found(ChangeKind.EDGE, ChangeOp.REMOVED, subject, path, value, None)
@@ -139,19 +144,15 @@ def _edges(
             yield Found(ChangeKind.EDGE, ChangeOp.ADDED, subject, path, None, value)
 
 
-def _edge_name(edge: Json) -> str:
+def _edge_names(
+    edge: Json, titles: Mapping[str, str], redactor: Redactor
+) -> tuple[str, tuple[str, ...]]:
     if not isinstance(edge, dict):
-        return "?"
-    ends = (edge["source"], edge["sourceHandle"], edge["target"])
-    return ":".join(_segment(str(end)) for end in ends)
-
-
-def _edge_subject(edge: Json, titles: Mapping[str, str]) -> str:
-    if not isinstance(edge, dict):
-        return "connection"
+        return "connection", ("edges", "?")
     source, handle, target = (str(edge[key]) for key in ("source", "sourceHandle", "target"))
-    branch = "" if handle == "source" else f" ({handle[:60]})"
-    return f"{titles.get(source, source)[:60]}{branch} → {titles.get(target, target)[:60]}"
+    branch = "" if handle == "source" else f" ({redactor.shown(handle)[:_END]})"
+    start, end = (redactor.shown(titles.get(node, node))[:_END] for node in (source, target))
+    return f"{start}{branch} → {end}", ("edges", f"{source}:{handle}:{target}")
 
 
 def _titles(graph: Mapping[str, Json]) -> dict[str, str]:
@@ -188,7 +189,7 @@ def _variables(name: str, old: Json, new: Json, redactor: Redactor) -> Iterator[
         thing = was if now is _MISSING else now
         subject = str(thing.get("name", "variable")) if isinstance(thing, dict) else "variable"
         for place in _differences(was, now, name, redactor):
-            yield _found(place, ChangeKind.VARIABLE, subject, (name, _segment(subject)))
+            yield _found(place, ChangeKind.VARIABLE, subject, (name, subject))
 
 
 def _empty_if_missing(value: Json) -> Json:
@@ -197,10 +198,10 @@ def _empty_if_missing(value: Json) -> Json:
 
 def _pairs(old: list[Json], new: list[Json]) -> Iterator[tuple[Json, Json]]:
     """Yield what belongs together: by id first, of the rest by name."""
-    before, after = _by(("id",), old), _by(("id",), new)
+    before, after = _by("id", old), _by("id", new)
     for key in [key for key in before if key in after]:
         yield before.pop(key), after.pop(key)
-    left, right = _by(("name",), before.values()), _by(("name",), after.values())
+    left, right = _by("name", before.values()), _by("name", after.values())
     for key in sorted({*left, *right}):
         yield left.get(key, _MISSING), right.get(key, _MISSING)
 
@@ -213,10 +214,10 @@ def _dependencies(name: str, old: Json, new: Json, redactor: Redactor) -> Iterat
     for key in sorted({*before, *after}):
         was, now = before.get(key, _MISSING), after.get(key, _MISSING)
         for place in _differences(was, now, name, redactor):
-            yield _found(place, ChangeKind.OTHER, f"plugin {key}", (name, _segment(key)))
+            yield _found(place, ChangeKind.OTHER, f"plugin {_spelled(key)}", (name, _spelled(key)))
 
 
-def _by_plugin(dependencies: list[Json]) -> dict[str, Json]:
+def _by_plugin(dependencies: list[Json]) -> dict[Key, Json]:
     return _numbered((_plugin(item), item) for item in dependencies)
 
 
@@ -228,27 +229,28 @@ def _plugin(dependency: Json) -> str:
     return "?"
 
 
-def _by(names: Sequence[str], items: Iterable[Json]) -> dict[str, Json]:
-    return _numbered((_text_of(names, item), item) for item in items)
+def _by(name: str, items: Iterable[Json]) -> dict[Key, Json]:
+    return _numbered((_text_of(name, item), item) for item in items)
 
 
-def _text_of(names: Sequence[str], item: Json) -> str:
-    found = (item.get(name) for name in names) if isinstance(item, dict) else ()
-    return next((value for value in found if isinstance(value, str)), "")
+def _text_of(name: str, item: Json) -> str:
+    found = item.get(name) if isinstance(item, dict) else None
+    return found if isinstance(found, str) else ""
 
 
-def _numbered(items: Iterable[tuple[str, Json]]) -> dict[str, Json]:
-    """Key the items; a second one of the same name gets `#2`, in the order of the sorted items."""
+def _numbered(items: Iterable[tuple[str, Json]]) -> dict[Key, Json]:
+    """Key the items by name and by how many of that name came before, in their sorted order."""
     seen: Counter[str] = Counter()
-    keyed: dict[str, Json] = {}
+    keyed: dict[Key, Json] = {}
     for name, item in items:
         seen[name] += 1
-        keyed[name if seen[name] == 1 else f"{name}\0{seen[name]}"] = item
+        keyed[name, seen[name]] = item
     return keyed
 
 
-def _segment(key: str) -> str:
-    return key.replace("/", "_").replace("\0", "#")[:80]
+def _spelled(key: Key) -> str:
+    name, n = key
+    return name if n == 1 else f"{name}#{n}"
 
 
 _SECTIONS: dict[str, Section] = {

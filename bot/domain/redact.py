@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable, Iterable
 
 from bot.domain.redact_patterns import (
-    OPEN_HEADERS,
     PATTERNS,
     REFERENCE,
+    is_open_header,
     names_a_credential,
 )
 from store.document import canonical
@@ -124,6 +124,12 @@ class Redactor:
 
         return _map_text(value, lambda text: _MARKER.sub(shown, text))
 
+    def shown(self, text: str) -> str:
+        """Return *text*, concealed or not, as people may see it."""
+        revealed: str = self.reveal(text)
+        told: str = self.reveal(self.conceal_text(revealed))
+        return told
+
     def _object(self, value: dict[str, Json], field: str) -> dict[str, Json]:
         named = any(
             isinstance(value.get(name), str) and names_a_credential(value[name]) for name in _NAMING
@@ -132,7 +138,7 @@ class Redactor:
         concealed = {}
         for key, item in value.items():
             inherits = (named and key in _NAMED) or (credential and key not in _TELLING)
-            if field == "headers" and key.lower() not in OPEN_HEADERS:
+            if field == "headers" and not is_open_header(key):
                 inherits = True
             concealed[self.conceal_text(key)] = self.conceal(item, "secret" if inherits else key)
         return concealed
@@ -151,8 +157,7 @@ class Redactor:
         return self._patterns(_LINE.sub(replace, text.replace(_OPEN, _LITERAL)))
 
     def _header(self, match: re.Match[str]) -> str:
-        name = match[1].split(":")[0].strip().lower()
-        if name in OPEN_HEADERS or REFERENCE.fullmatch(match[2]):
+        if is_open_header(match[1].split(":")[0].strip()) or REFERENCE.fullmatch(match[2]):
             return match[0]
         return match[1] + self._marker(match[2])
 
@@ -235,5 +240,16 @@ def _map_text(value: Json, change: Callable[[str], str]) -> Json:
     if isinstance(value, list):
         return [_map_text(item, change) for item in value]
     if isinstance(value, dict):
-        return {change(key): _map_text(item, change) for key, item in value.items()}
+        return _map_keys(value, change)
     return value
+
+
+def _map_keys(value: dict[str, Json], change: Callable[[str], str]) -> dict[str, Json]:
+    changed: dict[str, Json] = {}
+    for key, item in value.items():
+        name = shown = change(key)
+        twin = 2
+        while name in changed:  # two hidden keys look alike; neither may swallow the other
+            name, twin = f"{shown} #{twin}", twin + 1
+        changed[name] = _map_text(item, change)
+    return changed

@@ -20,8 +20,8 @@ _KEYS = frozenset(
 _COUNTED = frozenset({"max", "min", "num", "count", "limit", "per", "total", "n", "by"})
 _SPLIT = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])")
 
-# Header names whose values are never a secret; every other header's value is hidden.
-OPEN_HEADERS = frozenset(
+# Headers whose values are never a secret; every other header's value is hidden.
+_OPEN_HEADERS = frozenset(
     {
         *("accept", "accept-charset", "accept-encoding", "accept-language", "cache-control"),
         *("connection", "content-encoding", "content-language", "content-length"),
@@ -50,6 +50,11 @@ def names_a_credential(name: str) -> bool:
     if words[-1] in {"token", "jwt"}:
         return before not in _COUNTED
     return words[-1] == "string" and before == "connection"
+
+
+def is_open_header(name: str) -> bool:
+    """Return True if the value of the header *name* may be shown."""
+    return name.lower() in _OPEN_HEADERS or name.lower().endswith("-version")
 
 
 _NAME = (

@@ -221,7 +221,7 @@ class FakeTarget:
         app = self._app(app_id)
         if (app.draft.token if app.draft else "") != token:
             raise DraftMoved(SYSTEM, "the draft was saved since it was read")
-        kept = app.draft.secrets if app.draft else {}
+        kept = _values_of(app.draft) if app.draft else {}
         values = {
             secret.id: kept[secret.id]
             if secret.id in kept
@@ -278,6 +278,15 @@ class FakeTarget:
             await _run(self._after[method].popleft())
         if self._errors[method]:
             raise self._errors[method].popleft()[0]
+
+
+def _values_of(draft: Content) -> Mapping[str, str]:
+    """Every variable's value by id: one that is plain today may be a secret tomorrow."""
+    variables = draft.document.content.get("environment_variables", [])
+    plain = {
+        variable["id"]: str(variable["value"]) for variable in variables if "value" in variable
+    }
+    return {**plain, **draft.secrets}
 
 
 async def _run(hook: Hook) -> None:

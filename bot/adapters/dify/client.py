@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 APPS_A_PAGE = 100
 VERSIONS_A_PAGE = 20
 MAX_PAGE_BYTES = 64 * 2**20
-MAX_PAGES = 100_000  # a server that always says "there is more" must not hold us for ever
+MAX_PAGES = 100_000  # Dify's own limit; a server that always has more must not hold us for ever
 NAME_MAX, COMMENT_MAX = 20, 100
 
 
@@ -107,8 +107,8 @@ class DifyTarget:
         if first.length == 0:
             return 0
         there, absent = 1, 2
-        while await self._exists(app_id, mode, absent):
-            there, absent = absent, absent * 2
+        while absent < MAX_PAGES and await self._exists(app_id, mode, absent):
+            there, absent = absent, min(absent * 2, MAX_PAGES)
         while absent - there > 1:
             middle = (there + absent) // 2
             if await self._exists(app_id, mode, middle):

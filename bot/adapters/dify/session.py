@@ -10,7 +10,7 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from bot.adapters.dify import era, shapes
@@ -56,9 +56,16 @@ class _Tokens:
 class Session:
     """Sends requests as one account; logs in and refreshes behind the scenes, one at a time."""
 
-    def __init__(self, transport: Transport, account: Account) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        account: Account,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._transport = transport
         self._account = account
+        self._clock = clock
         self._tokens: _Tokens | None = None
         self._lock = asyncio.Lock()
         self._refused = ""
@@ -118,7 +125,7 @@ class Session:
     async def _login(self) -> _Tokens:
         if self._refused:
             raise LoginRefused(shapes.SYSTEM, "the login was refused before", self._refused)
-        if time.monotonic() < self._locked_until:
+        if self._clock() < self._locked_until:
             raise AccountLocked(shapes.SYSTEM, "the account is locked", era.LOCKED)
         account = self._account
         body = {
@@ -138,7 +145,7 @@ class Session:
         """Keep in mind that logging in again would be useless or do harm."""
         code = answer.code
         if code == era.LOCKED:
-            self._locked_until = time.monotonic() + LOCKED_PAUSE_S
+            self._locked_until = self._clock() + LOCKED_PAUSE_S
             raise AccountLocked(shapes.SYSTEM, "too many bad logins: the account is locked", code)
         if answer.status in _REFUSED and code:
             self._refused = code

@@ -9,6 +9,8 @@ import aiohttp
 import pytest
 
 from bot.adapters.dify.client import DifyTarget
+from bot.adapters.dify.session import LOCKED_PAUSE_S, Account, Session
+from bot.adapters.dify.transport import Request, Transport
 from bot.errors import AccountLocked, AnswerUnreadable, LoginRefused, UpstreamDown, UpstreamRefused
 from bot.playground.dify.faults import Fault
 from tests.adapters.dify.conftest import BOT, PASSWORD, Dify
@@ -124,6 +126,29 @@ async def test_a_locked_account_is_named_and_left_alone(dify: Dify) -> None:
             await dify.target.draft(dify.app_id)
 
     assert dify.faults.count("login") == 1
+
+
+async def test_a_lock_is_looked_at_again_after_an_hour(dify: Dify) -> None:
+    now = [0.0]
+    transport = Transport(dify.running.url)
+    session = Session(transport, Account(BOT, PASSWORD), clock=lambda: now[0])
+    dify.state.lock_account(BOT)
+    for moment in (0.0, 1.0, LOCKED_PAUSE_S - 1, LOCKED_PAUSE_S):
+        now[0] = moment
+        with pytest.raises(AccountLocked):
+            await session.send(Request("GET", "/account/profile"))
+    await transport.close()
+
+    assert dify.faults.count("login") == 2
+
+
+async def test_credentials_that_change_during_a_login_are_the_ones_that_count(dify: Dify) -> None:
+    target = dify.another_target(password="wrong")
+    dify.faults.before("login", lambda: target.change_account(email=BOT, password=PASSWORD))
+
+    assert await target.live(dify.app_id) is not None
+    assert dify.faults.count("login") == 2
+    await target.close()
 
 
 @pytest.mark.parametrize("fault", [Fault.ERROR, Fault.UNAVAILABLE, Fault.DROP])

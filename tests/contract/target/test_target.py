@@ -247,6 +247,27 @@ async def test_a_secret_with_another_name_or_description_keeps_its_value(
     assert await world.editor.secrets(world.app_id) == {KEY: "sk-1"}
 
 
+async def test_a_variable_that_was_plain_becomes_a_secret_with_its_value(world: World) -> None:
+    plain = a_secret("was-plain") | {"value_type": "string"}
+    await world.publish(a_workflow("one", plain))
+    wanted = without_values(a_workflow("two", a_secret("")))
+
+    await stage(world, wanted)
+
+    assert (await draft_of(world)).document == wanted
+    assert await world.editor.secrets(world.app_id) == {KEY: "was-plain"}
+
+
+async def test_a_version_that_lacks_the_secret_is_no_source_of_it(world: World) -> None:
+    version_id = await world.publish(a_workflow("one"))
+    wanted = without_values(a_workflow("two", a_secret("")))
+
+    with pytest.raises(UpstreamRefused):
+        await stage(world, wanted, **{KEY: version_id})
+
+    assert (await draft_of(world)).document == without_values(a_workflow("one"))
+
+
 async def test_a_secret_that_the_draft_lacks_takes_the_value_of_the_named_version(
     world: World,
 ) -> None:

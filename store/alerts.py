@@ -1,0 +1,179 @@
+"""Deliveries and firings: stored before anybody is told that they arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from store.clock import DatabaseClock
+from store.records import AppEnv, Delivery, Firing, FiringStatus
+from store.tables import DeliveryRow, FiringRow
+from store.upsert import insert
+
+
+class Alerts:
+    """Known by natural keys, so that whatever is sent again changes nothing."""
+
+    def __init__(self, session: AsyncSession, now: DatabaseClock) -> None:
+        self._session = session
+        self._now = now
+
+    async def take(self, delivery: Delivery) -> tuple[Firing, ...]:
+        """Store a delivery and its firings; a repeat only touches `last_seen` and the count.
+
+        Returns the firings that are new or whose status changed, as stored. A resolved firing
+        never becomes firing again for the same `starts_at`.
+        """
+        now = await self._now()
+        await self._deliver(delivery, now)
+        in_one_order = sorted(delivery.firings, key=lambda f: (f.fingerprint, f.starts_at))
+        changed = [await self._fire(firing, now) for firing in in_one_order]  # no deadlocks
+        return tuple(firing for firing in changed if firing is not None)
+
+    async def unassigned(self, *, limit: int = 200) -> list[Firing]:
+        """Firing alerts with a known app that no case has taken in yet, oldest first."""
+        rows = await self._session.scalars(
+            select(FiringRow)
+            .where(
+                col(FiringRow.case_id).is_(None),
+                col(FiringRow.app).is_not(None),
+                col(FiringRow.status) == FiringStatus.FIRING,
+            )
+            .order_by(col(FiringRow.starts_at), col(FiringRow.id))
+            .limit(limit)
+        )
+        return [_firing(row) for row in rows]
+
+    async def assign(self, firing_ids: Sequence[int], case_id: int) -> None:
+        """Give firings to a case that does not have them yet."""
+        free = col(FiringRow.id).in_(firing_ids) & col(FiringRow.case_id).is_(None)
+        await self._session.execute(update(FiringRow).where(free).values(case_id=case_id))
+
+    async def of_case(self, case_id: int) -> list[Firing]:
+        """The case's firings by `starts_at`."""
+        rows = await self._session.scalars(
+            select(FiringRow)
+            .where(col(FiringRow.case_id) == case_id)
+            .order_by(col(FiringRow.starts_at), col(FiringRow.id))
+        )
+        return [_firing(row) for row in rows]
+
+    async def unknown_apps(self) -> list[tuple[str, str, int]]:
+        """(app label, env label, firings) of alerts that no configured app answers to."""
+        rows = await self._session.execute(
+            select(FiringRow.app_label, FiringRow.env_label, func.count())
+            .where(col(FiringRow.app).is_(None))
+            .group_by(col(FiringRow.app_label), col(FiringRow.env_label))
+            .order_by(func.count().desc(), col(FiringRow.app_label), col(FiringRow.env_label))
+        )
+        return [(app, env, number) for app, env, number in rows]
+
+    async def changed(self, *, limit: int = 200) -> list[Firing]:
+        """Assigned firings whose status changed since `seen` was called on them."""
+        rows = await self._session.scalars(
+            select(FiringRow)
+            .where(
+                col(FiringRow.case_id).is_not(None),
+                col(FiringRow.status) != col(FiringRow.seen_status),
+            )
+            .order_by(col(FiringRow.id))
+            .limit(limit)
+        )
+        return [_firing(row) for row in rows]
+
+    async def seen(self, firing_ids: Sequence[int]) -> None:
+        """Remember that the present status of these firings has been told."""
+        await self._session.execute(
+            update(FiringRow)
+            .where(col(FiringRow.id).in_(firing_ids))
+            .values(seen_status=FiringRow.status)
+        )
+
+    # -- how ------------------------------------------------------------------------------------
+
+    async def _deliver(self, delivery: Delivery, now: datetime) -> None:
+        row = {
+            "digest": delivery.digest,
+            "source": delivery.source,
+            "receiver": delivery.receiver,
+            "group_key": delivery.group_key,
+            "truncated": delivery.truncated,
+            "count": 1,
+            "first_seen": now,
+            "last_seen": now,
+            "body": delivery.body,
+        }
+        await self._session.execute(
+            insert(self._session, DeliveryRow)
+            .values(row)
+            .on_conflict_do_update(
+                index_elements=["digest"], set_={"count": DeliveryRow.count + 1, "last_seen": now}
+            )
+        )
+
+    async def _fire(self, firing: Firing, now: datetime) -> Firing | None:
+        where = firing.where
+        row = {
+            "source": firing.source,
+            "fingerprint": firing.fingerprint,
+            "starts_at": firing.starts_at,
+            "ends_at": firing.ends_at,
+            "status": firing.status,
+            "seen_status": FiringStatus.FIRING,
+            "app": where.app if where else None,
+            "env": where.env if where else None,
+            "app_label": firing.labels.get("app", ""),
+            "env_label": firing.labels.get("env", ""),
+            "labels": dict(firing.labels),
+            "annotations": dict(firing.annotations),
+            "first_seen": now,
+            "last_seen": now,
+        }
+        stored = await self._session.execute(
+            insert(self._session, FiringRow)
+            .values(row)
+            .on_conflict_do_nothing(index_elements=["source", "fingerprint", "starts_at"])
+            .returning(col(FiringRow.id))
+        )
+        found = stored.first()
+        if found is not None:
+            return replace(firing, id=found[0])
+        return await self._again(firing, now)
+
+    async def _again(self, firing: Firing, now: datetime) -> Firing | None:
+        same = (
+            col(FiringRow.source) == firing.source,
+            col(FiringRow.fingerprint) == firing.fingerprint,
+            col(FiringRow.starts_at) == firing.starts_at,
+        )
+        row = (await self._session.scalars(select(FiringRow).where(*same).with_for_update())).one()
+        row.last_seen = now
+        if row.app is None and firing.where is not None:  # it was configured meanwhile
+            row.app, row.env = firing.where.app, firing.where.env
+        ends = row.status == FiringStatus.FIRING and firing.status is FiringStatus.RESOLVED
+        if ends:
+            row.status, row.ends_at = FiringStatus.RESOLVED, firing.ends_at or now
+        await self._session.flush()
+        return _firing(row) if ends else None
+
+
+def _firing(row: FiringRow) -> Firing:
+    assert row.id is not None  # noqa: S101  # it was flushed
+    known = row.app is not None and row.env is not None
+    return Firing(
+        source=row.source,
+        fingerprint=row.fingerprint,
+        starts_at=row.starts_at,
+        status=FiringStatus(row.status),
+        labels=row.labels,
+        annotations=row.annotations,
+        ends_at=row.ends_at,
+        where=AppEnv(row.app or "", row.env or "") if known else None,
+        id=row.id,
+        case_id=row.case_id,
+    )

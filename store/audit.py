@@ -1,0 +1,151 @@
+"""The audit chain: append-only rows, each holding the hash of the one before."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from store import chain
+from store.clock import DatabaseClock
+from store.records import AuditDraft, AuditEntry
+from store.tables import AuditHeadRow, AuditRow
+
+BATCH = 2_000
+_HEAD = 1
+
+
+class Audit:
+    """Appends in the caller's transaction: what is not recorded is not done."""
+
+    def __init__(self, session: AsyncSession, now: DatabaseClock) -> None:
+        self._session = session
+        self._now = now
+
+    async def append(self, entry: AuditDraft) -> AuditEntry:
+        """Append one entry; whoever else appends waits until this transaction has ended."""
+        return (await self.append_many([entry]))[0]
+
+    async def append_many(self, entries: Sequence[AuditDraft]) -> tuple[AuditEntry, ...]:
+        """Append *entries* in their order."""
+        head = await self._session.get(AuditHeadRow, _HEAD, with_for_update=True)
+        if head is None:
+            head = AuditHeadRow(id=_HEAD, seq=0, hash=chain.GENESIS)
+            self._session.add(head)
+        timestamp = chain.timestamp(await self._now())
+        appended: list[AuditEntry] = []
+        for draft in entries:
+            entry = chain.link(draft, seq=head.seq + 1, timestamp=timestamp, prev=head.hash)
+            head.seq, head.hash = entry.seq, entry.hash
+            appended.append(entry)
+        self._session.add_all([_row(entry) for entry in appended])
+        await self._session.flush()
+        return tuple(appended)
+
+    async def head(self) -> tuple[int, str]:
+        """(seq, hash) of the newest entry; (0, genesis hash) while the chain is empty."""
+        head = await self._session.get(AuditHeadRow, _HEAD)
+        return (head.seq, head.hash) if head is not None else (0, chain.GENESIS)
+
+    async def entries(self, *, after: int = 0, limit: int = 1000) -> list[AuditEntry]:
+        """Entries above seq *after*, oldest first; at most *limit*."""
+        rows = await self._session.scalars(
+            select(AuditRow)
+            .where(col(AuditRow.seq) > after)
+            .order_by(col(AuditRow.seq))
+            .limit(limit)
+        )
+        return [_entry(row) for row in rows]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What came of checking the chain; `broken_at` is the first seq that is wrong."""
+
+    ok: bool
+    entries: int
+    head: str
+    broken_at: int | None = None
+    why: str = ""
+
+
+class _Transaction(Protocol):
+    @property
+    def audit(self) -> Audit: ...
+
+
+class _Readable(Protocol):
+    def read(self) -> AbstractAsyncContextManager[_Transaction]: ...
+
+
+async def verify(store: _Readable) -> Verification:
+    """Check every link of the chain and that it ends at the recorded head.
+
+    An administrator of the database can rewrite the whole chain with its head: compare the
+    head with one that was published elsewhere (the cards in Slack show it).
+    """
+    async with store.read() as tx:
+        seq, head = await tx.audit.head()
+    at, prev = 0, chain.GENESIS
+    async for entry in _all(store):
+        if entry.seq > seq:
+            break  # appended while we read
+        why = chain.flaw(entry, seq=at + 1, prev=prev)
+        if why:
+            return Verification(False, at, prev, broken_at=at + 1, why=why)
+        at, prev = entry.seq, entry.hash
+    if at != seq or prev != head:
+        why = f"the chain ends at {at}, its recorded head is {seq}"
+        return Verification(False, at, prev, broken_at=at + 1, why=why)
+    return Verification(True, at, prev)
+
+
+async def _all(store: _Readable) -> AsyncIterator[AuditEntry]:
+    after = 0
+    while True:
+        async with store.read() as tx:
+            batch = await tx.audit.entries(after=after, limit=BATCH)
+        for entry in batch:
+            yield entry
+        if len(batch) < BATCH:
+            return
+        after = batch[-1].seq
+
+
+def _row(entry: AuditEntry) -> AuditRow:
+    return AuditRow(
+        seq=entry.seq,
+        timestamp=entry.timestamp,
+        user_id=entry.user_id,
+        action=entry.action,
+        resource=entry.resource,
+        status=entry.status,
+        ip_addr=entry.ip_addr,
+        ip_note=entry.ip_note,
+        what=dict(entry.what),
+        trace_id=entry.trace_id,
+        prev=entry.prev,
+        hash=entry.hash,
+    )
+
+
+def _entry(row: AuditRow) -> AuditEntry:
+    return AuditEntry(
+        seq=row.seq,
+        timestamp=row.timestamp,
+        user_id=row.user_id,
+        action=row.action,
+        resource=row.resource,
+        status=row.status,
+        ip_addr=row.ip_addr,
+        ip_note=row.ip_note,
+        what=row.what,
+        trace_id=row.trace_id,
+        prev=row.prev,
+        hash=row.hash,
+    )

@@ -1,0 +1,54 @@
+"""What inbox and outbox share: rows that one worker at a time holds, for a while."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, or_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from store.records import Stale
+from store.tables import InboxRow, OutboxRow
+
+Queue = type[InboxRow] | type[OutboxRow]
+
+
+def free(table: Queue, now: datetime) -> ColumnElement[bool]:
+    """True for rows that are not done, due, and held by nobody whose lease still runs."""
+    return (
+        col(table.done_at).is_(None)
+        & (col(table.not_before) <= now)
+        & or_(col(table.lease_until).is_(None), col(table.lease_until) < now)
+    )
+
+
+def hold(row: InboxRow | OutboxRow, owner: str, until: datetime) -> None:
+    """Let *owner* hold *row*, one attempt more."""
+    row.owner, row.lease_until, row.attempts = owner, until, row.attempts + 1
+
+
+async def settle(
+    session: AsyncSession, table: Queue, row_id: int, *, owner: str, **values: Any
+) -> None:
+    """Change a row that *owner* holds and that is not done.
+
+    Raises:
+        Stale: Somebody else holds it by now, or it is done.
+    """
+    held = (
+        col(table.id) == row_id,
+        col(table.owner) == owner,
+        col(table.done_at).is_(None),
+    )
+    changed = await session.execute(
+        update(table).where(*held).values(**values, lease_until=None).returning(col(table.id))
+    )
+    if changed.first() is None:
+        raise Stale(f"{table.__tablename__} {row_id} is not held by {owner}")
+
+
+def later(now: datetime, delay: timedelta, error: str) -> dict[str, Any]:
+    """The values that give a row back to be tried again after *delay*."""
+    return {"not_before": now + delay, "last_error": error[:500], "owner": ""}

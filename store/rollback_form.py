@@ -1,0 +1,95 @@
+"""A rollback as JSON and back: what its row keeps and what its events tell. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from datetime import UTC, datetime
+from typing import Any
+
+from store.records import (
+    AppEnv,
+    Choice,
+    Execution,
+    Json,
+    Leg,
+    NaiveTime,
+    PolicySnapshot,
+    Rollback,
+    State,
+    Step,
+    Vote,
+)
+
+
+def to_json(rollback: Rollback) -> dict[str, Json]:
+    """Return *rollback* as JSON values; times are ISO 8601 in UTC."""
+    plain = {field.name: getattr(rollback, field.name) for field in fields(rollback)}
+    plain["legs"] = [_leg_json(leg) for leg in rollback.legs]
+    plain["policy"] = asdict(rollback.policy)
+    plain["votes"] = [asdict(vote) for vote in rollback.votes]
+    plain["execution"] = asdict(rollback.execution)
+    plain["outcome_facts"] = dict(rollback.outcome_facts)
+    shown: dict[str, Json] = _jsonable(plain)
+    return shown
+
+
+def from_json(stored: Mapping[str, Json]) -> Rollback:
+    """Return the rollback that `to_json` made *stored* of."""
+    values: dict[str, Any] = dict(stored)
+    values["state"] = State(values["state"])
+    values["legs"] = tuple(_leg(leg) for leg in values["legs"])
+    values["policy"] = _policy(values["policy"])
+    values["votes"] = tuple(_vote(vote) for vote in values["votes"])
+    values["execution"] = _execution(values["execution"])
+    for name in ("opened_at", "expires_at", "finished_at"):
+        values[name] = _time(values[name])
+    return Rollback(**values)
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise NaiveTime(f"{value.isoformat()} has no time zone")
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, Mapping):
+        return {str(key): _jsonable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(item) for item in value]
+    return value
+
+
+def _leg_json(leg: Leg) -> dict[str, Json]:
+    plain = {field.name: getattr(leg, field.name) for field in fields(leg)}
+    plain["where"] = {"app": leg.where.app, "env": leg.where.env}
+    plain["secrets"] = dict(leg.secrets)
+    return plain
+
+
+def _leg(stored: Mapping[str, Json]) -> Leg:
+    return Leg(**{**stored, "where": AppEnv(**stored["where"])})
+
+
+def _policy(stored: Mapping[str, Json]) -> PolicySnapshot:
+    lists = ("reviewers", "requesters", "viewers", "eligible")
+    return PolicySnapshot(**{**stored, **{name: tuple(stored[name]) for name in lists}})
+
+
+def _vote(stored: Mapping[str, Json]) -> Vote:
+    values: dict[str, Any] = dict(stored)
+    values["choice"] = Choice(values["choice"])
+    values["groups"] = tuple(values["groups"])
+    values["at"], values["voided_at"] = _time(values["at"]), _time(values["voided_at"])
+    return Vote(**values)
+
+
+def _execution(stored: Mapping[str, Json]) -> Execution:
+    values: dict[str, Any] = dict(stored)
+    values["step"] = Step(values["step"])
+    for name in ("lease_until", "not_before", "clicked_at", "verified_at"):
+        values[name] = _time(values[name])
+    return Execution(**values)
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,285 @@
+"""Rollbacks: saved by revision, moved by the table, never without their audit entry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from store import rollback_form
+from store.audit import Audit
+from store.clock import DatabaseClock
+from store.events import Events
+from store.records import (
+    AppEnv,
+    AuditDraft,
+    Event,
+    IllegalMove,
+    Missing,
+    NewRollback,
+    OpenRollbackExists,
+    Rollback,
+    Stale,
+    State,
+)
+from store.tables import LegRow, RollbackRow, VoteRow
+
+AGGREGATE = "rollback"
+
+
+class Rollbacks:
+    """The check of the revision and the write are one statement: no vote is lost."""
+
+    def __init__(
+        self,
+        session: AsyncSession,
+        now: DatabaseClock,
+        audit: Audit,
+        events: Events,
+        moves: Mapping[State, frozenset[State]],
+    ) -> None:
+        self._session = session
+        self._now = now
+        self._audit = audit
+        self._events = events
+        self._moves = moves
+
+    async def open(self, new: NewRollback, *, open_for: timedelta, entry: AuditDraft) -> Rollback:
+        """Store a rollback as DRAFT, expiring *open_for* from now.
+
+        Raises:
+            OpenRollbackExists: One of its legs' app@env has an open rollback.
+        """
+        for leg in new.legs:
+            await self._refuse_second(leg.where)
+        now = await self._now()
+        drafted = Rollback(
+            id=0,
+            case_id=new.case_id,
+            state=State.DRAFT,
+            revision=1,
+            round=1,
+            nonce=new.nonce,
+            legs=new.legs,
+            content_digest=new.content_digest,
+            policy=new.policy,
+            requested_by=new.requested_by,
+            requested_slack_id=new.requested_slack_id,
+            opened_at=now,
+            expires_at=now + open_for,
+            reason=new.reason,
+            risk=new.risk,
+            drill=new.drill,
+            parent_id=new.parent_id,
+        )
+        row = RollbackRow(**_columns(drafted))
+        self._session.add(row)
+        await self._session.flush()
+        assert row.id is not None  # noqa: S101  # it was flushed
+        rollback = replace(drafted, id=row.id)
+        row.record = rollback_form.to_json(rollback)
+        await self._add_legs(rollback)
+        await self._audit.append(replace(entry, resource=f"{AGGREGATE}/{rollback.id}"))
+        await self._tell(rollback, State.DRAFT)
+        return rollback
+
+    async def get(self, rollback_id: int, *, lock: bool = False) -> Rollback:
+        """The rollback; with *lock* nobody else changes it until the transaction ends.
+
+        Raises:
+            Missing: There is none.
+        """
+        query = select(RollbackRow).where(col(RollbackRow.id) == rollback_id)
+        found = await self._many(query.with_for_update() if lock else query)
+        if not found:
+            raise Missing(f"rollback {rollback_id}")
+        return found[0]
+
+    async def save(self, after: Rollback, *, was: int, entry: AuditDraft | None) -> Rollback:
+        """Store *after* over revision *was*, with its lifecycle event and audit entry.
+
+        Raises:
+            Stale: The row is no longer at revision *was*.
+            IllegalMove: No such step; or a change of state without an audit entry.
+        """
+        before = await self.get(after.id, lock=True)
+        if before.revision != was:
+            raise Stale(f"rollback {after.id} is no longer at revision {was}")
+        moved = after.state is not before.state
+        if moved and after.state not in self._moves.get(before.state, frozenset()):
+            raise IllegalMove(f"rollback {after.id}: {before.state} → {after.state}")
+        if moved and entry is None:
+            raise IllegalMove(f"rollback {after.id}: {after.state} without an audit entry")
+        saved = _with_longest_lease(replace(after, revision=was + 1), before)
+        same = (col(RollbackRow.id) == after.id, col(RollbackRow.revision) == was)
+        await self._session.execute(update(RollbackRow).where(*same).values(_columns(saved)))
+        await self._save_votes(saved)
+        if moved and not saved.open:
+            legs = col(LegRow.rollback_id) == saved.id
+            await self._session.execute(update(LegRow).where(legs).values(open=False))
+        if entry is not None:
+            await self._audit.append(entry)
+        await self._tell(saved, saved.state if moved else "changed")
+        return saved
+
+    async def in_states(self, states: Sequence[State], *, limit: int = 100) -> list[Rollback]:
+        """Rollbacks in these states, oldest first."""
+        query = select(RollbackRow).where(col(RollbackRow.state).in_(list(states)))
+        return await self._many(query.order_by(col(RollbackRow.id)).limit(limit))
+
+    async def newest(self, *, limit: int = 20) -> list[Rollback]:
+        """The newest rollbacks, newest first."""
+        return await self._many(
+            select(RollbackRow).order_by(col(RollbackRow.id).desc()).limit(limit)
+        )
+
+    async def open_of(self, where: AppEnv) -> Rollback | None:
+        """The open rollback of *where*."""
+        leg = (
+            await self._session.scalars(
+                select(LegRow).where(
+                    col(LegRow.app) == where.app, col(LegRow.env) == where.env, col(LegRow.open)
+                )
+            )
+        ).first()
+        return await self.get(leg.rollback_id) if leg is not None else None
+
+    async def renew(self, rollback_id: int, *, owner: str, epoch: int, lease: timedelta) -> bool:
+        """Extend the lease if *owner* still holds *epoch*; no revision, no audit entry."""
+        now = await self._now()
+        renewed = await self._session.execute(
+            update(RollbackRow)
+            .where(*_held(rollback_id, owner, epoch), col(RollbackRow.lease_until) >= now)
+            .values(lease_until=now + lease)
+            .returning(col(RollbackRow.id))
+        )
+        return renewed.first() is not None
+
+    async def holds(self, rollback_id: int, *, owner: str, epoch: int) -> bool:
+        """True if *owner* holds *epoch* and its lease has not run out, by database time."""
+        running = col(RollbackRow.lease_until) >= await self._now()
+        found = await self._session.execute(
+            select(RollbackRow.id).where(*_held(rollback_id, owner, epoch), running)
+        )
+        return found.first() is not None
+
+    # -- how ------------------------------------------------------------------------------------
+
+    async def _refuse_second(self, where: AppEnv) -> None:
+        open_one = await self.open_of(where)
+        if open_one is not None:
+            raise OpenRollbackExists(open_one.id)
+
+    async def _add_legs(self, rollback: Rollback) -> None:
+        self._session.add_all(
+            LegRow(
+                rollback_id=rollback.id,
+                position=position,
+                app=leg.where.app,
+                env=leg.where.env,
+                from_version_id=leg.from_version_id,
+                to_version_id=leg.to_version_id,
+                live_root=leg.live_root,
+                expected_root=leg.expected_root,
+                change_digest=leg.change_digest,
+            )
+            for position, leg in enumerate(rollback.legs)
+        )
+        try:
+            await self._session.flush()
+        except IntegrityError as error:  # another replica opened one in this very moment
+            raise Stale(f"another rollback of {rollback.leg.where} was opened") from error
+
+    async def _save_votes(self, rollback: Rollback) -> None:
+        mine = col(VoteRow.rollback_id) == rollback.id
+        await self._session.execute(delete(VoteRow).where(mine))
+        self._session.add_all(
+            VoteRow(
+                rollback_id=rollback.id,
+                position=position,
+                person=vote.person,
+                slack_id=vote.slack_id,
+                team_id=vote.team_id,
+                choice=vote.choice,
+                digest=vote.digest,
+                groups=list(vote.groups),
+                reason=vote.reason,
+                at=vote.at,
+                voided_at=vote.voided_at,
+                voided_why=vote.voided_why,
+            )
+            for position, vote in enumerate(rollback.votes)
+        )
+        await self._session.flush()
+
+    async def _tell(self, rollback: Rollback, kind: str) -> None:
+        at = await self._now()
+        data = rollback_form.to_json(rollback)
+        await self._events.add(AGGREGATE, rollback.id, kind, data, at)
+
+    async def _many(self, query: Any) -> list[Rollback]:
+        rows = await self._session.scalars(query.execution_options(populate_existing=True))
+        return [_rollback(row) for row in rows]
+
+
+def replay(events: Sequence[Event]) -> Rollback:
+    """Return the rollback that its lifecycle *events* lead to; its lease is the last committed one.
+
+    Raises:
+        Missing: There is no event.
+    """
+    if not events:
+        raise Missing("no events to replay")
+    return rollback_form.from_json(events[-1].data)
+
+
+def _with_longest_lease(after: Rollback, before: Rollback) -> Rollback:
+    """A lease that was renewed since *after* was read must not be cut short by saving it."""
+    new, old = after.execution, before.execution
+    same = (new.owner, new.lease_epoch) == (old.owner, old.lease_epoch)
+    if not same or old.lease_until is None:
+        return after
+    longest = max(new.lease_until or old.lease_until, old.lease_until)
+    return replace(after, execution=replace(new, lease_until=longest))
+
+
+def _held(rollback_id: int, owner: str, epoch: int) -> tuple[Any, ...]:
+    return (
+        col(RollbackRow.id) == rollback_id,
+        col(RollbackRow.owner) == owner,
+        col(RollbackRow.lease_epoch) == epoch,
+    )
+
+
+def _columns(rollback: Rollback) -> dict[str, Any]:
+    return {
+        "case_id": rollback.case_id,
+        "state": rollback.state,
+        "revision": rollback.revision,
+        "opened_at": rollback.opened_at,
+        "expires_at": rollback.expires_at,
+        "finished_at": rollback.finished_at,
+        "content_digest": rollback.content_digest,
+        "requested_by": rollback.requested_by,
+        "reason": rollback.reason,
+        "risk": rollback.risk,
+        "drill": rollback.drill,
+        "parent_id": rollback.parent_id,
+        "policy": rollback_form.to_json(rollback)["policy"],
+        "owner": rollback.execution.owner,
+        "lease_epoch": rollback.execution.lease_epoch,
+        "lease_until": rollback.execution.lease_until,
+        "record": rollback_form.to_json(rollback),
+    }
+
+
+def _rollback(row: RollbackRow) -> Rollback:
+    """The lease's end is the column's: it is renewed without a revision."""
+    rollback = rollback_form.from_json(row.record)
+    return replace(rollback, execution=replace(rollback.execution, lease_until=row.lease_until))

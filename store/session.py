@@ -1,0 +1,175 @@
+"""Open the store, migrate it, and hold transactions: all of what is inside, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import inspect, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
+
+from store.alerts import Alerts
+from store.audit import Audit
+from store.cases import Cases
+from store.clock import DatabaseClock
+from store.engine import naming_errors, open_engine, translate_url
+from store.events import Events
+from store.inbox import Inbox
+from store.outbox import Outbox
+from store.records import Corrupt, NotMigrated, State
+from store.rollbacks import Rollbacks
+from store.slots import Slots
+from store.versions import Versions
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+HEAD = "0001"
+Moves = Mapping[State, frozenset[State]]
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """One database transaction with its repositories."""
+
+    versions: Versions
+    alerts: Alerts
+    cases: Cases
+    rollbacks: Rollbacks
+    audit: Audit
+    inbox: Inbox
+    outbox: Outbox
+    events: Events
+    slots: Slots
+    now: DatabaseClock
+
+
+class SqlStore:
+    """The store on SQLite or PostgreSQL; one per process, closed at its end."""
+
+    def __init__(
+        self, writing: AsyncEngine, reading: AsyncEngine, moves: Moves, clock: Clock | None
+    ) -> None:
+        self._writing = writing
+        self._reading = reading
+        self._moves = moves
+        self._clock = clock
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Transaction]:
+        """A transaction that locks before it reads; commits at the end, rolls back on error.
+
+        Raises:
+            Unavailable: The database is lost, locked or full. Nothing was written, or, when
+                it was lost while committing, all of it: do the same again.
+        """
+        with naming_errors():
+            async with AsyncSession(self._writing, expire_on_commit=False) as session:
+                async with session.begin():
+                    await session.connection()  # take the lock now, not at the first statement
+                    yield self._transaction(session)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Transaction]:
+        """A snapshot to read from; what is written in it is thrown away."""
+        with naming_errors():
+            async with AsyncSession(self._reading, expire_on_commit=False) as session:
+                yield self._transaction(session)
+
+    async def check(self) -> None:
+        """Return if the database answers and has this program's schema.
+
+        Raises:
+            Unavailable: It does not answer.
+            NotMigrated: Its schema is another one.
+        """
+        with naming_errors():
+            async with self._reading.connect() as connection:
+                found = await _revision(connection)
+        if found != HEAD:
+            raise NotMigrated(f"the schema is {found or 'not there'}, wanted {HEAD}")
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._writing.dispose()
+        if self._reading is not self._writing:
+            await self._reading.dispose()
+
+    def _transaction(self, session: AsyncSession) -> Transaction:
+        now = DatabaseClock(session, self._clock)
+        events = Events(session)
+        audit = Audit(session, now)
+        return Transaction(
+            versions=Versions(session, now, audit),
+            alerts=Alerts(session, now),
+            cases=Cases(session, now, audit),
+            rollbacks=Rollbacks(session, now, audit, events, self._moves),
+            audit=audit,
+            inbox=Inbox(session, now),
+            outbox=Outbox(session, now),
+            events=events,
+            slots=Slots(session, now),
+            now=now,
+        )
+
+
+async def open_store(url: str, *, moves: Moves, clock: Clock | None = None) -> SqlStore:
+    """Open the store at *url*; the schema is not looked at (see `check`).
+
+    Args:
+        url: As `engine.translate_url` takes it.
+        moves: The legal moves of a rollback; the store refuses the rest.
+        clock: In place of the database's clock, for tests.
+
+    Raises:
+        Unavailable: The database does not answer.
+        Corrupt: An SQLite file is damaged; restore it from a backup.
+    """
+    address = translate_url(url)
+    on_sqlite = address.get_backend_name() == "sqlite"
+    writing = open_engine(address)
+    reading = open_engine(address, writing=False) if on_sqlite else writing
+    store = SqlStore(writing, reading, moves, clock)
+    try:
+        with naming_errors():
+            async with reading.connect() as connection:
+                if on_sqlite:
+                    await _quick_check(connection)
+    except BaseException:
+        await store.close()
+        raise
+    return store
+
+
+def migrate(url: str) -> None:
+    """Bring the database at *url* to the newest schema; safe when several do so at once.
+
+    Blocks; call it outside the event loop or in a thread.
+
+    Raises:
+        Unavailable: The database does not answer.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["url"] = translate_url(url)
+    with naming_errors():
+        command.upgrade(config, "head")
+
+
+async def _revision(connection: AsyncConnection) -> str:
+    there = await connection.run_sync(lambda sync: inspect(sync).has_table("alembic_version"))
+    if not there:
+        return ""
+    found = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return str(found or "")
+
+
+async def _quick_check(connection: AsyncConnection) -> None:
+    """See https://www.sqlite.org/pragma.html#pragma_quick_check."""
+    said = await connection.scalar(text("PRAGMA quick_check(1)"))
+    if said != "ok":
+        raise Corrupt(f"the database file is damaged ({str(said)[:120]}): restore a backup")

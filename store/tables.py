@@ -1,0 +1,356 @@
+"""The tables. Rows stay inside the store; everybody else sees records."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from store.types import BigId, JsonText, SafeText, UtcDateTime
+
+
+def _id() -> Any:
+    return Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
+
+
+def _big(*args: Any, **options: Any) -> Any:
+    return Field(sa_column=Column(BigInteger, *args, **options))
+
+
+def _text(**options: Any) -> Any:
+    return Field(sa_column=Column(SafeText, nullable=False, **options))
+
+
+def _maybe_text(**options: Any) -> Any:
+    return Field(default=None, sa_column=Column(SafeText, nullable=True, **options))
+
+
+def _time(*, nullable: bool = False, **options: Any) -> Any:
+    default = {"default": None} if nullable else {}
+    return Field(**default, sa_column=Column(UtcDateTime, nullable=nullable, **options))
+
+
+def _json(*, nullable: bool = False) -> Any:
+    default = {"default": None} if nullable else {}
+    return Field(**default, sa_column=Column(JsonText, nullable=nullable))
+
+
+# -- Versions ---------------------------------------------------------------------------------
+
+
+class PartRow(SQLModel, table=True):
+    """A piece of a document, once, under its hash. `base_id` is for parts stored as deltas."""
+
+    __tablename__ = "part"
+    id: int | None = _id()
+    hash: str = _text(unique=True)
+    encoding: str = _text()
+    base_id: int | None = Field(
+        default=None, sa_column=Column(BigInteger, ForeignKey("part.id"), nullable=True)
+    )
+    data: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class ManifestRow(SQLModel, table=True):
+    """Which parts make up the document of one root: path and part id, in order."""
+
+    __tablename__ = "manifest"
+    root: str = Field(sa_column=Column(SafeText, primary_key=True))
+    meaning: str = _text()
+    mode: str = _text()
+    parts: Any = _json()
+
+
+class VersionRow(SQLModel, table=True):
+    __tablename__ = "version"
+    __table_args__ = (
+        Index("version_number", "app", "env", "number", unique=True),
+        Index("version_external", "app", "env", "kind", "external_id"),
+        Index("version_root", "app", "env", "kind", "root"),
+    )
+    id: int | None = _id()
+    app: str = _text()
+    env: str = _text()
+    kind: str = _text()
+    source: str = _text()
+    number: int | None = _big(nullable=True)
+    root: str = Field(sa_column=Column(SafeText, ForeignKey("manifest.root"), nullable=False))
+    meaning: str = _text()
+    external_id: str = _text()
+    external_hash: str = _text()
+    external_name: str = _text()
+    external_comment: str = _text()
+    author: str = _text()
+    published_at: datetime = _time()
+    recorded_at: datetime = _time()
+
+
+class CondemnedRow(SQLModel, table=True):
+    """A meaning that must not be suggested again in this app@env."""
+
+    __tablename__ = "condemned"
+    app: str = Field(sa_column=Column(SafeText, primary_key=True))
+    env: str = Field(sa_column=Column(SafeText, primary_key=True))
+    meaning: str = Field(sa_column=Column(SafeText, primary_key=True))
+    rollback_id: int | None = _big(nullable=True)
+    since: datetime = _time()
+
+
+# -- Alerts -----------------------------------------------------------------------------------
+
+
+class DeliveryRow(SQLModel, table=True):
+    __tablename__ = "delivery"
+    id: int | None = _id()
+    digest: str = _text(unique=True)
+    source: str = _text()
+    receiver: str = _text()
+    group_key: str = _text()
+    truncated: int = _big(nullable=False)
+    count: int = _big(nullable=False)
+    first_seen: datetime = _time()
+    last_seen: datetime = _time()
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class FiringRow(SQLModel, table=True):
+    __tablename__ = "firing"
+    __table_args__ = (
+        UniqueConstraint("source", "fingerprint", "starts_at"),
+        Index("firing_case", "case_id"),
+    )
+    id: int | None = _id()
+    source: str = _text()
+    fingerprint: str = _text()
+    starts_at: datetime = _time()
+    ends_at: datetime | None = _time(nullable=True)
+    status: str = _text()
+    seen_status: str = _text()  # what the case's card was last told
+    app: str | None = _maybe_text()
+    env: str | None = _maybe_text()
+    app_label: str = _text()
+    env_label: str = _text()
+    labels: Any = _json()
+    annotations: Any = _json()
+    case_id: int | None = Field(
+        default=None, sa_column=Column(BigInteger, ForeignKey("cases.id"), nullable=True)
+    )
+    first_seen: datetime = _time()
+    last_seen: datetime = _time()
+
+
+# -- Cases and rollbacks ----------------------------------------------------------------------
+
+
+class CaseRow(SQLModel, table=True):
+    __tablename__ = "cases"
+    __table_args__ = (
+        Index(
+            "case_one_open",
+            "app",
+            "env",
+            unique=True,
+            sqlite_where=text("state = 'open'"),
+            postgresql_where=text("state = 'open'"),
+        ),
+        Index("case_due", "assess_at"),
+    )
+    id: int | None = _id()
+    app: str = _text()
+    env: str = _text()
+    state: str = _text()
+    revision: int = _big(nullable=False)
+    opened_at: datetime = _time()
+    closed_at: datetime | None = _time(nullable=True)
+    assess_at: datetime | None = _time(nullable=True)
+    channel: str = _text()
+    card_ts: str = _text()
+    finding: Any = _json(nullable=True)
+    rollback_id: int | None = _big(nullable=True)
+
+
+class RollbackRow(SQLModel, table=True):
+    """`record` holds the whole rollback but its lease, which is renewed without a revision."""
+
+    __tablename__ = "rollback"
+    __table_args__ = (Index("rollback_state", "state", "id"),)
+    id: int | None = _id()
+    case_id: int = Field(sa_column=Column(BigInteger, ForeignKey("cases.id"), nullable=False))
+    state: str = _text()
+    revision: int = _big(nullable=False)
+    opened_at: datetime = _time()
+    expires_at: datetime = _time()
+    finished_at: datetime | None = _time(nullable=True)
+    content_digest: str = _text()
+    requested_by: str = _text()
+    reason: str = _text()
+    risk: str = _text()
+    drill: bool = False
+    parent_id: int | None = _big(nullable=True)
+    policy: Any = _json()
+    owner: str = _text()
+    lease_epoch: int = _big(nullable=False)
+    lease_until: datetime | None = _time(nullable=True)
+    record: Any = _json()
+
+
+class LegRow(SQLModel, table=True):
+    """`open` repeats the rollback's state for the index that allows one open rollback an app."""
+
+    __tablename__ = "leg"
+    __table_args__ = (
+        Index(
+            "leg_one_open",
+            "app",
+            "env",
+            unique=True,
+            sqlite_where=text("open"),
+            postgresql_where=text("open"),
+        ),
+    )
+    rollback_id: int = Field(
+        sa_column=Column(BigInteger, ForeignKey("rollback.id"), primary_key=True)
+    )
+    position: int = Field(sa_column=Column(BigInteger, primary_key=True))
+    app: str = _text()
+    env: str = _text()
+    from_version_id: int = _big(nullable=False)
+    to_version_id: int = _big(nullable=False)
+    live_root: str = _text()
+    expected_root: str = _text()
+    change_digest: str = _text()
+    open: bool = True
+
+
+class VoteRow(SQLModel, table=True):
+    __tablename__ = "vote"
+    __table_args__ = (
+        Index(
+            "vote_one_a_person",
+            "rollback_id",
+            "person",
+            unique=True,
+            sqlite_where=text("voided_at IS NULL"),
+            postgresql_where=text("voided_at IS NULL"),
+        ),
+    )
+    rollback_id: int = Field(
+        sa_column=Column(BigInteger, ForeignKey("rollback.id"), primary_key=True)
+    )
+    position: int = Field(sa_column=Column(BigInteger, primary_key=True))
+    person: str = _text()
+    slack_id: str = _text()
+    team_id: str = _text()
+    choice: str = _text()
+    digest: str = _text()
+    groups: Any = _json()
+    reason: str = _text()
+    at: datetime = _time()
+    voided_at: datetime | None = _time(nullable=True)
+    voided_why: str = _text()
+
+
+# -- Audit, inbox, outbox, events, slots ------------------------------------------------------
+
+
+class AuditRow(SQLModel, table=True):
+    __tablename__ = "audit"
+    seq: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    timestamp: str = _text()
+    user_id: str = _text()
+    action: str = _text()
+    resource: str = _text()
+    status: str = _text()
+    ip_addr: str | None = _maybe_text()
+    ip_note: str = _text()
+    what: Any = _json()
+    trace_id: str = _text()
+    prev: str = _text()
+    hash: str = _text()
+
+
+class AuditHeadRow(SQLModel, table=True):
+    """One row: whoever appends locks it first, so that the chain never forks."""
+
+    __tablename__ = "audit_head"
+    id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    seq: int = _big(nullable=False)
+    hash: str = _text()
+
+
+class InboxRow(SQLModel, table=True):
+    __tablename__ = "inbox"
+    __table_args__ = (
+        Index(
+            "inbox_waiting",
+            "not_before",
+            "id",
+            sqlite_where=text("done_at IS NULL"),
+            postgresql_where=text("done_at IS NULL"),
+        ),
+    )
+    id: int | None = _id()
+    digest: str = _text(unique=True)
+    kind: str = _text()
+    action: str = _text()
+    slack_id: str = _text()
+    team_id: str = _text()
+    payload: Any = _json()
+    received_at: datetime = _time()
+    not_before: datetime = _time()
+    attempts: int = _big(nullable=False)
+    owner: str = _text()
+    lease_until: datetime | None = _time(nullable=True)
+    done_at: datetime | None = _time(nullable=True)
+    outcome: str = _text()
+    last_error: str = _text()
+
+
+class OutboxRow(SQLModel, table=True):
+    __tablename__ = "outbox"
+    __table_args__ = (
+        Index(
+            "outbox_waiting",
+            "order_key",
+            "id",
+            sqlite_where=text("done_at IS NULL"),
+            postgresql_where=text("done_at IS NULL"),
+        ),
+    )
+    id: int | None = _id()
+    dedupe_id: str = _text(unique=True)
+    kind: str = _text()
+    destination: str = _text()
+    order_key: str = _text()
+    coalesce_key: str | None = _maybe_text()
+    body: Any = _json()
+    created_at: datetime = _time()
+    not_before: datetime = _time()
+    attempts: int = _big(nullable=False)
+    owner: str = _text()
+    lease_until: datetime | None = _time(nullable=True)
+    done_at: datetime | None = _time(nullable=True)
+    outcome: str = _text()  # sent, superseded, dropped
+    reference: str = _text()
+    last_error: str = _text()
+
+
+class EventRow(SQLModel, table=True):
+    __tablename__ = "event"
+    aggregate: str = Field(sa_column=Column(SafeText, primary_key=True))
+    aggregate_id: int = Field(sa_column=Column(BigInteger, primary_key=True))
+    sequence: int = Field(sa_column=Column(BigInteger, primary_key=True))
+    kind: str = _text()
+    data: Any = _json()
+    at: datetime = _time()
+
+
+class SlotRow(SQLModel, table=True):
+    __tablename__ = "slot"
+    job: str = Field(sa_column=Column(SafeText, primary_key=True))
+    slot: int = Field(sa_column=Column(BigInteger, primary_key=True))
+    owner: str = _text()
+    lease_until: datetime = _time()
+    finished_at: datetime | None = _time(nullable=True)

@@ -1,0 +1,276 @@
+"""Versions, their documents by content, and what is condemned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import zstandard
+from sqlalchemy import Select, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from store.audit import Audit
+from store.clock import DatabaseClock
+from store.document import Document, Part, hash_of_part, join, split
+from store.records import (
+    AppEnv,
+    AuditDraft,
+    Corrupt,
+    Missing,
+    NewVersion,
+    Version,
+    VersionKind,
+    VersionSource,
+)
+from store.tables import CondemnedRow, ManifestRow, PartRow, VersionRow
+from store.upsert import insert
+
+_T = TypeVar("_T")
+ZSTD = "zstd"
+_LEVEL = 3
+_MOST_NAMES = 500  # bound parameters in one statement
+
+
+class Versions:
+    """Documents are kept by content: a part once under its hash, a manifest once per root."""
+
+    def __init__(self, session: AsyncSession, now: DatabaseClock, audit: Audit) -> None:
+        self._session = session
+        self._now = now
+        self._audit = audit
+
+    async def record(self, new: NewVersion, document: Document) -> Version:
+        """Store *document* as a version; what is stored already is returned unchanged.
+
+        A published version is known by its external id, a draft by its root. Without a number
+        a published version gets the next free one.
+        """
+        known = await self._known(new, document)
+        if known is not None:
+            return known
+        await self._keep(document)
+        numbered = new.kind is not VersionKind.DRAFT
+        number = (new.number or await self._next_number(new.where)) if numbered else None
+        row = VersionRow(
+            app=new.where.app,
+            env=new.where.env,
+            kind=new.kind,
+            source=new.source,
+            number=number,
+            root=document.root,
+            meaning=document.meaning,
+            external_id=new.external_id,
+            external_hash=new.external_hash,
+            external_name=new.external_name,
+            external_comment=new.external_comment,
+            author=new.author,
+            published_at=new.published_at,
+            recorded_at=await self._now(),
+        )
+        self._session.add(row)
+        await self._session.flush()
+        return _version(row)
+
+    async def get(self, version_id: int) -> Version:
+        """Raises `Missing`."""
+        row = await self._session.get(VersionRow, version_id)
+        if row is None:
+            raise Missing(f"version {version_id}")
+        return _version(row)
+
+    async def document(self, version_id: int) -> Document:
+        """The document, checked against its root. Raises `Missing`, `Corrupt`."""
+        root = (await self.get(version_id)).root
+        manifest = await self._session.get(ManifestRow, root)
+        if manifest is None:
+            raise Corrupt(f"version {version_id} has no manifest")
+        blobs = await self._blobs([part_id for _, part_id in manifest.parts])
+        document = join(manifest.mode, ((path, blobs[part_id]) for path, part_id in manifest.parts))
+        if document.root != root:
+            raise Corrupt(f"version {version_id} does not have the root {root}")
+        return document
+
+    async def newest(self, where: AppEnv) -> Version | None:
+        """The numbered version with the highest number."""
+        found = await self.history(where, limit=1)
+        return found[0] if found else None
+
+    async def numbered(self, where: AppEnv, number: int) -> Version | None:
+        return await self._one(_of(where).where(col(VersionRow.number) == number))
+
+    async def by_external(self, where: AppEnv, external_id: str) -> Version | None:
+        published = col(VersionRow.number).is_not(None)
+        return await self._one(
+            _of(where).where(published, col(VersionRow.external_id) == external_id)
+        )
+
+    async def history(
+        self, where: AppEnv, *, limit: int = 50, before: int | None = None
+    ) -> list[Version]:
+        """Numbered versions, newest first, below number *before*; at most *limit*."""
+        query = _of(where).where(col(VersionRow.number).is_not(None))
+        if before is not None:
+            query = query.where(col(VersionRow.number) < before)
+        rows = await self._session.scalars(
+            query.order_by(col(VersionRow.number).desc()).limit(limit)
+        )
+        return [_version(row) for row in rows]
+
+    async def newest_external_ids(self) -> dict[AppEnv, str]:
+        """The external id of the newest numbered version of every app@env."""
+        newest = (
+            select(col(VersionRow.app), col(VersionRow.env), func.max(VersionRow.number).label("n"))
+            .where(col(VersionRow.number).is_not(None))
+            .group_by(col(VersionRow.app), col(VersionRow.env))
+            .subquery()
+        )
+        rows = await self._session.scalars(
+            select(VersionRow).join(
+                newest,
+                (col(VersionRow.app) == newest.c.app)
+                & (col(VersionRow.env) == newest.c.env)
+                & (col(VersionRow.number) == newest.c.n),
+            )
+        )
+        return {AppEnv(row.app, row.env): row.external_id for row in rows}
+
+    async def import_mark(self, where: AppEnv) -> int | None:
+        """The lowest number imported so far; None before first contact."""
+        lowest: int | None = await self._session.scalar(
+            select(func.min(VersionRow.number)).where(
+                col(VersionRow.app) == where.app, col(VersionRow.env) == where.env
+            )
+        )
+        return lowest
+
+    async def condemned(self, where: AppEnv) -> frozenset[str]:
+        """Meanings that must not be suggested here."""
+        found = await self._session.scalars(
+            select(CondemnedRow.meaning).where(
+                col(CondemnedRow.app) == where.app, col(CondemnedRow.env) == where.env
+            )
+        )
+        return frozenset(found)
+
+    async def condemn(
+        self, where: AppEnv, meaning: str, *, rollback_id: int | None, entry: AuditDraft
+    ) -> None:
+        """Condemn *meaning*, with its audit entry; condemning it twice is one row."""
+        row = {
+            "app": where.app,
+            "env": where.env,
+            "meaning": meaning,
+            "rollback_id": rollback_id,
+            "since": await self._now(),
+        }
+        done = await self._session.execute(
+            insert(self._session, CondemnedRow)
+            .values(row)
+            .on_conflict_do_nothing()
+            .returning(col(CondemnedRow.meaning))
+        )
+        if done.first() is not None:
+            await self._audit.append(entry)
+
+    # -- how ------------------------------------------------------------------------------------
+
+    async def _known(self, new: NewVersion, document: Document) -> Version | None:
+        if new.kind is VersionKind.DRAFT:
+            same = (col(VersionRow.kind) == new.kind, col(VersionRow.root) == document.root)
+            return await self._one(_of(new.where).where(*same).limit(1))
+        return await self.by_external(new.where, new.external_id)
+
+    async def _next_number(self, where: AppEnv) -> int:
+        newest = await self.newest(where)
+        return (newest.number or 0) + 1 if newest else 1
+
+    async def _one(self, query: Select[tuple[VersionRow]]) -> Version | None:
+        row = (await self._session.scalars(query)).first()
+        return _version(row) if row is not None else None
+
+    async def _keep(self, document: Document) -> None:
+        if await self._session.get(ManifestRow, document.root) is not None:
+            return
+        parts = split(document)
+        ids = await self._part_ids([part.hash for part in parts])
+        missing = {part.hash: part for part in parts if part.hash not in ids}
+        if missing:
+            await self._session.execute(
+                insert(self._session, PartRow)
+                .values([_part_row(part) for part in missing.values()])
+                .on_conflict_do_nothing()
+            )
+            ids |= await self._part_ids(list(missing))
+        manifest = {
+            "root": document.root,
+            "meaning": document.meaning,
+            "mode": document.mode,
+            "parts": [[part.path, ids[part.hash]] for part in parts],
+        }
+        await self._session.execute(
+            insert(self._session, ManifestRow).values(manifest).on_conflict_do_nothing()
+        )
+
+    async def _part_ids(self, hashes: Sequence[str]) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for some in _batches(hashes):
+            rows = await self._session.execute(
+                select(PartRow.hash, PartRow.id).where(col(PartRow.hash).in_(some))
+            )
+            found |= {digest: part_id for digest, part_id in rows if part_id is not None}
+        return found
+
+    async def _blobs(self, ids: Sequence[int]) -> dict[int, bytes]:
+        found: dict[int, bytes] = {}
+        for some in _batches(sorted(set(ids))):
+            rows = await self._session.scalars(select(PartRow).where(col(PartRow.id).in_(some)))
+            found |= {row.id: _unpacked(row) for row in rows if row.id is not None}
+        if missing := set(ids) - set(found):
+            raise Corrupt(f"{len(missing)} parts are not there")
+        return found
+
+
+def _of(where: AppEnv) -> Select[tuple[VersionRow]]:
+    return select(VersionRow).where(
+        col(VersionRow.app) == where.app, col(VersionRow.env) == where.env
+    )
+
+
+def _part_row(part: Part) -> dict[str, object]:
+    packed = zstandard.ZstdCompressor(level=_LEVEL).compress(part.data)
+    return {"hash": part.hash, "encoding": ZSTD, "data": packed, "base_id": None}
+
+
+def _unpacked(row: PartRow) -> bytes:
+    try:
+        data = zstandard.ZstdDecompressor().decompress(row.data)
+    except zstandard.ZstdError as error:
+        raise Corrupt(f"part {row.id} cannot be unpacked") from error
+    if hash_of_part(data) != row.hash:
+        raise Corrupt(f"part {row.id} does not have the hash {row.hash}")
+    return data
+
+
+def _batches(items: Sequence[_T]) -> list[Sequence[_T]]:
+    return [items[at : at + _MOST_NAMES] for at in range(0, len(items), _MOST_NAMES)]
+
+
+def _version(row: VersionRow) -> Version:
+    assert row.id is not None  # noqa: S101  # it was flushed
+    return Version(
+        id=row.id,
+        where=AppEnv(row.app, row.env),
+        number=row.number,
+        kind=VersionKind(row.kind),
+        source=VersionSource(row.source),
+        root=row.root,
+        meaning=row.meaning,
+        external_id=row.external_id,
+        external_hash=row.external_hash,
+        external_name=row.external_name,
+        external_comment=row.external_comment,
+        author=row.author,
+        published_at=row.published_at,
+        recorded_at=row.recorded_at,
+    )

@@ -34,7 +34,7 @@ def as_text(changes: ChangeList, *, title: str = "") -> str:
         size = sum(len(line.encode()) + 1 for line in block)
         if size > room:
             lines += _cut(block, room)
-            lines += ["", f"… {len(changes.changes) - position} changes are cut or not shown here"]
+            lines += ["", _rest(changes, position)]
             break
         lines += block
         room -= size
@@ -45,16 +45,20 @@ def mini(changes: ChangeList, lines: int = 40) -> str:
     """Return the beginning of the difference: at most *lines* lines of about 160 characters."""
     shown: list[str] = []
     for position, change in enumerate(changes.changes):
-        block = [clip_line(line) for line in _short_block(change)]
+        block = [_clipped(line) for line in _short_block(change)]
         if len(shown) + len(block) > lines - 1 and position < len(changes.changes) - 1:
             shown += block[: max(lines - 1 - len(shown), 0)]
-            return "\n".join([*shown, f"… {len(changes.changes) - position} changes in all to go"])
+            return "\n".join([*shown, _rest(changes, position)])
         shown += block
     return "\n".join(shown[:lines]) if shown else changes.summary()
 
 
-def clip_line(line: str) -> str:
-    """Return *line*, cut to what a message can show."""
+def _rest(changes: ChangeList, position: int) -> str:
+    total = len(changes.changes)
+    return f"… {total - position} of {total} changes are cut or not shown here"
+
+
+def _clipped(line: str) -> str:
     return line if len(line) <= _MINI_LINE else line[: _MINI_LINE - 1] + "…"
 
 
@@ -75,8 +79,8 @@ def _short_block(change: Change) -> list[str]:
 
 def _block(change: Change) -> list[str]:
     before, after = texts(change)
-    old = before.split("\n") if change.op is not ChangeOp.ADDED else []
-    new = after.split("\n") if change.op is not ChangeOp.REMOVED else []
+    old = before.split("\n") if before else []
+    new = after.split("\n") if after else []
     return [_heading(change), *(_bounded(line) for line in _compared(old, new))]
 
 

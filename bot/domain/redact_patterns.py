@@ -60,7 +60,7 @@ def is_open_header(name: str) -> bool:
 _NAME = (
     r"(?:api[_-]?key|app[_-]?key|access[_-]?key|secret[_-]?key|private[_-]?key|account[_-]?key"
     r"|secret|token|passw(?:or)?d|passphrase|pwd|credential|auth(?:orization)?)"
-    r"(?:s|[_-]\w{1,20}|\d{1,3})?"
+    r"(?:s|[_-](?!count|limit|usage)\w{1,20}|\d{1,3})?"
 )
 
 # A text without one of its clues (in lower case) cannot match a pattern; looking for them first

@@ -85,8 +85,18 @@ def form(view: View | None) -> Form | None:
     return Form(view.id, content["title"], content["blocks"], submit, close, view.errors)
 
 
+def _drawable(blocks: list[Json], broken: Iterable[Problem]) -> list[Json]:
+    """The blocks, with a mark in the place of each that breaks a rule and may lack anything."""
+    ill = {problem.pointer.split("/")[1] for problem in broken if problem.pointer}
+    return [
+        {"type": "", "was": block.get("type")} if str(index) in ill else block
+        for index, block in enumerate(blocks)
+    ]
+
+
 def _entry(message: Message, names: Names, replies: Iterable[Entry] = ()) -> Entry:
     author = names.user(message.user)
+    broken = problems(message.blocks)
     return Entry(
         id=f"m-{message.ts.replace('.', '')}",
         ts=message.ts,
@@ -96,10 +106,10 @@ def _entry(message: Message, names: Names, replies: Iterable[Entry] = ()) -> Ent
         is_app=bool(message.bot_id),
         time=names.date(float(message.ts), "{time}"),
         text=message.text,
-        blocks=message.blocks,
+        blocks=_drawable(message.blocks, broken),
         only_you=bool(message.only_for),
         edited=bool(message.edited_ts),
-        broken=tuple(problems(message.blocks)),
+        broken=tuple(broken),
         snippets=tuple(_snippet(file) for file in message.files),
         replies=tuple(replies),
     )

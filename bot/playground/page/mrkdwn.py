@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import urlsplit
 
 from markupsafe import Markup, escape
@@ -22,6 +23,7 @@ _BARE_URL = re.compile(
     r"(?<![\w/])(https?://(?:(?!&[lg]t;)[^\s<>|\ue000\ue001])+(?<![.,;:!?)\"']))"
 )
 _EMOJI = re.compile(r":([a-z0-9_+\-]+):")
+_PAIR = re.compile(r"<(strong|em|s)>[^<]*</\1>")
 _QUOTE = re.compile(r"(?:&gt;|>) ?(.*)")
 # A word joiner (U+2060) beside the sign is how its formatting is switched off.
 _FORMATS = tuple(
@@ -107,8 +109,16 @@ def _lines(text: str) -> str:
 def _inline(line: str) -> str:
     shown = str(escape(_decode(line)))
     for pattern, tag in _FORMATS:
-        shown = pattern.sub(rf"<{tag}>\1</{tag}>", shown)
+        shown = pattern.sub(partial(_wrapped, tag), shown)
     return _EMOJI.sub(lambda m: EMOJI.get(m[1], m[0]), shown)
+
+
+def _wrapped(tag: str, found: re.Match[str]) -> str:
+    """What was found within *tag*, unless that would cross another tag."""
+    rest = found[1]
+    while (less := _PAIR.sub("", rest)) != rest:
+        rest = less
+    return found[0] if "<" in rest else f"<{tag}>{found[1]}</{tag}>"
 
 
 def _put_back(text: str, held: list[str]) -> str:

@@ -14,12 +14,15 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from bot.playground.dify.server import RunningDify
 from bot.playground.dify.state import DifyState
 from bot.playground.page import drawing
 from bot.playground.page.acting import Acting
 from bot.playground.page.fragments import Fragments
 from bot.playground.page.story import Story
 from bot.playground.slack.server import RunningSlack
+
+__all__ = ["RunningPage", "Story", "serve_page"]
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -42,7 +45,7 @@ class RunningPage:
 async def serve_page(
     *,
     slack: RunningSlack,
-    dify: DifyState,
+    dify: RunningDify,
     story: Story,
     host: str = "127.0.0.1",
     port: int = 0,
@@ -55,7 +58,7 @@ async def serve_page(
     """
     if not ipaddress.ip_address(host).is_loopback:
         raise ValueError(f"the playground listens on loopback only, not on {host}")
-    page = _Page(slack, dify, story)
+    page = _Page(slack, dify.state, story)
     runner = web.AppRunner(page.application(), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     await web.TCPSite(runner, host, port).start()

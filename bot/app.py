@@ -147,6 +147,30 @@ async def open_migrated(settings: Settings) -> SqlStore:
     return store
 
 
+def migrate_database(url: str) -> None:
+    """Bring the database at *url* to the newest schema; safe when several do so at once.
+
+    Raises:
+        Unavailable: The database cannot be opened.
+    """
+    migrate(url)
+
+
+async def verify_audit(url: str) -> Verification:
+    """Check the whole audit chain of the database at *url*; nothing of it is changed.
+
+    Raises:
+        Unavailable: The database cannot be opened.
+        NotMigrated: Its schema is not this program's.
+    """
+    store = await open_store(url, moves=approval.MOVES)
+    try:
+        await store.check()
+        return await verify(store)
+    finally:
+        await store.close()
+
+
 @dataclass(frozen=True)
 class _Outside:
     """The outside systems, as far as the settings name them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import (
@@ -21,7 +22,13 @@ from bot.config.settings import DEFAULT_DATABASE_URL, DEFAULT_PORT, SLACK_API_UR
 
 DEFAULT_CONFIG = "keyturn.toml"
 MIN_KEY_CHARACTERS = 16
-_DATABASES = ("sqlite:", "sqlite+aiosqlite:", "postgres:", "postgresql:", "postgresql+asyncpg:")
+_DATABASES = (
+    "sqlite:///",
+    "sqlite+aiosqlite:///",
+    "postgres://",
+    "postgresql://",
+    "postgresql+asyncpg://",
+)
 
 
 def _several(value: object) -> object:
@@ -47,8 +54,16 @@ def _keys(values: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
 
 
 def _database(value: SecretStr) -> SecretStr:
-    if not value.get_secret_value().startswith(_DATABASES):
+    url = value.get_secret_value()
+    if not url.startswith(_DATABASES):
         raise wrong("must begin with sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME")
+    try:
+        parts = urlsplit(url)
+        whole = bool(parts.path.strip("/")) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        whole = False
+    if not whole:
+        raise wrong("has no sound host, port and name; write @ / : ? # in a password as %40 %2F …")
     return value
 
 

@@ -196,6 +196,10 @@ def test_other_empty_variables_count_as_unset(read: Load) -> None:
         ({"PORT": "http"}, "PORT: must be a whole number"),
         ({"PORT": "70000"}, "PORT: must be at most 65535"),
         ({"DATABASE_URL": "mysql://geheim@db"}, "DATABASE_URL: must begin with sqlite:///FILE"),
+        ({"DATABASE_URL": "sqlite:geheim.db"}, "DATABASE_URL: must begin with sqlite:///FILE"),
+        ({"DATABASE_URL": "postgresql://u:geheim/x@db/k"}, "DATABASE_URL: has no sound host"),
+        ({"DATABASE_URL": "postgresql://u:geheim@db"}, "DATABASE_URL: has no sound host"),
+        ({"DATABASE_URL": "sqlite:///"}, "DATABASE_URL: has no sound host"),
         ({"KEYTURN_SECRET_KEY": "geheim"}, "KEYTURN_SECRET_KEY: each key needs at least 16"),
         ({"KEYTURN_WEBHOOK_TOKEN": "gehéim"}, "KEYTURN_WEBHOOK_TOKEN: must be of visible ASCII"),
         ({"SLACK_BOT_TOKEN": "ge heim"}, "SLACK_BOT_TOKEN: must be of visible ASCII"),
@@ -403,3 +407,17 @@ def test_plain_http_to_another_machine_is_an_explicit_choice(read: Load) -> None
     )
 
     assert read(text).dify["prod"].url == "http://dify.internal"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:///keyturn.db",
+        "sqlite:////var/lib/keyturn/keyturn.db",
+        "postgres://u:p@db/k",
+        "postgresql://u:p%40%2F@db:5432/k?sslmode=require",
+        "postgresql:///k?host=/run/postgresql",
+    ],
+)
+def test_each_usual_form_of_a_database_address_is_taken(url: str) -> None:
+    assert database_url({"DATABASE_URL": url}).get_secret_value() == url

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -21,8 +22,9 @@ _PLACES = [
 ]
 
 
+@cache
 def environment() -> Environment:
-    """Return the environment of the page's templates."""
+    """Return the environment of the page's templates; one, for compiling them takes a while."""
     env = Environment(
         loader=FileSystemLoader([place for place in _PLACES if place.is_dir()]),
         autoescape=True,

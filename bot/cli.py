@@ -20,8 +20,6 @@ from bot.errors import BotError, ConfigurationWrong
 from store.records import NotMigrated, StoreError, Unavailable
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr
-
     from bot.config.settings import Settings
 
 DONE, NO, WRONG_USE = 0, 1, 2
@@ -118,7 +116,7 @@ def migrate() -> None:
     from bot.config.load import database_url
 
     log.configure(level="WARNING")
-    migrate_database(database_url())
+    migrate_database(database_url().get_secret_value())
     print("the database is at the newest schema")
 
 
@@ -153,21 +151,21 @@ def verify() -> None:
     from bot.config.load import database_url
 
     log.configure(level="WARNING")
-    url = database_url()
+    url = database_url().get_secret_value()
     _demand_database(url)
     found = _run(verify_audit(url))
     if not found.ok:
-        _end(NO, f"the audit chain is broken: {found}")
-    print(found)
+        _end(NO, f"the audit chain is broken at entry {found.broken_at}: {found.why}")
+    print(f"the audit chain is whole: {found.entries} entries, head {found.head}")
 
 
 def _say(line: str) -> None:
     print(line, flush=True)
 
 
-def _demand_database(url: SecretStr) -> None:
+def _demand_database(url: str) -> None:
     """End when an SQLite file is not there: an empty one made on the way would verify nicely."""
-    scheme, _, path = url.get_secret_value().partition(":///")
+    scheme, _, path = url.partition(":///")
     file = path.partition("?")[0]
     if scheme.startswith("sqlite") and file and file != ":memory:" and not Path(file).exists():
         _end(WRONG_USE, f"there is no database {file}; DATABASE_URL names the right one")

@@ -1,1 +1,5 @@
-pytest_plugins = ["tests.plugins.requirements", "tests.plugins.databases"]
+pytest_plugins = [
+    "tests.plugins.requirements",
+    "tests.plugins.databases",
+    "tests.plugins.properties",
+]

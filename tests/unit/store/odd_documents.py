@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from store.document import Document
 
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+texts = st.text(st.sampled_from("aZ9 _-:/#~.é字😀\n\x00\u202e\ue000\ue001"), max_size=8)
 scalars = st.one_of(
     st.none(),
     st.booleans(),
@@ -16,10 +16,12 @@ scalars = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),
     texts,
 )
-values: st.SearchStrategy[Any] = st.recursive(
+values: st.SearchStrategy[Any] = st.one_of(
     scalars,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
-    max_leaves=8,
+    st.lists(scalars, max_size=2),
+    st.dictionaries(texts, scalars, max_size=2),
+    st.lists(st.dictionaries(texts, scalars, max_size=2), max_size=2),
+    st.dictionaries(texts, st.lists(scalars, max_size=2), max_size=2),
 )
 ids = st.sampled_from(["1", "2", "3", "a b", "x/y", "#1", "~", "", "ключ", "1#2", "n" * 200])
 

@@ -66,7 +66,7 @@ class Alerts:
     async def unknown_apps(self) -> list[tuple[str, str, int]]:
         """(app label, env label, firings) of alerts that no configured app answers to."""
         rows = await self._session.execute(
-            select(FiringRow.app_label, FiringRow.env_label, func.count())
+            select(col(FiringRow.app_label), col(FiringRow.env_label), func.count())
             .where(col(FiringRow.app).is_(None))
             .group_by(col(FiringRow.app_label), col(FiringRow.env_label))
             .order_by(func.count().desc(), col(FiringRow.app_label), col(FiringRow.env_label))

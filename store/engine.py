@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from store.records import Stale, StoreError, Unavailable
+from store.records import StoreError, Unavailable
 
 BUSY_TIMEOUT_S = 5.0
 POOL_SIZE = 10
@@ -94,7 +94,7 @@ def naming_errors() -> Iterator[None]:
 
 
 def _passing(error: DBAPIError) -> bool:
-    """PostgreSQL: connection (08), resources (53), shutdown (57), deadlock and serialisation (40)."""
+    """PostgreSQL: connection (08), deadlock (40), resources (53), shutdown (57), lock (55P03)."""
     code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None) or ""
     return str(code)[:2] in {"08", "40", "53", "57"} or str(code) == "55P03"
 
@@ -102,6 +102,3 @@ def _passing(error: DBAPIError) -> bool:
 def _short(error: BaseException) -> str:
     """The driver's own words, without the statement and its values."""
     return str(getattr(error, "orig", error) or error).splitlines()[0][:200]
-
-
-__all__ = ["Stale", "naming_errors", "open_engine", "translate_url"]

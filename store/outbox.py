@@ -76,9 +76,9 @@ class Outbox:
         now = await self._now()
         ahead = aliased(OutboxRow)
         blocked = (
-            select(ahead.id)
+            select(col(ahead.id))
             .where(
-                ahead.order_key == col(OutboxRow.order_key),
+                col(ahead.order_key) == col(OutboxRow.order_key),
                 col(ahead.id) < col(OutboxRow.id),
                 col(ahead.done_at).is_(None),
             )

@@ -51,4 +51,4 @@ async def settle(
 
 def later(now: datetime, delay: timedelta, error: str) -> dict[str, Any]:
     """The values that give a row back to be tried again after *delay*."""
-    return {"not_before": now + delay, "last_error": error[:500], "owner": ""}
+    return {"not_before": now + delay, "last_error": error[:500]}

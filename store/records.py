@@ -89,12 +89,16 @@ class AppEnv:
 
 
 class VersionKind(StrEnum):
+    """What a stored document was in its target."""
+
     PUBLISHED = "published"
     DRAFT = "draft"
     MODEL_CONFIG = "model_config"
 
 
 class VersionSource(StrEnum):
+    """How a version came to be live."""
+
     PUBLISHED = "published"  # somebody published it in the target
     ROLLBACK = "rollback"  # a rollback of ours published it
     DRIFT = "drift"  # live changed without a publish that the target can name
@@ -141,6 +145,8 @@ class Version:
 
 
 class FiringStatus(StrEnum):
+    """Whether an alert still fires."""
+
     FIRING = "firing"
     RESOLVED = "resolved"
 
@@ -171,7 +177,7 @@ class Firing:
 
 @dataclass(frozen=True)
 class Delivery:
-    """One webhook body. `digest` is over groupKey and its sorted (fingerprint, startsAt, status)."""
+    """One webhook body; `digest` is over groupKey and sorted (fingerprint, startsAt, status)."""
 
     source: str
     receiver: str
@@ -186,6 +192,8 @@ class Delivery:
 
 
 class CaseState(StrEnum):
+    """Whether a case can still change."""
+
     OPEN = "open"
     CLOSED = "closed"
 
@@ -231,6 +239,8 @@ class Case:
 
 
 class State(StrEnum):
+    """Where a rollback stands; the legal moves are `bot.domain.approval.MOVES`."""
+
     DRAFT = "DRAFT"
     PENDING_APPROVAL = "PENDING_APPROVAL"
     APPROVED = "APPROVED"
@@ -251,6 +261,8 @@ OPEN_STATES = frozenset(
 
 
 class Choice(StrEnum):
+    """What a vote says."""
+
     APPROVE = "approve"
     REJECT = "reject"
 
@@ -440,6 +452,8 @@ class AuditEntry:
 
 
 class InboxKind(StrEnum):
+    """What came from Slack."""
+
     CLICK = "click"
     SUBMISSION = "submission"
     COMMAND = "command"
@@ -459,6 +473,8 @@ class NewInboxItem:
 
 @dataclass(frozen=True)
 class InboxItem:
+    """A stored inbox row that a worker holds."""
+
     id: int
     kind: InboxKind
     action: str
@@ -470,6 +486,8 @@ class InboxItem:
 
 
 class OutboxKind(StrEnum):
+    """What is to be told, and how."""
+
     CARD = "card"  # draw the case's card as the store has it now
     NOTE = "note"  # a reply in the case's thread
     SNIPPET = "snippet"  # a text file in the case's thread
@@ -495,6 +513,8 @@ class NewOutgoing:
 
 @dataclass(frozen=True)
 class Outgoing:
+    """A stored outbox row that a worker holds."""
+
     id: int
     kind: OutboxKind
     destination: str

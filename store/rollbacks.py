@@ -165,7 +165,7 @@ class Rollbacks:
         """True if *owner* holds *epoch* and its lease has not run out, by database time."""
         running = col(RollbackRow.lease_until) >= await self._now()
         found = await self._session.execute(
-            select(RollbackRow.id).where(*_held(rollback_id, owner, epoch), running)
+            select(col(RollbackRow.id)).where(*_held(rollback_id, owner, epoch), running)
         )
         return found.first() is not None
 

@@ -68,10 +68,12 @@ class SqlStore:
                 it was lost while committing, all of it: do the same again.
         """
         with naming_errors():
-            async with AsyncSession(self._writing, expire_on_commit=False) as session:
-                async with session.begin():
-                    await session.connection()  # take the lock now, not at the first statement
-                    yield self._transaction(session)
+            async with (
+                AsyncSession(self._writing, expire_on_commit=False) as session,
+                session.begin(),
+            ):
+                await session.connection()  # take the lock now, not at the first statement
+                yield self._transaction(session)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:

@@ -28,13 +28,13 @@ def _maybe_text(**options: Any) -> Any:
 
 
 def _time(*, nullable: bool = False, **options: Any) -> Any:
-    default = {"default": None} if nullable else {}
-    return Field(**default, sa_column=Column(UtcDateTime, nullable=nullable, **options))
+    column: Column[Any] = Column(UtcDateTime, nullable=nullable, **options)
+    return Field(default=None, sa_column=column) if nullable else Field(sa_column=column)
 
 
 def _json(*, nullable: bool = False) -> Any:
-    default = {"default": None} if nullable else {}
-    return Field(**default, sa_column=Column(JsonText, nullable=nullable))
+    column: Column[Any] = Column(JsonText, nullable=nullable)
+    return Field(default=None, sa_column=column) if nullable else Field(sa_column=column)
 
 
 # -- Versions ---------------------------------------------------------------------------------
@@ -64,6 +64,8 @@ class ManifestRow(SQLModel, table=True):
 
 
 class VersionRow(SQLModel, table=True):
+    """One stored document of one app@env."""
+
     __tablename__ = "version"
     __table_args__ = (
         Index("version_number", "app", "env", "number", unique=True),
@@ -102,6 +104,8 @@ class CondemnedRow(SQLModel, table=True):
 
 
 class DeliveryRow(SQLModel, table=True):
+    """One webhook body, once."""
+
     __tablename__ = "delivery"
     id: int | None = _id()
     digest: str = _text(unique=True)
@@ -116,6 +120,8 @@ class DeliveryRow(SQLModel, table=True):
 
 
 class FiringRow(SQLModel, table=True):
+    """One alert from its start to its end."""
+
     __tablename__ = "firing"
     __table_args__ = (
         UniqueConstraint("source", "fingerprint", "starts_at"),
@@ -145,6 +151,8 @@ class FiringRow(SQLModel, table=True):
 
 
 class CaseRow(SQLModel, table=True):
+    """What happens to one app@env from the first alert to its end."""
+
     __tablename__ = "cases"
     __table_args__ = (
         Index(
@@ -225,6 +233,8 @@ class LegRow(SQLModel, table=True):
 
 
 class VoteRow(SQLModel, table=True):
+    """One person's choice; one that is not void a person."""
+
     __tablename__ = "vote"
     __table_args__ = (
         Index(
@@ -256,6 +266,8 @@ class VoteRow(SQLModel, table=True):
 
 
 class AuditRow(SQLModel, table=True):
+    """One link of the chain."""
+
     __tablename__ = "audit"
     seq: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     timestamp: str = _text()
@@ -281,6 +293,8 @@ class AuditHeadRow(SQLModel, table=True):
 
 
 class InboxRow(SQLModel, table=True):
+    """What came from Slack."""
+
     __tablename__ = "inbox"
     __table_args__ = (
         Index(
@@ -309,6 +323,8 @@ class InboxRow(SQLModel, table=True):
 
 
 class OutboxRow(SQLModel, table=True):
+    """What is to be told."""
+
     __tablename__ = "outbox"
     __table_args__ = (
         Index(
@@ -338,6 +354,8 @@ class OutboxRow(SQLModel, table=True):
 
 
 class EventRow(SQLModel, table=True):
+    """One step of an aggregate."""
+
     __tablename__ = "event"
     aggregate: str = Field(sa_column=Column(SafeText, primary_key=True))
     aggregate_id: int = Field(sa_column=Column(BigInteger, primary_key=True))
@@ -348,6 +366,8 @@ class EventRow(SQLModel, table=True):
 
 
 class SlotRow(SQLModel, table=True):
+    """One tick of a job."""
+
     __tablename__ = "slot"
     job: str = Field(sa_column=Column(SafeText, primary_key=True))
     slot: int = Field(sa_column=Column(BigInteger, primary_key=True))

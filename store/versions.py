@@ -147,7 +147,7 @@ class Versions:
     async def condemned(self, where: AppEnv) -> frozenset[str]:
         """Meanings that must not be suggested here."""
         found = await self._session.scalars(
-            select(CondemnedRow.meaning).where(
+            select(col(CondemnedRow.meaning)).where(
                 col(CondemnedRow.app) == where.app, col(CondemnedRow.env) == where.env
             )
         )
@@ -185,7 +185,7 @@ class Versions:
         newest = await self.newest(where)
         return (newest.number or 0) + 1 if newest else 1
 
-    async def _one(self, query: Select[tuple[VersionRow]]) -> Version | None:
+    async def _one(self, query: Select[VersionRow]) -> Version | None:
         row = (await self._session.scalars(query)).first()
         return _version(row) if row is not None else None
 
@@ -216,7 +216,7 @@ class Versions:
         found: dict[str, int] = {}
         for some in _batches(hashes):
             rows = await self._session.execute(
-                select(PartRow.hash, PartRow.id).where(col(PartRow.hash).in_(some))
+                select(col(PartRow.hash), col(PartRow.id)).where(col(PartRow.hash).in_(some))
             )
             found |= {digest: part_id for digest, part_id in rows if part_id is not None}
         return found
@@ -231,7 +231,7 @@ class Versions:
         return found
 
 
-def _of(where: AppEnv) -> Select[tuple[VersionRow]]:
+def _of(where: AppEnv) -> Select[VersionRow]:
     return select(VersionRow).where(
         col(VersionRow.app) == where.app, col(VersionRow.env) == where.env
     )

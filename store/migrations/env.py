@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
 from sqlalchemy import Connection, text
@@ -29,7 +29,7 @@ def _run(connection: Connection) -> None:
         context.run_migrations()
 
 
-def _render(kind: str, item: Any, _: Any) -> str | bool:
+def _render(kind: str, item: Any, _: Any) -> str | Literal[False]:
     """Let new revisions name our column types by where they are."""
     if kind == "type" and type(item).__module__ == "store.types":
         return f"types.{type(item).__name__}()"

@@ -89,11 +89,10 @@ def _graph(name: str, old: Json, new: Json, redactor: Redactor) -> Iterator[Foun
         return
     for key in sorted({*old, *new}):
         was, now = old.get(key, _MISSING), new.get(key, _MISSING)
-        if not isinstance(was, list) or not isinstance(now, list):
-            yield from _plain(ChangeKind.OTHER)(key, was, now, redactor)
-        elif key == "nodes":
+        lists = isinstance(was, list) and isinstance(now, list)
+        if lists and key == "nodes":
             yield from _nodes(was, now, redactor)
-        elif key == "edges":
+        elif lists and key == "edges":
             yield from _edges(was, now, {**_titles(old), **_titles(new)}, redactor)
         else:
             yield from _plain(ChangeKind.OTHER)(key, was, now, redactor)

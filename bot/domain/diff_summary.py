@@ -73,7 +73,7 @@ def _done(kind: ChangeKind, op: ChangeOp) -> str:
 
 
 def _is_swap(change: Counted) -> bool:
-    named = change.where.endswith(("model/name", "model/model"))
+    named = change.where.endswith(("model/name", "model/model", "model/value/model"))
     return named and isinstance(change.before, str) and isinstance(change.after, str)
 
 

@@ -83,6 +83,7 @@ def test_what_stands_under_a_credential_s_name_is_hidden_whatever_it_looks_like(
         {"api_key": "{{#env.API_KEY#}}"},
         {"api_key": ""},
         {"password": None, "secret": True},
+        {"authorization": "bearer"},
         {"authorization": {"type": "no-auth", "config": None}},
         {"headers": "Content-Type: application/json\nAuthorization: Bearer {{#env.KEY#}}"},
         {"headers": {"Accept": "text/plain", "Notion-Version": "2022-06-28"}},
@@ -188,6 +189,10 @@ def test_a_credential_is_never_shown_anywhere_once_learned(fields: dict[str, str
     shown = json.dumps(redactor.reveal(redactor.conceal(value)), ensure_ascii=False)
 
     assert secret not in shown
+
+
+def test_a_secret_inside_a_secret_is_hidden_once() -> None:
+    assert redact_text(f'api_key = "sk-{AZ}"') == f'api_key = "{HIDDEN}"'
 
 
 def test_hostile_texts_are_redacted_in_linear_time() -> None:

@@ -43,7 +43,7 @@ from bot.web import build as build_web
 from bot.web import serve as open_door
 from store import failpoint
 from store.audit import Verification, verify
-from store.records import NewInboxItem, NotMigrated, Unavailable
+from store.records import NewInboxItem, NotMigrated, Slot, Unavailable
 from store.session import SqlStore, migrate, open_store
 
 log = logging.getLogger(__name__)
@@ -298,13 +298,11 @@ class _Assembly:
     def _every(self, period: timedelta, name: str, run: jobs.Run) -> jobs.Run:
         """Run *run* once a period over all replicas: each tick claims its slot."""
 
-        async def claim(job: str, length: timedelta) -> jobs.Slot | None:
+        async def claim(job: str, length: timedelta) -> Slot | None:
             async with self._store.write() as tx:
-                return await tx.slots.claim(
-                    job, period=length, owner=self._owner, lease=SLOT_LEASE
-                )
+                return await tx.slots.claim(job, period=length, owner=self._owner, lease=SLOT_LEASE)
 
-        async def finish(slot: jobs.Slot) -> None:
+        async def finish(slot: Slot) -> None:
             async with self._store.write() as tx:
                 await tx.slots.finish(slot)
 
@@ -330,11 +328,11 @@ class _Assembly:
                 take_in=Intake(self._store, nudge=lambda: nudge("take_in")),
             ),
             *slack_routes(
-                build_bolt(put=put, messenger=self._outside.messenger),
+                build_bolt(put=put, forms=self._outside.messenger),
                 signing_secrets=[
                     secret.get_secret_value().encode() for secret in settings.slack.signing_secrets
                 ],
-                team_id=settings.slack.team,
+                team=self._outside.directory.team,
                 clock=utc_now,
             ),
         ]

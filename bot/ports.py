@@ -237,16 +237,24 @@ class Slots(Protocol):
 class Transaction(Protocol):
     """One database transaction: all of it or nothing. No HTTP call is made inside one."""
 
-    versions: Versions
-    alerts: Alerts
-    cases: Cases
-    rollbacks: Rollbacks
-    audit: Audit
-    inbox: Inbox
-    outbox: Outbox
-    events: Events
-    slots: Slots
-
+    @property
+    def versions(self) -> Versions: ...
+    @property
+    def alerts(self) -> Alerts: ...
+    @property
+    def cases(self) -> Cases: ...
+    @property
+    def rollbacks(self) -> Rollbacks: ...
+    @property
+    def audit(self) -> Audit: ...
+    @property
+    def inbox(self) -> Inbox: ...
+    @property
+    def outbox(self) -> Outbox: ...
+    @property
+    def events(self) -> Events: ...
+    @property
+    def slots(self) -> Slots: ...
     async def now(self) -> datetime:
         """Database time, aware, UTC."""
         ...

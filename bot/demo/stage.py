@@ -1,4 +1,4 @@
-"""Everything that the demo needs, on loopback: a Slack, a Dify, and the real service between them."""
+"""What the demo needs, on loopback: a Slack, a Dify, and the real service between them."""
 
 from __future__ import annotations
 

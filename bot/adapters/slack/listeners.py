@@ -1,0 +1,139 @@
+"""Bolt's listeners: each commits one inbox row and acknowledges; workers do the rest.
+
+Nothing may leave a listener. When one raises after `ack()`, Bolt's AsyncApp may lose the
+acknowledgement and Slack shows a failure three seconds later; so the row is committed first,
+the acknowledgement comes last, and what went wrong is handed to the door in the envelope.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext
+from slack_bolt.authorization import AuthorizeResult
+
+from bot.adapters.slack import wire
+from bot.errors import BadInput, BotError
+from store.records import NewInboxItem, StoreError
+
+ENVELOPE = "keyturn_envelope"
+COMMAND = "/rollback"
+NO_REASON = "Please say in a few words why."
+_log = logging.getLogger(__name__)
+
+Put = Callable[[NewInboxItem], Awaitable[bool]]
+
+
+@dataclass
+class Envelope:
+    """Travels with a request through Bolt: its digest in, what became of it out."""
+
+    digest: str
+    handled: bool = False
+    trouble: BotError | StoreError | None = None
+
+
+class OpensForms(Protocol):
+    """What the reject button needs of the Slack client."""
+
+    async def open_reject_form(
+        self, *, trigger_id: str, value: str, channel: str, ts: str
+    ) -> None: ...
+
+
+def build_app(*, put: Put, forms: OpensForms) -> AsyncApp:
+    """Return Bolt's application with our listeners; the door has verified every request.
+
+    Args:
+        put: Commits an inbox row; False when the same bytes came before.
+        forms: Opens the form that asks why a rollback is rejected.
+    """
+    app = AsyncApp(
+        authorize=_authorize,
+        request_verification_enabled=False,
+        ssl_check_enabled=False,
+        url_verification_enabled=False,
+        signing_secret="verified by the door",  # noqa: S106  # Bolt insists on one
+    )
+    _clicks(app, put, forms)
+    _forms(app, put)
+    _commands(app, put)
+    return app
+
+
+async def _authorize(**_: Any) -> AuthorizeResult:
+    """Take every request: the door has, and no call to Slack belongs before an acknowledgement."""
+    return AuthorizeResult(enterprise_id=None, team_id=None, bot_token="-")  # noqa: S106  # never used
+
+
+def _clicks(app: AsyncApp, put: Put, forms: OpensForms) -> None:
+    @app.action(re.compile(r"^rollback\.(approve|reject|difference)$"))
+    async def press(
+        ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
+        item = await _commit(context, put, lambda digest: wire.click(body, action, digest))
+        await ack()
+        if item is not None and item.action == "reject":
+            await _ask_why(forms, body, item)
+
+
+def _forms(app: AsyncApp, put: Put) -> None:
+    @app.view(wire.REJECT_FORM)
+    async def submit(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
+        if not _reason(body):
+            _envelope(context).handled = True
+            await ack(response_action="errors", errors={wire.REASON_BLOCK: NO_REASON})
+            return
+        await _commit(context, put, lambda digest: wire.submission(body, digest))
+        await ack()
+
+
+def _commands(app: AsyncApp, put: Put) -> None:
+    @app.command(COMMAND)
+    async def typed(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
+        await _commit(context, put, lambda digest: wire.command(body, digest))
+        await ack()
+
+
+async def _commit(
+    context: AsyncBoltContext, put: Put, make: Callable[[str], NewInboxItem]
+) -> NewInboxItem | None:
+    """Commit the row; None when it is not new. What went wrong goes into the envelope."""
+    envelope = _envelope(context)
+    envelope.handled = True
+    try:
+        item = make(envelope.digest)
+        return item if await put(item) else None
+    except (BotError, StoreError) as error:
+        envelope.trouble = error
+        return None
+
+
+async def _ask_why(forms: OpensForms, body: dict[str, Any], item: NewInboxItem) -> None:
+    """Open the reject form; the trigger lives three seconds, so this is done here."""
+    pressed = item.payload
+    try:
+        await forms.open_reject_form(
+            trigger_id=str(body.get("trigger_id", "")),
+            value=pressed["value"],
+            channel=pressed["channel"],
+            ts=pressed["ts"],
+        )
+    except BotError as error:
+        _log.warning("the reject form did not open", extra={"why": error.code})
+
+
+def _reason(body: dict[str, Any]) -> str:
+    try:
+        return wire.reason_in(body["view"])
+    except (BadInput, KeyError):
+        return ""
+
+
+def _envelope(context: AsyncBoltContext) -> Envelope:
+    envelope: Envelope = context[ENVELOPE]
+    return envelope

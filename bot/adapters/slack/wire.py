@@ -1,0 +1,185 @@
+"""What Slack sends, read: verified bytes in, values out, or a named refusal. No I/O.
+
+Shapes: https://docs.slack.dev/reference/interaction-payloads and
+https://docs.slack.dev/interactivity/implementing-slash-commands.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs
+
+from bot.errors import BadInput
+from store.records import InboxKind, NewInboxItem
+
+REJECT_FORM = "rollback.reject"
+REASON_BLOCK, REASON_INPUT = "reason", "text"
+_FORM = "application/x-www-form-urlencoded"
+_MOST_FIELDS = 100
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Who sent it: the workspace of the installation, and the person with their own one."""
+
+    team_id: str
+    slack_id: str
+    user_team_id: str
+
+
+@dataclass(frozen=True)
+class Received:
+    """A body that can be understood. `sender` is None where Slack itself speaks."""
+
+    kind: str  # interaction, command, event, ssl_check or url_verification
+    sender: Sender | None
+    challenge: str = ""
+
+
+def parse(body: bytes, content_type: str) -> Received:
+    """Read the body of a request to `/slack/events`.
+
+    Raises:
+        BadInput: It is of no form that Slack sends.
+    """
+    if content_type.partition(";")[0].strip().lower() == _FORM:
+        return _form(_fields(body))
+    return _event(_object(_text(body)))
+
+
+def click(payload: Mapping[str, Any], action: Mapping[str, Any], digest: str) -> NewInboxItem:
+    """Return the inbox row of a pressed button of a message."""
+    sender = _interaction_sender(payload)
+    return NewInboxItem(
+        digest=digest,
+        kind=InboxKind.CLICK,
+        action=_str(action, "action_id").rpartition(".")[2],
+        slack_id=sender.slack_id,
+        team_id=sender.user_team_id,
+        payload={
+            "value": _str(action, "value", default=""),
+            "channel": _str(_dict(payload, "channel"), "id"),
+            "ts": _str(_dict(payload, "container"), "message_ts"),
+            "response_url": _str(payload, "response_url", default=""),
+        },
+    )
+
+
+def submission(payload: Mapping[str, Any], digest: str) -> NewInboxItem:
+    """Return the inbox row of the sent reject form; `private_metadata` holds what was pressed."""
+    sender = _interaction_sender(payload)
+    view = _dict(payload, "view")
+    pressed = _object(_str(view, "private_metadata"))
+    return NewInboxItem(
+        digest=digest,
+        kind=InboxKind.SUBMISSION,
+        action="reject",
+        slack_id=sender.slack_id,
+        team_id=sender.user_team_id,
+        payload={
+            "value": _str(pressed, "value"),
+            "channel": _str(pressed, "channel"),
+            "ts": _str(pressed, "ts"),
+            "response_url": "",
+            "reason": reason_in(view),
+        },
+    )
+
+
+def reason_in(view: Mapping[str, Any]) -> str:
+    """Return what was written into the reject form, without space around it."""
+    values = _dict(_dict(view, "state"), "values")
+    field = _dict(_dict(values, REASON_BLOCK), REASON_INPUT)
+    return (_str(field, "value", default="") if field.get("value") is not None else "").strip()
+
+
+def command(form: Mapping[str, Any], digest: str) -> NewInboxItem:
+    """Return the inbox row of a slash command."""
+    return NewInboxItem(
+        digest=digest,
+        kind=InboxKind.COMMAND,
+        action=_str(form, "command").lstrip("/"),
+        slack_id=_str(form, "user_id"),
+        team_id=_str(form, "team_id"),
+        payload={
+            "text": _str(form, "text", default=""),
+            "channel": _str(form, "channel_id"),
+            "response_url": _str(form, "response_url", default=""),
+        },
+    )
+
+
+# -- how --------------------------------------------------------------------------------------
+
+
+def _form(fields: Mapping[str, str]) -> Received:
+    if "payload" in fields:
+        return Received("interaction", _interaction_sender(_object(fields["payload"])))
+    if "command" in fields:
+        sender = Sender(_str(fields, "team_id"), _str(fields, "user_id"), _str(fields, "team_id"))
+        return Received("command", sender)
+    if fields.get("ssl_check") == "1":
+        return Received("ssl_check", None)
+    raise BadInput("a form that is neither an interaction nor a command")
+
+
+def _event(body: Mapping[str, Any]) -> Received:
+    if body.get("type") == "url_verification":
+        return Received("url_verification", None, challenge=_str(body, "challenge"))
+    team = _str(body, "team_id")
+    user = body.get("event", {}).get("user", "") if isinstance(body.get("event"), dict) else ""
+    return Received("event", Sender(team, user if isinstance(user, str) else "", team))
+
+
+def _interaction_sender(payload: Mapping[str, Any]) -> Sender:
+    user, team = _dict(payload, "user"), _dict(payload, "team")
+    team_id = _str(team, "id")
+    return Sender(team_id, _str(user, "id"), _str(user, "team_id", default=team_id))
+
+
+def _fields(body: bytes) -> dict[str, str]:
+    try:
+        parsed = parse_qs(
+            _text(body), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS
+        )
+    except ValueError as error:  # UnicodeDecodeError is one of them
+        raise BadInput("the form cannot be decoded") from error
+    return {name: values[0] for name, values in parsed.items()}
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadInput("not JSON") from error
+    if not isinstance(found, dict):
+        raise BadInput("not a JSON object")
+    return found
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise BadInput("not UTF-8") from error
+
+
+def _dict(holder: Mapping[str, Any], name: str) -> dict[str, Any]:
+    found = holder.get(name)
+    if not isinstance(found, dict):
+        raise BadInput(f"{name} is missing or not an object")
+    return found
+
+
+def _str(holder: Mapping[str, Any], name: str, *, default: str | None = None) -> str:
+    found = holder.get(name, default)
+    if not isinstance(found, str):
+        raise BadInput(f"{name} is missing or not text")
+    try:
+        found.encode()
+    except UnicodeEncodeError as error:
+        raise BadInput(f"{name} has half a character") from error
+    return found.replace("\0", "")

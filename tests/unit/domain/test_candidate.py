@@ -112,6 +112,11 @@ def test_two_changes_inside_the_onset_cannot_be_told_apart() -> None:
     assert numbers(choice) == (None, None)
 
 
+@pytest.mark.parametrize(("minutes", "code"), [(5, "two_changes"), (5.01, "suggested")])
+def test_the_onset_begins_where_the_rules_began_to_wait(minutes: float, code: str) -> None:
+    assert chosen(a_history(("a", 900), ("b", minutes), ("c", 1))).code == code
+
+
 def test_two_changes_before_the_onset_can_be_told_apart() -> None:
     assert numbers(chosen(a_history(("a", 900), ("b", 9), ("c", 7)))) == (3, 2)
 

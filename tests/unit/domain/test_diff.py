@@ -315,6 +315,15 @@ def test_layout_is_no_difference() -> None:
     assert compare(a_document(), a_document(move)) == ChangeList()
 
 
+@pytest.mark.parametrize(("before", "after"), [(True, 1), (0, False), (None, {}), ("1", 1)])
+def test_values_of_different_types_differ(before: object, after: object) -> None:
+    one, other = (Document("workflow", {"features": {"a": v}}) for v in (before, after))
+
+    (change,) = compare(one, other).changes
+
+    assert (change.before, change.after) == (before, after)
+
+
 def test_a_mode_is_a_difference() -> None:
     (change,) = compare(Document("chat", {}), Document("agent-chat", {})).changes
 

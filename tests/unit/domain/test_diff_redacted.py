@@ -88,7 +88,9 @@ def test_a_secret_that_is_hidden_in_one_version_is_hidden_in_the_other() -> None
         variable = {"id": "v", "name": name, "value_type": "string", "value": "correct horse"}
         return Document("workflow", {"environment_variables": [variable]})
 
-    changes = compare(document("DB_PASSWORD"), document("GREETING"))
+    secret, harmless = document("DB_PASSWORD"), document("GREETING")
+    changes = compare(secret, harmless)
 
     assert "correct horse" not in everything_shown(changes)
+    assert "correct horse" not in everything_shown(compare(harmless, secret))
     assert [change.where for change in changes.changes] == ["environment_variables/GREETING/name"]

@@ -191,6 +191,13 @@ def test_a_credential_is_never_shown_anywhere_once_learned(fields: dict[str, str
     assert secret not in shown
 
 
+def test_a_text_that_looks_like_a_marker_is_only_text() -> None:
+    redactor = Redactor()
+    redactor.conceal({"api_key": "hunter2"})
+
+    assert redactor.reveal(redactor.conceal("\ue0000\ue001")) == "\ue0000\ue001"
+
+
 def test_a_secret_inside_a_secret_is_hidden_once() -> None:
     assert redact_text(f'api_key = "sk-{AZ}"') == f'api_key = "{HIDDEN}"'
 

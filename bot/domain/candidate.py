@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from bot.domain.words import FindingCode
 from store.records import Json, Version
@@ -61,39 +62,28 @@ def choose(
     if not steps:
         return Choice(FindingCode.NO_HISTORY)
     start, end = earliest_starts_at - waited, earliest_starts_at
+    told = partial(Choice, onset_from=start, onset_to=end)
     recent = [
         step
         for step in steps
         if step.changed and start - lookback <= step.version.published_at <= end
     ]
     if not recent:
-        return Choice(
-            FindingCode.NO_CHANGE,
-            _no_change(steps[-1], lookback),
-            onset_from=start,
-            onset_to=end,
-        )
+        return told(FindingCode.NO_CHANGE, _no_change(steps[-1], lookback))
     inside = [step for step in recent if step.version.published_at >= start]
     if len(inside) > 1:
         facts = {"first": inside[0].number, "second": inside[-1].number}
-        return Choice(FindingCode.TWO_CHANGES, facts, onset_from=start, onset_to=end)
+        return told(FindingCode.TWO_CHANGES, facts)
     suspect = recent[-1]
     candidate = _candidate(steps, suspect, condemned)
     if candidate is None or candidate.version.meaning == live.meaning:
-        return Choice(
-            FindingCode.NO_SOUND_VERSION,
-            {"suspect": suspect.number},
-            suspect=suspect.version,
-            onset_from=start,
-            onset_to=end,
-        )
-    return Choice(
+        facts = {"suspect": suspect.number}
+        return told(FindingCode.NO_SOUND_VERSION, facts, suspect=suspect.version)
+    return told(
         FindingCode.SUGGESTED,
         _suggested(suspect, candidate, start, end),
         suspect=suspect.version,
         candidate=candidate.version,
-        onset_from=start,
-        onset_to=end,
     )
 
 

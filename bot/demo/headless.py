@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from bot.playground.slack.things import Message
 from store.records import Rollback, State
 
 LIMIT_S = 30.0
+LOOK_AGAIN_S = 0.2  # what is stored after the last message was sent makes no sound
 Say = Callable[[str], None]
 
 
@@ -83,7 +85,7 @@ async def _fire(stage: Stage, say: Say) -> str:
 
 
 async def _turn_both_keys(stage: Stage, say: Say) -> None:
-    card = await stage.slack.state.until(_votable)
+    card = (await stage.slack.state.until(_votable))[0]
     say(f"a card stands in #incidents: {card.text}")
     for voter in VOTERS:
         name = stage.slack.state.users[voter].name
@@ -91,26 +93,30 @@ async def _turn_both_keys(stage: Stage, say: Say) -> None:
         say(f"{name} presses Approve" + ("" if answer.ok else f": HTTP {answer.status}"))
 
 
-def _votable(slack: SlackState) -> Message | None:
-    """The first message in the channel that has an Approve button."""
-    for message in slack.messages(people.INCIDENTS):
-        for block in message.blocks:
-            for element in block.get("elements", ()):
-                if element.get("action_id") == "rollback.approve":
-                    return message
-    return None
+def _votable(slack: SlackState) -> list[Message]:
+    """The messages in the channel that have an Approve button."""
+    return [
+        message
+        for message in slack.messages(people.INCIDENTS)
+        if any(
+            element.get("action_id") == "rollback.approve"
+            for block in message.blocks
+            for element in block.get("elements", ())
+        )
+    ]
 
 
 async def _until_ended(stage: Stage) -> Rollback:
     """Wait until the rollback has ended and everything about it has been told."""
     while True:
-        seen = stage.slack.state.revision
         async with stage.service.store.read() as tx:
             newest = await tx.rollbacks.newest(limit=1)
             waiting = await tx.outbox.waiting()
         if newest and not newest[0].open and not waiting:
             return newest[0]
-        await stage.slack.state.until(lambda slack, seen=seen: slack.revision != seen)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_AGAIN_S):
+                await stage.slack.state.change()
 
 
 async def _look(

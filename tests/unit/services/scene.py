@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from bot.domain import approval, button
 from bot.domain.diff import ChangeList, compare
 from bot.domain.policy import Policy
@@ -30,6 +32,7 @@ from store.records import (
     NewVersion,
     PolicySnapshot,
     Rollback,
+    Stale,
     Version,
     VersionKind,
     VersionSource,
@@ -156,6 +159,7 @@ class Scene:
     messenger: FakeMessenger
     ask: Asked
     nudged: list[int]
+    items: int = 0  # how many were put into the inbox of this fresh store
 
     @classmethod
     def of(cls, store: Store) -> Scene:
@@ -179,10 +183,14 @@ class Scene:
         )
 
     async def judge(self, **changes: Any) -> None:
-        """Judge all that waits."""
+        """Judge all that waits; afterwards every item is done and stays done."""
         worker = self.decide(**changes)
         while await worker.step():
             pass
+        for item_id in range(1, self.items + 1):
+            async with self.store.write() as tx:
+                with pytest.raises(Stale):
+                    await tx.inbox.finish(item_id, owner="w1", outcome="again")
 
     async def tell(self) -> None:
         """Send all that waits."""
@@ -199,6 +207,7 @@ class Scene:
     async def put_item(self, item: NewInboxItem) -> None:
         async with self.store.write() as tx:
             assert await tx.inbox.put(item)
+        self.items += 1
 
     async def press(
         self, who: str, action: str, rollback: Rollback, *, kind: InboxKind, **changes: Any

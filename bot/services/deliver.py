@@ -51,7 +51,7 @@ class Deliver:
 
     @property
     def trouble(self) -> dict[str, str]:
-        """Destinations that refused the last row sent there, with the refusal's code."""
+        """Channels that refused the last row of a case, with the refusal's code."""
         return dict(self._trouble)
 
     async def step(self) -> bool:
@@ -129,13 +129,14 @@ class Deliver:
     async def _answer(self, row: Outgoing) -> None:
         body = row.body
         note = await self._answers.complete(body["code"], body["facts"])
-        await self._messenger.answer(
-            note,
-            channel=body["channel"],
-            slack_id=body["slack_id"],
-            ts=body["ts"],
-            response_url=body["response_url"],
-        )
+        to = {"channel": body["channel"], "slack_id": body["slack_id"], "ts": body["ts"]}
+        try:
+            await self._messenger.answer(note, **to, response_url=body["response_url"])
+        except UpstreamRefused:
+            if not body["response_url"]:
+                raise
+            # five uses or thirty minutes are over: the channel is the other way to that person
+            await self._messenger.answer(note, **to, response_url="")
         await self._sent(row)
 
     # -- cards ----------------------------------------------------------------------------------
@@ -179,7 +180,8 @@ class Deliver:
 
     async def _drop(self, row: Outgoing, code: str, why: str) -> None:
         log.error("row dropped", extra={"destination": row.destination, "why": code})
-        self._trouble[row.destination] = code
+        if row.kind is not OutboxKind.ANSWER:  # that one person cannot be told is no fault of ours
+            self._trouble[row.destination] = code
         async with self._store.write() as tx:
             await tx.outbox.drop(row.id, owner=self._owner, error=why)
 

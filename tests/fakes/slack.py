@@ -52,6 +52,7 @@ class FakeMessenger:
         self.answers: list[Answered] = []
         self.failing: list[BotError] = []
         self.applies_anyway = False
+        self.used_up: set[str] = set()  # response_urls that Slack takes no more
         self._posted = 0
 
     def delete(self, channel: str, ts: str) -> None:
@@ -88,6 +89,8 @@ class FakeMessenger:
     async def answer(
         self, note: Note, *, channel: str, slack_id: str, ts: str, response_url: str
     ) -> None:
+        if response_url in self.used_up:
+            raise UpstreamRefused("slack", "used up", "response_url_refused")
         self._checked("" if response_url else channel)
         self.answers.append(Answered(channel, slack_id, ts, response_url, note))
 

@@ -284,6 +284,28 @@ async def test_an_answer_about_a_card_that_does_not_stand_has_no_link(scene: Sce
     assert [a.note.facts for a in scene.messenger.answers] == [{"permalink": ""}] * 3
 
 
+async def test_an_answer_whose_address_is_used_up_goes_through_the_channel(scene: Scene) -> None:
+    used_up = "https://hooks.slack.com/actions/T/1/x"
+    scene.messenger.used_up.add(used_up)
+    to_alice = {"channel": CHANNEL, "slack_id": ALICE, "response_url": used_up}
+    await put(scene, answer_row(1, AnswerCode.HELP, {}, **to_alice))
+
+    await scene.tell()
+
+    assert [(a.slack_id, a.response_url) for a in scene.messenger.answers] == [(ALICE, "")]
+
+
+async def test_a_person_who_cannot_be_told_is_no_trouble_of_the_channel(scene: Scene) -> None:
+    await put(scene, answer_row(1, AnswerCode.HELP, {}, channel="C0GONE", slack_id=ALICE))
+    worker = scene.deliver()
+
+    while await worker.step():
+        pass
+
+    assert worker.trouble == {}
+    assert await waiting(scene) == 0
+
+
 async def test_a_case_without_a_rollback_is_shown_with_its_facts(scene: Scene) -> None:
     async with scene.store.write() as tx:
         case = await tx.cases.open_for(PROD, channel=CHANNEL, entry=ENTRY)

@@ -62,7 +62,7 @@ PLANTED: dict[str, list[tuple[str, str]]] = {
     STORE_GOES_DOWN: [
         ("store/engine.py", "import store.versions"),
         ("store/versions.py", "from store import cases"),
-        ("store/document.py", IN_A_FUNCTION.format("store.tables")),
+        ("store/types.py", IN_A_FUNCTION.format("store.tables")),
         ("store/records.py", "from . import canonical"),
         ("store/unlisted.py", "ANSWER = 42"),
     ],
@@ -122,6 +122,8 @@ ALSO: dict[tuple[str, str], set[str]] = {
     ("store/parts.py", "from os import path"): {PURE},
     ("store/meaning.py", IN_A_FUNCTION.format("random")): {PURE},
     ("store/canonical.py", "import pathlib"): {PURE},
+    ("bot/services/planted.py", "import bot.render"): {NO_IO},
+    ("bot/services/planted.py", "import store.rollbacks"): {NO_IO},
     ("bot/app.py", "import bot.playground.slack"): {BOT_GOES_DOWN},
     ("bot/app.py", IN_A_FUNCTION.format("bot.playground.dify")): {BOT_GOES_DOWN},
 }

@@ -86,7 +86,7 @@ async def _fire(stage: Stage, say: Say) -> str:
 
 async def _turn_both_keys(stage: Stage, say: Say) -> None:
     card = (await stage.slack.state.until(_votable))[0]
-    say(f"a card stands in #incidents: {card.text}")
+    say(f"a card stands in #incidents: {card.text.partition('. ')[0]}")
     for voter in VOTERS:
         name = stage.slack.state.users[voter].name
         answer = await stage.slack.driver.click(voter, card.ts, "approve")

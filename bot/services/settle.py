@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from bot.domain.diff import compare
 from bot.domain.diff_text import mini
+from bot.domain.secrets import expected
 from bot.domain.words import DraftNote, NoteCode, OutcomeCode
 from bot.ports import Store, Transaction
 from bot.services.outgoing import card_row, moved, note_row
@@ -102,9 +103,10 @@ class Settle:
     async def _tell(self, tx: Transaction, case: Case, after: Rollback, ending: Ending) -> None:
         await tx.outbox.put(card_row(case, moved(after)))
         if ending.found is not None:
-            wanted = await tx.versions.document(after.leg.to_version_id)
+            candidate = await tx.versions.document(after.leg.to_version_id)
+            live = await tx.versions.document(after.leg.from_version_id)
             found = await tx.versions.document(ending.found.id)
-            text = mini(compare(wanted, found), lines=SLIPPED_IN_LINES)
+            text = mini(compare(expected(candidate, live), found), lines=SLIPPED_IN_LINES)
             slipped_in = {"lines": text.splitlines()}
             await tx.outbox.put(note_row(case, NoteCode.EDITS_SLIPPED_IN, slipped_in, moved(after)))
         facts = {

@@ -14,6 +14,7 @@ from typing import Final
 
 _WORD_JOINER: Final = "\u2060"  # before a formatting character it keeps it a character
 _FORMATTING: Final = re.compile(r"([*_~`])")
+_EMOJI: Final = re.compile(r":(?=[a-z0-9_+'-]+:)")  # the sign of an end is ours to set
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _USER: Final = re.compile(r"[UW][A-Z0-9]{7,30}")
 _GROUP: Final = re.compile(r"S[A-Z0-9]{7,30}")
@@ -70,12 +71,13 @@ def esc(value: object) -> str:
 
 
 def mrkdwn(value: object, n: int = 300) -> str:
-    """Return *value* as literal one-line mrkdwn: no mention, link or formatting comes of it.
+    """Return *value* as literal one-line mrkdwn: no mention, link, format or emoji comes of it.
 
     At most *n* characters are sent, the word joiners before formatting characters included;
     no entity is cut.
     """
-    return _within(one_line(value, n), n, lambda c: _FORMATTING.sub(rf"{_WORD_JOINER}\1", esc(c)))
+    text = _EMOJI.sub(f":{_WORD_JOINER}", one_line(value, n))
+    return _within(text, n, lambda c: _FORMATTING.sub(rf"{_WORD_JOINER}\1", esc(c)))
 
 
 def code(value: object, n: int = 300) -> str:

@@ -1,0 +1,213 @@
+"""The catalogue: codes and facts in, sentences of literal mrkdwn out; and lists of facts in words.
+
+Each file of `templates/slack/words` has one block per code. Every expression there comes out as
+literal text by `finalize`, so that a sentence cannot forget it; only the filters below make
+mentions, links, times and code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
+
+from bot import textsafe
+from bot.domain.card import CardAlert, CardView, CardVote
+from bot.errors import BotError, NotEligible
+from store.records import Choice, Json
+
+_NAMED: Final = 8  # people, alerts or secrets that are named one by one
+_MINUTE_S: Final = 60
+_STATES: Final = {
+    "DRAFT": "is being prepared",
+    "PENDING_APPROVAL": "waits for approval",
+    "APPROVED": "is approved",
+    "EXECUTING": "is running",
+    "VERIFYING": "is being verified",
+}
+_MOVED_ON, _ALARM = ":twisted_rightwards_arrows:", ":rotating_light:"
+_EMOJI: Final = {
+    "completed": ":white_check_mark:",
+    "rejected": ":x:",
+    "expired": ":hourglass:",
+    "withdrawn": ":leftwards_arrow_with_hook:",
+    **dict.fromkeys(("live_changed", "other_version", "already_live"), _MOVED_ON),
+    "secrets_changed": _MOVED_ON,
+    **dict.fromkeys(("live_differs", "published_by_other"), _ALARM),
+    **dict.fromkeys(("draft_not_put_back", "outcome_unknown"), _ALARM),
+}
+
+
+class NoWords(BotError):
+    """The catalogue has no sentence for a code, or a fact that the sentence needs is missing."""
+
+
+def say(catalogue: str, code: str, facts: Mapping[str, Json]) -> str:
+    """Return the sentence of *code* in mrkdwn; an empty line of the template is a line break.
+
+    Args:
+        catalogue: A file of `templates/slack/words`, without its ending.
+        code: A block of it.
+        facts: What fills the sentence, as `bot.domain.words` names it; any text is safe.
+
+    Raises:
+        NoWords: There is no such block, or the facts do not fill it.
+    """
+    template = _words.get_template(f"slack/words/{catalogue}.j2")
+    block = template.blocks.get(str(code))
+    if block is None:
+        raise NoWords(f"no words for {catalogue} {str(code)!r}")
+    try:
+        text = "".join(block(template.new_context(dict(facts))))
+    except (TemplateError, TypeError, ValueError) as error:
+        raise NoWords(f"{catalogue} {code}: {error}") from error
+    paragraphs = (" ".join(part.split()) for part in text.split("\n\n"))
+    return "\n".join(filter(None, paragraphs))
+
+
+def environment(finalize: Callable[[object], Markup]) -> ImmutableSandboxedEnvironment:
+    """Return a sandboxed environment over the project's templates.
+
+    *finalize* makes every expression safe for its kind of document; a missing value raises.
+    """
+    here = Path(__file__).parent
+    return ImmutableSandboxedEnvironment(
+        loader=FileSystemLoader([here / "templates", here.parent / "templates"]),
+        autoescape=True,
+        finalize=finalize,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+# -- Lists ------------------------------------------------------------------------------------
+
+
+def _listed(items: Sequence[Json], one: Callable[[Json], str], joined: str = ", ") -> str:
+    named = joined.join(one(item) for item in items[:_NAMED])
+    more = len(items) - _NAMED
+    return f"{named} and {more} more" if more > 0 else named
+
+
+def _people(slack_ids: Sequence[Json], joined: str = ", ") -> str:
+    return _listed(slack_ids, textsafe.mention, joined)
+
+
+def _reviewers(ids: Sequence[Json]) -> str:
+    return _listed(ids, textsafe.reviewer, " or ")
+
+
+def _names(names: Sequence[Json]) -> str:
+    return _listed(names, lambda name: textsafe.code(name, 60))
+
+
+# -- Parts of a card --------------------------------------------------------------------------
+
+
+def _secrets(view: CardView) -> str:
+    """Return which secrets will be in force: promised to whoever approves."""
+    sentences = []
+    if kept := view.secrets_kept:
+        verb = "keep the values that are" if len(kept) > 1 else "keeps the value that is"
+        sentences.append(f"{_names(kept)} {verb} live now.")
+    if own := view.secrets_from_version:
+        verb, values = ("take", "values") if len(own) > 1 else ("takes", "value")
+        version = f"version {view.to_number}" if view.to_number else "the older version"
+        sentences.append(f"{_names(own)} {verb} {version}'s own {values}.")
+    return " ".join(sentences)
+
+
+def _alerts(alerts: Sequence[CardAlert]) -> str:
+    return _listed(alerts, _alert, "\n")
+
+
+def _alert(alert: CardAlert) -> str:
+    severity = f" {textsafe.mrkdwn(alert.severity, 30)}" if alert.severity else ""
+    state = "since" if alert.firing else "no longer fires; began"
+    name, fingerprint = textsafe.code(alert.name, 90), textsafe.code(alert.fingerprint, 24)
+    return f"{name}{severity} {fingerprint} {state} {textsafe.when(alert.starts_at)}"
+
+
+def _votes(votes: Sequence[CardVote]) -> str:
+    return "".join(f"\n{_vote(vote)}" for vote in votes[-_NAMED:])
+
+
+def _vote(vote: CardVote) -> str:
+    who = f"{textsafe.mention(vote.slack_id)} {textsafe.clock_time(vote.at)}"
+    if vote.void:
+        return f"{who} (no longer counts)"
+    return who if vote.choice is Choice.APPROVE else f"{who} rejected"
+
+
+def _version(view: CardView, side: str) -> str:
+    old = side == "from"
+    number = view.from_number if old else view.to_number
+    author = view.from_author if old else view.to_author
+    at = view.from_published_at if old else view.to_published_at
+    by = f" by {textsafe.mrkdwn(author, 60)}" if author else ""
+    return f"version {number}, {textsafe.when(at)}{by}"
+
+
+# -- Durations --------------------------------------------------------------------------------
+
+
+def _seconds(value: float) -> str:
+    """Return a duration as people say it: 3.2 s, 2 min 10 s."""
+    if round(value, 1) < _MINUTE_S:
+        return f"{value:.1f} s"
+    minutes, seconds = divmod(round(value), _MINUTE_S)
+    return f"{minutes} min {seconds} s"
+
+
+def _span(minutes: int) -> str:
+    hours, rest = divmod(minutes, 60)
+    count, unit = (hours, "hour") if hours and not rest else (minutes, "minute")
+    return f"{count} {unit}{'' if count == 1 else 's'}"
+
+
+# -- The environment of sentences -------------------------------------------------------------
+
+FILTERS: Final[dict[str, Callable[..., str]]] = {
+    "mrkdwn": textsafe.mrkdwn,
+    "code": textsafe.code,
+    "mention": textsafe.mention,
+    "link": textsafe.link,
+    "when": textsafe.when,
+    "told": textsafe.told,
+    "people": _people,
+    "reviewers": _reviewers,
+    "names_listed": _names,
+    "secrets": _secrets,
+    "alerts": _alerts,
+    "votes": _votes,
+    "version": _version,
+    "seconds": _seconds,
+    "span": _span,
+    "state_words": lambda state: _STATES.get(state, "is over"),
+    "emoji": lambda code: _EMOJI.get(code, ":warning:"),
+    "not_eligible": lambda why: NotEligible(str(why)).to_person(),
+    "draft_words": lambda code: say("draft", code, {}),
+    "outcome_words": lambda code, facts: say("outcome", code, facts),
+    "finding_words": lambda code, facts, where: say("finding", code, {**facts, "where": where}),
+}
+
+
+def _as_mrkdwn(value: object) -> Markup:
+    return value if isinstance(value, Markup) else _trusted(textsafe.mrkdwn(value))
+
+
+def _trusted(text: str) -> Markup:
+    return Markup(text)  # noqa: S704  # made safe by the filter that returned it
+
+
+def _safe(made: Callable[..., str]) -> Callable[..., Markup]:
+    return lambda *args, **named: _trusted(made(*args, **named))
+
+
+_words: Final = environment(_as_mrkdwn)
+_words.filters |= {name: _safe(made) for name, made in FILTERS.items()}

@@ -43,13 +43,12 @@ MOVES: Mapping[State, frozenset[State]] = MappingProxyType(
                 State.EXPIRED,
                 State.WITHDRAWN,
                 State.SUPERSEDED,
-                State.FAILED,
             }
         ),
         State.EXECUTING: frozenset(
             {State.VERIFYING, State.SUPERSEDED, State.FAILED, State.NEEDS_ATTENTION}
         ),
-        State.VERIFYING: frozenset({State.COMPLETED, State.FAILED, State.NEEDS_ATTENTION}),
+        State.VERIFYING: frozenset({State.COMPLETED, State.NEEDS_ATTENTION}),
         State.COMPLETED: frozenset(),
         State.REJECTED: frozenset(),
         State.EXPIRED: frozenset(),

@@ -23,6 +23,8 @@ class CardChange:
 
 @dataclass(frozen=True)
 class CardVote:
+    """One person's vote; a void one shows why it does not count."""
+
     slack_id: str
     choice: Choice
     at: datetime
@@ -40,6 +42,8 @@ class CardButton:
 
 @dataclass(frozen=True)
 class CardAlert:
+    """One alert of the case; its texts come from outside."""
+
     name: str
     fingerprint: str
     starts_at: datetime

@@ -13,7 +13,8 @@ from enum import StrEnum
 class FindingCode(StrEnum):
     """What looking for a candidate brought; the card's reason line."""
 
-    SUGGESTED = "suggested"  # suspect: int, candidate: int, published_at, onset_from, onset_to, minutes: int
+    # suspect: int, candidate: int, published_at, onset_from, onset_to, minutes: int
+    SUGGESTED = "suggested"
     REQUESTED = "requested"  # slack_id, candidate: int
     NO_CHANGE = "no_change"  # lookback_minutes: int, newest: int, newest_at
     TWO_CHANGES = "two_changes"  # first: int, second: int
@@ -43,7 +44,7 @@ class OutcomeCode(StrEnum):
     TARGET_DOWN = "target_down"  # FAILED; system
     TARGET_REFUSED = "target_refused"  # FAILED; system, upstream_code
     LOGIN_REFUSED = "login_refused"  # FAILED; system
-    LIVE_DIFFERS = "live_differs"  # NEEDS_ATTENTION: read back is not what was approved; number: int
+    LIVE_DIFFERS = "live_differs"  # NEEDS_ATTENTION: not what was approved; number: int
     PUBLISHED_BY_OTHER = "published_by_other"  # NEEDS_ATTENTION: somebody else published in between
     DRAFT_NOT_PUT_BACK = "draft_not_put_back"  # NEEDS_ATTENTION: old version live, draft is ours
     OUTCOME_UNKNOWN = "outcome_unknown"  # NEEDS_ATTENTION: the target cannot be read; system
@@ -81,7 +82,8 @@ class AnswerCode(StrEnum):
     VOTE_COUNTED = "vote_counted"  # count: int, needed: int
     OUT_OF_DATE = "out_of_date"  # permalink ("" when unknown)
     HELP = "help"
-    STATUS = "status"  # rows: list of {where, number, published_at, rollback (id or 0), state, permalink}
+    # rows: list of {where, number, published_at, rollback (id or 0), state, permalink}
+    STATUS = "status"
     ASKED = "asked"  # where, number: int
     DIFFERENCE = "difference"  # text, permalink
     FAILED = "failed"  # something on our side

@@ -249,14 +249,15 @@ class Propose:
         self, where: AppEnv, new: NewRollback, finding: Finding, by: Member
     ) -> Rollback:
         async with self._store.write() as tx:
+            before = await tx.rollbacks.open_of(where)
+            if before is not None:  # locked before its case, as everywhere
+                before = await tx.rollbacks.get(before.id, lock=True)
             case = await tx.cases.open_for(
                 where,
                 channel=self._rules.channels[where],
                 entry=_opened(where, by.slack_id),
             )
-            before = await tx.rollbacks.open_of(where)
-            if before is not None:
-                before = await tx.rollbacks.get(before.id, lock=True)
+            if before is not None and before.open:
                 if before.state is not State.PENDING_APPROVAL:
                     raise RollbackOpen(f"rollback {before.id} of {where} is {before.state}")
                 case = await supersede(tx, before, OutcomeCode.OTHER_VERSION)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from bot.domain.card_view import seconds_to_verified
 from bot.domain.diff import compare
 from bot.domain.diff_text import mini
 from bot.domain.secrets import expected
@@ -115,14 +116,6 @@ class Settle:
             "seconds": seconds_to_verified(after),
         }
         await tx.outbox.put(note_row(case, NoteCode.ENDED, facts, moved(after)))
-
-
-def seconds_to_verified(rollback: Rollback) -> float | None:
-    """Seconds from the click that made the quorum to the verified read-back; None if never."""
-    clicked, verified = rollback.execution.clicked_at, rollback.execution.verified_at
-    if clicked is None or verified is None:
-        return None
-    return round((verified - clicked).total_seconds(), 2)
 
 
 async def _with_number(tx: Transaction, rollback: Rollback, ending: Ending) -> dict[str, Json]:

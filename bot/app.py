@@ -34,6 +34,7 @@ from bot.services.drawing import Differences, Drawing
 from bot.services.execute import Execute
 from bot.services.follow_up import FollowUp
 from bot.services.places import Places
+from bot.services.probe import Probe
 from bot.services.propose import Propose, Rules
 from bot.services.snapshot import Snapshot
 from bot.services.take_in import Intake, TakeIn
@@ -224,7 +225,12 @@ class _Assembly:
         self._timer = jobs.scheduler()
         self._owner = f"{socket.gethostname()}-{secrets.token_hex(4)}"
         self._keys = derive(settings.secret_keys, b"keyturn/buttons/v1")
-        self._degraded: set[str] = set()
+        self._probe = Probe(
+            {
+                "slack": outside.directory.greet,
+                **{name: target.greet for name, target in outside.targets.items()},
+            }
+        )
 
     def service(self) -> Service:
         settings, store, outside = self._settings, self._store, self._outside
@@ -251,7 +257,12 @@ class _Assembly:
             "propose": propose.step,
             "decide": self._decider(propose, rules).step,
             "execute": Execute(
-                store, outside.places, outside.directory, owner=self._owner, pause=_pause
+                store,
+                outside.places,
+                outside.directory,
+                owner=self._owner,
+                pause=_pause,
+                lease=settings.execution_lease,
             ).step,
             "deliver": self._deliver.step,
             "import": snapshot.backfill,
@@ -262,13 +273,14 @@ class _Assembly:
         first = self._every(SNAPSHOTS_EVERY, "snapshot", snapshot.sweep)
         self._every(FOLLOW_UP_EVERY, "expire", follow_up.expire_overdue)
         self._every(FOLLOW_UP_EVERY, "close", follow_up.close_cases)
+        probe = jobs.add_local(self._timer, "probe", PROBE_EVERY, run=self._probe)
         return Service(
             store=store,
             application=build_web(routes=self._routes(), ready=self._ready),
             role=self._role,
             workers=self._workers,
             timer=self._timer,
-            first=(first,),
+            first=(first, probe),
             take_snapshots=snapshot.sweep,
         )
 
@@ -347,7 +359,7 @@ class _Assembly:
             down.append("schema")
         if self._role is not Role.WEB:
             down += [f"worker:{name}" for name in self._workers.dead()]
-        degraded = self._degraded | ({"slack"} if self._deliver.trouble else set())
+        degraded = set(self._probe.trouble) | ({"slack"} if self._deliver.trouble else set())
         return Readiness(down=tuple(down), degraded=tuple(sorted(degraded)))
 
 

@@ -75,6 +75,21 @@ def add(
     return tick
 
 
+def add_local(timer: AsyncIOScheduler, name: str, period: timedelta, *, run: Run) -> Run:
+    """Run *run* once per *period* in this very process; return the tick, as `add` does."""
+
+    async def tick() -> None:
+        with bound(job=name):
+            try:
+                await run()
+            except Exception as error:  # noqa: BLE001 - the edge of a job: the timer goes on
+                _log_failure("job failed", error)
+
+    trigger = IntervalTrigger(seconds=period.total_seconds(), timezone=UTC)
+    timer.add_job(tick, trigger, id=name)
+    return tick
+
+
 @dataclass
 class _Worker:
     name: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -18,10 +19,16 @@ from pydantic_settings import (
 
 from bot.config import fields
 from bot.config.fields import wrong
-from bot.config.settings import DEFAULT_DATABASE_URL, DEFAULT_PORT, SLACK_API_URL
+from bot.config.settings import (
+    DEFAULT_DATABASE_URL,
+    DEFAULT_EXECUTION_LEASE,
+    DEFAULT_PORT,
+    SLACK_API_URL,
+)
 
 DEFAULT_CONFIG = "keyturn.toml"
 MIN_KEY_CHARACTERS = 16
+_SHORTEST_LEASE = timedelta(seconds=1)
 _DATABASES = (
     "sqlite:///",
     "sqlite+aiosqlite:///",
@@ -64,6 +71,12 @@ def _database(value: SecretStr) -> SecretStr:
         whole = False
     if not whole:
         raise wrong("has no sound host, port and name; write @ / : ? # in a password as %40 %2F …")
+    return value
+
+
+def _lease(value: timedelta) -> timedelta:
+    if value < _SHORTEST_LEASE:
+        raise wrong('must be at least "1s", since it has to be renewed in time')
     return value
 
 
@@ -125,6 +138,11 @@ class Environment(BaseSettings):
         default=SLACK_API_URL,
         validation_alias="SLACK_API_URL",
         description="Another Slack base address",
+    )
+    execution_lease: Annotated[fields.Duration, AfterValidator(_lease)] = Field(
+        default=DEFAULT_EXECUTION_LEASE,
+        validation_alias="KEYTURN_EXECUTION_LEASE",
+        description="How long a dead executor's work waits for another; at least `1s`",
     )
     failpoint: str = Field(
         default="",

@@ -182,6 +182,7 @@ def _settings(
         prometheus_url=document.prometheus.url if document.prometheus else "",
         alertmanager_url=document.alertmanager.url if document.alertmanager else "",
         people=document.people.aliases,
+        execution_lease=environment.execution_lease,
         failpoint=environment.failpoint,
     )
 

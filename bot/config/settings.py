@@ -14,6 +14,7 @@ from store.records import AppEnv
 
 DEFAULT_PORT = 3000
 DEFAULT_DATABASE_URL = "sqlite:///keyturn.db"
+DEFAULT_EXECUTION_LEASE = timedelta(seconds=30)
 SLACK_API_URL = "https://slack.com/api/"
 
 
@@ -84,6 +85,7 @@ class Settings:
     prometheus_url: str = ""
     alertmanager_url: str = ""
     people: Mapping[str, str] = field(default_factory=dict)
+    execution_lease: timedelta = DEFAULT_EXECUTION_LEASE
     failpoint: str = ""
 
     @property

@@ -206,6 +206,8 @@ def test_other_empty_variables_count_as_unset(read: Load) -> None:
         ({"SLACK_API_URL": "http://slack.example"}, "SLACK_API_URL: must begin with https://"),
         ({"SLACK_API_URL": "geheim"}, "SLACK_API_URL: is not an address"),
         ({"KEYTURN_PUBLIC_URL": "keyturn"}, "KEYTURN_PUBLIC_URL: is not an address"),
+        ({"KEYTURN_EXECUTION_LEASE": "30"}, "KEYTURN_EXECUTION_LEASE: must be a time with its"),
+        ({"KEYTURN_EXECUTION_LEASE": "0s"}, 'KEYTURN_EXECUTION_LEASE: must be at least "1s"'),
         ({"SLACK_BOT_TOKEN_FILE": "/no/such"}, "SLACK_BOT_TOKEN_FILE: the file cannot be read"),
         ({"SLACK_BOT_TOKEN_FILE": "/dev/null"}, "SLACK_BOT_TOKEN_FILE: the file is empty"),
         (

@@ -8,6 +8,7 @@ const modal = document.getElementById("modal");
 let me = document.body.dataset.me;
 let stream = null;
 let polling = 0;
+let playing = false; // whether a step of the story was still to come
 
 // -- showing ---------------------------------------------------------------------------------
 
@@ -25,6 +26,7 @@ function place(name, html) {
   }
   if (focused && document.activeElement.id !== focused) document.getElementById(focused)?.focus();
   if (name === "modal") showModal();
+  if (name === "steps") tellTheEnd(spot, first);
 }
 
 function placeMessages(spot, html, first) {
@@ -41,9 +43,22 @@ function placeMessages(spot, html, first) {
     if (old) old.replaceWith(element);
     else arrive(element, first);
     if (spot.children[index] !== element) spot.insertBefore(element, spot.children[index] || null);
-    if (!old && !first) element.scrollIntoView({ block: "nearest" });
+    if (!old && !first) bringUp(element);
   });
   whisper(spot, first);
+}
+
+// A new card comes into view, and so does the answer to what was typed; nothing else moves the page.
+function bringUp(element) {
+  const typed = document.activeElement && document.activeElement.id === "say";
+  const whispers = element.classList.contains("only-you");
+  if (typed) element.scrollIntoView({ block: "nearest" });
+  else if (!whispers && !inView(element)) element.scrollIntoView({ block: "start" });
+}
+
+function inView(element) {
+  const { top } = element.getBoundingClientRect();
+  return top >= 0 && top < innerHeight - 160;
 }
 
 // What only the reader sees may stand far up in a thread: say it where they look, too.
@@ -52,7 +67,7 @@ function whisper(spot, first) {
     if (whispered.has(element.id)) continue;
     whispered.add(element.id);
     const text = element.querySelector(".text");
-    if (!first && text) say(text.innerText.split("\n")[0].slice(0, 160));
+    if (!first && text && !inView(element)) say(text.innerText.split("\n")[0].slice(0, 160));
   }
 }
 
@@ -67,6 +82,12 @@ function showModal() {
   if (form && !modal.open) modal.showModal();
   if (!form && modal.open) modal.close();
   if (form) form.querySelector("textarea, input")?.focus();
+}
+
+function tellTheEnd(spot, first) {
+  const now = spot.querySelector("[aria-current]");
+  if (!now && playing && !first) say(spot.querySelector("li:last-child p").innerText);
+  playing = Boolean(now);
 }
 
 function say(text, visible = true) {

@@ -88,6 +88,7 @@ class Acting:
             self._progress.bad = live_id(self._dify, self._story.app)
             self._progress.fired = False
         elif name == "fire_alert":
+            self._progress.messages = len(self._slack.state.messages(self._story.channel))
             await self._story.fire_alert()
             self._progress.fired = True
         elif name == "resolve" and self._story.resolve is not None:

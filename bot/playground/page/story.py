@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bot.playground.dify.state import DifyState
 from bot.playground.slack import people
 from bot.playground.slack.state import SlackState
+from bot.playground.slack.things import Message
 
 Happening = Callable[[], Awaitable[object]]
 
@@ -52,6 +53,7 @@ class Progress:
 
     bad: str = ""  # live after the bad publish; "" before it
     fired: bool = False
+    messages: int = 0  # that stood in the channel when the alert fired
 
 
 @dataclass(frozen=True)
@@ -74,14 +76,13 @@ def live_id(dify: DifyState, app_name: str) -> str:
 def steps(progress: Progress, slack: SlackState, dify: DifyState, story: Story) -> list[Step]:
     """Return the three steps as they stand now; exactly one is `now` until all are done."""
     recovered = progress.fired and bool(progress.bad) and live_id(dify, story.app) != progress.bad
-    standing = bool(_open_cards(slack, story.channel))
     done = 3 if recovered else 2 if progress.fired else 1 if progress.bad else 0
     texts = (
         ("Publish a bad version", "A careless edit goes live in Dify.",
          "publish_bad", "Publish a bad version"),
         ("Fire its alert", "The app's error rate rises; Alertmanager calls Keyturn.",
          "fire_alert", "Fire the alert"),
-        ("Approve as two people", _voting_hint(recovered, standing), "", ""),
+        ("Approve as two people", _voting_hint(recovered, progress, slack, story), "", ""),
     )  # fmt: skip
     return [
         Step(title, hint, "done" if n < done else "now" if n == done else "later", action, label)
@@ -89,18 +90,17 @@ def steps(progress: Progress, slack: SlackState, dify: DifyState, story: Story) 
     ]
 
 
-def _voting_hint(recovered: bool, standing: bool) -> str:
+def _voting_hint(recovered: bool, progress: Progress, slack: SlackState, story: Story) -> str:
     if recovered:
-        return "The good version is live again. Read the thread, then try it once more."
-    if standing:
+        return "The good version is live again. The thread tells how."
+    if any(_votable(message) for message in slack.messages(story.channel)):
         return "Read the card, press Approve, switch person, press it again."
+    if progress.fired and len(slack.messages(story.channel)) > progress.messages:
+        return "The card tells how it went, and why."
     return "Keyturn's card appears in the channel within a few seconds."
 
 
-def _open_cards(slack: SlackState, channel: str) -> list[str]:
-    """The messages that still have buttons."""
-    return [
-        message.ts
-        for message in slack.messages(channel)
-        if any(block.get("type") == "actions" for block in message.blocks)
-    ]
+def _votable(message: Message) -> bool:
+    """True while the message has a button that it puts first."""
+    elements = [e for block in message.blocks for e in block.get("elements", ())]
+    return any(e.get("type") == "button" and e.get("style") == "primary" for e in elements)

@@ -203,6 +203,8 @@ async def test_the_steps_lead_from_the_bad_version_to_the_two_keys(stage: Stage)
     assert "card appears" in await stage.fragment("steps")
     post(stage, [{"type": "actions", "elements": [button("approve", style="primary")]}])
     assert "switch person" in await stage.fragment("steps")
+    stage.slack.state.messages(INCIDENTS)[0].blocks = []
+    assert "how it went" in await stage.fragment("steps")
     seed_good = stage.dify.state.app("support-triage").published[-2]
     stage.dify.state.app("support-triage").live_id = seed_good.id
 

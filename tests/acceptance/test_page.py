@@ -1,0 +1,208 @@
+"""The demo's page in a real browser, in front of the real service: a newcomer's whole way."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.async_api import Browser, Page, Request, async_playwright, expect
+
+from bot.demo.stage import Stage, set_up
+from bot.playground.page.server import Story, serve_page
+from bot.playground.slack.people import BOB, CAROL, DAVE, INCIDENTS
+
+CHROMIUM = Path("/usr/bin/chromium")
+QUIET = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+PATIENCE_MS = 20_000
+PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 860}
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+@dataclass
+class Reader:
+    """A person in front of the page, and what their browser complained of."""
+
+    page: Page
+    stage: Stage
+    url: str
+    pictures: Path
+    complaints: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
+
+    async def act_as(self, user: str) -> None:
+        await self.page.locator(f"input[name=me][value={user}]").check(force=True)
+
+    async def press(self, name: str, *, confirm: bool = False) -> None:
+        """Press the first button of this name in the channel."""
+        await self.page.locator("#feed").get_by_role("button", name=name).first.click()
+        if confirm and await self.page.locator("#confirm[open]").count():
+            await self.page.locator("#confirm-yes").click()
+
+    async def sees(self, text: str, *, inside: str = "#feed") -> None:
+        await expect(self.page.locator(inside)).to_contain_text(text)
+
+    async def check_layout(self, name: str) -> None:
+        """Nothing scrolls sideways, nothing is red; keep a picture of it."""
+        width = await self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert width <= 0, f"{name}: {width} pixels scroll sideways"
+        assert await self.page.locator(".broken").count() == 0, name
+        await self.page.screenshot(path=self.pictures / f"{name}.png")
+
+
+@pytest.fixture
+def chromium() -> Path:
+    if not CHROMIUM.exists():
+        pytest.skip("chromium is not installed")
+    return CHROMIUM
+
+
+@pytest.fixture
+async def browser(chromium: Path) -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        running = await playwright.chromium.launch(executable_path=chromium, args=list(QUIET))
+        yield running
+        await running.close()
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    async with set_up(tmp_path) as running:
+        await running.service.take_snapshots()
+        yield running
+
+
+@asynccontextmanager
+async def reading(
+    stage: Stage, browser: Browser, pictures: Path, *, size: dict[str, int], scheme: str
+) -> AsyncIterator[Reader]:
+    """Open the page in a window of *size*; at the end the browser must have had no complaint."""
+    story = Story(stage.publish_bad, stage.fire, stage.resolve)
+    served = await serve_page(slack=stage.slack, dify=stage.dify, story=story)
+    window = await browser.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
+    page = await window.new_page()
+    reader = Reader(page, stage, served.url, _pictures(pictures, size, scheme))
+    page.on("pageerror", lambda error: reader.complaints.append(str(error)))
+    page.on(
+        "console",
+        lambda said: reader.complaints.append(said.text) if said.type == "error" else None,
+    )
+    page.on("request", lambda request: _note_elsewhere(reader, request))
+    await page.goto(served.url)
+    yield reader
+    assert reader.complaints == []
+    assert reader.elsewhere == []
+    await window.close()
+    await served.stop()
+
+
+def _pictures(folder: Path, size: dict[str, int], scheme: str) -> Path:
+    """Where pictures go: a folder of the test, or the one that KEYTURN_PICTURES names."""
+    place = Path(os.environ.get("KEYTURN_PICTURES", folder)) / f"{size['width']}-{scheme}"
+    place.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+def _note_elsewhere(reader: Reader, request: Request) -> None:
+    parts = urlsplit(request.url)
+    if parts.scheme != "data" and parts.netloc != urlsplit(reader.url).netloc:
+        reader.elsewhere.append(request.url)
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(PHONE, "dark"), (DESK, "light")])
+async def test_a_newcomer_breaks_the_bot_and_two_people_bring_it_back(
+    stage: Stage, browser: Browser, tmp_path: Path, size: dict[str, int], scheme: str
+) -> None:
+    async with reading(stage, browser, tmp_path, size=size, scheme=scheme) as reader:
+        page = reader.page
+        await reader.sees("v6 more articles", inside=".live")
+        await reader.check_layout("1-start")
+
+        await page.locator("#story-publish_bad").click()
+        await reader.sees("v7 friendlier answers", inside=".live")
+        await page.locator("#story-fire_alert").click()
+        await expect(page.locator("#feed").get_by_role("button", name="Approve")).to_be_visible()
+        await reader.sees("support-triage")
+        await reader.sees("HighErrorRate")
+        await reader.sees("gpt-4o-mini")
+        await reader.sees("0 of 2")
+        await reader.check_layout("2-card")
+
+        await reader.press("Approve", confirm=True)
+        await reader.sees("1 of 2")
+        await reader.press("Approve", confirm=True)
+        await reader.sees("Only visible to you")
+        await reader.check_layout("3-one-key")
+
+        await reader.act_as(BOB)
+        await reader.press("Approve", confirm=True)
+        await expect(page.locator("[aria-current=step]")).to_have_count(0)
+        await reader.sees("The good version is live again", inside="#status")
+        await reader.sees("gpt-4o · temperature 0.2", inside=".live")
+        await reader.sees("Rolled back")
+        buttons = page.locator("#feed").get_by_role("button", name="Approve")
+        await expect(buttons).to_have_count(0)
+        await reader.check_layout("4-done")
+
+    live = stage.dify.state.live("support-triage")
+    assert live is not None
+    assert stage.slack.state.problems == []
+
+
+async def test_a_reviewer_rejects_with_a_reason_and_everybody_reads_it(
+    stage: Stage, browser: Browser, tmp_path: Path
+) -> None:
+    async with reading(stage, browser, tmp_path, size=DESK, scheme="dark") as reader:
+        await stage.publish_bad()
+        await stage.fire()
+        await reader.act_as(CAROL)
+        await reader.press("Reject")
+        await reader.page.locator("#modal textarea").fill("a fix is <on> its way")
+        await reader.check_layout("5-reject")
+        await reader.page.locator("#modal [type=submit]").click()
+
+        await expect(reader.page.locator("#modal")).to_be_hidden()
+        await reader.sees("a fix is <on> its way")
+        await expect(
+            reader.page.locator("#feed").get_by_role("button", name="Approve")
+        ).to_have_count(0)
+        await reader.check_layout("6-rejected")
+
+
+async def test_somebody_who_is_no_reviewer_is_told_so(
+    stage: Stage, browser: Browser, tmp_path: Path
+) -> None:
+    async with reading(stage, browser, tmp_path, size=PHONE, scheme="light") as reader:
+        await stage.publish_bad()
+        await stage.fire()
+        await reader.act_as(DAVE)
+        await reader.press("Approve", confirm=True)
+
+        await reader.sees("Only visible to you")
+        await reader.sees("0 of 2")
+        await reader.check_layout("7-refused")
+
+
+async def test_the_story_can_be_played_by_keyboard_alone(
+    stage: Stage, browser: Browser, tmp_path: Path
+) -> None:
+    async with reading(stage, browser, tmp_path, size=DESK, scheme="light") as reader:
+        keyboard = reader.page.keyboard
+        await reader.page.locator("#story-publish_bad").focus()
+        await keyboard.press("Enter")
+        await reader.sees("v7 friendlier answers", inside=".live")
+        await reader.page.locator("#say").focus()
+        await keyboard.type("/rollback status")
+        await keyboard.press("Enter")
+
+        await reader.sees("Only visible to you")
+        await expect(reader.page.locator("#say")).to_have_value("")
+        assert stage.slack.state.messages(INCIDENTS) == []

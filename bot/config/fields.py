@@ -26,7 +26,9 @@ def wrong(sentence: str) -> PydanticCustomError:
 
 
 def duration(value: object) -> timedelta:
-    """Read `90s`, `30m`, `1h30m`, `2d`."""
+    """Read `90s`, `30m`, `1h30m`, `2d`; a default of ours is one already."""
+    if isinstance(value, timedelta):
+        return value
     if not isinstance(value, str) or not _DURATION.fullmatch(value):
         raise wrong('must be a time with its unit, such as "90s", "30m", "1h30m" or "2d"')
     return timedelta(seconds=sum(int(n) * _UNITS_S[unit] for n, unit in _PART.findall(value)))

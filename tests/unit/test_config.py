@@ -291,6 +291,33 @@ def test_bytes_that_are_no_text_are_a_mistake(tmp_path: Path) -> None:
         load({}, tmp_path / "keyturn.toml")
 
 
+def test_a_file_that_cannot_be_read_or_is_no_configuration_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "keyturn.toml").mkdir()
+    (tmp_path / "huge.toml").write_bytes(b"#" * 5_000_000)
+
+    with pytest.raises(ConfigurationWrong, match=r"keyturn\.toml: cannot be read"):
+        load({}, tmp_path / "keyturn.toml")
+    with pytest.raises(ConfigurationWrong, match=r"huge\.toml: is too large"):
+        load({}, tmp_path / "huge.toml")
+
+
+def test_tables_of_the_wrong_kind_are_mistakes_and_no_failure(mistakes: Mistakes) -> None:
+    text = (
+        'dify = 1\napp = "x"\npolicy = []\npeople = { aliases = 1 }\nalerts = { labels = 2 }\n'
+        "prometheus = { url = 7 }\nalertmanager = {}\n"
+    )
+
+    assert {line.partition(": ")[0] for line in mistakes(text)} == {
+        "dify",
+        "app",
+        "policy",
+        "people.aliases",
+        "alerts.labels",
+        "prometheus.url",
+        "alertmanager.url",
+    }
+
+
 ONE_CHANGE = [
     ('channel = "C0123456789"', 'chanel = "C0123456789"', "slack.chanel: is not a known key; did "),
     ('channel = "C0123456789"', 'channel = "#incidents"', "slack.channel: must be a channel's id"),

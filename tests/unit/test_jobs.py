@@ -320,3 +320,21 @@ async def test_the_timer_ticks_by_itself_in_memory_and_never_skips_a_late_run() 
         assert (job.coalesce, job.max_instances, job.misfire_grace_time) == (True, 1, None)
     finally:
         timer.shutdown(wait=False)
+
+
+async def test_a_local_tick_goes_on_after_a_failure(caplog: pytest.LogCaptureFixture) -> None:
+    runs = 0
+
+    async def run() -> None:
+        nonlocal runs
+        runs += 1
+        raise UpstreamDown("slack", "away")
+
+    timer = jobs.scheduler()
+    tick = jobs.add_local(timer, "probe", timedelta(seconds=30), run=run)
+
+    await tick()
+    await tick()
+
+    assert runs == 2
+    assert [record.message for record in caplog.records] == ["job failed"] * 2

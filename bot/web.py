@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 import traceback
@@ -18,6 +19,7 @@ from store.records import StoreError, Unavailable
 MAX_BODY_BYTES = 2 * 1024 * 1024
 BACKLOG = 1024  # Alertmanager's bursts lose connections on a short one
 DRAIN_S = 15.0
+READY_WITHIN_S = 5.0  # a database that hangs is as good as lost
 _log = logging.getLogger(__name__)
 
 _HEADERS = {
@@ -119,8 +121,9 @@ async def _healthz(_: web.Request) -> web.Response:
 def _readyz_of(ready: Ready) -> Handler:
     async def readyz(_: web.Request) -> web.Response:
         try:
-            found = await ready()
-        except Unavailable:
+            async with asyncio.timeout(READY_WITHIN_S):
+                found = await ready()
+        except (Unavailable, TimeoutError):
             found = Readiness(down=("database",))
         word = "down" if found.down else "degraded" if found.degraded else "ready"
         body = {"status": word, "down": list(found.down), "degraded": list(found.degraded)}

@@ -26,6 +26,7 @@ class World:
     def __init__(self) -> None:
         self.raises: Exception | None = None
         self.found: web.Readiness | Exception = web.Readiness()
+        self.hangs = False
 
     async def route(self, request: aio.Request) -> aio.StreamResponse:
         if self.raises:
@@ -33,6 +34,8 @@ class World:
         return aio.Response(text=(await request.read()).decode() or "fine")
 
     async def ready(self) -> web.Readiness:
+        if self.hangs:
+            await asyncio.Event().wait()
         if isinstance(self.found, Exception):
             raise self.found
         return self.found
@@ -177,6 +180,15 @@ async def test_a_lost_database_is_not_ready_rather_than_a_failure(
 
     assert answer.status == 503
     assert json.loads(await answer.text())["down"] == ["database"]
+
+
+async def test_a_database_that_hangs_is_not_ready_either(
+    client: Client, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web, "READY_WITHIN_S", 0.01)
+    world.hangs = True
+
+    assert (await client.get("/readyz")).status == 503
 
 
 # -- Serving ------------------------------------------------------------------------------------

@@ -14,10 +14,11 @@ from aiohttp import web
 from bot.adapters.alertmanager import wire
 from bot.errors import TooLarge, Unauthorised
 from bot.log import bound
-from store.records import AppEnv, Delivery
+from store.records import AppEnv, Delivery, Unavailable
 
 PATH = "/webhooks/alertmanager"
 BODY_TIMEOUT_S = 20.0
+STORE_TIMEOUT_S = 20.0
 THREAD_FROM_BYTES = 128 * 1024  # ten thousand alerts would hold up the loop for a while
 _log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ def routes(
             raise Unauthorised
         delivery = await parsed(await _body(request))
         with bound(delivery=delivery.digest[:16]):
-            await take_in(delivery)
+            await _stored(take_in(delivery))
             _log.info("delivery stored", extra={"alerts": len(delivery.firings)})
         return web.Response(status=202)
 
@@ -69,6 +70,15 @@ def _opens(authorization: str, allowed: tuple[bytes, ...]) -> bool:
 
 def _digest(token: bytes) -> bytes:
     return hashlib.sha256(token).digest()
+
+
+async def _stored(storing: Awaitable[None]) -> None:
+    """Wait for *storing*, though not as long as Alertmanager: that waits a group interval."""
+    try:
+        async with asyncio.timeout(STORE_TIMEOUT_S):
+            await storing
+    except TimeoutError as error:
+        raise Unavailable(f"not stored within {STORE_TIMEOUT_S:g} s") from error
 
 
 async def _body(request: web.Request) -> bytes:

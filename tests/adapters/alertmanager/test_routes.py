@@ -66,10 +66,16 @@ async def post(intake: Intake, tokens: list[str]) -> AsyncIterator[Post]:
     async with TestClient(TestServer(application)) as client:
 
         async def send(
-            body: bytes = BODY, authorization: str | None = "Bearer new-token", **headers: str
+            body: bytes | AsyncIterator[bytes] = BODY,
+            authorization: str | None = "Bearer new-token",
+            **headers: str,
         ) -> ClientResponse:
             sent = {**headers, **({"Authorization": authorization} if authorization else {})}
-            return await client.post(routes.PATH, data=io.BytesIO(body), headers=sent)
+            return await client.post(
+                routes.PATH,
+                data=io.BytesIO(body) if isinstance(body, bytes) else body,
+                headers=sent,
+            )
 
         yield send
 
@@ -184,6 +190,31 @@ async def test_a_database_that_is_not_there_is_a_503_so_that_alertmanager_sends_
 
     assert answer.status == 503
     assert "locked" not in await answer.text()
+
+
+async def test_a_database_that_hangs_is_a_503_before_alertmanager_loses_patience(
+    post: Post, intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routes, "STORE_TIMEOUT_S", 0.01)
+    intake.gate.clear()
+
+    assert (await post()).status == 503
+
+
+async def test_a_sender_that_never_ends_its_body_is_let_go(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routes, "BODY_TIMEOUT_S", 0.05)
+    more = asyncio.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"{"
+        await more.wait()
+
+    answer = await post(endless())
+    more.set()
+
+    assert answer.status == 408
 
 
 async def test_nothing_of_a_body_reaches_the_log(

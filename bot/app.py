@@ -293,6 +293,7 @@ class _Assembly:
             differences,
             owner=self._owner,
             jitter=random.random,
+            lease=3 * self._settings.execution_lease,
         )
 
     def _decider(self, propose: Propose, rules: Rules) -> Decide:
@@ -305,6 +306,7 @@ class _Assembly:
             owner=self._owner,
             nudge=self._workers.nudge,
             jitter=random.random,
+            lease=2 * self._settings.execution_lease,
         )
 
     def _every(self, period: timedelta, name: str, run: jobs.Run) -> jobs.Run:

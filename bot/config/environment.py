@@ -141,8 +141,9 @@ class Environment(BaseSettings):
     )
     execution_lease: Annotated[fields.Duration, AfterValidator(_lease)] = Field(
         default=DEFAULT_EXECUTION_LEASE,
+        validate_default=False,  # it is no text to be read
         validation_alias="KEYTURN_EXECUTION_LEASE",
-        description="How long a dead executor's work waits for another; at least `1s`",
+        description="How long a dead executor's work waits for another (a message: 3 times that)",
     )
     failpoint: str = Field(
         default="",

@@ -42,6 +42,7 @@ class Decide:
         nudge: Callable[[], None],
         jitter: Callable[[], float],
         patience: timedelta = PATIENCE,
+        lease: timedelta = LEASE,
     ) -> None:
         """Take what judging needs.
 
@@ -55,11 +56,13 @@ class Decide:
             nudge: Called after a quorum was stored, so that nobody waits for the next look.
             jitter: A number from 0 to 1, another one each time.
             patience: How old an item may be and still be judged.
+            lease: How long an item is this worker's alone.
         """
         self._store = store
         self._owner = owner
         self._jitter = jitter
         self._patience = patience
+        self._lease = lease
         reception = Reception(directory)
         self._ballot = Ballot(store, reception, keys=keys, nudge=nudge)
         self._commanded = Commanded(store, reception, ask, policy_of=policy_of)
@@ -71,7 +74,7 @@ class Decide:
         decided on what was known earlier.
         """
         async with self._store.write() as tx:
-            item = await tx.inbox.claim(self._owner, lease=LEASE)
+            item = await tx.inbox.claim(self._owner, lease=self._lease)
             too_old = item is not None and await tx.now() - item.received_at > self._patience
         if item is None:
             return False

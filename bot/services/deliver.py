@@ -38,6 +38,7 @@ class Deliver:
         *,
         owner: str,
         jitter: Callable[[], float],
+        lease: timedelta = LEASE,
     ) -> None:
         """Take what sending needs; *jitter* gives a number from 0 to 1, another each time."""
         self._store = store
@@ -47,6 +48,7 @@ class Deliver:
         self._answers = Answers(store, messenger, differences)
         self._owner = owner
         self._jitter = jitter
+        self._lease = lease
         self._trouble: dict[str, str] = {}
 
     @property
@@ -61,7 +63,7 @@ class Deliver:
         will be is dropped, logged, and kept in `trouble` until something goes through there.
         """
         async with self._store.write() as tx:
-            row = await tx.outbox.claim(self._owner, lease=LEASE)
+            row = await tx.outbox.claim(self._owner, lease=self._lease)
         if row is None:
             return False
         with bound(outbox=row.id, kind=row.kind.value):

@@ -73,17 +73,18 @@ def card(view: CardView) -> Message:
 
 def note(note: Note) -> Message:
     """Return a reply for the case's thread. Raises `BrokenBlocks`."""
-    lines = note.facts.get("lines", ()) if note.code == NoteCode.EDITS_SLIPPED_IN else ()
-    return _reply("note", note, lines=lines)
+    if note.code == NoteCode.EDITS_SLIPPED_IN:
+        return _reply("note", note, lines=_fact(note, "lines"))
+    return _reply("note", note)
 
 
 def answer(note: Note) -> Message:
     """Return an answer to one person. Raises `BrokenBlocks`."""
     match note.code:
         case AnswerCode.DIFFERENCE:
-            return _reply("answer", note, lines=str(note.facts.get("text", "")).splitlines())
+            return _reply("answer", note, lines=str(_fact(note, "text")).splitlines())
         case AnswerCode.STATUS:
-            return _reply("answer", note, rows=note.facts.get("rows", ()))
+            return _reply("answer", note, rows=_fact(note, "rows"))
         case _:
             return _reply("answer", note)
 
@@ -156,6 +157,12 @@ def _reply(
         )
 
     return _checked(fit(draw, total), f"{catalogue} {note.code}")
+
+
+def _fact(note: Note, name: str) -> Json:
+    if name not in note.facts:
+        raise BrokenBlocks(f"{note.code} without {name}")
+    return note.facts[name]
 
 
 def _pages(rows: Iterable[str]) -> list[str]:

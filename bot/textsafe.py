@@ -143,4 +143,4 @@ def told(value: object, n: int = 600) -> str:
     For sentences made by the program that may quote what somebody typed: `&lt;` stays as it
     is, a bare `<` or `>` becomes text.
     """
-    return clean(value, n).replace("<", "&lt;").replace(">", "&gt;")
+    return clean(value, n).strip().replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,284 @@
+"""The card, as it stands in Slack in each state of a case."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bot.domain.card import CardAlert, CardView, CardVote
+from bot.domain.diff_kinds import ChangeKind
+from bot.domain.words import FindingCode
+from bot.render import BrokenBlocks, card
+from store.records import Choice, State
+from tests.builders import NOON
+from tests.cards import (
+    ALICE,
+    BOB,
+    REVIEWERS,
+    a_change,
+    a_view,
+    actions,
+    both_approved,
+    everything,
+    facts_only,
+    header,
+    literal_texts,
+    objects,
+    sound,
+)
+
+HEADERS = {
+    State.DRAFT: "Rollback proposed: support-triage@prod v7 → v6",
+    State.PENDING_APPROVAL: "Rollback proposed: support-triage@prod v7 → v6",
+    State.APPROVED: "Rolling back support-triage@prod v7 → v6",
+    State.EXECUTING: "Rolling back support-triage@prod v7 → v6",
+    State.VERIFYING: "Rolling back support-triage@prod v7 → v6",
+    State.COMPLETED: "Rolled back support-triage@prod v7 → v6",
+    State.REJECTED: "Rollback rejected: support-triage@prod v7 → v6",
+    State.EXPIRED: "Rollback expired: support-triage@prod v7 → v6",
+    State.WITHDRAWN: "Rollback withdrawn: support-triage@prod v7 → v6",
+    State.SUPERSEDED: "Rollback superseded: support-triage@prod v7 → v6",
+    State.FAILED: "Rollback failed: support-triage@prod v7 → v6",
+    State.NEEDS_ATTENTION: "Needs attention: support-triage@prod v7 → v6",
+}
+
+
+def shown(view: CardView) -> str:
+    return everything(sound(card(view)))
+
+
+@pytest.mark.parametrize("state", State)
+def test_the_header_and_the_notification_say_where_it_stands(state: State) -> None:
+    message = sound(card(a_view(state)))
+
+    assert header(message) == HEADERS[state]
+    assert message.text.startswith(HEADERS[state])
+    assert "\n" not in message.text
+
+
+@pytest.mark.parametrize("state", [None, *State])
+def test_no_two_blocks_share_an_id_and_ids_tell_round_and_state(state: State | None) -> None:
+    first = card(a_view(state)) if state else card(facts_only())
+    ids = [block["block_id"] for block in first.blocks]
+    later = card(a_view(state, round=2)) if state else card(facts_only(finding_code="no_history"))
+
+    assert len(set(ids)) == len(ids)
+    assert not set(ids) & {block["block_id"] for block in later.blocks}
+
+
+def test_a_case_without_a_rollback_shows_the_facts_and_no_button() -> None:
+    message = sound(card(facts_only()))
+
+    assert header(message) == "Alert on support-triage@prod: no rollback suggested"
+    assert message.text.startswith("Alert on support-triage@prod: no rollback suggested")
+    assert "`TriageWrong` critical `ab12cd34ef56ab78` since <!date^" in everything(message)
+    assert actions(message) == []
+
+
+def test_a_case_that_is_still_looked_at_says_so() -> None:
+    message = sound(card(facts_only(finding_code=FindingCode.LOOKING, finding_facts={})))
+
+    assert header(message) == "Alert on support-triage@prod: looking for the change"
+
+
+def test_the_reason_line_stands_right_below_the_header() -> None:
+    reason = card(a_view()).blocks[1]["text"]["text"]
+
+    assert reason.startswith("Version 7 was published <!date^")
+    assert "4 minutes before the alert began" in reason
+
+
+def test_a_pending_card_says_who_asked_until_when_and_how_many_approved() -> None:
+    text = shown(a_view())
+
+    assert "*Asked by*\nKeyturn, because of the alert" in text
+    assert "*Expires*\n<!date^1795523400^" in text
+    assert f"*Approvals* 1 of 2\n<@{ALICE}> <!date^1795521600^{{time}}|12:00 UTC>" in text
+    assert f"2 approvals needed from <!subteam^{REVIEWERS}>" in text
+
+
+def test_the_requester_is_named_and_kept_out_of_the_keys() -> None:
+    text = shown(a_view(requested_slack_id=BOB, reason="the answers are wrong"))
+
+    assert f"*Asked by*\n<@{BOB}>" in text
+    assert ", not from who asked" in text
+    assert "Why: the answers are wrong" in text
+
+
+def test_a_void_vote_is_shown_and_not_counted() -> None:
+    votes = (CardVote(ALICE, Choice.APPROVE, NOON, void=True, void_why="not_reviewer"),)
+
+    text = shown(a_view(votes=votes))
+
+    assert "*Approvals* 0 of 2" in text
+    assert "(no longer counts)" in text
+
+
+@pytest.mark.parametrize("missing", [{"policy_named": False}, {"reviewers": ()}])
+def test_without_reviewers_the_card_says_that_nobody_may_approve(missing: dict[str, Any]) -> None:
+    text = shown(a_view(**missing))
+
+    assert "Nobody may approve yet: name reviewers in `[policy.prod]`" in text
+    assert "needed from" not in text
+
+
+def test_the_buttons_carry_their_values_and_the_approval_asks_again() -> None:
+    approve, reject, difference = actions(sound(card(a_view())))
+
+    assert [b["action_id"] for b in (approve, reject, difference)] == [
+        "rollback.approve",
+        "rollback.reject",
+        "rollback.difference",
+    ]
+    assert {b["value"] for b in (approve, reject, difference)} == {f"17.1.n0nce.{'0' * 64}"}
+    assert (approve["style"], reject["style"]) == ("primary", "danger")
+    asked = approve["confirm"]["text"]["text"]
+    assert "App support-triage, environment prod: version 7 goes back to version 6" in asked
+
+
+@pytest.mark.parametrize("state", [s for s in State if s is not State.PENDING_APPROVAL])
+def test_only_a_pending_card_can_be_voted_on(state: State) -> None:
+    buttons = actions(card(a_view(state, buttons=a_view().buttons)))
+
+    assert [b["action_id"] for b in buttons] == ["rollback.difference"]
+
+
+def test_a_completed_card_names_who_turned_the_keys_and_how_long_it_took() -> None:
+    text = shown(both_approved(State.COMPLETED, seconds=3.21))
+
+    assert f":white_check_mark: Rolled back by <@{ALICE}> + <@{BOB}> in 3.2 s" in text
+    assert "The editors' draft is back as it was." in text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.04, "0.0 s"), (59.94, "59.9 s"), (59.96, "1 min 0 s"), (130, "2 min 10 s")],
+)
+def test_durations_read_as_people_say_them(seconds: float, said: str) -> None:
+    assert f" in {said}. " in shown(both_approved(State.COMPLETED, seconds=seconds))
+
+
+def test_a_card_without_a_time_to_tell_names_only_the_people() -> None:
+    assert f"Rolled back by <@{ALICE}> + <@{BOB}>. " in shown(both_approved(State.COMPLETED))
+
+
+def test_a_rejected_card_gives_the_reason() -> None:
+    assert f":x: Rejected by <@{BOB}>: the fix is on its way" in shown(a_view(State.REJECTED))
+
+
+def test_the_card_says_which_secrets_will_be_in_force() -> None:
+    one = shown(a_view(secrets_from_version=("SMTP_PASSWORD",)))
+    many = shown(a_view(secrets_kept=("A", "B"), secrets_from_version=("C", "D")))
+
+    assert "`HELPDESK_API_KEY` keeps the value that is live now." in one
+    assert "`SMTP_PASSWORD` takes version 6's own value." in one
+    assert "`A`, `B` keep the values that are live now." in many
+    assert "`C`, `D` take version 6's own values." in many
+
+
+def test_a_change_is_shown_in_words_with_both_sides() -> None:
+    texts = literal_texts(sound(card(a_view())))
+
+    assert texts[texts.index("Triage") - 1 :][:4] == [
+        "Prompt changed: ",
+        "Triage",
+        " · prompt 1",
+        "\nbe brief → be kind",
+    ]
+
+
+@pytest.mark.parametrize("kind", [k for k in ChangeKind if k is not ChangeKind.OTHER])
+def test_every_kind_of_change_has_a_name(kind: ChangeKind) -> None:
+    assert "Setting changed: " not in shown(a_view(changes=(a_change(kind=kind.value),)))
+
+
+def test_a_change_with_one_side_shows_that_side() -> None:
+    assert "\nbe kind" in literal_texts(card(a_view(changes=(a_change(before=""),))))
+
+
+def test_what_comes_later_is_shown_when_it_is_there() -> None:
+    text = shown(a_view(evidence="error rate ×5", impact="12 sessions", lost="a new answer"))
+
+    assert "Evidence: error rate ×5" in text
+    assert "Impact: 12 sessions" in text
+    assert "Lost by going back: a new answer" in text
+
+
+def test_the_card_publishes_the_head_of_the_record() -> None:
+    assert "Record 41 `eeeeeeeeeeee`" in shown(a_view())
+    assert "Case 5" in shown(facts_only(audit_seq=None))
+
+
+def test_unknown_version_numbers_do_not_stop_a_card() -> None:
+    message = sound(card(a_view(from_number=None)))
+
+    assert header(message) == "Rollback proposed: support-triage@prod v? → v6"
+    assert header(card(a_view(from_number=None, to_number=None))).endswith("@prod")
+
+
+@pytest.mark.parametrize("n", [0, 1, 12, 13, 50, 200])
+def test_no_change_disappears_silently(n: int) -> None:
+    changes = tuple(a_change(subject=f"node {i}") for i in range(n))
+    message = sound(card(a_view(changes=changes, changes_left=3)))
+
+    lists = [o for o in objects(message.blocks) if o.get("type") == "rich_text_list"]
+    listed = len(lists[0]["elements"]) if lists else 0
+    assert listed == min(n, 12)
+    assert f"… {n + 3 - listed} more changes in the thread" in everything(message)
+
+
+def test_the_least_important_changes_give_way_when_all_is_long() -> None:
+    long = "long words " * 60
+    changes = tuple(
+        a_change(subject=f"{i} {long}", detail=long, before=long, after=long) for i in range(12)
+    )
+    message = sound(
+        card(
+            a_view(
+                State.PENDING_APPROVAL,
+                changes=changes,
+                app="app " * 90,
+                reason=long,
+                evidence=long,
+                impact=long,
+                lost=long,
+                summary=long,
+                secrets_kept=tuple(f"{'SECRET_' * 20}{i}" for i in range(40)),
+                secrets_from_version=tuple(f"{'OTHER_' * 20}{i}" for i in range(40)),
+                alerts=tuple(CardAlert(long, "f" * 200, NOON, True, long) for _ in range(60)),
+                votes=tuple(CardVote(long, Choice.APPROVE, NOON) for _ in range(60)),
+                reviewers=tuple(f"S0REVIEWER{i}" for i in range(60)),
+            )
+        )
+    )
+
+    text = everything(message)
+    listed = text.count("Prompt changed: ")
+    assert 0 < listed < 12
+    assert f"… {12 - listed} more changes in the thread" in text
+    assert "0 long words" in text
+    assert "and 52 more" in text
+
+
+def test_one_change_more_is_said_in_the_singular() -> None:
+    assert "… 1 more change in the thread" in shown(a_view(changes_left=1))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [{"finding_code": "gone"}, {"finding_facts": {}}, {"finding_facts": {"published_at": "noon"}}],
+)
+def test_a_card_whose_sentence_cannot_be_said_is_never_sent_half(broken: dict[str, Any]) -> None:
+    with pytest.raises(BrokenBlocks):
+        card(a_view(**broken))
+
+
+def test_a_card_that_slack_would_refuse_says_where_it_is_broken() -> None:
+    button = a_view().buttons[0]
+    too_long = type(button)(button.action, "x" * 2001)
+
+    with pytest.raises(BrokenBlocks, match=r"/value") as caught:
+        card(a_view(buttons=(too_long,)))
+
+    assert caught.value.problems[0].pointer.endswith("/elements/0/value")

@@ -1,0 +1,149 @@
+"""Whatever people, alerts and documents write, a message keeps its form and only our tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.card import CardAlert, CardView, CardVote
+from bot.domain.words import AnswerCode, NoteCode
+from bot.ports import Note
+from bot.render import Message, answer, card, note
+from store.records import Choice, State
+from tests.builders import NOON
+from tests.cards import a_change, a_view, both_approved, literal_texts, objects, sound, tokens
+from tests.unit.test_textsafe import HOSTILE
+
+NASTY = [
+    HOSTILE,
+    "{{ 7 * 7 }}{% for x in y %}",
+    '", "type": "divider"}, {"',
+    "<!subteam^S0REVIEWERS> <@U0ALICE0001> <!here>",
+    "&lt;!channel&gt; &amp;lt;",
+    "\x00\x1b[31m\u202e\u2066\u200b\ufeff\ud800",
+    "`" * 40,
+    "🔑" * 300,
+    " ",
+    "",
+    "\n\n- list\n> quote\n```fence```",
+]
+texts = st.one_of(st.text(max_size=400), st.sampled_from(NASTY))
+
+
+def full_of(text: str, state: State = State.PENDING_APPROVAL) -> CardView:
+    """A card on which everything that others can write is *text*."""
+    return a_view(
+        state,
+        app=text,
+        env=text,
+        alerts=(CardAlert(text, text, NOON, True, text), CardAlert(text, text, NOON, False)),
+        requested_slack_id=text,
+        reason=text,
+        from_author=text,
+        to_author=text,
+        votes=(
+            CardVote(text, Choice.APPROVE, NOON),
+            CardVote(text, Choice.APPROVE, NOON, void=True, void_why=text),
+        ),
+        reviewers=(text, text),
+        summary=text,
+        changes=(a_change(kind=text, op=text, subject=text, detail=text, before=text, after=text),),
+        secrets_kept=(text,),
+        secrets_from_version=(text,),
+        evidence=text,
+        impact=text,
+        lost=text,
+    )
+
+
+def mentions(message: Message) -> set[str]:
+    """Mentions and links in rich text, where they are objects and not tokens."""
+    live = {"user", "usergroup", "broadcast", "link", "channel", "emoji"}
+    return {str(o) for o in objects(message.blocks) if o.get("type") in live}
+
+
+@given(texts, st.sampled_from(State))
+def test_no_text_on_a_card_calls_anybody_or_breaks_it(text: str, state: State) -> None:
+    message = sound(card(full_of(text, state)))
+
+    assert tokens(message) == []
+    assert mentions(message) == set()
+
+
+@pytest.mark.parametrize("text", NASTY)
+@pytest.mark.parametrize("state", State)
+def test_known_attacks_on_every_state_of_a_card(text: str, state: State) -> None:
+    message = sound(card(full_of(text, state)))
+
+    assert tokens(message) == []
+    assert message.blocks[0]["text"]["type"] == "plain_text"
+
+
+def test_a_hostile_mention_in_a_name_is_shown_and_calls_nobody() -> None:
+    message = card(full_of("<@U0ALICE0001>"))
+
+    live = [o["text"] for o in objects(message.blocks) if o.get("type") == "mrkdwn"]
+    assert not any("<@U0ALICE0001>" in text for text in [message.text, *live])
+    assert "Evidence: <@U0ALICE0001>" in literal_texts(message)
+
+
+def test_what_people_wrote_reaches_no_id_and_no_value() -> None:
+    for block in card(full_of("SMUGGLED")).blocks:
+        for part in objects(block):
+            for name in ("block_id", "action_id", "value", "url"):
+                assert "SMUGGLED" not in str(part.get(name, ""))
+
+
+def test_a_template_in_a_name_is_only_text() -> None:
+    assert "Evidence: {{ 7 * 7 }}" in literal_texts(card(full_of("{{ 7 * 7 }}")))
+
+
+@pytest.mark.parametrize("code", ["rejected", "draft_has_secrets", "target_refused"])
+@given(text=texts)
+def test_no_fact_of_an_outcome_escapes(code: str, text: str) -> None:
+    facts = {"slack_id": text, "reason": text, "names": [text], "system": text}
+    facts |= {"upstream_code": text, "number": text, "candidate": text}
+    ended = {"outcome": code, "facts": facts, "seconds": None}
+
+    assert tokens(sound(note(Note(NoteCode.ENDED, ended)))) == []
+    assert (
+        tokens(sound(card(both_approved(State.FAILED, outcome_code=code, outcome_facts=facts))))
+        == []
+    )
+
+
+@given(texts)
+def test_no_fact_of_a_note_escapes(text: str) -> None:
+    notes: list[tuple[NoteCode, dict[str, Any]]] = [
+        (NoteCode.VOTE_APPROVED, {"slack_id": text, "count": 1, "needed": 2}),
+        (NoteCode.VOTE_REJECTED, {"slack_id": text, "reason": text}),
+        (NoteCode.VOTE_VOID, {"slack_id": text, "why": text}),
+        (NoteCode.EXECUTING, {"slack_ids": [text, text]}),
+        (NoteCode.ALERT_ADDED, {"alertname": text}),
+        (NoteCode.ALERT_RESOLVED, {"alertname": text}),
+        (NoteCode.WAITING_FOR_TARGET, {"system": text}),
+        (NoteCode.EDITS_SLIPPED_IN, {"lines": [text] * 12}),
+    ]
+    for code, facts in notes:
+        message = sound(note(Note(code, facts)))
+        assert tokens(message) == []
+        assert mentions(message) == set()
+
+
+@given(texts)
+def test_no_fact_of_an_answer_escapes(text: str) -> None:
+    row = {"where": text, "number": 1, "published_at": "", "rollback": 3, "state": text}
+    answers: list[tuple[AnswerCode, dict[str, Any]]] = [
+        (AnswerCode.REFUSED, {"text": text}),
+        (AnswerCode.OUT_OF_DATE, {"permalink": text}),
+        (AnswerCode.ASKED, {"where": text, "number": 6}),
+        (AnswerCode.DIFFERENCE, {"text": text, "permalink": text}),
+        (AnswerCode.STATUS, {"rows": [{**row, "permalink": text}]}),
+    ]
+    for code, facts in answers:
+        message = sound(answer(Note(code, facts)))
+        assert tokens(message) == []
+        assert mentions(message) == set()

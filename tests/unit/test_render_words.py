@@ -1,0 +1,268 @@
+"""Every code that Keyturn can say has its sentence, in the thread, on the card or to one person."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import Any
+
+import pytest
+
+from bot.domain.words import AnswerCode, DraftNote, FindingCode, NoteCode, OutcomeCode
+from bot.errors import NotEligible
+from bot.ports import Note
+from bot.render import BrokenBlocks, answer, card, note, reject_view
+from bot.wording import NoWords, say
+from tests.cards import ALICE, BOB, facts_only, objects, sound, tokens
+
+AT = "2026-11-24T11:50:00Z"
+LINK = "https://keyturn.slack.com/archives/C0INCIDENT1/p1764000000000100"
+FACTS: dict[StrEnum, dict[str, Any]] = {
+    FindingCode.SUGGESTED: {
+        "suspect": 7,
+        "candidate": 6,
+        "published_at": AT,
+        "onset_from": AT,
+        "onset_to": AT,
+        "minutes": 4,
+    },
+    FindingCode.REQUESTED: {"slack_id": ALICE, "candidate": 6},
+    FindingCode.NO_CHANGE: {"lookback_minutes": 60, "newest": 7, "newest_at": AT},
+    FindingCode.TWO_CHANGES: {"first": 6, "second": 7},
+    FindingCode.NO_SOUND_VERSION: {"suspect": 7},
+    FindingCode.TARGET_UNREADABLE: {"system": "dify.prod"},
+    OutcomeCode.COMPLETED: {"number": 8, "candidate": 6, "draft": "put_back"},
+    OutcomeCode.REJECTED: {"slack_id": BOB, "reason": "a fix is on its way"},
+    OutcomeCode.WITHDRAWN: {"slack_id": BOB},
+    OutcomeCode.DRAFT_HAS_SECRETS: {"names": ["API_KEY"]},
+    OutcomeCode.TARGET_DOWN: {"system": "dify.prod"},
+    OutcomeCode.TARGET_REFUSED: {"system": "dify.prod", "upstream_code": "not_found"},
+    OutcomeCode.LOGIN_REFUSED: {"system": "dify.prod"},
+    OutcomeCode.LIVE_DIFFERS: {"number": 8},
+    OutcomeCode.PUBLISHED_BY_OTHER: {"number": 8},
+    OutcomeCode.OUTCOME_UNKNOWN: {"system": "dify.prod"},
+    NoteCode.VOTE_APPROVED: {"slack_id": ALICE, "count": 1, "needed": 2},
+    NoteCode.VOTE_REJECTED: {"slack_id": BOB, "reason": "a fix is on its way"},
+    NoteCode.VOTE_VOID: {"slack_id": BOB, "why": "not_reviewer"},
+    NoteCode.EXECUTING: {"slack_ids": [ALICE, BOB]},
+    NoteCode.ENDED: {"outcome": "expired", "facts": {}, "seconds": None},
+    NoteCode.ALERT_RESOLVED: {"alertname": "TriageWrong"},
+    NoteCode.ALERT_ADDED: {"alertname": "TriageWrong"},
+    NoteCode.EDITS_SLIPPED_IN: {"lines": ["[prompt] changed: Triage", "- be brief", "+ be kind"]},
+    NoteCode.DRAFT_NOTE: {"draft": "theirs_stays", "version_id": 31},
+    NoteCode.WAITING_FOR_TARGET: {"system": "dify.prod"},
+    NoteCode.NEW_VERSION_WHILE_OPEN: {"number": 8},
+    AnswerCode.REFUSED: {"text": "Your vote is counted already."},
+    AnswerCode.VOTE_COUNTED: {"count": 1, "needed": 2},
+    AnswerCode.OUT_OF_DATE: {"permalink": LINK},
+    AnswerCode.STATUS: {
+        "rows": [
+            {
+                "where": "support-triage@prod",
+                "number": 7,
+                "published_at": AT,
+                "rollback": 17,
+                "state": "PENDING_APPROVAL",
+                "permalink": LINK,
+            },
+            {
+                "where": "kb-search@prod",
+                "number": 3,
+                "published_at": AT,
+                "rollback": 0,
+                "state": "",
+                "permalink": "",
+            },
+        ]
+    },
+    AnswerCode.ASKED: {"where": "support-triage@prod", "number": 6},
+    AnswerCode.DIFFERENCE: {"text": "[prompt] changed: Triage\n- a\n+ b", "permalink": LINK},
+}
+
+
+@pytest.mark.parametrize("code", FindingCode)
+def test_every_finding_has_words_on_the_card(code: FindingCode) -> None:
+    message = sound(card(facts_only(finding_code=code, finding_facts=FACTS.get(code, {}))))
+
+    assert len(message.blocks[1]["text"]["text"]) > 20
+    assert tokens(message) == []
+
+
+@pytest.mark.parametrize("code", OutcomeCode)
+def test_every_outcome_has_words_in_the_thread(code: OutcomeCode) -> None:
+    facts = {"outcome": code, "facts": FACTS.get(code, {}), "seconds": 3.2}
+    message = sound(note(Note(NoteCode.ENDED, facts)))
+
+    assert message.text.startswith(":")
+    assert "3.2 s" in message.text
+    assert tokens(message) == []
+
+
+@pytest.mark.parametrize("code", DraftNote)
+def test_every_fate_of_a_draft_has_words(code: DraftNote) -> None:
+    facts = {"number": 8, "candidate": 6, "draft": code}
+    ended = {"outcome": "completed", "facts": facts, "seconds": None}
+
+    assert "draft" in note(Note(NoteCode.ENDED, ended)).text
+    assert "draft" in note(Note(NoteCode.DRAFT_NOTE, {"draft": code, "version_id": 31})).text
+
+
+@pytest.mark.parametrize("code", NoteCode)
+def test_every_note_has_words(code: NoteCode) -> None:
+    message = sound(note(Note(code, FACTS[code])))
+
+    assert message.text == message.blocks[0]["text"]["text"]
+    assert tokens(message) == []
+
+
+@pytest.mark.parametrize("code", AnswerCode)
+def test_every_answer_has_words(code: AnswerCode) -> None:
+    message = sound(answer(Note(code, FACTS.get(code, {}))))
+
+    assert len(message.text) > 15
+    assert tokens(message) == []
+
+
+def test_codes_from_the_store_are_plain_strings_and_say_the_same() -> None:
+    for code in NoteCode:
+        assert note(Note(code.value, FACTS[code])) == note(Note(code, FACTS[code]))
+
+
+@pytest.mark.parametrize("catalogue", ["finding", "outcome", "draft", "note", "answer"])
+def test_a_code_without_words_cannot_be_said(catalogue: str) -> None:
+    with pytest.raises(NoWords, match="no words"):
+        say(catalogue, "brand_new", {})
+
+
+@pytest.mark.parametrize("code", NoteCode)
+def test_a_note_whose_facts_are_missing_is_refused(code: NoteCode) -> None:
+    with pytest.raises(BrokenBlocks):
+        note(Note(code, {}))
+
+
+@pytest.mark.parametrize("code", [c for c in AnswerCode if c in FACTS])
+def test_an_answer_whose_facts_are_missing_is_refused(code: AnswerCode) -> None:
+    with pytest.raises(BrokenBlocks):
+        answer(Note(code, {}))
+
+
+@pytest.mark.parametrize("why", ["not_reviewer", "guest", "deleted", "no_policy", "who knows"])
+def test_a_vote_that_no_longer_counts_says_why(why: str) -> None:
+    text = note(Note(NoteCode.VOTE_VOID, {"slack_id": BOB, "why": why})).text
+
+    assert text == f"<@{BOB}>, your vote no longer counts. {NotEligible(why).to_person()}"
+
+
+def test_the_end_names_the_people_who_are_called_when_it_is_told_who() -> None:
+    facts = {"outcome": "live_differs", "facts": {"number": 8}, "seconds": None, "call": [ALICE]}
+
+    assert note(Note(NoteCode.ENDED, facts)).text.endswith(f" <@{ALICE}>")
+
+
+def test_edits_that_slipped_in_are_shown_line_by_line() -> None:
+    message = note(Note(NoteCode.EDITS_SLIPPED_IN, FACTS[NoteCode.EDITS_SLIPPED_IN]))
+
+    assert message.blocks[1]["elements"][0]["type"] == "rich_text_preformatted"
+    assert message.blocks[1]["elements"][0]["elements"][0]["text"].splitlines() == [
+        "[prompt] changed: Triage",
+        "- be brief",
+        "+ be kind",
+    ]
+
+
+def test_a_difference_that_does_not_fit_says_how_much_is_missing() -> None:
+    text = "\n".join(["x" * 390] * 40)
+    message = sound(answer(Note(AnswerCode.DIFFERENCE, {"text": text, "permalink": ""})))
+
+    shown = message.blocks[1]["elements"][0]["elements"][0]["text"].splitlines()
+    assert 10 < len(shown) < 40
+    assert message.blocks[2]["elements"][0]["text"] == f"… {40 - len(shown)} more in the thread"
+
+
+def test_status_lists_each_app_with_its_open_rollback() -> None:
+    message = answer(Note(AnswerCode.STATUS, FACTS[AnswerCode.STATUS]))
+    first, second = message.blocks[1]["text"]["text"].split("\n")
+
+    assert first.startswith("`support-triage@prod` version 7, live since <!date^")
+    assert first.endswith(f" · <{LINK}|rollback 17> waits for approval")
+    assert second.startswith("`kb-search@prod` version 3, live since <!date^")
+    assert "rollback" not in second
+
+
+def test_status_of_an_app_that_nothing_is_known_of() -> None:
+    row = {"where": "a@prod", "number": None, "published_at": "", "rollback": 4, "state": "FAILED"}
+    rows = {"rows": [{**row, "permalink": ""}]}
+
+    text = answer(Note(AnswerCode.STATUS, rows)).blocks[1]["text"]["text"]
+
+    assert text == "`a@prod` nothing published · rollback 4 is over"
+
+
+def test_status_of_very_many_apps_says_how_many_are_missing() -> None:
+    row = FACTS[AnswerCode.STATUS]["rows"][0]
+    rows = [{**row, "where": f"app-{i}@prod"} for i in range(400)]
+    message = sound(answer(Note(AnswerCode.STATUS, {"rows": rows})))
+
+    listed = sum(o["text"].count("`app-") for o in objects(message.blocks) if "verbatim" in o)
+    assert 20 < listed < 400
+    assert message.blocks[-1]["elements"][0]["text"] == f"… {400 - listed} more not shown"
+
+
+def test_status_for_somebody_who_may_see_nothing_says_so() -> None:
+    assert answer(Note(AnswerCode.STATUS, {"rows": []})).text.startswith("There is no app here")
+
+
+def test_help_has_one_command_a_line() -> None:
+    lines = answer(Note(AnswerCode.HELP, {})).text.split("\n")
+
+    assert [line[:18] for line in lines if line.startswith("`")] == [
+        "`/rollback status`",
+        "`/rollback to APP@",
+        "`/rollback help`: ",
+    ]
+
+
+@pytest.mark.parametrize("minutes", [0, -3])
+def test_a_version_published_as_the_alert_began_is_not_said_to_be_before_it(minutes: int) -> None:
+    facts = {**FACTS[FindingCode.SUGGESTED], "minutes": minutes, "where": "a@prod"}
+
+    assert "right when the alert began" in say("finding", "suggested", facts)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "said"),
+    [
+        (1, "1 minute "),
+        (59, "59 minutes "),
+        (60, "1 hour "),
+        (90, "90 minutes "),
+        (120, "2 hours "),
+    ],
+)
+def test_a_look_back_is_said_in_whole_units(minutes: int, said: str) -> None:
+    facts = {"lookback_minutes": minutes, "newest": 7, "newest_at": AT, "where": "a@prod"}
+
+    assert f"in the {said}before" in say("finding", "no_change", facts)
+
+
+def test_the_dialog_asks_for_a_reason_and_remembers_the_card() -> None:
+    view = reject_view(value="17.1.n0nce.00", channel="C0INCIDENT1", ts="1764000000.000100")
+
+    assert view["callback_id"] == "rollback.reject"
+    assert json.loads(view["private_metadata"]) == {
+        "value": "17.1.n0nce.00",
+        "channel": "C0INCIDENT1",
+        "ts": "1764000000.000100",
+    }
+    (block,) = view["blocks"]
+    assert (block["block_id"], block["optional"]) == ("reason", False)
+    element = block["element"]
+    assert (element["type"], element["action_id"]) == ("plain_text_input", "text")
+    assert (element["multiline"], element["max_length"]) == (True, 500)
+
+
+def test_the_longest_value_of_a_button_fits_into_the_dialog() -> None:
+    assert reject_view(value="x" * 2000, channel="C0INCIDENT1", ts="1764000000.000100")
+
+    with pytest.raises(BrokenBlocks):
+        reject_view(value="x" * 3000, channel="C0INCIDENT1", ts="1764000000.000100")

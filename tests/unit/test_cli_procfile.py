@@ -32,6 +32,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
         port = free.getsockname()[1]
     return {
         "PATH": f"{BIN}:{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
         "PORT": str(port),
         "DATABASE_URL": f"sqlite:///{tmp_path / 'keyturn.db'}",
         "KEYTURN_SECRET_KEY": "k" * 32,

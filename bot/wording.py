@@ -29,7 +29,7 @@ _STATES: Final = {
     "EXECUTING": "is running",
     "VERIFYING": "is being verified",
 }
-_MOVED_ON, _ALARM = ":twisted_rightwards_arrows:", ":rotating_light:"
+_MOVED_ON, _ALARM = ":information_source:", ":rotating_light:"
 _EMOJI: Final = {
     "completed": ":white_check_mark:",
     "rejected": ":x:",

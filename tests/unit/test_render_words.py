@@ -242,7 +242,7 @@ def test_a_version_published_as_the_alert_began_is_not_said_to_be_before_it(minu
 def test_a_look_back_is_said_in_whole_units(minutes: int, said: str) -> None:
     facts = {"lookback_minutes": minutes, "newest": 7, "newest_at": AT, "where": "a@prod"}
 
-    assert f"in the {said}before" in say("finding", "no_change", facts)
+    assert f"within {said}before" in say("finding", "no_change", facts)
 
 
 def test_the_dialog_asks_for_a_reason_and_remembers_the_card() -> None:

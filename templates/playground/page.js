@@ -4,6 +4,7 @@
 const shown = new Map(); // fragment or message id -> the HTML that stands there
 const folded = new Map(); // id of a <details> -> whether the reader left it open
 const whispered = new Set(); // ids of messages for the reader alone that were said already
+const sayings = []; // sentences that wait to be shown at the foot of the page
 const modal = document.getElementById("modal");
 let me = document.body.dataset.me;
 let stream = null;
@@ -74,7 +75,7 @@ function whisper(spot, first) {
 function arrive(element, first) {
   if (first || !element.classList.contains("message")) return;
   element.classList.add("new");
-  say(element.getAttribute("aria-label"), false);
+  announce(element.getAttribute("aria-label"));
 }
 
 function showModal() {
@@ -90,11 +91,25 @@ function tellTheEnd(spot, first) {
   playing = Boolean(now);
 }
 
-function say(text, visible = true) {
+function announce(text) {
+  document.getElementById("announce").textContent = text;
+}
+
+// One sentence at a time, each long enough to be read.
+function say(text) {
+  sayings.push(text);
+  if (sayings.length === 1) sayNext();
+}
+
+function sayNext() {
   const status = document.getElementById("status");
-  status.textContent = text;
-  status.classList.toggle("shown", visible);
-  if (visible) setTimeout(() => status.classList.remove("shown"), 6000);
+  status.textContent = sayings[0];
+  status.classList.add("shown");
+  setTimeout(() => {
+    sayings.shift();
+    status.classList.remove("shown");
+    if (sayings.length) sayNext();
+  }, 4000);
 }
 
 // -- following -------------------------------------------------------------------------------

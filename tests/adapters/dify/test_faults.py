@@ -151,6 +151,26 @@ async def test_a_server_that_is_not_there_was_never_written_to(dify: Dify, route
     assert type(caught.value) is UpstreamDown
 
 
+async def test_no_write_goes_out_on_a_connection_that_another_write_left(dify: Dify) -> None:
+    await dify.target.publish(dify.app_id, name="first", comment="")
+    await dify.running.stop()
+
+    with pytest.raises(UpstreamDown) as caught:
+        await dify.target.publish(dify.app_id, name="second", comment="")
+
+    assert type(caught.value) is UpstreamDown
+
+
+async def test_a_token_that_is_old_already_is_not_even_sent(dify: Dify) -> None:
+    draft = await dify.target.draft(dify.app_id)
+    assert draft is not None
+
+    with pytest.raises(DraftMoved):
+        await dify.target.stage(dify.app_id, draft.document, token="0" * 64, secrets_from={})
+
+    assert dify.faults.count("draft_sync") == 0
+
+
 async def test_a_save_between_our_read_and_our_write_is_not_lost(dify: Dify) -> None:
     dify.faults.before(
         "draft_sync",

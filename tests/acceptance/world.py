@@ -1,0 +1,311 @@
+"""The outside world of the acceptance tests, and the real service in it.
+
+A local Slack and a local Dify with the story's app run in the test's own loop; the service runs
+beside them, in this process (`World.here`) or as `keyturn serve` of its own (`World.serve`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from bot.app import Service, build
+from bot.config.load import load
+from bot.config.settings import Settings
+from bot.domain.approval import MOVES
+from bot.playground.dify.server import RunningDify
+from bot.playground.dify.server import start as start_dify
+from bot.playground.dify.state import DifyState
+from bot.playground.dify.workflows import Workflow
+from bot.playground.slack import people
+from bot.playground.slack.server import RunningSlack
+from bot.playground.slack.server import start as start_slack
+from bot.playground.slack.state import SlackState
+from bot.playground.slack.things import Message
+from bot.playground.story import seed
+from bot.playground.story.alerts import Alert, send
+from bot.playground.story.workflow import APP
+from store.audit import Verification, verify
+from store.records import AppEnv, Rollback
+from store.session import SqlStore, open_store
+from tests.acceptance.process import Served
+
+LOOPBACK = "127.0.0.1"
+WHERE = AppEnv(APP, "prod")
+VOTERS = (people.ALICE, people.BOB)
+LIMIT_S = 60.0
+LOOK_AGAIN_S = 0.05
+T = TypeVar("T")
+
+_CONFIG = """
+[slack]
+channel = "{channel}"
+team = "{team}"
+[dify.local]
+url = "{dify}"
+email = "{email}"
+password_env = "DIFY_PASSWORD"
+[app.{app}]
+environments.prod = {{ target = "dify.local", id = "{app_id}" }}
+[policy.prod]
+votes = 2
+reviewers = ["{reviewers}"]
+requesters = ["{requesters}"]
+[alerts]
+for = "1m"
+"""
+
+
+@dataclass(frozen=True)
+class Was:
+    """What Dify held when the trouble began: hashes of graphs, and how much was published."""
+
+    good: str
+    bad: str
+    unpublished: str
+    versions: int
+
+
+@dataclass
+class World:
+    """Slack, Dify, a database and people; `port` is the door of whichever service runs last."""
+
+    slack: RunningSlack
+    dify: RunningDify
+    store: SqlStore
+    database_url: str
+    folder: Path
+    config: Path
+    secrets: dict[str, str]
+    port: int = 0
+    settled: Was | None = None
+    alert: Alert | None = None
+    _served: list[Served] = field(default_factory=list)
+
+    # -- the service ----------------------------------------------------------------------------
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """The environment variables of the service; *more* go on top."""
+        return {
+            **self.secrets,
+            "DATABASE_URL": self.database_url,
+            "KEYTURN_CONFIG": str(self.config),
+            "KEYTURN_EXECUTION_LEASE": "2s",
+            "SLACK_API_URL": self.slack.url,
+            **more,
+        }
+
+    def settings(self, **more: str) -> Settings:
+        """The settings that the service reads from its environment and file."""
+        return load(self.environment(**more), serving=True)
+
+    @asynccontextmanager
+    async def here(self, **more: str) -> AsyncIterator[Service]:
+        """Run the service in this process."""
+        async with build(self.settings(**more)) as service:
+            door = await service.start(LOOPBACK, 0)
+            self.open_door(door.port)
+            yield service
+            await service.stop(door)
+
+    async def serve(self, **more: str) -> Served:
+        """Start `keyturn serve` as a process of its own; return when its door is open."""
+        served = await Served.start(
+            {**_bare_environment(), **self.environment(**more)}, cwd=self.folder
+        )
+        self._served.append(served)
+        self.open_door(await served.port(within=LIMIT_S))
+        return served
+
+    def open_door(self, port: int) -> None:
+        """Let Slack and Alertmanager send to *port* from now on."""
+        self.port = port
+        self.slack.driver.events_url = f"http://{LOOPBACK}:{port}/slack/events"
+
+    async def kill_all(self) -> None:
+        """End every process that was started here."""
+        for served in self._served:
+            await served.kill()
+
+    # -- the story ------------------------------------------------------------------------------
+
+    async def read_history(self) -> None:
+        """Wait until the service has read what was published before the story begins."""
+        await self.until(self._history_read)
+
+    async def _history_read(self) -> bool:
+        async with self.store.read() as tx:
+            newest = await tx.versions.newest(WHERE)
+        live = self.dify.state.live(APP)
+        return newest is not None and live is not None and newest.external_id == live.id
+
+    def break_it(self) -> Was:
+        """Publish the bad version, and let an editor go on working in the draft."""
+        state = self.dify.state
+        good = self.live.hash
+        seed.publish_bad(state)
+        seed.leave_work_unpublished(state)
+        self.settled = Was(good, self.live.hash, self.draft.hash, len(state.versions(APP)))
+        return self.settled
+
+    async def fire(self, **labels: str) -> Alert:
+        """Send the alert of the app's error rate, as Alertmanager would; it must be taken."""
+        self.alert = Alert(APP, WHERE.env, starts_at=self.dify.state.clock(), labels=labels)
+        assert await self.post(self.alert.body()) == 202
+        return self.alert
+
+    async def post(self, body: dict[str, object]) -> int:
+        """Post a webhook body; return the HTTP status."""
+        url = f"http://{LOOPBACK}:{self.port}/webhooks/alertmanager"
+        return await send(body, url=url, token=self.secrets["KEYTURN_WEBHOOK_TOKEN"])
+
+    async def card(self) -> Message:
+        """Wait for the card that has buttons."""
+        return (await self.slack.state.until(with_button, within=LIMIT_S))[0]
+
+    async def approve(self, who: str) -> None:
+        """Press Approve on the card."""
+        card = await self.card()
+        answer = await self.slack.driver.click(who, card.ts, "approve")
+        assert answer.ok, answer
+
+    async def go(self) -> Was:
+        """Play it up to the first of the two clicks: history, bad publish, alert, card, key one."""
+        await self.read_history()
+        was = self.break_it()
+        await self.fire()
+        await self.approve(VOTERS[0])
+        return was
+
+    async def turn_second_key(self) -> None:
+        """Press Approve as the second person; whether an answer comes is not looked at."""
+        card = await self.card()
+        await self.slack.driver.click(VOTERS[1], card.ts, "approve")
+
+    # -- what came of it ------------------------------------------------------------------------
+
+    async def ended(self) -> Rollback:
+        """Wait until the newest rollback has ended and everything about it was told."""
+        return await self.until(self._ended)
+
+    async def _ended(self) -> Rollback | None:
+        async with self.store.read() as tx:
+            newest = await tx.rollbacks.newest(limit=1)
+            waiting = await tx.outbox.waiting()
+        return newest[0] if newest and not newest[0].open and not waiting else None
+
+    async def until(self, look: Callable[[], Awaitable[T | None]], *, within: float = LIMIT_S) -> T:
+        """Return the first truthy answer of *look*, asked after every change that can be seen.
+
+        Another process's commits make no sound: those are looked for again and again.
+
+        Raises:
+            TimeoutError: It stayed false; the text says what stands in Slack.
+        """
+        give_up = time.monotonic() + within
+        while not (found := await look()):
+            if time.monotonic() > give_up:
+                said = [line for served in self._served for line in served.lines[-8:]]
+                raise TimeoutError(f"not within {within:g} s; {self.slack.state.summary()}; {said}")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_AGAIN_S):
+                    await self.slack.state.change()
+        return found
+
+    @property
+    def live(self) -> Workflow:
+        live = self.dify.state.live(APP)
+        assert live is not None
+        return live
+
+    @property
+    def draft(self) -> Workflow:
+        draft = self.dify.state.draft(APP)
+        assert draft is not None
+        return draft
+
+    def published_by(self, rollback: Rollback) -> list[Workflow]:
+        """The versions in Dify's history that carry the name of *rollback*, newest first."""
+        start = f"rollback-{rollback.id}-"
+        versions = self.dify.state.versions(APP)
+        return [version for version in versions if version.marked_name.startswith(start)]
+
+    def card_text(self) -> str:
+        """All that the newest card says."""
+        newest = self.slack.state.messages(people.INCIDENTS)[-1]
+        return f"{newest.text} {newest.blocks}"
+
+    async def audit(self) -> Verification:
+        """Check the whole audit chain."""
+        return await verify(self.store)
+
+
+@asynccontextmanager
+async def a_world(folder: Path, database_url: str) -> AsyncIterator[World]:
+    """A world whose service is to run on the migrated database at *database_url*."""
+    given = {
+        "SLACK_BOT_TOKEN": f"xoxb-{secrets.token_hex(12)}",
+        "SLACK_SIGNING_SECRET": secrets.token_hex(16),
+        "KEYTURN_WEBHOOK_TOKEN": secrets.token_urlsafe(24),
+        "KEYTURN_SECRET_KEY": secrets.token_urlsafe(32),
+        "DIFY_PASSWORD": secrets.token_urlsafe(12),
+    }
+    async with AsyncExitStack() as closing:
+        slack = await start_slack(
+            host=LOOPBACK,
+            port=0,
+            signing_secret=given["SLACK_SIGNING_SECRET"],
+            bot_token=given["SLACK_BOT_TOKEN"],
+        )
+        closing.push_async_callback(slack.stop)
+        state = DifyState()
+        app_id = seed.seed(state, password=given["DIFY_PASSWORD"], secret=secrets.token_hex(16))
+        dify = await start_dify(host=LOOPBACK, port=0, state=state)
+        closing.push_async_callback(dify.stop)
+        store = await open_store(database_url, moves=MOVES)
+        closing.push_async_callback(store.close)
+        config = folder / "keyturn.toml"
+        config.write_text(_toml(dify.url, app_id), encoding="utf-8")
+        world = World(slack, dify, store, database_url, folder, config, given)
+        closing.push_async_callback(world.kill_all)
+        yield world
+
+
+def _toml(dify_url: str, app_id: str) -> str:
+    return _CONFIG.format(
+        channel=people.INCIDENTS,
+        team=people.TEAM,
+        dify=dify_url,
+        email=seed.BOT_EMAIL,
+        app=APP,
+        app_id=app_id,
+        reviewers=people.REVIEWERS,
+        requesters=people.DEVELOPERS,
+    )
+
+
+def _bare_environment() -> dict[str, str]:
+    """What any program needs, and nothing that would be a setting of ours."""
+    return {
+        name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ
+    }
+
+
+def with_button(slack: SlackState, action_id: str = "rollback.approve") -> list[Message]:
+    """The messages in the incidents channel that have this button now."""
+    return [
+        message
+        for message in slack.messages(people.INCIDENTS)
+        if any(
+            element.get("action_id") == action_id
+            for block in message.blocks
+            for element in block.get("elements", ())
+        )
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -33,7 +34,8 @@ class SlackMessenger:
         Raises:
             UpstreamRefused: Also `message_not_found`, when somebody deleted it.
         """
-        message = _drawn(card)
+        named = f"rollback {card.rollback_id}" if card.rollback_id else f"case {card.case_id}"
+        message = _drawn(lambda: render.card(card), f"the card of {named}")
         metadata = {"event_type": "keyturn_card", "event_payload": {"case_id": card.case_id}}
         if ts:
             answer = await called(
@@ -53,7 +55,8 @@ class SlackMessenger:
 
     async def reply(self, note: Note, *, channel: str, ts: str) -> None:
         """Say *note* in the thread of message *ts*."""
-        await self._post_message(render.note(note), channel=channel, thread_ts=ts)
+        message = _drawn(lambda: render.note(note), f"the reply {note.code}")
+        await self._post_message(message, channel=channel, thread_ts=ts)
 
     async def attach(self, text: str, *, filename: str, title: str, channel: str, ts: str) -> None:
         """Share *text* as a file in the thread of message *ts*.
@@ -79,7 +82,7 @@ class SlackMessenger:
         self, note: Note, *, channel: str, slack_id: str, ts: str, response_url: str
     ) -> None:
         """Tell one person only: by *response_url* when there is one, else in the channel."""
-        message = render.answer(note)
+        message = _drawn(lambda: render.answer(note), f"the answer {note.code}")
         if response_url and self._allowed(response_url):
             await self._respond(response_url, message)
             return
@@ -173,14 +176,13 @@ class SlackMessenger:
         return status
 
 
-def _drawn(card: CardView) -> Message:
-    """The card, or a fixed text when drawing it broke a rule: never half a card."""
+def _drawn(draw: Callable[[], Message], what: str) -> Message:
+    """What *draw* makes, or a fixed text when a rule was broken: never half a message."""
     try:
-        return render.card(card)
+        return draw()
     except BrokenBlocks as error:
-        _log.exception("card could not be drawn", extra={"case": card.case_id, "why": str(error)})
-        named = f"rollback {card.rollback_id}" if card.rollback_id else f"case {card.case_id}"
-        return Message(f"Keyturn could not draw the card of {named}; see its log.", [])
+        _log.exception("could not be drawn", extra={"what": what, "why": str(error)})
+        return Message(f"Keyturn could not draw {what}; see its log.", [])
 
 
 def _origin(url: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import json
 import logging
 import re
 from collections.abc import Awaitable, Callable, Sequence
@@ -22,8 +23,9 @@ from slack_bolt.response import BoltResponse
 
 from bot.adapters.slack import wire
 from bot.adapters.slack.listeners import ENVELOPE, Envelope
-from bot.errors import TooLarge, Unauthorised
+from bot.errors import BadInput, TooLarge, Unauthorised
 from bot.ports import Clock
+from store.records import Unavailable
 
 PATH = "/slack/events"
 MAX_BYTES = 256 * 1024
@@ -54,21 +56,14 @@ def routes(
     async def receive(request: web.Request) -> web.Response:
         body = await _body(request)
         digest = _verified(request, body, signing_secrets, clock)
-        content_type = request.headers.get("Content-Type", "")
-        received = wire.parse(body, content_type)
+        received = wire.parse(body, request.headers.get("Content-Type", ""))
         if received.kind == "ssl_check":
             return web.Response()
         if received.kind == "url_verification":
             return web.Response(text=received.challenge)
         await _demand_our_people(received, team)
         envelope = Envelope(digest)
-        answer = await bolt.async_dispatch(
-            AsyncBoltRequest(
-                body=body.decode(),
-                headers={"content-type": content_type},
-                context={ENVELOPE: envelope},
-            )
-        )
+        answer = await _dispatch(bolt, received, envelope)
         if envelope.trouble is not None:
             raise envelope.trouble
         return _answer(answer, handled=envelope.handled)
@@ -93,8 +88,8 @@ async def _body(request: web.Request) -> bytes:
 
 def _verified(request: web.Request, body: bytes, secrets: Sequence[bytes], clock: Clock) -> str:
     """Return the digest of the signed bytes. Raises `Unauthorised`, for every cause alike."""
-    timestamp = request.headers.get("X-Slack-Request-Timestamp", "")
-    signature = request.headers.get("X-Slack-Signature", "")
+    timestamp = _only(request, "X-Slack-Request-Timestamp")
+    signature = _only(request, "X-Slack-Signature")
     if not (_TIMESTAMP.fullmatch(timestamp) and _SIGNATURE.fullmatch(signature)):
         raise Unauthorised
     base = b"v0:" + timestamp.encode() + b":" + body
@@ -110,6 +105,28 @@ def _verified(request: web.Request, body: bytes, secrets: Sequence[bytes], clock
     return hashlib.sha256(signature.encode() + b"\n" + base).hexdigest()
 
 
+def _only(request: web.Request, name: str) -> str:
+    values = request.headers.getall(name, [])
+    return values[0] if len(values) == 1 else ""
+
+
+async def _dispatch(bolt: AsyncApp, received: wire.Received, envelope: Envelope) -> BoltResponse:
+    """Hand what was read to Bolt as JSON, without the headers.
+
+    Bolt reads bodies in a way of its own (the last of two equal fields, JSON whatever the
+    content type says) and obeys `X-Slack-Bolt-*` headers that nobody signed.
+    """
+    try:
+        request = AsyncBoltRequest(
+            body=json.dumps(received.payload),
+            headers={"content-type": "application/json"},
+            context={ENVELOPE: envelope},
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # an odd type inside
+        raise BadInput("not of a form that Slack sends") from error
+    return await bolt.async_dispatch(request)
+
+
 async def _demand_our_people(received: wire.Received, team: Team) -> None:
     """Refuse payloads of other workspaces, and people of others in shared channels."""
     sender = received.sender
@@ -121,7 +138,11 @@ async def _demand_our_people(received: wire.Received, team: Team) -> None:
 
 def _answer(answer: BoltResponse, *, handled: bool) -> web.Response:
     """Bolt's answer; what nobody listens to is acknowledged too, or Slack would send it again."""
+    if not handled and answer.status >= 500:
+        raise BadInput("not of a form that Slack sends")
     if not handled:
         return web.Response()
+    if answer.status != 200:  # 404 is Bolt's word for a listener that took longer than 3 s
+        raise Unavailable("not handled in time")
     content_type = answer.first_headers().get("content-type", "text/plain").partition(";")[0]
-    return web.Response(status=answer.status, text=answer.body or "", content_type=content_type)
+    return web.Response(text=answer.body or "", content_type=content_type)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
 from bot.errors import BadInput
 from store.records import InboxKind, NewInboxItem
@@ -19,6 +19,7 @@ REJECT_FORM = "rollback.reject"
 REASON_BLOCK, REASON_INPUT = "reason", "text"
 _FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 100
+_DEEPEST = 40  # Slack's own payloads with rich text stay below twenty
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,14 @@ class Sender:
 
 @dataclass(frozen=True)
 class Received:
-    """A body that can be understood. `sender` is None where Slack itself speaks."""
+    """A body that can be understood. `sender` is None where Slack itself speaks.
+
+    `payload` is all that was read: whoever handles it need not, and must not, read it again.
+    """
 
     kind: str  # interaction, command, event, ssl_check or url_verification
     sender: Sender | None
+    payload: Mapping[str, Any] = field(default_factory=dict)
     challenge: str = ""
 
 
@@ -117,10 +122,11 @@ def command(form: Mapping[str, Any], digest: str) -> NewInboxItem:
 
 def _form(fields: Mapping[str, str]) -> Received:
     if "payload" in fields:
-        return Received("interaction", _interaction_sender(_object(fields["payload"])))
+        payload = _object(fields["payload"])
+        return Received("interaction", _interaction_sender(payload), payload)
     if "command" in fields:
         sender = Sender(_str(fields, "team_id"), _str(fields, "user_id"), _str(fields, "team_id"))
-        return Received("command", sender)
+        return Received("command", sender, fields)
     if fields.get("ssl_check") == "1":
         return Received("ssl_check", None)
     raise BadInput("a form that is neither an interaction nor a command")
@@ -131,7 +137,7 @@ def _event(body: Mapping[str, Any]) -> Received:
         return Received("url_verification", None, challenge=_str(body, "challenge"))
     team = _str(body, "team_id")
     user = body.get("event", {}).get("user", "") if isinstance(body.get("event"), dict) else ""
-    return Received("event", Sender(team, user if isinstance(user, str) else "", team))
+    return Received("event", Sender(team, user if isinstance(user, str) else "", team), body)
 
 
 def _interaction_sender(payload: Mapping[str, Any]) -> Sender:
@@ -142,22 +148,45 @@ def _interaction_sender(payload: Mapping[str, Any]) -> Sender:
 
 def _fields(body: bytes) -> dict[str, str]:
     try:
-        parsed = parse_qs(
+        parsed = parse_qsl(
             _text(body), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS
         )
     except ValueError as error:  # UnicodeDecodeError is one of them
         raise BadInput("the form cannot be decoded") from error
-    return {name: values[0] for name, values in parsed.items()}
+    fields = dict(parsed)
+    if len(fields) != len(parsed):  # which of the two was meant?
+        raise BadInput("a field is there twice")
+    return fields
 
 
 def _object(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        found = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise BadInput("not JSON") from error
     if not isinstance(found, dict):
         raise BadInput("not a JSON object")
+    if not _shallow(found):
+        raise BadInput(f"nested deeper than {_DEEPEST}")
     return found
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _shallow(found: dict[str, Any]) -> bool:
+    level: list[Any] = [found]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for value in level
+            for inner in (value.values() if isinstance(value, dict) else value)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return True
+    return False
 
 
 def _text(body: bytes) -> str:

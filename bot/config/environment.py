@@ -114,7 +114,7 @@ class Environment(BaseSettings):
     public_url: Annotated[str, BeforeValidator(lambda url: fields.url(url) if url else "")] = Field(
         default="",
         validation_alias="KEYTURN_PUBLIC_URL",
-        description="Where people reach the service; without it cards carry no links",
+        description="Where people reach the service; accepted, not used yet",
     )
     secret_key: Annotated[Secrets, AfterValidator(_keys)] = Field(
         default=(),

@@ -66,10 +66,12 @@ class AppTable(Table):
         min_length=1, description="Where it lives, one table per environment"
     )
     criticality: Criticality = Field(
-        default="medium", description="`low`, `medium`, `high` or `critical`"
+        default="medium",
+        description="`low`, `medium`, `high` or `critical`; accepted, not used yet",
     )
     depends_on: list[str] = Field(
-        default_factory=list, description="Apps that this one calls, by their names here"
+        default_factory=list,
+        description="Apps that this one calls, by their names here; accepted, not used yet",
     )
     match: dict[LabelName, str] = Field(
         default_factory=dict,
@@ -120,13 +122,13 @@ class AlertsTable(Table):
 class PrometheusTable(Table):
     """`[prometheus]`."""
 
-    url: fields.Url = Field(description="Address of Prometheus")
+    url: fields.Url = Field(description="Address of Prometheus; accepted, not used yet")
 
 
 class AlertmanagerTable(Table):
     """`[alertmanager]`."""
 
-    url: fields.Url = Field(description="Address of Alertmanager")
+    url: fields.Url = Field(description="Address of Alertmanager; accepted, not used yet")
 
 
 class PeopleTable(Table):

@@ -5,6 +5,7 @@ Two ways lead here: an alert made a case due, or a person asked for a version by
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ from bot.services.eligibility import Eligibility, facts_of
 from bot.services.outdate import supersede
 from bot.services.outgoing import card_row, moved, snippet_row
 from bot.services.snapshot import Snapshot
+from store.document import Document
 from store.records import (
     AppEnv,
     AuditDraft,
@@ -301,17 +303,8 @@ class Propose:
         async with self._store.read() as tx:
             live_document = await tx.versions.document(live.id)
             candidate_document = await tx.versions.document(candidate.id)
-        wanted = expected(candidate_document, live_document)
-        secrets = plan(candidate_document, live_document)
-        return Leg(
-            where=where,
-            from_version_id=live.id,
-            to_version_id=candidate.id,
-            live_external_id=live.external_id,
-            live_root=live_document.root,
-            expected_root=wanted.root,
-            change_digest=compare(live_document, wanted).digest,
-            secrets={"kept": list(secrets.kept), "from_version": list(secrets.from_version)},
+        return await asyncio.to_thread(
+            _leg_between, where, live, live_document, candidate, candidate_document
         )
 
     async def _ground(self, where: AppEnv) -> _Ground | None:
@@ -332,6 +325,28 @@ class Propose:
         if version is None:
             raise UnknownVersion(str(where), str(number), newest.number if newest else None)
         return version
+
+
+def _leg_between(
+    where: AppEnv,
+    live: Version,
+    live_document: Document,
+    candidate: Version,
+    candidate_document: Document,
+) -> Leg:
+    """What reviewers will be shown and bound to; takes a while for large documents."""
+    wanted = expected(candidate_document, live_document)
+    secrets = plan(candidate_document, live_document)
+    return Leg(
+        where=where,
+        from_version_id=live.id,
+        to_version_id=candidate.id,
+        live_external_id=live.external_id,
+        live_root=live_document.root,
+        expected_root=wanted.root,
+        change_digest=compare(live_document, wanted).digest,
+        secrets={"kept": list(secrets.kept), "from_version": list(secrets.from_version)},
+    )
 
 
 def _finding(choice: Choice) -> Finding:

@@ -21,6 +21,7 @@ from bot.errors import BotError, NotEligible
 from store.records import Choice, Json
 
 _NAMED: Final = 8  # people, alerts or secrets that are named one by one
+_CALLED: Final = 40  # mentions that a section holds beside its sentence, however long their ids
 _MINUTE_S: Final = 60
 _STATES: Final = {
     "DRAFT": "is being prepared",
@@ -88,9 +89,11 @@ def environment(finalize: Callable[[object], Markup]) -> ImmutableSandboxedEnvir
 # -- Lists ------------------------------------------------------------------------------------
 
 
-def _listed(items: Sequence[Json], one: Callable[[Json], str], joined: str = ", ") -> str:
-    named = joined.join(one(item) for item in items[:_NAMED])
-    more = len(items) - _NAMED
+def _listed(
+    items: Sequence[Json], one: Callable[[Json], str], joined: str = ", ", most: int = _NAMED
+) -> str:
+    named = joined.join(one(item) for item in items[:most])
+    more = len(items) - most
     return f"{named} and {more} more" if more > 0 else named
 
 
@@ -100,6 +103,11 @@ def _people(slack_ids: Sequence[Json], joined: str = ", ") -> str:
 
 def _reviewers(ids: Sequence[Json]) -> str:
     return _listed(ids, textsafe.reviewer, " or ")
+
+
+def _called(ids: Sequence[Json]) -> str:
+    """Mention everyone who has to look; who is not mentioned is not called."""
+    return _listed(ids, textsafe.reviewer, most=_CALLED)
 
 
 def _names(names: Sequence[Json]) -> str:
@@ -181,6 +189,7 @@ FILTERS: Final[dict[str, Callable[..., str]]] = {
     "told": textsafe.told,
     "people": _people,
     "reviewers": _reviewers,
+    "called": _called,
     "names_listed": _names,
     "secrets": _secrets,
     "alerts": _alerts,

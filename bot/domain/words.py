@@ -66,7 +66,9 @@ class NoteCode(StrEnum):
     VOTE_REJECTED = "vote_rejected"  # slack_id, reason
     VOTE_VOID = "vote_void"  # slack_id, why
     EXECUTING = "executing"  # slack_ids: list[str]
-    ENDED = "ended"  # outcome (an OutcomeCode), facts: dict, seconds: float | None
+    # outcome (an OutcomeCode), facts: dict, seconds: float | None; call: list[str], user groups
+    # too, when people have to look
+    ENDED = "ended"
     ALERT_RESOLVED = "alert_resolved"  # alertname
     ALERT_ADDED = "alert_added"  # alertname
     EDITS_SLIPPED_IN = "edits_slipped_in"  # lines: list[str] (redacted changes)

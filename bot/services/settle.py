@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from bot.domain import approval
 from bot.domain.card_view import seconds_to_verified
 from bot.domain.diff import compare
 from bot.domain.diff_text import mini
@@ -110,12 +111,20 @@ class Settle:
             text = mini(compare(expected(candidate, live), found), lines=SLIPPED_IN_LINES)
             slipped_in = {"lines": text.splitlines()}
             await tx.outbox.put(note_row(case, NoteCode.EDITS_SLIPPED_IN, slipped_in, moved(after)))
-        facts = {
+        facts: dict[str, Json] = {
             "outcome": after.outcome,
             "facts": dict(after.outcome_facts),
             "seconds": seconds_to_verified(after),
         }
+        if after.state is State.NEEDS_ATTENTION:
+            facts["call"] = _to_call(after)
         await tx.outbox.put(note_row(case, NoteCode.ENDED, facts, moved(after)))
+
+
+def _to_call(rollback: Rollback) -> list[Json]:
+    """Return who has to look: the reviewers (also user groups), then who approved, each once."""
+    voters = [vote.slack_id for vote in approval.approvals(rollback)]
+    return list(dict.fromkeys([*rollback.policy.reviewers, *voters]))
 
 
 async def _with_number(tx: Transaction, rollback: Rollback, ending: Ending) -> dict[str, Json]:

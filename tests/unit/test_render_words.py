@@ -159,6 +159,31 @@ def test_the_end_names_the_people_who_are_called_when_it_is_told_who() -> None:
     assert note(Note(NoteCode.ENDED, facts)).text.endswith(f" <@{ALICE}>")
 
 
+def test_user_groups_are_called_as_groups_and_nobody_is_left_out() -> None:
+    group, people = "S0REVIEWERS", [f"U0PERSON{n:03}" for n in range(30)]
+    facts: dict[str, Any] = {
+        "outcome": "live_differs",
+        "facts": {},
+        "seconds": None,
+        "call": [group, *people],
+    }
+
+    text = sound(note(Note(NoteCode.ENDED, facts))).text
+
+    assert f"<!subteam^{group}>, <@U0PERSON000>" in text
+    assert all(f"<@{person}>" in text for person in people)
+
+
+def test_a_call_of_very_many_people_still_fits_and_is_of_mentions_alone() -> None:
+    ids = ["<!channel>", *(f"U{'9' * 30}" for _ in range(99))]
+    facts: dict[str, Any] = {"outcome": "live_differs", "facts": {}, "seconds": None, "call": ids}
+
+    message = sound(note(Note(NoteCode.ENDED, facts)))
+
+    assert message.text.endswith(" and 60 more")
+    assert "<!channel>" not in message.text
+
+
 def test_edits_that_slipped_in_are_shown_line_by_line() -> None:
     message = note(Note(NoteCode.EDITS_SLIPPED_IN, FACTS[NoteCode.EDITS_SLIPPED_IN]))
 

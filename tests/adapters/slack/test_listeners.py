@@ -1,0 +1,239 @@
+"""Clicks, forms and commands of people in the local Slack, through the door and Bolt to a row."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from bot.adapters.slack.client import SlackMessenger
+from bot.playground.slack.people import ALICE, BOB, INCIDENTS, STRANGER, TEAM
+from bot.playground.slack.server import RunningSlack
+from bot.playground.slack.shapes import Forge
+from bot.playground.slack.things import View
+from store.records import InboxKind, Unavailable
+from tests.adapters.slack.conftest import FakeInbox
+from tests.cards import a_view
+
+pytestmark = pytest.mark.usefixtures("door")
+
+
+@pytest.fixture
+async def card(messenger: SlackMessenger) -> str:
+    """The ts of a card that waits for approval."""
+    return await messenger.show(a_view(), channel=INCIDENTS, ts="")
+
+
+def value_of(slack: RunningSlack, card: str, action: str) -> str:
+    message = slack.state.message(INCIDENTS, card)
+    assert message is not None
+    buttons = [b for block in message.blocks for b in block.get("elements", [])]
+    (value,) = (b["value"] for b in buttons if b.get("action_id") == action)
+    return str(value)
+
+
+async def the_form(slack: RunningSlack, user: str = BOB) -> View:
+    (view,) = await slack.state.until(lambda state: state.views_of(user))
+    return view
+
+
+@pytest.mark.parametrize("action", ["approve", "difference"])
+async def test_a_press_is_one_row_with_who_what_and_where(
+    slack: RunningSlack, inbox: FakeInbox, card: str, action: str
+) -> None:
+    answer = await slack.driver.click(BOB, card, action)
+
+    assert (answer.status, answer.body) == (200, "")
+    row = inbox.only
+    assert (row.kind, row.action) == (InboxKind.CLICK, action)
+    assert (row.slack_id, row.team_id) == (BOB, TEAM)
+    assert row.payload == {
+        "value": value_of(slack, card, f"rollback.{action}"),
+        "channel": INCIDENTS,
+        "ts": card,
+        "response_url": f"{slack.state.url}actions/{TEAM}/{next(iter(slack.state.hooks))}",
+    }
+
+
+async def test_nothing_is_asked_of_slack_before_the_acknowledgement(
+    slack: RunningSlack, inbox: FakeInbox, card: str
+) -> None:
+    slack.state.faults.down = True
+
+    answer = await slack.driver.click(BOB, card, "approve")
+
+    assert answer.ok
+    assert len(inbox.rows) == 1
+
+
+async def test_reject_is_a_row_and_asks_for_the_reason(
+    slack: RunningSlack, inbox: FakeInbox, card: str
+) -> None:
+    value = value_of(slack, card, "rollback.reject")
+
+    answer = await slack.driver.click(BOB, card, "reject")
+
+    assert answer.ok
+    assert (inbox.only.kind, inbox.only.action) == (InboxKind.CLICK, "reject")
+    view = await the_form(slack)
+    assert json.loads(view.content["private_metadata"]) == {
+        "value": value,
+        "channel": INCIDENTS,
+        "ts": card,
+    }
+
+
+async def test_the_same_press_again_asks_only_once(
+    slack: RunningSlack, inbox: FakeInbox, card: str
+) -> None:
+    signed = slack.driver.prepare_click(BOB, card, "reject")
+
+    answers = [await slack.driver.send(signed) for _ in range(3)]
+
+    assert {(answer.status, answer.body) for answer in answers} == {(200, "")}
+    assert len(inbox.rows) == 1
+    await the_form(slack)
+    assert slack.state.count("views.open") == 1
+
+
+async def test_a_reason_is_a_row_with_the_button_it_belongs_to(
+    slack: RunningSlack, inbox: FakeInbox, card: str
+) -> None:
+    value = value_of(slack, card, "rollback.reject")
+    await slack.driver.click(BOB, card, "reject")
+    inbox.rows.clear()
+
+    view = await the_form(slack)
+    answer = await slack.driver.submit(BOB, view.id, {"text": " The fix is on its way.\n"})
+
+    assert answer.ok
+    row = inbox.only
+    assert (row.kind, row.action) == (InboxKind.SUBMISSION, "reject")
+    assert (row.slack_id, row.team_id) == (BOB, TEAM)
+    assert row.payload == {
+        "value": value,
+        "channel": INCIDENTS,
+        "ts": card,
+        "response_url": "",
+        "reason": "The fix is on its way.",
+    }
+    assert slack.state.views_of(BOB) == []
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "\n\t"])
+async def test_without_a_reason_the_form_stays_and_says_so(
+    slack: RunningSlack, inbox: FakeInbox, card: str, reason: str
+) -> None:
+    await slack.driver.click(BOB, card, "reject")
+    inbox.rows.clear()
+    view = await the_form(slack)
+
+    await slack.driver.submit(BOB, view.id, {"text": reason})
+
+    assert inbox.rows == {}
+    assert view.errors == {"reason": "Please say in a few words why you reject it."}
+    assert slack.state.views_of(BOB) == [view]
+
+
+async def test_who_sends_a_form_is_who_signed_it_not_who_opened_it(
+    slack: RunningSlack, inbox: FakeInbox, card: str
+) -> None:
+    await slack.driver.click(BOB, card, "reject")
+    inbox.rows.clear()
+    view = await the_form(slack)
+    view.user = ALICE
+
+    await slack.driver.submit(ALICE, view.id, {"text": "no"})
+
+    assert inbox.only.slack_id == ALICE
+
+
+async def test_a_form_that_was_tampered_with_is_no_row(
+    slack: RunningSlack, inbox: FakeInbox, card: str
+) -> None:
+    await slack.driver.click(BOB, card, "reject")
+    inbox.rows.clear()
+    view = await the_form(slack)
+    view.content["private_metadata"] = '["17.1.x"]'
+
+    answer = await slack.driver.submit(BOB, view.id, {"text": "no"})
+
+    assert answer.status == 400
+    assert inbox.rows == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"), [("refuse", "expired_trigger_id"), ("error", ""), ("drop", "")]
+)
+async def test_a_form_that_does_not_open_costs_no_acknowledgement(
+    slack: RunningSlack, inbox: FakeInbox, card: str, kind: str, code: str
+) -> None:
+    slack.state.faults.order(kind, "views.open", code=code)
+
+    answer = await slack.driver.click(BOB, card, "reject")
+
+    assert answer.ok
+    assert len(inbox.rows) == 1
+    await slack.state.until(lambda state: state.count("views.open"))
+
+
+async def test_a_form_that_cannot_be_drawn_costs_no_acknowledgement(
+    slack: RunningSlack, inbox: FakeInbox, card: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+
+    answer = await slack.driver.click(BOB, card, "reject", forge=Forge(value="x" * 3000))
+
+    assert answer.ok
+    assert len(inbox.rows) == 1
+    assert [record.message for record in caplog.records] == ["the reject form did not open"]
+
+
+async def test_a_press_that_was_not_stored_opens_no_form_and_the_person_is_told(
+    slack: RunningSlack, inbox: FakeInbox, card: str
+) -> None:
+    inbox.fault = Unavailable("locked")
+
+    answer = await slack.driver.click(BOB, card, "reject")
+
+    assert answer.status == 503
+    assert slack.state.count("views.open") == 0
+    assert [trouble.user for trouble in slack.state.troubles] == [BOB]
+
+
+@pytest.mark.parametrize("text", ["", "status", "to support-triage@prod 6", "<!channel> `x`\n"])
+async def test_a_command_is_one_row_with_its_words(
+    slack: RunningSlack, inbox: FakeInbox, text: str
+) -> None:
+    answer = await slack.driver.command(BOB, INCIDENTS, "/rollback", text)
+
+    assert (answer.status, answer.body) == (200, "")
+    row = inbox.only
+    assert (row.kind, row.action) == (InboxKind.COMMAND, "rollback")
+    assert (row.slack_id, row.team_id) == (BOB, TEAM)
+    response_url: Any = row.payload["response_url"]
+    assert row.payload == {"text": text, "channel": INCIDENTS, "response_url": response_url}
+    assert response_url.startswith(slack.state.url)
+
+
+async def test_a_stranger_in_a_shared_channel_is_turned_away_at_the_door(
+    slack: RunningSlack, inbox: FakeInbox, card: str
+) -> None:
+    answer = await slack.driver.click(STRANGER, card, "approve")
+
+    assert answer.status == 401
+    assert inbox.rows == {}
+
+
+async def test_people_who_click_at_once_are_all_heard(
+    slack: RunningSlack, inbox: FakeInbox, card: str
+) -> None:
+    clicks = [slack.driver.prepare_click(user, card, "approve") for user in (ALICE, BOB) * 20]
+
+    answers = await asyncio.gather(*map(slack.driver.send, clicks))
+
+    assert {(answer.status, answer.body) for answer in answers} == {(200, "")}
+    assert len(inbox.rows) == len({click.body for click in clicks})

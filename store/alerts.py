@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -14,6 +13,8 @@ from store.clock import DatabaseClock
 from store.records import AppEnv, Delivery, Firing, FiringStatus
 from store.tables import DeliveryRow, FiringRow
 from store.upsert import insert
+
+_A_STATEMENT = 500  # firings; SQLite takes 32,766 parameters, PostgreSQL 32,767
 
 
 class Alerts:
@@ -31,9 +32,10 @@ class Alerts:
         """
         now = await self._now()
         await self._deliver(delivery, now)
-        in_one_order = sorted(delivery.firings, key=lambda f: (f.fingerprint, f.starts_at))
-        changed = [await self._fire(firing, now) for firing in in_one_order]  # no deadlocks
-        return tuple(firing for firing in changed if firing is not None)
+        told: list[Firing] = []
+        for some in _batches(_once_each(delivery.firings)):
+            told += await self._fire(some, now)
+        return tuple(told)
 
     async def unassigned(self, *, limit: int = 200) -> list[Firing]:
         """Firing alerts with a known app that no case has taken in yet, oldest first."""
@@ -116,50 +118,80 @@ class Alerts:
             )
         )
 
-    async def _fire(self, firing: Firing, now: datetime) -> Firing | None:
-        where = firing.where
-        row = {
-            "source": firing.source,
-            "fingerprint": firing.fingerprint,
-            "starts_at": firing.starts_at,
-            "ends_at": firing.ends_at,
-            "status": firing.status,
-            "seen_status": FiringStatus.FIRING,
-            "app": where.app if where else None,
-            "env": where.env if where else None,
-            "app_label": firing.labels.get("app", ""),
-            "env_label": firing.labels.get("env", ""),
-            "labels": dict(firing.labels),
-            "annotations": dict(firing.annotations),
-            "first_seen": now,
-            "last_seen": now,
-        }
-        stored = await self._session.execute(
+    async def _fire(self, firings: Sequence[Firing], now: datetime) -> list[Firing]:
+        """Store new firings in one statement, then update those that were known; see `take`."""
+        rows = await self._session.scalars(
             insert(self._session, FiringRow)
-            .values(row)
+            .values([_values(firing, now) for firing in firings])
             .on_conflict_do_nothing(index_elements=["source", "fingerprint", "starts_at"])
-            .returning(col(FiringRow.id))
+            .returning(FiringRow)
         )
-        found = stored.first()
-        if found is not None:
-            return replace(firing, id=found[0])
-        return await self._again(firing, now)
+        new = [_firing(row) for row in rows]
+        stored = {_key(firing) for firing in new}
+        known = [firing for firing in firings if _key(firing) not in stored]
+        return new + (await self._again(known, now) if known else [])
 
-    async def _again(self, firing: Firing, now: datetime) -> Firing | None:
-        same = (
-            col(FiringRow.source) == firing.source,
-            col(FiringRow.fingerprint) == firing.fingerprint,
-            col(FiringRow.starts_at) == firing.starts_at,
+    async def _again(self, firings: Sequence[Firing], now: datetime) -> list[Firing]:
+        given = {_key(firing): firing for firing in firings}
+        key = tuple_(col(FiringRow.source), col(FiringRow.fingerprint), col(FiringRow.starts_at))
+        rows = await self._session.scalars(
+            select(FiringRow)
+            .where(key.in_(list(given)))
+            .order_by(col(FiringRow.id))
+            .with_for_update()
         )
-        row = (await self._session.scalars(select(FiringRow).where(*same).with_for_update())).one()
-        row.last_seen = now
-        if row.app is None and firing.where is not None:  # it was configured meanwhile
-            row.app, row.env = firing.where.app, firing.where.env
-        ends = row.status == FiringStatus.FIRING and firing.status is FiringStatus.RESOLVED
-        if ends:
-            row.status, row.ends_at = FiringStatus.RESOLVED, firing.ends_at or now
+        ended: list[Firing] = []
+        for row in rows:
+            firing = given[(row.source, row.fingerprint, row.starts_at)]
+            row.last_seen = now
+            if row.app is None and firing.where is not None:  # it was configured meanwhile
+                row.app, row.env = firing.where.app, firing.where.env
+            if row.status == FiringStatus.FIRING and firing.status is FiringStatus.RESOLVED:
+                row.status, row.ends_at = FiringStatus.RESOLVED, firing.ends_at or now
+                ended.append(_firing(row))
         await self._session.flush()
-        return _firing(row) if ends else None
+        return ended
+
+
+def _key(firing: Firing) -> tuple[str, str, datetime]:
+    return firing.source, firing.fingerprint, firing.starts_at.astimezone(UTC)
+
+
+def _once_each(firings: Sequence[Firing]) -> list[Firing]:
+    """Each firing once and in one order, so that two deliveries never wait for each other.
+
+    A body may hold the same firing twice; that it was resolved is the later word.
+    """
+    found: dict[tuple[str, str, datetime], Firing] = {}
+    for firing in firings:
+        known = found.get(_key(firing))
+        if known is None or known.status is FiringStatus.FIRING:
+            found[_key(firing)] = firing
+    return [found[key] for key in sorted(found)]
+
+
+def _batches(firings: Sequence[Firing]) -> list[Sequence[Firing]]:
+    return [firings[at : at + _A_STATEMENT] for at in range(0, len(firings), _A_STATEMENT)]
+
+
+def _values(firing: Firing, now: datetime) -> dict[str, object]:
+    where = firing.where
+    return {
+        "source": firing.source,
+        "fingerprint": firing.fingerprint,
+        "starts_at": firing.starts_at,
+        "ends_at": firing.ends_at,
+        "status": firing.status,
+        "seen_status": FiringStatus.FIRING,
+        "app": where.app if where else None,
+        "env": where.env if where else None,
+        "app_label": firing.labels.get("app", ""),
+        "env_label": firing.labels.get("env", ""),
+        "labels": dict(firing.labels),
+        "annotations": dict(firing.annotations),
+        "first_seen": now,
+        "last_seen": now,
+    }
 
 
 def _firing(row: FiringRow) -> Firing:

@@ -13,7 +13,7 @@ from sqlmodel import col
 
 from store import chain
 from store.clock import DatabaseClock
-from store.records import AuditDraft, AuditEntry
+from store.records import AuditDraft, AuditEntry, Missing
 from store.tables import AuditHeadRow, AuditRow
 
 BATCH = 2_000
@@ -21,31 +21,39 @@ _HEAD = 1
 
 
 class Audit:
-    """Appends in the caller's transaction: what is not recorded is not done."""
+    """Appends in the caller's transaction: what is not recorded is not done.
+
+    Entries are written when the transaction is about to commit, so that the head of the chain,
+    which every appender locks, is held for as short as can be and always as the last lock.
+    """
 
     def __init__(self, session: AsyncSession, now: DatabaseClock) -> None:
         self._session = session
         self._now = now
+        self._waiting: list[AuditDraft] = []
 
-    async def append(self, entry: AuditDraft) -> AuditEntry:
-        """Append one entry; whoever else appends waits until this transaction has ended."""
-        return (await self.append_many([entry]))[0]
+    async def append(self, entry: AuditDraft) -> None:
+        """Append one entry when this transaction commits."""
+        self._waiting.append(entry)
 
-    async def append_many(self, entries: Sequence[AuditDraft]) -> tuple[AuditEntry, ...]:
-        """Append *entries* in their order."""
+    async def append_many(self, entries: Sequence[AuditDraft]) -> None:
+        """Append *entries* in their order when this transaction commits."""
+        self._waiting.extend(entries)
+
+    async def write(self) -> None:
+        """Link what was appended to the chain; whoever else does so waits until the commit."""
+        if not self._waiting:
+            return
         head = await self._session.get(AuditHeadRow, _HEAD, with_for_update=True)
         if head is None:
-            head = AuditHeadRow(id=_HEAD, seq=0, hash=chain.GENESIS)
-            self._session.add(head)
+            raise Missing("the audit chain has no head: the database was not migrated")
         timestamp = chain.timestamp(await self._now())
-        appended: list[AuditEntry] = []
-        for draft in entries:
+        for draft in self._waiting:
             entry = chain.link(draft, seq=head.seq + 1, timestamp=timestamp, prev=head.hash)
             head.seq, head.hash = entry.seq, entry.hash
-            appended.append(entry)
-        self._session.add_all([_row(entry) for entry in appended])
+            self._session.add(_row(entry))
+        self._waiting.clear()
         await self._session.flush()
-        return tuple(appended)
 
     async def head(self) -> tuple[int, str]:
         """(seq, hash) of the newest entry; (0, genesis hash) while the chain is empty."""

@@ -12,7 +12,7 @@ import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from store.records import AuditDraft, AuditEntry
+from store.records import AuditDraft, AuditEntry, Json, Unstorable
 
 TAG = b"keyturn.audit.v1\n"
 GENESIS = hashlib.sha256(TAG).hexdigest()
@@ -41,7 +41,7 @@ def hash_of(entry: AuditEntry) -> str:
 
 def link(draft: AuditDraft, *, seq: int, timestamp: str, prev: str) -> AuditEntry:
     """Return *draft* as the link number *seq* after the one with the hash *prev*."""
-    what = json.loads(json.dumps(dict(draft.what), allow_nan=False))  # as it will be read back
+    what = _plain(draft)
     bare = AuditEntry(
         seq=seq,
         timestamp=timestamp,
@@ -57,6 +57,17 @@ def link(draft: AuditDraft, *, seq: int, timestamp: str, prev: str) -> AuditEntr
         hash="",
     )
     return AuditEntry(**{**asdict(bare), "what": what, "hash": hash_of(bare)})
+
+
+def _plain(draft: AuditDraft) -> dict[str, Json]:
+    """`what` as it will be read back. Raises `Unstorable` when it is no JSON."""
+    try:
+        text = json.dumps(dict(draft.what), allow_nan=False, ensure_ascii=False)
+        text.encode()
+    except (TypeError, ValueError) as error:
+        raise Unstorable(f"the facts of {draft.action} are not JSON: {error}") from error
+    plain: dict[str, Json] = json.loads(text)
+    return plain
 
 
 def flaw(entry: AuditEntry, *, seq: int, prev: str) -> str:

@@ -1,104 +1,117 @@
-"""SQLite or PostgreSQL from one URL; transactions that really lock; database errors by name."""
+"""SQLite or PostgreSQL from one URL; transactions that really lock, and wait for a limited time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
 
-from sqlalchemy import event
+from sqlalchemy import event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from store.records import StoreError, Unavailable
-
 BUSY_TIMEOUT_S = 5.0
+CONNECT_TIMEOUT_S = 5
+COMMAND_TIMEOUT_S = 30
+QUEUE_TIMEOUT_S = 30  # how long a writer waits for those before it, in this process
 POOL_SIZE = 10
-_SCHEMES = {"postgres", "postgresql", "postgresql+asyncpg", "postgresql+psycopg"}
+_POSTGRES = frozenset({"postgres", "postgresql"})
+_SSL_BY_LIBPQ = frozenset({"disable", "allow", "prefer", "require", "verify-ca", "verify-full"})
+_DROPPED = frozenset({"channel_binding", "gssencmode", "application_name", "sslnegotiation"})
+_KEPT = frozenset({"host", "port", "ssl", "prepared_statement_cache_size"})
+
+# A writer that waits for a row longer than SQLite's would wait gives up in the same way, and a
+# process that was stopped inside a transaction does not hold its locks for ever.
+POSTGRES_LIMITS = text(
+    f"SELECT set_config('lock_timeout', '{int(BUSY_TIMEOUT_S)}s', true), "
+    "set_config('idle_in_transaction_session_timeout', '60s', true)"
+)
 
 
 def translate_url(url: str) -> URL:
     """Return *url* as SQLAlchemy's async URL.
 
-    Takes `postgres://`, `postgresql://` (with libpq's `sslmode`), `sqlite:///path`,
-    `sqlite+aiosqlite:///path` and a plain file path.
+    Takes `postgres://`, `postgresql://` (with libpq's `sslmode`; its options that change
+    nothing for us are dropped), `sqlite:///path` and a plain file path.
 
     Raises:
-        ValueError: It is none of these.
+        ValueError: It is none of these, or has an option without a translation. The message
+            quotes no password.
     """
-    scheme, colon, rest = url.partition("://")
-    if not colon:
+    if "://" not in url:
         return URL.create("sqlite+aiosqlite", database=url)
-    if scheme in {"sqlite", "sqlite+aiosqlite"}:
-        return make_url(f"sqlite+aiosqlite://{rest}")
-    if scheme not in _SCHEMES:
-        raise ValueError(f"cannot use a database of the kind {scheme!r}")
-    base, _, query = rest.partition("?")
-    pairs = [("ssl" if k == "sslmode" else k, v) for k, v in parse_qsl(query)]
-    return make_url(f"postgresql+asyncpg://{base}" + (f"?{urlencode(pairs)}" if pairs else ""))
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise ValueError("the database URL cannot be read") from None
+    backend = parsed.drivername.partition("+")[0]
+    if backend == "sqlite":
+        return parsed.set(drivername="sqlite+aiosqlite")
+    if backend in _POSTGRES:
+        return parsed.set(drivername="postgresql+asyncpg", query=_options(parsed))
+    raise ValueError(f"cannot use a database of the kind {backend!r}")
 
 
-def open_engine(url: URL, *, writing: bool = True) -> AsyncEngine:
-    """Return an engine; on SQLite one for writing begins its transactions with a lock.
+def _options(parsed: URL) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for name, value in parsed.query.items():
+        if name == "sslmode":
+            if value not in _SSL_BY_LIBPQ:
+                raise ValueError("sslmode of the database URL is not one of libpq's")
+            options["ssl"] = value
+        elif name in _KEPT:
+            options[name] = value
+        elif name not in _DROPPED:
+            raise ValueError(f"the option {name!r} of the database URL has no meaning here")
+    return options
+
+
+def open_engines(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
+    """Return an engine for writing and one for reading.
+
+    No error of either carries statement parameters: they hold what must not be logged.
+    """
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url, writing=True), _sqlite(url, writing=False)
+    writing = create_async_engine(
+        url,
+        pool_pre_ping=True,
+        pool_size=POOL_SIZE,
+        pool_timeout=QUEUE_TIMEOUT_S,
+        hide_parameters=True,
+        connect_args={"timeout": CONNECT_TIMEOUT_S, "command_timeout": COMMAND_TIMEOUT_S},
+    )
+    reading = writing.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    return writing, reading
+
+
+def _sqlite(url: URL, *, writing: bool) -> AsyncEngine:
+    """An engine whose writers begin with a lock, and whose readers cannot write.
 
     SQLite begins transactions deferred: one that reads and then writes fails at once when
-    another has written meanwhile, whatever the timeout. So writers BEGIN IMMEDIATE
-    (https://www.sqlite.org/lang_transaction.html), and readers have an engine of their own.
+    another has written meanwhile, whatever the timeout. So writers BEGIN IMMEDIATE, one at a
+    time in this process (https://www.sqlite.org/lang_transaction.html).
     """
-    if url.get_backend_name() != "sqlite":
-        return create_async_engine(url, pool_pre_ping=True, pool_size=POOL_SIZE, max_overflow=5)
     engine = create_async_engine(
-        url, connect_args={"timeout": BUSY_TIMEOUT_S}, pool_size=1 if writing else 4
+        url,
+        pool_size=1 if writing else 4,
+        max_overflow=0 if writing else 8,
+        pool_timeout=QUEUE_TIMEOUT_S,
+        hide_parameters=True,
+        connect_args={"timeout": BUSY_TIMEOUT_S, "isolation_level": None},
     )
     begin = "BEGIN IMMEDIATE" if writing else "BEGIN"
 
-    @event.listens_for(engine.sync_engine, "connect")
-    def _prepare(connection: Any, _: object) -> None:
-        connection.isolation_level = None  # we say BEGIN ourselves
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")
+    def prepare(connection: Any, _: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA journal_mode")
+        if cursor.fetchone() != ("wal",):  # setting it takes a lock, and it stays set
+            cursor.execute("PRAGMA journal_mode = WAL")
+        if not writing:
+            cursor.execute("PRAGMA query_only = ON")
+        cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
-    def _begin(connection: Any) -> None:
-        connection.exec_driver_sql(begin)
-
+    event.listen(engine.sync_engine, "connect", prepare)
+    event.listen(engine.sync_engine, "begin", lambda c: c.exec_driver_sql(begin))
     return engine
-
-
-@contextmanager
-def naming_errors() -> Iterator[None]:
-    """Turn what the database says into our words; nothing of SQLAlchemy's gets out.
-
-    Lost connections, locks, full disks and unknown commits are `Unavailable`: the caller may
-    do the same again, since every write is known by a natural key.
-    """
-    try:
-        yield
-    except StoreError:
-        raise
-    except (OperationalError, InterfaceError, PoolTimeout, OSError) as error:
-        raise Unavailable(_short(error)) from error
-    except DBAPIError as error:
-        if error.connection_invalidated or _passing(error):
-            raise Unavailable(_short(error)) from error
-        if isinstance(error.orig, StoreError):  # a column type refused the value
-            raise error.orig from error
-        raise
-    except SQLAlchemyError as error:
-        if isinstance(error.__cause__, StoreError):
-            raise error.__cause__ from error
-        raise
-
-
-def _passing(error: DBAPIError) -> bool:
-    """PostgreSQL: connection (08), deadlock (40), resources (53), shutdown (57), lock (55P03)."""
-    code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None) or ""
-    return str(code)[:2] in {"08", "40", "53", "57"} or str(code) == "55P03"
-
-
-def _short(error: BaseException) -> str:
-    """The driver's own words, without the statement and its values."""
-    return str(getattr(error, "orig", error) or error).splitlines()[0][:200]

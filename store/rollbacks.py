@@ -111,6 +111,7 @@ class Rollbacks:
         before = await self.get(after.id, lock=True)
         if before.revision != was:
             raise Stale(f"rollback {after.id} is no longer at revision {was}")
+        _demand_same_content(before, after)
         moved = after.state is not before.state
         if moved and after.state not in self._moves.get(before.state, frozenset()):
             raise IllegalMove(f"rollback {after.id}: {before.state} → {after.state}")
@@ -237,6 +238,24 @@ def replay(events: Sequence[Event]) -> Rollback:
     if not events:
         raise Missing("no events to replay")
     return rollback_form.from_json(events[-1].data)
+
+
+def _demand_same_content(before: Rollback, after: Rollback) -> None:
+    """What votes bind to never changes, and a vote, once cast, can only be voided."""
+    if (before.case_id, before.legs, before.content_digest, before.policy) != (
+        after.case_id,
+        after.legs,
+        after.content_digest,
+        after.policy,
+    ):
+        raise IllegalMove(f"rollback {after.id}: its content cannot change")
+    cast = zip(before.votes, after.votes, strict=False)
+    if len(after.votes) < len(before.votes) or any(
+        replace(new, voided_at=old.voided_at, voided_why=old.voided_why) != old
+        or (old.voided_at is not None and new != old)
+        for old, new in cast
+    ):
+        raise IllegalMove(f"rollback {after.id}: a vote that was cast cannot change")
 
 
 def _with_longest_lease(after: Rollback, before: Rollback) -> Rollback:

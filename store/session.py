@@ -17,8 +17,9 @@ from store.alerts import Alerts
 from store.audit import Audit
 from store.cases import Cases
 from store.clock import DatabaseClock
-from store.engine import naming_errors, open_engine, translate_url
+from store.engine import POSTGRES_LIMITS, open_engines, translate_url
 from store.events import Events
+from store.faults import named_faults
 from store.inbox import Inbox
 from store.outbox import Outbox
 from store.records import Corrupt, NotMigrated, State
@@ -67,18 +68,20 @@ class SqlStore:
             Unavailable: The database is lost, locked or full. Nothing was written, or, when
                 it was lost while committing, all of it: do the same again.
         """
-        with naming_errors():
+        with named_faults():
             async with (
                 AsyncSession(self._writing, expire_on_commit=False) as session,
                 session.begin(),
             ):
-                await session.connection()  # take the lock now, not at the first statement
-                yield self._transaction(session)
+                await self._lock(session)
+                transaction = self._transaction(session)
+                yield transaction
+                await transaction.audit.write()  # last: the head of the chain is locked shortly
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
         """A snapshot to read from; what is written in it is thrown away."""
-        with naming_errors():
+        with named_faults():
             async with AsyncSession(self._reading, expire_on_commit=False) as session:
                 yield self._transaction(session)
 
@@ -89,7 +92,7 @@ class SqlStore:
             Unavailable: It does not answer.
             NotMigrated: Its schema is another one.
         """
-        with naming_errors():
+        with named_faults():
             async with self._reading.connect() as connection:
                 found = await _revision(connection)
         if found != HEAD:
@@ -98,8 +101,13 @@ class SqlStore:
     async def close(self) -> None:
         """Close every connection."""
         await self._writing.dispose()
-        if self._reading is not self._writing:
-            await self._reading.dispose()
+        await self._reading.dispose()
+
+    async def _lock(self, session: AsyncSession) -> None:
+        """Take SQLite's lock now, not at the first statement; let PostgreSQL not wait for ever."""
+        connection = await session.connection()
+        if connection.dialect.name == "postgresql":
+            await connection.execute(POSTGRES_LIMITS)
 
     def _transaction(self, session: AsyncSession) -> Transaction:
         now = DatabaseClock(session, self._clock)
@@ -133,11 +141,10 @@ async def open_store(url: str, *, moves: Moves, clock: Clock | None = None) -> S
     """
     address = translate_url(url)
     on_sqlite = address.get_backend_name() == "sqlite"
-    writing = open_engine(address)
-    reading = open_engine(address, writing=False) if on_sqlite else writing
+    writing, reading = open_engines(address)
     store = SqlStore(writing, reading, moves, clock)
     try:
-        with naming_errors():
+        with named_faults():
             async with reading.connect() as connection:
                 if on_sqlite:
                     await _quick_check(connection)
@@ -158,7 +165,7 @@ def migrate(url: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["url"] = translate_url(url)
-    with naming_errors():
+    with named_faults():
         command.upgrade(config, "head")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -54,12 +55,13 @@ class JsonText(TypeDecorator[Any]):
         if value is None:
             return None
         try:
-            text = orjson.dumps(
-                value, option=orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
+            text = json.dumps(
+                value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False
             )
+            text.encode()  # half a character (a lone surrogate) is no text
         except (TypeError, ValueError) as error:
             raise Unstorable(f"not JSON: {error}") from error
-        return text.decode()
+        return text
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         return None if value is None else orjson.loads(value)

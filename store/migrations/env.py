@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 from alembic import context
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.engine import URL
 from sqlmodel import SQLModel
 
 import store.tables  # noqa: F401  # so that the metadata is complete
-from store.engine import open_engine
+from store.engine import open_engines
 
 LOCK = 0x6B657974  # any number that nobody else takes for an advisory lock
 
@@ -36,7 +36,8 @@ def _render(kind: str, item: Any, _: Any) -> str | Literal[False]:
     return False
 
 
-async def _migrate(engine: AsyncEngine) -> None:
+async def _migrate(url: URL) -> None:
+    engine, _ = open_engines(url)
     try:
         async with engine.begin() as connection:
             await connection.run_sync(_run)
@@ -44,4 +45,4 @@ async def _migrate(engine: AsyncEngine) -> None:
         await engine.dispose()
 
 
-asyncio.run(_migrate(open_engine(context.config.attributes["url"])))
+asyncio.run(_migrate(context.config.attributes["url"]))

@@ -1,9 +1,11 @@
-"""Calls to Slack's Web API, with Slack's refusals and absences by our names."""
+"""Calls to Slack's Web API and its other addresses, with refusals and absences by our names."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+import ipaddress
+from collections.abc import Awaitable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -13,18 +15,30 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from bot.errors import Ambiguous, Throttled, UpstreamDown, UpstreamRefused
 
 SYSTEM = "slack"
-TIMEOUT_S = 15
-# Slack's own troubles, which pass: https://docs.slack.dev/reference/methods/chat.postMessage
+UNSAID_WAIT_S, LONGEST_WAIT_S = 30.0, 3600.0
+# Slack's own troubles, which pass: https://docs.slack.dev/reference/methods/chat.postMessage.
+# Of some the page says that the call may have taken effect.
 _PASSING = frozenset(
-    {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"}
+    {"internal_error", "fatal_error", "service_unavailable", "request_timeout"}
+    | {"team_added_to_org", "org_login_required"}
 )
+# It is our token that Slack does not take: no card, vote or person is at fault, and with the
+# right token the same call works.
+_TOKEN = frozenset(
+    {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"}
+)
+_THROTTLED = frozenset({"ratelimited", "rate_limited"})
 
 
 def web_client(*, token: str, base_url: str, session: aiohttp.ClientSession) -> AsyncWebClient:
-    """Return a client on *session*; nothing is tried again by itself, the outbox does that."""
-    return AsyncWebClient(
-        token=token, base_url=base_url, session=session, timeout=TIMEOUT_S, retry_handlers=[]
-    )
+    """Return a client on *session*, whose timeouts hold; nothing is tried again by itself.
+
+    slack_sdk takes a proxy from the environment, also for addresses on this very machine.
+    """
+    client = AsyncWebClient(token=token, base_url=base_url, session=session, retry_handlers=[])
+    if _here(base_url):
+        client.proxy = None
+    return client
 
 
 async def called(call: Awaitable[AsyncSlackResponse]) -> dict[str, Any]:
@@ -32,8 +46,8 @@ async def called(call: Awaitable[AsyncSlackResponse]) -> dict[str, Any]:
 
     Raises:
         Throttled: Slack asks to wait.
-        UpstreamDown: Slack did not answer, or said that it cannot now.
-        Ambiguous: The connection broke after the request was sent.
+        UpstreamDown: Slack cannot be reached, or does not take our token.
+        Ambiguous: The request was sent, but what came back does not say what became of it.
         UpstreamRefused: Slack said no; `upstream_code` is its error.
     """
     try:
@@ -44,27 +58,63 @@ async def called(call: Awaitable[AsyncSlackResponse]) -> dict[str, Any]:
         raise UpstreamDown(SYSTEM, type(error).__name__) from error
     except (TimeoutError, aiohttp.ClientError, SlackClientError, ValueError) as error:
         raise Ambiguous(SYSTEM, type(error).__name__) from error
+    except AttributeError as error:  # slack_sdk 3.47 looks for `ok` in whatever was answered
+        raise Ambiguous(SYSTEM, "an answer that is not a JSON object") from error
     data = answer.data
     if not isinstance(data, dict):
-        raise UpstreamDown(SYSTEM, "an answer that is not JSON")
+        raise Ambiguous(SYSTEM, "an answer that is not a JSON object")
     return data
+
+
+async def posted(
+    session: aiohttp.ClientSession, url: str, *, proxy: str | None = None, **content: Any
+) -> int:
+    """Post to an address that Slack gave us, and return the status; redirects are not followed.
+
+    Raises:
+        Throttled: Slack asks to wait.
+        UpstreamDown: Slack cannot be reached.
+        Ambiguous: The request was sent, but what became of it is not known.
+    """
+    try:
+        async with session.post(url, proxy=proxy, allow_redirects=False, **content) as response:
+            status, headers = response.status, response.headers
+    except aiohttp.ClientConnectorError as error:
+        raise UpstreamDown(SYSTEM, type(error).__name__) from error
+    except (TimeoutError, aiohttp.ClientError) as error:
+        raise Ambiguous(SYSTEM, type(error).__name__) from error
+    if status == 429:
+        raise Throttled(SYSTEM, _wait_s(headers))
+    if status >= 500:
+        raise Ambiguous(SYSTEM, f"HTTP {status}")
+    return status
 
 
 def _refusal(error: SlackApiError) -> UpstreamDown | UpstreamRefused:
     response = error.response
-    status = getattr(response, "status_code", 0)
+    status = getattr(response, "status_code", 0) or getattr(response, "status", 0)
     data = getattr(response, "data", None)
-    code = data.get("error", "") if isinstance(data, dict) else ""
-    if status == 429 or code == "ratelimited":
-        return Throttled(SYSTEM, _retry_after(response.headers))
+    code = str(data.get("error") or "") if isinstance(data, dict) else ""
+    if status == 429 or code in _THROTTLED:
+        return Throttled(SYSTEM, _wait_s(response.headers))
+    if code in _TOKEN:
+        return UpstreamDown(SYSTEM, code)
     if status >= 500 or code in _PASSING or not code:
-        return UpstreamDown(SYSTEM, f"HTTP {status} {code}".strip())
+        return Ambiguous(SYSTEM, f"HTTP {status} {code}".strip())
     return UpstreamRefused(SYSTEM, code, code)
 
 
-def _retry_after(headers: Any) -> float:
-    """Seconds to wait; https://docs.slack.dev/apis/web-api/rate-limits. 30 when it is not said."""
-    found = {str(name).lower(): value for name, value in dict(headers or {}).items()}
-    value = found.get("retry-after", "")
-    first = value[0] if isinstance(value, list) and value else value
-    return float(first) if str(first).isdigit() else 30.0
+def _wait_s(headers: Mapping[str, str]) -> float:
+    """Seconds to wait, at most an hour; https://docs.slack.dev/apis/web-api/rate-limits."""
+    found = {name.lower(): value for name, value in headers.items()}
+    said = found.get("retry-after", "")
+    seconds = float(said) if said.isascii() and said.isdecimal() else UNSAID_WAIT_S
+    return min(seconds, LONGEST_WAIT_S)
+
+
+def _here(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

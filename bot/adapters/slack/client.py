@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from bot import render
-from bot.adapters.slack.calls import SYSTEM, called, web_client
+from bot.adapters.slack.calls import SYSTEM, called, posted, web_client
 from bot.domain.card import CardView
-from bot.errors import Throttled, UpstreamDown, UpstreamRefused
+from bot.errors import UpstreamRefused
 from bot.ports import Note
 from bot.render import BrokenBlocks, Message
 
-RESPONSE_HOST = "hooks.slack.com"
+# https://docs.slack.dev/interactivity/handling-user-interaction#message_responses
+_RESPONSE_HOSTS = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
+# https://docs.slack.dev/messaging/working-with-files#upload
+_UPLOAD_HOSTS = frozenset({"files.slack.com", "files.slack-gov.com"})
 _log = logging.getLogger(__name__)
 
 
 class SlackMessenger:
-    """Implements `bot.ports.Messenger`."""
+    """Implements `bot.ports.Messenger`.
+
+    Nothing is tried again here. After `Ambiguous` (a connection that broke, a 5xx) a message may
+    stand in Slack already; who sends it again makes at most one more of it for each such fault.
+    Of two cards only the one whose ts was stored takes votes: the other one's buttons are out
+    of date.
+    """
 
     def __init__(self, *, token: str, base_url: str, session: aiohttp.ClientSession) -> None:
         self._web = web_client(token=token, base_url=base_url, session=session)
         self._session = session
-        self._origin = _origin(base_url)
+        parts = urlsplit(base_url)
+        self._origin = parts.scheme, parts.netloc
 
     async def show(self, card: CardView, *, channel: str, ts: str) -> str:
         """Post the card (empty *ts*) or redraw it; return its ts.
@@ -81,9 +91,13 @@ class SlackMessenger:
     async def answer(
         self, note: Note, *, channel: str, slack_id: str, ts: str, response_url: str
     ) -> None:
-        """Tell one person only: by *response_url* when there is one, else in the channel."""
+        """Tell one person only: by *response_url* when it is one of Slack's, else in the channel.
+
+        Raises:
+            UpstreamRefused: Also `response_url_refused`, when the address takes no more.
+        """
         message = _drawn(lambda: render.answer(note), f"the answer {note.code}")
-        if response_url and self._allowed(response_url):
+        if self._is_slack(response_url, _RESPONSE_HOSTS):
             await self._respond(response_url, message)
             return
         await called(
@@ -136,12 +150,17 @@ class SlackMessenger:
             )
         )
 
-    def _allowed(self, url: str) -> bool:
-        """Only Slack itself gets answers; a signed payload names the address all the same."""
-        parts = urlsplit(url)
-        return (parts.scheme == "https" and parts.hostname == RESPONSE_HOST) or (
-            _origin(url) == self._origin
-        )
+    def _is_slack(self, url: str, hosts: Container[str]) -> bool:
+        """Whether *url* is of one of *hosts*, or of the Slack that we were told to use instead.
+
+        Nothing is sent anywhere else, not even when a signed payload names the address.
+        """
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            return False
+        known = parts.scheme == "https" and parts.netloc in hosts  # no port, no user name
+        return known or (parts.scheme, parts.netloc) == self._origin
 
     async def _respond(self, url: str, message: Message) -> None:
         body = {
@@ -150,30 +169,16 @@ class SlackMessenger:
             "text": message.text,
             "blocks": message.blocks,
         }
-        status = await self._post(url, json=body)
-        if status >= 400:  # used up or too old: five posts, thirty minutes
+        status = await posted(self._session, url, proxy=self._web.proxy, json=body)
+        if status >= 300:  # used up or too old: five posts, thirty minutes
             raise UpstreamRefused(SYSTEM, f"response_url answered {status}", "response_url_refused")
 
     async def _upload(self, url: str, content: bytes) -> None:
-        parts = urlsplit(url)
-        if parts.scheme != "https" and _origin(url) != self._origin:
+        if not self._is_slack(url, _UPLOAD_HOSTS):
             raise UpstreamRefused(SYSTEM, "an upload address that is not Slack's", "bad_upload_url")
-        status = await self._post(url, data=content)
-        if status >= 400:
+        status = await posted(self._session, url, proxy=self._web.proxy, data=content)
+        if status >= 300:
             raise UpstreamRefused(SYSTEM, f"upload answered {status}", "upload_refused")
-
-    async def _post(self, url: str, **content: Any) -> int:
-        try:
-            async with self._session.post(url, allow_redirects=False, **content) as response:
-                status = response.status
-                wait = response.headers.get("Retry-After", "")
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise UpstreamDown(SYSTEM, type(error).__name__) from error
-        if status == 429:
-            raise Throttled(SYSTEM, float(wait) if wait.isdigit() else 30.0)
-        if status >= 500:
-            raise UpstreamDown(SYSTEM, f"HTTP {status}")
-        return status
 
 
 def _drawn(draw: Callable[[], Message], what: str) -> Message:
@@ -183,8 +188,3 @@ def _drawn(draw: Callable[[], Message], what: str) -> Message:
     except BrokenBlocks as error:
         _log.exception("could not be drawn", extra={"what": what, "why": str(error)})
         return Message(f"Keyturn could not draw {what}; see its log.", [])
-
-
-def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc

@@ -7,11 +7,10 @@ from typing import Any
 
 import aiohttp
 
-from bot.adapters.slack.calls import called, web_client
+from bot.adapters.slack.calls import SYSTEM, called, web_client
 from bot.errors import AnswerUnreadable
 from bot.ports import Member
 
-SYSTEM = "slack"
 SLACKBOT = "USLACKBOT"  # users.info does not call it a bot
 
 
@@ -56,13 +55,16 @@ class SlackDirectory:
         """See https://docs.slack.dev/reference/objects/user-object for the flags.
 
         Raises:
-            UpstreamRefused: Slack knows no such account.
+            UpstreamRefused: `user_not_found`, when Slack knows no such account.
+            AnswerUnreadable: Slack told of another account; its votes would count twice.
             UpstreamDown: Slack cannot say.
         """
         await self.team()
         user = _part(await called(self._web.users_info(user=slack_id)), "user")
+        if _text(user, "id") != slack_id:
+            raise AnswerUnreadable(SYSTEM, "users.info of another account")
         return Member(
-            slack_id=_text(user, "id"),
+            slack_id=slack_id,
             person=self.person_of(slack_id),
             team_id=self._team_of(user),
             name=_name(user),
@@ -73,7 +75,12 @@ class SlackDirectory:
         )
 
     async def members_of(self, group_id: str) -> frozenset[str]:
-        """Slack ids of a user group; a disabled group has nobody."""
+        """Slack ids of a user group, also of people who may not vote.
+
+        Raises:
+            UpstreamRefused: It is unknown or disabled, or the plan has no user groups; then
+                nobody is known to be in it.
+        """
         answer = await called(self._web.usergroups_users_list(usergroup=group_id))
         users = answer.get("users")
         if not isinstance(users, list):

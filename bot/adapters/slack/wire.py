@@ -7,6 +7,7 @@ https://docs.slack.dev/interactivity/implementing-slash-commands.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,7 @@ from store.records import InboxKind, NewInboxItem
 REJECT_FORM = "rollback.reject"
 REASON_BLOCK, REASON_INPUT = "reason", "text"
 _FORM = "application/x-www-form-urlencoded"
+_ID = re.compile(r"[A-Z0-9]{1,64}")
 _MOST_FIELDS = 100
 _DEEPEST = 40  # Slack's own payloads with rich text stay below twenty
 
@@ -66,7 +68,7 @@ def click(payload: Mapping[str, Any], action: Mapping[str, Any], digest: str) ->
         team_id=sender.user_team_id,
         payload={
             "value": _str(action, "value", default=""),
-            "channel": _str(_dict(payload, "channel"), "id"),
+            "channel": _id(_dict(payload, "channel"), "id"),
             "ts": _str(_dict(payload, "container"), "message_ts"),
             "response_url": _str(payload, "response_url", default=""),
         },
@@ -86,7 +88,7 @@ def submission(payload: Mapping[str, Any], digest: str) -> NewInboxItem:
         team_id=sender.user_team_id,
         payload={
             "value": _str(pressed, "value"),
-            "channel": _str(pressed, "channel"),
+            "channel": _id(pressed, "channel"),
             "ts": _str(pressed, "ts"),
             "response_url": "",
             "reason": reason_in(view),
@@ -107,11 +109,11 @@ def command(form: Mapping[str, Any], digest: str) -> NewInboxItem:
         digest=digest,
         kind=InboxKind.COMMAND,
         action=_str(form, "command").lstrip("/"),
-        slack_id=_str(form, "user_id"),
-        team_id=_str(form, "team_id"),
+        slack_id=_id(form, "user_id"),
+        team_id=_id(form, "team_id"),
         payload={
             "text": _str(form, "text", default=""),
-            "channel": _str(form, "channel_id"),
+            "channel": _id(form, "channel_id"),
             "response_url": _str(form, "response_url", default=""),
         },
     )
@@ -125,7 +127,7 @@ def _form(fields: Mapping[str, str]) -> Received:
         payload = _object(fields["payload"])
         return Received("interaction", _interaction_sender(payload), payload)
     if "command" in fields:
-        sender = Sender(_str(fields, "team_id"), _str(fields, "user_id"), _str(fields, "team_id"))
+        sender = Sender(_id(fields, "team_id"), _id(fields, "user_id"), _id(fields, "team_id"))
         return Received("command", sender, fields)
     if fields.get("ssl_check") == "1":
         return Received("ssl_check", None)
@@ -142,8 +144,8 @@ def _event(body: Mapping[str, Any]) -> Received:
 
 def _interaction_sender(payload: Mapping[str, Any]) -> Sender:
     user, team = _dict(payload, "user"), _dict(payload, "team")
-    team_id = _str(team, "id")
-    return Sender(team_id, _str(user, "id"), _str(user, "team_id", default=team_id))
+    team_id = _id(team, "id")
+    return Sender(team_id, _id(user, "id"), _str(user, "team_id", default=team_id))
 
 
 def _fields(body: bytes) -> dict[str, str]:
@@ -200,6 +202,14 @@ def _dict(holder: Mapping[str, Any], name: str) -> dict[str, Any]:
     found = holder.get(name)
     if not isinstance(found, dict):
         raise BadInput(f"{name} is missing or not an object")
+    return found
+
+
+def _id(holder: Mapping[str, Any], name: str) -> str:
+    """A Slack id: https://docs.slack.dev/reference/objects."""
+    found = _str(holder, name)
+    if not _ID.fullmatch(found):
+        raise BadInput(f"{name} is not a Slack id")
     return found
 
 

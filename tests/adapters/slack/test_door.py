@@ -216,6 +216,10 @@ UNREADABLE: dict[str, Signed] = {
     "user without id": _inside(user={"team_id": TEAM}),
     "user id a number": _inside(user={"id": 7, "team_id": TEAM}),
     "user id half a character": _inside(user={"id": "\ud800", "team_id": TEAM}),
+    "team without a name": _inside(team={"id": ""}),
+    "user id in small letters": _inside(user={"id": "u0bob", "team_id": TEAM}),
+    "user id of 1000 characters": _inside(user={"id": "U" * 1000, "team_id": TEAM}),
+    "channel that is a sentence": _inside(channel={"id": "C0 <!channel>"}),
     "team as text": _inside(team=TEAM),
     "team as list": _inside(team=[TEAM]),
     "no team": _inside(team=None),
@@ -288,7 +292,6 @@ FOREIGN: dict[str, Signed] = {
     "both": _inside(team={"id": OTHER_TEAM}, user={"id": ALICE, "team_id": OTHER_TEAM}),
     "a command from another workspace": form(a_command(team_id=OTHER_TEAM)),
     "an event of another workspace": event(an_event(team_id=OTHER_TEAM)),
-    "no workspace's name": _inside(team={"id": ""}),
     "our name with more behind it": _inside(team={"id": f"{TEAM}X"}),
 }
 

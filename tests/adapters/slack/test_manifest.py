@@ -1,0 +1,45 @@
+"""The manifest that people paste into Slack is the app that the code expects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from bot.adapters.slack.door import PATH
+from bot.adapters.slack.listeners import COMMAND
+from tests.adapters.slack.conftest import MANIFEST
+
+
+@pytest.fixture
+def manifest() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load(MANIFEST.read_text())
+    return loaded
+
+
+def test_the_scopes_are_those_that_the_calls_need_and_no_more(manifest_scopes: set[str]) -> None:
+    posting, people = {"chat:write", "files:write"}, {"users:read", "usergroups:read"}
+    channels = {"channels:read", "groups:read"}  # public and private: is it shared?
+
+    assert manifest_scopes == posting | people | channels | {"commands"}
+
+
+def test_every_address_is_our_one_door(manifest: dict[str, Any]) -> None:
+    (command,) = manifest["features"]["slash_commands"]
+    addresses = {command["url"], manifest["settings"]["interactivity"]["request_url"]}
+
+    assert addresses == {f"https://keyturn.example.com{PATH}"}
+
+
+def test_the_command_is_the_one_that_is_listened_for(manifest: dict[str, Any]) -> None:
+    (command,) = manifest["features"]["slash_commands"]
+
+    assert command["command"] == COMMAND
+    assert command["should_escape"] is False  # what was typed is kept as it was typed
+
+
+def test_slack_comes_in_by_http(manifest: dict[str, Any]) -> None:
+    assert manifest["settings"]["interactivity"]["is_enabled"]
+    assert not manifest["settings"]["socket_mode_enabled"]
+    assert not manifest["settings"]["token_rotation_enabled"]  # there is no one to rotate it

@@ -22,12 +22,14 @@ from pydantic import SecretStr
 from bot import jobs
 from bot.adapters.alertmanager.routes import routes as alertmanager_routes
 from bot.adapters.dify.client import DifyTarget
+from bot.adapters.dify.transport import TIMEOUT as DIFY_TIMEOUT
 from bot.adapters.slack.client import SlackMessenger
 from bot.adapters.slack.directory import SlackDirectory
 from bot.adapters.slack.door import routes as slack_routes
 from bot.adapters.slack.listeners import build_app as build_bolt
 from bot.config.settings import Settings
 from bot.domain import approval
+from bot.services.carry_out import Pause
 from bot.services.decide import Decide
 from bot.services.deliver import Deliver
 from bot.services.drawing import Differences, Drawing
@@ -66,6 +68,18 @@ class Role(StrEnum):
 def utc_now() -> datetime:
     """The one clock of this process; what replicas must agree on comes from the database."""
     return datetime.now(UTC)
+
+
+async def _pause(tries: int) -> None:
+    await asyncio.sleep(backoff(tries, jitter=random.random()).total_seconds())  # noqa: S311
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long an execution waits for Dify: between two tries of a step, and for one call."""
+
+    pause: Pause = _pause
+    call: ClientTimeout = DIFY_TIMEOUT
 
 
 @dataclass
@@ -112,10 +126,13 @@ class Service:
 
 
 @asynccontextmanager
-async def build(settings: Settings, *, role: Role = Role.ALL) -> AsyncIterator[Service]:
+async def build(
+    settings: Settings, *, role: Role = Role.ALL, patience: Patience | None = None
+) -> AsyncIterator[Service]:
     """Put the service together from *settings*; everything it opened is closed at the end.
 
-    Only the database has to be reachable. Slack and Dify may come later.
+    Only the database has to be reachable. Slack and Dify may come later. Another *patience*
+    than the usual one is for tests.
 
     Raises:
         Unavailable: The database cannot be opened.
@@ -128,10 +145,11 @@ async def build(settings: Settings, *, role: Role = Role.ALL) -> AsyncIterator[S
         http = await closing.enter_async_context(
             ClientSession(timeout=ClientTimeout(total=OUR_CALLS_S))
         )
-        outside = _Outside.of(settings, http)
+        patience = patience or Patience()
+        outside = _Outside.of(settings, http, patience.call)
         for target in outside.targets.values():
             closing.push_async_callback(target.close)
-        yield _Assembly(settings, role, store, outside).service()
+        yield _Assembly(settings, role, store, outside, patience.pause).service()
 
 
 async def open_migrated(settings: Settings) -> SqlStore:
@@ -182,7 +200,7 @@ class _Outside:
     places: Places
 
     @classmethod
-    def of(cls, settings: Settings, http: ClientSession) -> _Outside:
+    def of(cls, settings: Settings, http: ClientSession, call: ClientTimeout) -> _Outside:
         slack = settings.slack
         token = slack.bot_token.get_secret_value() if slack.bot_token else ""
         targets = {
@@ -191,6 +209,7 @@ class _Outside:
                 url=dify.url,
                 email=dify.email,
                 password=dify.password.get_secret_value(),
+                timeout=call,
             )
             for name, dify in settings.dify.items()
         }
@@ -216,8 +235,11 @@ class _Outside:
 class _Assembly:
     """Plugs the use cases together; lives only while `build` runs."""
 
-    def __init__(self, settings: Settings, role: Role, store: SqlStore, outside: _Outside) -> None:
+    def __init__(
+        self, settings: Settings, role: Role, store: SqlStore, outside: _Outside, pause: Pause
+    ) -> None:
         self._settings = settings
+        self._pause = pause
         self._role = role
         self._store = store
         self._outside = outside
@@ -261,7 +283,7 @@ class _Assembly:
                 outside.places,
                 outside.directory,
                 owner=self._owner,
-                pause=_pause,
+                pause=self._pause,
                 lease=settings.execution_lease,
             ).step,
             "deliver": self._deliver.step,
@@ -373,10 +395,6 @@ def derive(keys: Iterable[SecretStr], purpose: bytes) -> tuple[bytes, ...]:
         )
         for key in keys
     )
-
-
-async def _pause(tries: int) -> None:
-    await asyncio.sleep(backoff(tries, jitter=random.random()).total_seconds())  # noqa: S311
 
 
 def _then_nudge(step: jobs.Step, nudge: Callable[[], None]) -> jobs.Step:

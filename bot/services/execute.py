@@ -118,7 +118,8 @@ class Execute:
                     "execution taken over", extra={"rollback": rollback.id, "why": str(lost)}
                 )
                 return
-        log.info("rollback ended", extra={"rollback": ended.id, "state": ended.state})
+        facts = {"rollback": ended.id, "state": ended.state, "outcome": ended.outcome}
+        log.info("rollback ended", extra=facts)
 
     # -- the claim ----------------------------------------------------------------------------
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import ast
 import asyncio
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from bot.playground.dify.faults import Fault
+from bot.playground.story.workflow import APP
 from store.records import Rollback, State
 from tests.acceptance.process import ROOT
 from tests.acceptance.world import LIMIT_S, Was, World
 
+CARD_SAYS = {State.COMPLETED: "COMPLETED", State.FAILED: "FAILED"}
 UNDOING = {"execute:draft_undone"}  # reached only when the publish is refused
 
 
@@ -67,15 +70,59 @@ async def test_a_process_killed_while_it_executes_leaves_old_or_new_and_another_
     await check(world, ended, was, undone=point in UNDOING)
 
 
+FAULTS = {
+    "500 after the publish was applied": ("publish", 1, Fault.ERROR_AFTER),
+    "connection lost after the publish was applied": ("publish", 1, Fault.DROP_AFTER),
+    "connection lost before the publish": ("publish", 1, Fault.DROP),
+    "half an answer to the publish": ("publish", 1, Fault.TRUNCATED),
+    "500 after the draft write was applied": ("draft_sync", 1, Fault.ERROR_AFTER),
+    "a proxy's page after the draft write was applied": ("draft_sync", 1, Fault.HTML_AFTER),
+    "connection lost before the draft write": ("draft_sync", 1, Fault.DROP),
+    "500 after the draft was put back": ("draft_sync", 2, Fault.ERROR_AFTER),
+    "not now, when the draft is put back": ("draft_sync", 2, Fault.UNAVAILABLE),
+    "session ended in between": ("publish", 1, Fault.EXPIRED),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+async def test_an_answer_that_does_not_come_is_looked_for_and_nothing_is_done_twice(
+    world: World, name: str
+) -> None:
+    route, nth, fault = FAULTS[name]
+    async with asyncio.timeout(LIMIT_S), world.here():
+        was = await world.go()
+        at_call(world, route, nth, lambda: world.dify.state.faults.add(route, fault))
+        await world.turn_second_key()
+        ended = await world.ended()
+
+    await check(world, ended, was, undone=False)
+
+
+async def test_a_publish_that_is_refused_puts_the_draft_back_and_says_so(world: World) -> None:
+    async with asyncio.timeout(LIMIT_S), world.here():
+        was = await world.go()
+        world.dify.state.faults.add("publish", Fault.REDIRECT)
+        await world.turn_second_key()
+        ended = await world.ended()
+
+    await check(world, ended, was, undone=True)
+
+
+def at_call(world: World, route: str, nth: int, act: Callable[[], object]) -> None:
+    """Do *act* just before the *nth* call of *route* from now on is judged."""
+    for _ in range(nth - 1):
+        world.dify.state.faults.before(route, lambda: None)
+    world.dify.state.faults.before(route, act)
+
+
 async def check(world: World, ended: Rollback, was: Was, *, undone: bool) -> None:
     """Whatever happened on the way: this is what must be true in the end."""
     assert ended.state is (State.FAILED if undone else State.COMPLETED), ended.outcome
     assert world.live.hash == (was.bad if undone else was.good)
-    assert len(world.published_by(ended)) == (0 if undone else 1)
-    assert len(world.dify.state.versions(world.dify.state.apps[0].id)) == was.versions + (
-        0 if undone else 1
-    )
+    ours = world.published_by(ended)
+    assert len(ours) == (0 if undone else 1)
+    assert len(world.dify.state.versions(APP)) == was.versions + len(ours)
     assert world.draft.hash == was.unpublished
-    assert ended.state.value in world.card_text() or "COMPLETED" in world.card_text()
+    assert CARD_SAYS[ended.state] in world.card_text()
     assert (await world.audit()).ok
     assert not world.slack.state.problems

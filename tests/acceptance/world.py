@@ -7,12 +7,15 @@ beside them, in this process (`World.here`) or as `keyturn serve` of its own (`W
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import os
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,7 +36,7 @@ from bot.playground.story import seed
 from bot.playground.story.alerts import Alert, send
 from bot.playground.story.workflow import APP
 from store.audit import Verification, verify
-from store.records import AppEnv, Rollback
+from store.records import AppEnv, Missing, Rollback
 from store.session import SqlStore, open_store
 from tests.acceptance.process import Served
 
@@ -192,14 +195,18 @@ class World:
     # -- what came of it ------------------------------------------------------------------------
 
     async def ended(self) -> Rollback:
-        """Wait until the newest rollback has ended and everything about it was told."""
+        """Wait until the first rollback has ended and everything about it was told.
+
+        After a superseded one the next one may stand open beside it.
+        """
         return await self.until(self._ended)
 
     async def _ended(self) -> Rollback | None:
         async with self.store.read() as tx:
-            newest = await tx.rollbacks.newest(limit=1)
+            all_of_them = await tx.rollbacks.newest()
             waiting = await tx.outbox.waiting()
-        return newest[0] if newest and not newest[0].open and not waiting else None
+        first = min(all_of_them, key=lambda rollback: rollback.id, default=None)
+        return first if first and not first.open and not waiting else None
 
     async def until(self, look: Callable[[], Awaitable[T | None]], *, within: float = LIMIT_S) -> T:
         """Return the first truthy answer of *look*, asked after every change that can be seen.
@@ -241,6 +248,18 @@ class World:
         """All that the newest card says."""
         newest = self.slack.state.messages(people.INCIDENTS)[-1]
         return f"{newest.text} {newest.blocks}"
+
+    async def stored_graphs(self) -> set[str]:
+        """The hashes of all graphs in our store, published versions and kept drafts alike."""
+        found: set[str] = set()
+        async with self.store.read() as tx:
+            for version_id in count(1):
+                try:
+                    document = await tx.versions.document(version_id)
+                except Missing:
+                    return found
+                found.add(graph_hash(document.content["graph"]))
+        raise AssertionError("unreachable")
 
     async def audit(self) -> Verification:
         """Check the whole audit chain."""
@@ -296,6 +315,12 @@ def _bare_environment() -> dict[str, str]:
     return {
         name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ
     }
+
+
+def graph_hash(graph: object) -> str:
+    """The hash that Dify gives to a workflow with this graph."""
+    text = json.dumps({"graph": graph}, sort_keys=True) + "None"
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def with_button(slack: SlackState, action_id: str = "rollback.approve") -> list[Message]:

@@ -13,7 +13,7 @@ from store.records import Rollback
 
 NAME_LIMIT = 20
 COMMENT_LIMIT = 100
-_NAME = re.compile(r"rollback-(\d{1,9})-([0-9a-f]{1,8})")
+_NAME = re.compile(r"rollback-(\d{1,9})-([0-9a-f]{1,9})")
 
 
 def name_of(rollback: Rollback) -> str:

@@ -157,6 +157,12 @@ class NothingToDo(Refused):
     user_message = "That version is what is live already."
 
 
+class EmptyVersion(Refused):
+    """The version asked for has no nodes, so it would answer nobody."""
+
+    user_message = "That version has no nodes and would answer nobody. Choose another one."
+
+
 class RollbackOpen(Refused):
     """Another rollback of this app@env is open."""
 

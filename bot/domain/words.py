@@ -21,6 +21,7 @@ class FindingCode(StrEnum):
     NO_SOUND_VERSION = "no_sound_version"  # suspect: int
     NO_HISTORY = "no_history"
     TARGET_UNREADABLE = "target_unreadable"  # system
+    TARGET_LOGIN_REFUSED = "target_login_refused"  # system
     LOOKING = "looking"
     SHARED_CHANNEL = "shared_channel"
 
@@ -74,6 +75,7 @@ class NoteCode(StrEnum):
     EDITS_SLIPPED_IN = "edits_slipped_in"  # lines: list[str] (redacted changes)
     DRAFT_NOTE = "draft_note"  # draft (a DraftNote), version_id: int
     WAITING_FOR_TARGET = "waiting_for_target"  # system
+    WAITING_FOR_LOGIN = "waiting_for_login"  # system
     NEW_VERSION_WHILE_OPEN = "new_version_while_open"  # number: int
 
 

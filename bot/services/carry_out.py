@@ -22,6 +22,7 @@ from bot.domain import marker
 from bot.domain.secrets import expected
 from bot.domain.words import DraftNote, OutcomeCode
 from bot.errors import (
+    AccountLocked,
     Ambiguous,
     DraftMoved,
     LeaseLost,
@@ -129,6 +130,9 @@ class CarryOut:
     # -- the steps ----------------------------------------------------------------------------
 
     async def _keep_draft(self) -> None:
+        if self._contents.wanted.empty_graph:
+            await self._end(Ending(State.FAILED, OutcomeCode.EMPTY_GRAPH))
+            return
         live, draft = await self._read()
         if not self._live_unchanged(live):
             await self._end(Ending(State.SUPERSEDED, OutcomeCode.LIVE_CHANGED))
@@ -327,7 +331,7 @@ class CarryOut:
             await self._give_up(OutcomeCode.TARGET_DOWN)
             return
         if self._tries == 1:
-            await self._settle.say_waiting(self._rollback, error.system)
+            await self._settle.say_waiting(self._rollback, error)
         await self._pause(self._tries)
 
     async def _give_up(self, code: OutcomeCode) -> None:
@@ -430,6 +434,5 @@ class CarryOut:
 
 
 def _refusal(error: UpstreamRefused) -> OutcomeCode:
-    return (
-        OutcomeCode.LOGIN_REFUSED if isinstance(error, LoginRefused) else OutcomeCode.TARGET_REFUSED
-    )
+    login = isinstance(error, LoginRefused | AccountLocked)
+    return OutcomeCode.LOGIN_REFUSED if login else OutcomeCode.TARGET_REFUSED

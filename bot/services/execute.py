@@ -74,6 +74,7 @@ class Execute:
                     return True
             except (UpstreamDown, UpstreamRefused) as error:
                 blocked = error  # one rollback that cannot be claimed must not hold up others
+                await self._settle.say_waiting(rollback, error)
         if blocked is not None:
             raise blocked
         return False

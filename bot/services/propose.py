@@ -18,6 +18,9 @@ from bot.domain.policy import Policy
 from bot.domain.secrets import expected, plan
 from bot.domain.words import FindingCode, OutcomeCode
 from bot.errors import (
+    AccountLocked,
+    EmptyVersion,
+    LoginRefused,
     NotAllowed,
     NothingToDo,
     RollbackOpen,
@@ -117,17 +120,13 @@ class Propose:
             await self._snapshot.refresh(case.where)
         except (UpstreamDown, UpstreamRefused) as error:
             log.warning("target not read", extra={"app": str(case.where), "error": error.code})
-            await self._only_facts(
-                case,
-                Finding(FindingCode.TARGET_UNREADABLE, {"system": error.system}),
-                again=LOOK_AGAIN,
-            )
+            await self._only_facts(case, _unreadable(error), again=LOOK_AGAIN)
             return
         ground = await self._ground(case.where)
         if ground is None:
             await self._only_facts(case, Finding(FindingCode.NO_HISTORY, {}))
             return
-        choice = self._choose(ground, firings)
+        choice = await self._choose(ground, firings)
         finding = _finding(choice)
         if choice.candidate is None:
             await self._only_facts(case, finding)
@@ -139,15 +138,25 @@ class Propose:
             )
             await self._suggest(case, ground, choice.candidate, finding, snapshot)
 
-    def _choose(self, ground: _Ground, firings: Sequence[Firing]) -> Choice:
-        return choose(
-            ground.history,
-            live=ground.live,
-            condemned=ground.condemned,
-            earliest_starts_at=min(firing.starts_at for firing in firings),
-            waited=self._rules.waited,
-            lookback=self._rules.lookback,
-        )
+    async def _choose(self, ground: _Ground, firings: Sequence[Firing]) -> Choice:
+        """Choose among the versions that could answer anybody: one without nodes could not."""
+        unsound = set(ground.condemned)
+        while True:
+            choice = choose(
+                ground.history,
+                live=ground.live,
+                condemned=frozenset(unsound),
+                earliest_starts_at=min(firing.starts_at for firing in firings),
+                waited=self._rules.waited,
+                lookback=self._rules.lookback,
+            )
+            if choice.candidate is None or not await self._empty(choice.candidate):
+                return choice
+            unsound.add(choice.candidate.meaning)
+
+    async def _empty(self, version: Version) -> bool:
+        async with self._store.read() as tx:
+            return (await tx.versions.document(version.id)).empty_graph
 
     async def _suggest(
         self,
@@ -189,9 +198,10 @@ class Propose:
                 current, finding=finding, assess_at=now + again if again is not None else None
             )
             saved = await tx.cases.save(after, was=current.revision)
-            await tx.audit.append(
-                _entry(saved, "case.no_suggestion", "keyturn", finding=finding.code)
-            )
+            if current.finding != finding:  # found again and again while a target is down
+                await tx.audit.append(
+                    _entry(saved, "case.no_suggestion", "keyturn", finding=finding.code)
+                )
             await tx.outbox.put(card_row(saved, f"case:{saved.id}:{saved.revision}"))
 
     async def _not_due(self, case: Case) -> None:
@@ -212,7 +222,8 @@ class Propose:
         another version becomes the requester of the new one.
 
         Raises:
-            UnknownApp, UnknownVersion, NotAllowed, NothingToDo, RollbackOpen: Nothing changed.
+            UnknownApp, UnknownVersion, NotAllowed, NothingToDo, EmptyVersion, RollbackOpen:
+                Nothing changed.
             UpstreamDown: Slack or the target cannot be read.
         """
         self._targets.of(where)
@@ -229,6 +240,8 @@ class Propose:
         candidate = await self._numbered(where, number)
         if ground is None or candidate.meaning == ground.live.meaning:
             raise NothingToDo(f"{where} version {number} is what is live")
+        if await self._empty(candidate):
+            raise EmptyVersion(f"{where} version {number} has no nodes")
         snapshot = await self._eligibility.at_open(rules, requested_by=by.person)
         leg = await self._leg(where, ground.live, candidate)
         new = NewRollback(
@@ -358,6 +371,12 @@ def _finding(choice: Choice) -> Finding:
         suspect_id=choice.suspect.id if choice.suspect else None,
         candidate_id=choice.candidate.id if choice.candidate else None,
     )
+
+
+def _unreadable(error: UpstreamDown | UpstreamRefused) -> Finding:
+    login = isinstance(error, LoginRefused | AccountLocked)
+    code = FindingCode.TARGET_LOGIN_REFUSED if login else FindingCode.TARGET_UNREADABLE
+    return Finding(code, {"system": error.system})
 
 
 def _opened(where: AppEnv, user_id: str) -> AuditDraft:

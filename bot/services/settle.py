@@ -11,6 +11,7 @@ from bot.domain.diff import compare
 from bot.domain.diff_text import mini
 from bot.domain.secrets import expected
 from bot.domain.words import DraftNote, NoteCode, OutcomeCode
+from bot.errors import AccountLocked, LoginRefused, UpstreamDown, UpstreamRefused
 from bot.ports import Store, Transaction
 from bot.services.outgoing import card_row, moved, note_row
 from store.records import (
@@ -88,9 +89,11 @@ class Settle:
             await self._tell(tx, case, after, ending)
         return after
 
-    async def say_waiting(self, rollback: Rollback, system: str) -> None:
-        """Say in the thread that an outside system keeps us waiting."""
-        await self._say(rollback, NoteCode.WAITING_FOR_TARGET, {"system": system})
+    async def say_waiting(self, rollback: Rollback, error: UpstreamDown | UpstreamRefused) -> None:
+        """Say in the thread what keeps us waiting; said once while the rollback stays as it is."""
+        login = isinstance(error, LoginRefused | AccountLocked)
+        code = NoteCode.WAITING_FOR_LOGIN if login else NoteCode.WAITING_FOR_TARGET
+        await self._say(rollback, code, {"system": error.system})
 
     async def say_draft(self, rollback: Rollback, note: DraftNote) -> None:
         """Say in the thread what became of the editors' draft, and where ours is kept."""

@@ -18,6 +18,7 @@ from aiohttp import ClientSession
 from aiohttp.test_utils import TestServer
 from multidict import CIMultiDict
 
+from bot.adapters.slack import door as door_module
 from bot.adapters.slack import listeners
 from bot.adapters.slack.door import MAX_BYTES
 from bot.errors import UpstreamDown
@@ -282,6 +283,23 @@ async def test_the_largest_body_that_fits_is_read(send: Any) -> None:
     filler = MAX_BYTES - len(GOOD.body) - len(b"&x=")
 
     assert (await send(signed(GOOD.body + b"&x=" + b"y" * filler)))[0] == 200
+
+
+async def test_a_body_that_never_ends_is_not_waited_for(
+    door: TestServer, inbox: FakeInbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door_module, "BODY_TIMEOUT_S", 0.05)
+    head = "".join(f"{name}: {value}\r\n" for name, value in GOOD.headers.items())
+    announced = f"POST /slack/events HTTP/1.1\r\nHost: x\r\n{head}Content-Length: 999\r\n\r\npay"
+    reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+
+    writer.write(announced.encode())
+
+    async with asyncio.timeout(5):
+        assert b" 408 " in await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+    assert inbox.rows == {}
 
 
 # -- Other workspaces, rotation ---------------------------------------------------------------

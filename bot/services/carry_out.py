@@ -24,6 +24,7 @@ from bot.domain.words import DraftNote, OutcomeCode
 from bot.errors import (
     AccountLocked,
     Ambiguous,
+    AnswerUnreadable,
     DraftMoved,
     LeaseLost,
     LoginRefused,
@@ -32,6 +33,7 @@ from bot.errors import (
 )
 from bot.ports import SecretsVerdict, Store, Target, TargetDraft, TargetVersion
 from bot.services.lease import Lease
+from bot.services.recording import catch_up, record
 from bot.services.settle import Ending, Settle, completed, unsettled
 from store.document import Document
 from store.failpoint import fp
@@ -121,8 +123,8 @@ class CarryOut:
                 await self._steps[step]()
             except Stale as error:
                 raise LeaseLost(f"rollback {self._rollback.id} moved on without us") from error
-            except UpstreamDown as error:  # Ambiguous too: the step reads before it acts again
-                await self._try_again(error)
+            except (UpstreamDown, AnswerUnreadable) as error:
+                await self._try_again(error)  # Ambiguous too: the step reads before it acts again
             except UpstreamRefused as error:
                 await self._give_up(_refusal(error))
         return self._rollback
@@ -133,7 +135,10 @@ class CarryOut:
         if self._contents.wanted.empty_graph:
             await self._end(Ending(State.FAILED, OutcomeCode.EMPTY_GRAPH))
             return
-        live, draft = await self._read()
+        live, draft = await self._live(), await self._draft()
+        if self._is_ours(live):  # a publish that was cut off came late, and somebody saved
+            await self._published(live.external_id)
+            return
         if not self._live_unchanged(live):
             await self._end(Ending(State.SUPERSEDED, OutcomeCode.LIVE_CHANGED))
             return
@@ -315,7 +320,7 @@ class CarryOut:
                 entry=self._entry("rollback.publish", name=marker.name_of(self._rollback)),
             )
 
-    async def _try_again(self, error: UpstreamDown) -> None:
+    async def _try_again(self, error: UpstreamDown | AnswerUnreadable) -> None:
         self._tries += 1
         log.warning(
             "step of a rollback did not get through",
@@ -368,9 +373,6 @@ class CarryOut:
             self._rollback.state, execution=replace(self._rollback.execution, **changes)
         )
 
-    async def _read(self) -> tuple[TargetVersion, TargetDraft]:
-        return await self._live(), await self._draft()
-
     async def _live(self) -> TargetVersion:
         live = await self._target.live(self._app_id)
         if live is None:
@@ -390,22 +392,11 @@ class CarryOut:
             return await tx.versions.document(kept)
 
     async def _record(self, live: TargetVersion) -> Version:
-        source = VersionSource.ROLLBACK if self._is_ours(live) else VersionSource.PUBLISHED
-        async with self._store.write() as tx:
-            return await tx.versions.record(
-                NewVersion(
-                    where=self._rollback.leg.where,
-                    kind=VersionKind.PUBLISHED,
-                    source=source,
-                    external_id=live.external_id,
-                    external_hash=live.external_hash,
-                    external_name=live.name,
-                    external_comment=live.comment,
-                    author=live.author,
-                    published_at=live.published_at,
-                ),
-                live.document,
-            )
+        """Record what is live; when it is not ours alone, with what else was published."""
+        where = self._rollback.leg.where
+        if not self._is_ours(live) or live.document.root != self._rollback.leg.expected_root:
+            await catch_up(self._store, where, self._target, self._app_id)
+        return await record(self._store, where, live)
 
     def _live_unchanged(self, live: TargetVersion) -> bool:
         leg = self._rollback.leg

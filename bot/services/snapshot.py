@@ -9,18 +9,11 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from itertools import count
 
-from bot.domain import marker
 from bot.errors import BotError
-from bot.ports import Store, Target, Targets, TargetVersion, Transaction
+from bot.ports import Store, Target, Targets, TargetVersion
 from bot.services.outdate import outdate
-from store.records import (
-    AppEnv,
-    Missing,
-    NewVersion,
-    Version,
-    VersionKind,
-    VersionSource,
-)
+from bot.services.recording import catch_up, record
+from store.records import AppEnv, Version
 
 log = logging.getLogger(__name__)
 FIRST_CONTACT = 20  # versions that are imported before anything else is done
@@ -79,14 +72,9 @@ class Snapshot:
             newest = await tx.versions.newest(where)
         if newest is None:
             return await self._first_contact(where, target, app_id)
-        fresh: list[TargetVersion] = []
-        async for version in target.history(app_id):
-            if version.external_id == newest.external_id:
-                break
-            if await self._has(where, version.external_id):
-                break  # the newest we knew was deleted in the target; older ones stand
-            fresh.append(version)
-        return await self._record(where, list(reversed(fresh)))
+        fresh = await catch_up(self._store, where, target, app_id)
+        await self._outdate(where, fresh)
+        return fresh
 
     async def backfill(self) -> bool:
         """Import one batch of history that is older than what we have; True if there was one."""
@@ -108,7 +96,7 @@ class Snapshot:
         total = max(total, len(newest_first))  # somebody published while we counted
         numbered = list(zip(count(total, -1), newest_first, strict=False))
         return [
-            await self._record_one(where, version, number=number)
+            await record(self._store, where, version, number=number)
             for number, version in reversed(numbered)
         ]
 
@@ -126,59 +114,24 @@ class Snapshot:
                     break
             passed = passed or version.external_id == mark.external_id
         for number, version in zip(count(lowest - 1, -1), older, strict=False):
-            await self._record_one(where, version, number=number)
+            await record(self._store, where, version, number=number)
         return bool(older)
 
     # -- storing --------------------------------------------------------------------------------
 
-    async def _record(self, where: AppEnv, oldest_first: list[TargetVersion]) -> list[Version]:
-        recorded = [await self._record_one(where, version, number=None) for version in oldest_first]
-        if recorded:
-            log.info("new versions", extra={"app": str(where), "versions": len(recorded)})
-            async with self._store.write() as tx:
-                outdated = await outdate(tx, where, live=recorded[-1])
-            if outdated:
-                self._nudge()
-        return recorded
-
-    async def _record_one(
-        self, where: AppEnv, version: TargetVersion, *, number: int | None
-    ) -> Version:
+    async def _outdate(self, where: AppEnv, fresh: list[Version]) -> None:
+        """What is new may take the ground from a rollback that is open."""
+        if not fresh:
+            return
+        log.info("new versions", extra={"app": str(where), "versions": len(fresh)})
         async with self._store.write() as tx:
-            new = NewVersion(
-                where=where,
-                kind=VersionKind.PUBLISHED,
-                source=await _source(tx, version),
-                external_id=version.external_id,
-                external_hash=version.external_hash,
-                external_name=version.name,
-                external_comment=version.comment,
-                author=version.author,
-                published_at=version.published_at,
-                number=number,
-            )
-            return await tx.versions.record(new, version.document)
-
-    async def _has(self, where: AppEnv, external_id: str) -> bool:
-        async with self._store.read() as tx:
-            return await tx.versions.by_external(where, external_id) is not None
+            outdated = await outdate(tx, where, live=fresh[-1])
+        if outdated:
+            self._nudge()
 
     async def _known(self) -> dict[AppEnv, str]:
         async with self._store.read() as tx:
             return await tx.versions.newest_external_ids()
-
-
-async def _source(tx: Transaction, version: TargetVersion) -> VersionSource:
-    """Ours if it carries the name of a rollback that we really have; else somebody's publish."""
-    claimed = marker.rollback_id_in(version.name)
-    if claimed is None:
-        return VersionSource.PUBLISHED
-    try:
-        rollback = await tx.rollbacks.get(claimed)
-    except Missing:
-        return VersionSource.PUBLISHED
-    ours = marker.name_of(rollback) == version.name
-    return VersionSource.ROLLBACK if ours else VersionSource.PUBLISHED
 
 
 def _by_target(

@@ -1,0 +1,59 @@
+"""Record what a target has published: each version once, and in the order of its history."""
+
+from __future__ import annotations
+
+from bot.domain import marker
+from bot.ports import Store, Target, TargetVersion, Transaction
+from store.records import AppEnv, Missing, NewVersion, Version, VersionKind, VersionSource
+
+
+async def record(
+    store: Store, where: AppEnv, version: TargetVersion, *, number: int | None = None
+) -> Version:
+    """Store *version*; without a *number* it gets the next free one."""
+    async with store.write() as tx:
+        new = NewVersion(
+            where=where,
+            kind=VersionKind.PUBLISHED,
+            source=await _source(tx, version),
+            external_id=version.external_id,
+            external_hash=version.external_hash,
+            external_name=version.name,
+            external_comment=version.comment,
+            author=version.author,
+            published_at=version.published_at,
+            number=number,
+        )
+        return await tx.versions.record(new, version.document)
+
+
+async def catch_up(store: Store, where: AppEnv, target: Target, app_id: str) -> list[Version]:
+    """Record everything newer than the newest version that we know; return it, oldest first.
+
+    Raises:
+        UpstreamDown, UpstreamRefused.
+    """
+    fresh: list[TargetVersion] = []
+    async for version in target.history(app_id):
+        if await _has(store, where, version.external_id):
+            break
+        fresh.append(version)
+    return [await record(store, where, version) for version in reversed(fresh)]
+
+
+async def _has(store: Store, where: AppEnv, external_id: str) -> bool:
+    async with store.read() as tx:
+        return await tx.versions.by_external(where, external_id) is not None
+
+
+async def _source(tx: Transaction, version: TargetVersion) -> VersionSource:
+    """Ours if it carries the name of a rollback that we really have; else somebody's publish."""
+    claimed = marker.rollback_id_in(version.name)
+    if claimed is None:
+        return VersionSource.PUBLISHED
+    try:
+        rollback = await tx.rollbacks.get(claimed)
+    except Missing:
+        return VersionSource.PUBLISHED
+    ours = marker.name_of(rollback) == version.name
+    return VersionSource.ROLLBACK if ours else VersionSource.PUBLISHED

@@ -81,6 +81,8 @@ async def _body(request: web.Request) -> bytes:
                 body += await request.content.read(MAX_BYTES + 1 - len(body))
     except TimeoutError as error:
         raise web.HTTPRequestTimeout from error
+    except web.RequestPayloadError as error:  # not of the encoding or the chunks it announced
+        raise BadInput("the body is not encoded as announced") from error
     if len(body) > MAX_BYTES:
         raise TooLarge(f"more than {MAX_BYTES} bytes")
     return body

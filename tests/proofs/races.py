@@ -22,12 +22,13 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import col
 
 from bot.domain import approval, button
 from bot.domain.policy import Policy
 from store.audit import verify
-from store.engine import open_engine, translate_url
+from store.engine import translate_url
 from store.records import AppEnv, Choice, InboxKind, Rollback, State
 from store.session import SqlStore, migrate, open_store
 from store.tables import InboxRow
@@ -178,7 +179,7 @@ async def _look(
 
 
 async def _undone(database_url: str) -> int:
-    engine = open_engine(translate_url(database_url), writing=False)
+    engine = create_async_engine(translate_url(database_url))
     try:
         async with engine.connect() as connection:
             query = (

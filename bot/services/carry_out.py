@@ -28,6 +28,7 @@ from bot.errors import (
     DraftMoved,
     LeaseLost,
     LoginRefused,
+    NoSuchVersion,
     UpstreamDown,
     UpstreamRefused,
 )
@@ -100,6 +101,7 @@ class CarryOut:
         self._tried = Step.NONE
         self._tries = 0
         self._saves = 0
+        self._old_is_live = False  # read while undoing
         self._steps: dict[Step, Callable[[], Awaitable[None]]] = {
             Step.CLAIMED: self._keep_draft,
             Step.STAGING: self._stage,
@@ -293,6 +295,7 @@ class CarryOut:
         if self._is_ours(live):
             await self._published(live.external_id)
             return True
+        self._old_is_live = True
         return False
 
     async def _somebody_saved(self) -> None:
@@ -343,19 +346,16 @@ class CarryOut:
         """End in the state that is true at this step: undone, failed, or a person must look."""
         system = self._target.name
         match self._rollback.execution.step:
-            case Step.CLAIMED:
+            case Step.CLAIMED if self._rollback.execution.kept_draft_id is None:
                 await self._end(Ending(State.FAILED, code, {"system": system}))
             case Step.STAGING | Step.PUBLISHING:
                 await self._commit(step=Step.UNDOING, failure=code)
             case Step.RETURNING:
                 await self._commit(draft_note=DraftNote.KEPT_ONLY)
                 await self._end(completed(self._rollback, self._contents.to))
-            case Step.UNDOING if not self._rollback.execution.staged_token:
-                await self._end(
-                    Ending(
-                        State.NEEDS_ATTENTION, OutcomeCode.DRAFT_NOT_PUT_BACK, {"system": system}
-                    )
-                )
+            case Step.UNDOING if self._old_is_live:
+                code = OutcomeCode.DRAFT_NOT_PUT_BACK
+                await self._end(Ending(State.NEEDS_ATTENTION, code, {"system": system}))
             case _:
                 await self._end(unsettled(system))
 
@@ -425,5 +425,8 @@ class CarryOut:
 
 
 def _refusal(error: UpstreamRefused) -> OutcomeCode:
-    login = isinstance(error, LoginRefused | AccountLocked)
-    return OutcomeCode.LOGIN_REFUSED if login else OutcomeCode.TARGET_REFUSED
+    if isinstance(error, NoSuchVersion):
+        return OutcomeCode.VERSION_GONE
+    return (
+        OutcomeCode.LOGIN_REFUSED if isinstance(error, LoginRefused) else OutcomeCode.TARGET_REFUSED
+    )

@@ -133,7 +133,11 @@ class ExecutionScene(Scene):
             self.target.publish_document(app_id, document, secrets=some, at=at)
 
     async def approved(
-        self, *, draft: Document | None = WIP, back_to: int = 1, **values: str
+        self,
+        *,
+        draft: Document | None = WIP,
+        back_to: int = 1,
+        values: Mapping[str, str] | None = None,
     ) -> Rollback:
         """A rollback that dave asked for and alice and bob approved; *draft* is unpublished."""
         if not self.target.apps[APP].history:
@@ -190,14 +194,10 @@ class ExecutionScene(Scene):
         """An editor saves and publishes."""
         return self.target.publish_document(APP, document, by="carol")
 
-    def always(self, method: str, error: Exception, *, applied: bool = False) -> None:
-        """Let every further call of *method* fail; what it did stands if *applied*."""
-        for _ in range(100):
-            self.target.fail(method, error, applied=applied)
-
-    def recover(self) -> None:
-        """Let the target answer again."""
-        self.target._errors.clear()
+    def always(self, method: str, error: Exception, *, times: int = 100) -> None:
+        """Let every further call of *method* fail."""
+        for _ in range(times):
+            self.target.fail(method, error)
 
     async def let_lease_run_out(self, rollback: Rollback, *, owner: str = "dead") -> Rollback:
         """Nobody holds it any more, as after half a minute of silence."""

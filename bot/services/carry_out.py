@@ -427,6 +427,5 @@ class CarryOut:
 def _refusal(error: UpstreamRefused) -> OutcomeCode:
     if isinstance(error, NoSuchVersion):
         return OutcomeCode.VERSION_GONE
-    return (
-        OutcomeCode.LOGIN_REFUSED if isinstance(error, LoginRefused) else OutcomeCode.TARGET_REFUSED
-    )
+    login = isinstance(error, LoginRefused | AccountLocked)
+    return OutcomeCode.LOGIN_REFUSED if login else OutcomeCode.TARGET_REFUSED

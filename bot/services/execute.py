@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from bot.domain import approval
 from bot.domain.words import NoteCode, OutcomeCode
-from bot.errors import BotError, LeaseLost, UpstreamDown, UpstreamRefused
+from bot.errors import BotError, LeaseLost, UnknownApp, UpstreamDown, UpstreamRefused
 from bot.ports import Directory, Store, Targets, TargetVersion, Transaction
 from bot.services.carry_out import PATIENCE, CarryOut, Contents, Pause
 from bot.services.eligibility import Eligibility
@@ -61,8 +61,9 @@ class Execute:
         """Execute one rollback that is approved, or whose executor has died; True if one was.
 
         Raises:
-            UpstreamDown: Slack or the target cannot say what the claim must know; nothing
-                was executed (it fails closed), and the rollback waits until it expires.
+            BotError: Slack or the target cannot say what the claim must know, or the app is no
+                longer configured; nothing was executed (it fails closed), and the rollback
+                waits until it expires.
         """
         async with self._store.read() as tx:
             waiting = await tx.rollbacks.in_states((State.APPROVED, *_GOING))
@@ -72,23 +73,25 @@ class Execute:
             try:
                 if await self._take(rollback, now):
                     return True
-            except (UpstreamDown, UpstreamRefused) as error:
+            except BotError as error:
                 blocked = error  # one rollback that cannot be claimed must not hold up others
-                await self._settle.say_waiting(rollback, error)
+                if isinstance(error, UpstreamDown | UpstreamRefused):
+                    await self._settle.say_waiting(rollback, error)
         if blocked is not None:
             raise blocked
         return False
 
     async def _take(self, rollback: Rollback, now: datetime) -> bool:
+        """True if anything came of it; what only waits must not keep the worker busy."""
         if rollback.state is State.APPROVED:
-            claimed = await self._claim(rollback)
+            taken = await self._claim(rollback)
         elif rollback.execution.lease_until is None or rollback.execution.lease_until < now:
-            claimed = await self._take_over(rollback)
+            taken = await self._take_over(rollback)
         else:
             return False
-        if claimed is not None:
-            await self._carry_out(claimed)
-        return True
+        if taken is not None and taken.state in _GOING:
+            await self._carry_out(taken)
+        return taken is not None
 
     async def _carry_out(self, rollback: Rollback) -> None:
         fp("execute:claimed")
@@ -125,7 +128,7 @@ class Execute:
     # -- the claim ----------------------------------------------------------------------------
 
     async def _claim(self, rollback: Rollback) -> Rollback | None:
-        """Move it to EXECUTING under our lease; None when it was not to be, or not ours."""
+        """Move it to EXECUTING under our lease, or to where it belongs; None: nowhere, by us."""
         facts = await self._ask(rollback)
         try:
             async with self._store.write() as tx:
@@ -148,15 +151,12 @@ class Execute:
         if now >= rollback.expires_at:
             return None  # the expiry job ends it, with its own entry
         if facts.not_eligible:
-            await self._void(tx, rollback, facts.not_eligible, now)
-            return None
+            return await self._void(tx, rollback, facts.not_eligible, now)
         changed = _what_changed(rollback, facts.live)
         if changed is not None:
             await supersede(tx, rollback, changed)
-            return None
-        if not approval.quorum(rollback):
-            return None
-        return await self._go(tx, rollback, now)
+            return await tx.rollbacks.get(rollback.id)
+        return await self._go(tx, rollback, now) if approval.quorum(rollback) else None
 
     async def _go(self, tx: Transaction, rollback: Rollback, now: datetime) -> Rollback:
         execution = replace(
@@ -179,7 +179,7 @@ class Execute:
 
     async def _void(
         self, tx: Transaction, rollback: Rollback, why: Mapping[str, str], now: datetime
-    ) -> None:
+    ) -> Rollback:
         after = await tx.rollbacks.save(
             approval.void_votes(rollback, why, at=now),
             was=rollback.revision,
@@ -192,6 +192,7 @@ class Execute:
                 facts = {"slack_id": vote.slack_id, "why": why[vote.person]}
                 cause = f"{moved(after)}:{vote.person}"
                 await tx.outbox.put(note_row(case, NoteCode.VOTE_VOID, facts, cause))
+        return after
 
     # -- after a crash ------------------------------------------------------------------------
 
@@ -219,9 +220,14 @@ class Execute:
         except Stale:
             return None
         if taken.execution.attempt > PATIENCE:  # it dies each time: a person has to look
-            await self._settle(taken, unsettled(self._targets.of(taken.leg.where)[0].name))
-            return None
+            return await self._settle(taken, unsettled(self._system(taken)))
         return taken
+
+    def _system(self, rollback: Rollback) -> str:
+        try:
+            return self._targets.of(rollback.leg.where)[0].name
+        except UnknownApp:  # it is no longer configured
+            return str(rollback.leg.where)
 
 
 def _what_changed(rollback: Rollback, live: TargetVersion | None) -> OutcomeCode | None:

@@ -19,6 +19,7 @@ from bot.domain.secrets import expected, plan
 from bot.domain.words import FindingCode, OutcomeCode
 from bot.errors import (
     AccountLocked,
+    BotError,
     EmptyVersion,
     LoginRefused,
     NotAllowed,
@@ -105,17 +106,29 @@ class Propose:
         """Look at one case that is due; True if there was one.
 
         Raises:
-            UpstreamDown: Slack cannot say who the reviewers are; the case stays due.
+            BotError: Slack cannot say who the reviewers are, or the app is no longer configured;
+                the case stays due and does not hold up others.
         """
         async with self._store.read() as tx:
-            due = await tx.cases.due(limit=1)
-            firings = await tx.alerts.of_case(due[0].id) if due else []
-        if not due:
-            return False
-        await self._assess(due[0], firings)
-        return True
+            due = await tx.cases.due()
+        blocked: BotError | None = None
+        for case in due:
+            try:
+                await self._assess(case)
+            except BotError as error:
+                blocked = error
+            else:
+                return True
+        if blocked is not None:
+            raise blocked
+        return False
 
-    async def _assess(self, case: Case, firings: Sequence[Firing]) -> None:
+    async def _assess(self, case: Case) -> None:
+        async with self._store.read() as tx:
+            firings = await tx.alerts.of_case(case.id)
+        if not firings:  # a person asked, and may ask again
+            await self._not_due(case)
+            return
         try:
             await self._snapshot.refresh(case.where)
         except (UpstreamDown, UpstreamRefused) as error:
@@ -205,7 +218,7 @@ class Propose:
             await tx.outbox.put(card_row(saved, f"case:{saved.id}:{saved.revision}"))
 
     async def _not_due(self, case: Case) -> None:
-        """Another rollback of this app is open already: its card says all."""
+        """There is nothing to look for, or an open rollback whose card says all."""
         async with self._store.write() as tx:
             current = await tx.cases.get(case.id, lock=True)
             if current.assess_at is not None:

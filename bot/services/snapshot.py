@@ -27,6 +27,7 @@ class Snapshot:
         self._store = store
         self._targets = targets
         self._nudge = nudge
+        self._complete: set[AppEnv] = set()  # nothing older is there to import
 
     async def sweep(self) -> list[Version]:
         """Look at every app of every target; return the versions that were new.
@@ -77,15 +78,28 @@ class Snapshot:
         return fresh
 
     async def backfill(self) -> bool:
-        """Import one batch of history that is older than what we have; True if there was one."""
+        """Import one batch of history that is older than what we have; True if there was one.
+
+        An app whose history cannot be read does not hold up the others.
+        """
+        trouble: BotError | None = None
         for where, (target, app_id) in self._targets.all().items():
+            if where in self._complete:
+                continue
             async with self._store.read() as tx:
                 lowest = await tx.versions.import_mark(where)
-                newest = await tx.versions.newest(where)
-            if lowest is None or newest is None or newest.number is None or lowest <= 1:
-                continue
-            if await self._import_older(where, target, app_id, lowest):
-                return True
+                mark = await tx.versions.numbered(where, lowest) if lowest else None
+            if mark is None:
+                continue  # before first contact
+            try:
+                if await self._import_older(where, target, app_id, mark):
+                    return True
+            except BotError as error:
+                trouble = error
+            else:
+                self._complete.add(where)
+        if trouble is not None:
+            raise trouble
         return False
 
     # -- first contact and older history --------------------------------------------------------
@@ -100,15 +114,17 @@ class Snapshot:
             for number, version in reversed(numbered)
         ]
 
-    async def _import_older(self, where: AppEnv, target: Target, app_id: str, lowest: int) -> bool:
-        async with self._store.read() as tx:
-            mark = await tx.versions.numbered(where, lowest)
-        if mark is None:
+    async def _import_older(
+        self, where: AppEnv, target: Target, app_id: str, mark: Version
+    ) -> bool:
+        """Import what is older than *mark*, which may have been deleted in the target."""
+        lowest = mark.number or 1
+        if lowest == 1:
             return False
         older: list[TargetVersion] = []
         passed = False
         async for version in target.history(app_id):
-            if passed:
+            if passed or version.published_at < mark.published_at:
                 older.append(version)
                 if len(older) == min(BATCH, lowest - 1):
                     break

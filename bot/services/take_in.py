@@ -44,24 +44,28 @@ class TakeIn:
     async def _assign(self) -> bool:
         async with self._store.read() as tx:
             waiting = await tx.alerts.unassigned()
-        for where, firings in _by_app(waiting):
-            if where in self._channels:
-                await self._give(where, firings)
-        return bool(waiting)
+        known = [pair for pair in _by_app(waiting) if pair[0] in self._channels]
+        for where, firings in known:  # others were taken out of the configuration meanwhile
+            await self._give(where, firings)
+        return bool(known)
 
     async def _give(self, where: AppEnv, firings: Sequence[Firing]) -> None:
         async with self._store.write() as tx:
             case = await tx.cases.open_for(
                 where, channel=self._channels[where], entry=_opened(where, firings)
             )
-            known = {firing.id for firing in await tx.alerts.of_case(case.id)}
-            new = [firing for firing in firings if firing.id not in known]
+            known = await tx.alerts.of_case(case.id)
+            ids = {firing.id for firing in known}
+            new = [firing for firing in firings if firing.id not in ids]
             await tx.alerts.assign([firing.id for firing in new], case.id)
             if case.rollback_id is None:  # an alert suggests once a case; people may ask again
                 await tx.cases.save(replace(case, assess_at=await tx.now()), was=case.revision)
                 return
+            names = _firing_names(known)
             for firing in new:
-                await self._say(tx, case, NoteCode.ALERT_ADDED, firing)
+                said = firing.alertname in names  # a storm of one alert is one sentence
+                await self._tell(tx, case, firing, None if said else NoteCode.ALERT_ADDED)
+                names.add(firing.alertname)
 
     async def _update(self) -> bool:
         async with self._store.read() as tx:
@@ -73,13 +77,23 @@ class TakeIn:
                     continue
                 case = await tx.cases.get(firing.case_id)
                 if firing.status is FiringStatus.RESOLVED:
-                    await self._say(tx, case, NoteCode.ALERT_RESOLVED, firing)
+                    on = firing.alertname in _firing_names(await tx.alerts.of_case(case.id))
+                    await self._tell(tx, case, firing, None if on else NoteCode.ALERT_RESOLVED)
         return bool(changed)
 
-    async def _say(self, tx: Transaction, case: Case, code: NoteCode, firing: Firing) -> None:
+    async def _tell(
+        self, tx: Transaction, case: Case, firing: Firing, code: NoteCode | None
+    ) -> None:
+        """Redraw the card; with a *code* say so in the thread, too."""
         cause = f"firing:{firing.id}"
         await tx.outbox.put(card_row(case, f"{cause}:{firing.status}"))
-        await tx.outbox.put(note_row(case, code, {"alertname": firing.alertname}, cause))
+        if code is not None:
+            await tx.outbox.put(note_row(case, code, {"alertname": firing.alertname}, cause))
+
+
+def _firing_names(firings: Sequence[Firing]) -> set[str]:
+    """The names of the alerts that fire now, whatever their other labels are."""
+    return {firing.alertname for firing in firings if firing.status is FiringStatus.FIRING}
 
 
 def _by_app(firings: Sequence[Firing]) -> list[tuple[AppEnv, list[Firing]]]:

@@ -9,10 +9,8 @@ from bot.domain import policy
 from bot.domain.policy import Groups, MemberFacts
 from bot.errors import NotAllowed, NotEligible, UpstreamRefused
 from bot.ports import Directory, Member
-from bot.services.eligibility import Eligibility, facts_of
+from bot.services.eligibility import NOBODY, Eligibility, facts_of
 from store.records import InboxItem, PolicySnapshot
-
-_NOBODY = frozenset({"user_not_found", "users_not_found", "user_not_visible"})
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,7 @@ class Reception:
         try:
             return await self._directory.member(slack_id)
         except UpstreamRefused as error:
-            if error.upstream_code in _NOBODY:
+            if error.upstream_code in NOBODY:
                 return None
             raise
 

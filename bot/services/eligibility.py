@@ -11,6 +11,8 @@ from bot.errors import UpstreamRefused
 from bot.ports import Directory, Member
 from store.records import PolicySnapshot, Rollback, Vote
 
+NOBODY = frozenset({"user_not_found", "users_not_found", "user_not_visible"})
+
 
 class Eligibility:
     """Nothing is remembered between two calls: a person who left a minute ago has left."""
@@ -40,7 +42,7 @@ class Eligibility:
         """Return person → code for everyone whose counted vote is void as of now.
 
         Raises:
-            UpstreamDown: Slack cannot say; then nobody is known to be eligible.
+            UpstreamDown, UpstreamRefused: Slack does not say; then nobody is known to be eligible.
         """
         votes = approval.approvals(rollback)
         shared = await self._directory.shared_channel(channel)
@@ -57,7 +59,9 @@ class Eligibility:
     ) -> str | None:
         try:
             member = await self._directory.member(vote.slack_id)
-        except UpstreamRefused:
+        except UpstreamRefused as error:
+            if error.upstream_code not in NOBODY:
+                raise  # a refusal that says nothing about the person voids nobody's vote
             return "deleted"  # Slack knows no such account any more
         if member.person != vote.person:
             return "not_reviewer"  # the account belongs to somebody else now

@@ -70,6 +70,8 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         return _refusal(error)
     except web.HTTPException:
         raise
+    except web.RequestPayloadError:  # cut off, or not encoded as its header says
+        return web.Response(status=400, text="Not understood: the body cannot be read.\n")
     except Exception as error:  # noqa: BLE001 - the edge of HTTP: nothing may pass
         _log.error(
             "request failed",

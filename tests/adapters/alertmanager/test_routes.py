@@ -157,6 +157,11 @@ async def test_what_will_never_parse_is_a_400(post: Post, intake: Intake, body: 
     assert intake.stored == []
 
 
+async def test_a_body_that_is_not_encoded_as_it_says_is_a_400(post: Post, intake: Intake) -> None:
+    assert (await post(b"no gzip at all", **{"Content-Encoding": "gzip"})).status == 400
+    assert intake.stored == []
+
+
 async def test_too_many_bytes_are_a_413(post: Post) -> None:
     assert (await post(b" " * (2 * 1024 * 1024 + 1))).status == 413
 

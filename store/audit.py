@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,7 +13,7 @@ from sqlmodel import col
 
 from store import chain
 from store.clock import DatabaseClock
-from store.records import AuditDraft, AuditEntry, Missing
+from store.records import AuditDraft, AuditEntry, Corrupt
 from store.tables import AuditHeadRow, AuditRow
 
 BATCH = 2_000
@@ -46,7 +46,7 @@ class Audit:
             return
         head = await self._session.get(AuditHeadRow, _HEAD, with_for_update=True)
         if head is None:
-            raise Missing("the audit chain has no head: the database was not migrated")
+            raise Corrupt("the audit chain has lost its head: nothing can be recorded")
         timestamp = chain.timestamp(await self._now())
         for draft in self._waiting:
             entry = chain.link(draft, seq=head.seq + 1, timestamp=timestamp, prev=head.hash)
@@ -97,32 +97,23 @@ async def verify(store: _Readable) -> Verification:
     An administrator of the database can rewrite the whole chain with its head: compare the
     head with one that was published elsewhere (the cards in Slack show it).
     """
-    async with store.read() as tx:
+    async with store.read() as tx:  # one moment, so that nothing seems to be beyond the head
         seq, head = await tx.audit.head()
-    at, prev = 0, chain.GENESIS
-    async for entry in _all(store):
-        if entry.seq > seq:
-            break  # appended while we read
-        why = chain.flaw(entry, seq=at + 1, prev=prev)
-        if why:
-            return Verification(False, at, prev, broken_at=at + 1, why=why)
-        at, prev = entry.seq, entry.hash
+        at, prev = 0, chain.GENESIS
+        while batch := await tx.audit.entries(after=at, limit=BATCH):
+            for entry in batch:
+                why = chain.flaw(entry, seq=at + 1, prev=prev) or _beyond(entry, seq)
+                if why:
+                    return Verification(False, at, prev, broken_at=at + 1, why=why)
+                at, prev = entry.seq, entry.hash
     if at != seq or prev != head:
-        why = f"the chain ends at {at}, its recorded head is {seq}"
+        why = f"the chain ends at {at} ({prev[:12]}), its recorded head is {seq} ({head[:12]})"
         return Verification(False, at, prev, broken_at=at + 1, why=why)
     return Verification(True, at, prev)
 
 
-async def _all(store: _Readable) -> AsyncIterator[AuditEntry]:
-    after = 0
-    while True:
-        async with store.read() as tx:
-            batch = await tx.audit.entries(after=after, limit=BATCH)
-        for entry in batch:
-            yield entry
-        if len(batch) < BATCH:
-            return
-        after = batch[-1].seq
+def _beyond(entry: AuditEntry, seq: int) -> str:
+    return f"entry {entry.seq} is beyond the recorded head {seq}" if entry.seq > seq else ""
 
 
 def _row(entry: AuditEntry) -> AuditRow:

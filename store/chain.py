@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 from store.records import AuditDraft, AuditEntry, Json, Unstorable
@@ -40,8 +40,11 @@ def hash_of(entry: AuditEntry) -> str:
 
 
 def link(draft: AuditDraft, *, seq: int, timestamp: str, prev: str) -> AuditEntry:
-    """Return *draft* as the link number *seq* after the one with the hash *prev*."""
-    what = _plain(draft)
+    """Return *draft* as the link number *seq* after the one with the hash *prev*.
+
+    Raises:
+        Unstorable: It says something that is no JSON, or that no database keeps.
+    """
     bare = AuditEntry(
         seq=seq,
         timestamp=timestamp,
@@ -51,12 +54,15 @@ def link(draft: AuditDraft, *, seq: int, timestamp: str, prev: str) -> AuditEntr
         status=draft.status,
         ip_addr=draft.ip_addr,
         ip_note=draft.ip_note,
-        what=what,
+        what=_plain(draft),
         trace_id=draft.trace_id,
         prev=prev,
         hash="",
     )
-    return AuditEntry(**{**asdict(bare), "what": what, "hash": hash_of(bare)})
+    try:
+        return replace(bare, hash=hash_of(bare))
+    except UnicodeEncodeError as error:
+        raise Unstorable(f"{draft.action} has text with half a character") from error
 
 
 def _plain(draft: AuditDraft) -> dict[str, Json]:

@@ -78,13 +78,7 @@ class Rollbacks:
             drill=new.drill,
             parent_id=new.parent_id,
         )
-        row = RollbackRow(**_columns(drafted))
-        self._session.add(row)
-        await self._session.flush()
-        assert row.id is not None  # noqa: S101  # it was flushed
-        rollback = replace(drafted, id=row.id)
-        row.record = rollback_form.to_json(rollback)
-        await self._add_legs(rollback)
+        rollback = await self._insert(drafted)
         await self._audit.append(replace(entry, resource=f"{AGGREGATE}/{rollback.id}"))
         await self._tell(rollback, State.DRAFT)
         return rollback
@@ -177,6 +171,23 @@ class Rollbacks:
         if open_one is not None:
             raise OpenRollbackExists(open_one.id)
 
+    async def _insert(self, drafted: Rollback) -> Rollback:
+        """Store the rollback with its legs, or nothing of it when another one was faster."""
+        try:
+            async with self._session.begin_nested():
+                row = RollbackRow(**_columns(drafted))
+                self._session.add(row)
+                await self._session.flush()
+                assert row.id is not None  # noqa: S101  # it was flushed
+                rollback = replace(drafted, id=row.id)
+                row.record = rollback_form.to_json(rollback)
+                await self._add_legs(rollback)
+        except IntegrityError:
+            for leg in drafted.legs:  # another replica opened one in this very moment
+                await self._refuse_second(leg.where)
+            raise
+        return rollback
+
     async def _add_legs(self, rollback: Rollback) -> None:
         self._session.add_all(
             LegRow(
@@ -192,10 +203,7 @@ class Rollbacks:
             )
             for position, leg in enumerate(rollback.legs)
         )
-        try:
-            await self._session.flush()
-        except IntegrityError as error:  # another replica opened one in this very moment
-            raise Stale(f"another rollback of {rollback.leg.where} was opened") from error
+        await self._session.flush()
 
     async def _save_votes(self, rollback: Rollback) -> None:
         mine = col(VoteRow.rollback_id) == rollback.id

@@ -69,8 +69,24 @@ class VersionRow(SQLModel, table=True):
     __tablename__ = "version"
     __table_args__ = (
         Index("version_number", "app", "env", "number", unique=True),
-        Index("version_external", "app", "env", "kind", "external_id"),
-        Index("version_root", "app", "env", "kind", "root"),
+        Index(
+            "version_external",
+            "app",
+            "env",
+            "external_id",
+            unique=True,
+            sqlite_where=text("number IS NOT NULL"),
+            postgresql_where=text("number IS NOT NULL"),
+        ),
+        Index(
+            "version_draft",
+            "app",
+            "env",
+            "root",
+            unique=True,
+            sqlite_where=text("number IS NULL"),
+            postgresql_where=text("number IS NULL"),
+        ),
     )
     id: int | None = _id()
     app: str = _text()
@@ -369,6 +385,7 @@ class SlotRow(SQLModel, table=True):
     """One tick of a job."""
 
     __tablename__ = "slot"
+    __table_args__ = (Index("slot_old", "lease_until"),)
     job: str = Field(sa_column=Column(SafeText, primary_key=True))
     slot: int = Field(sa_column=Column(BigInteger, primary_key=True))
     owner: str = _text()

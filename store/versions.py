@@ -19,6 +19,7 @@ from store.records import (
     Corrupt,
     Missing,
     NewVersion,
+    Stale,
     Version,
     VersionKind,
     VersionSource,
@@ -30,6 +31,7 @@ _T = TypeVar("_T")
 ZSTD = "zstd"
 _LEVEL = 3
 _MOST_NAMES = 500  # bound parameters in one statement
+_TRIES = 20  # each lost one means that somebody else recorded a version
 
 
 class Versions:
@@ -45,32 +47,19 @@ class Versions:
 
         A published version is known by its external id, a draft by its root. Without a number
         a published version gets the next free one.
+
+        Raises:
+            Stale: The number belongs to another version.
         """
         known = await self._known(new, document)
         if known is not None:
             return known
         await self._keep(document)
-        numbered = new.kind is not VersionKind.DRAFT
-        number = (new.number or await self._next_number(new.where)) if numbered else None
-        row = VersionRow(
-            app=new.where.app,
-            env=new.where.env,
-            kind=new.kind,
-            source=new.source,
-            number=number,
-            root=document.root,
-            meaning=document.meaning,
-            external_id=new.external_id,
-            external_hash=new.external_hash,
-            external_name=new.external_name,
-            external_comment=new.external_comment,
-            author=new.author,
-            published_at=new.published_at,
-            recorded_at=await self._now(),
-        )
-        self._session.add(row)
-        await self._session.flush()
-        return _version(row)
+        for _ in range(_TRIES):
+            recorded = await self._insert(new, document) or await self._known(new, document)
+            if recorded is not None:
+                return recorded
+        raise Stale(f"number {new.number or ''} of {new.where} was given to another version")
 
     async def get(self, version_id: int) -> Version:
         """Raises `Missing`."""
@@ -175,6 +164,34 @@ class Versions:
 
     # -- how ------------------------------------------------------------------------------------
 
+    async def _insert(self, new: NewVersion, document: Document) -> Version | None:
+        """None when another replica stored this version, or took its number, in this moment."""
+        numbered = new.kind is not VersionKind.DRAFT
+        row = {
+            "app": new.where.app,
+            "env": new.where.env,
+            "kind": new.kind,
+            "source": new.source,
+            "number": (new.number or await self._next_number(new.where)) if numbered else None,
+            "root": document.root,
+            "meaning": document.meaning,
+            "external_id": new.external_id,
+            "external_hash": new.external_hash,
+            "external_name": new.external_name,
+            "external_comment": new.external_comment,
+            "author": new.author,
+            "published_at": new.published_at,
+            "recorded_at": await self._now(),
+        }
+        stored = await self._session.execute(
+            insert(self._session, VersionRow)
+            .values(row)
+            .on_conflict_do_nothing()
+            .returning(col(VersionRow.id))
+        )
+        found = stored.first()
+        return await self.get(found[0]) if found is not None else None
+
     async def _known(self, new: NewVersion, document: Document) -> Version | None:
         if new.kind is VersionKind.DRAFT:
             same = (col(VersionRow.kind) == new.kind, col(VersionRow.root) == document.root)
@@ -198,7 +215,7 @@ class Versions:
         if missing:
             await self._session.execute(
                 insert(self._session, PartRow)
-                .values([_part_row(part) for part in missing.values()])
+                .values([_part_row(missing[name]) for name in sorted(missing)])  # one lock order
                 .on_conflict_do_nothing()
             )
             ids |= await self._part_ids(list(missing))

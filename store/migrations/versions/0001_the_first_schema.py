@@ -212,6 +212,9 @@ def upgrade() -> None:
         sa.Column("finished_at", types.UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("job", "slot"),
     )
+    with op.batch_alter_table("slot", schema=None) as batch_op:
+        batch_op.create_index("slot_old", ["lease_until"], unique=False)
+
     op.create_table(
         "firing",
         sa.Column(
@@ -309,10 +312,20 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("version", schema=None) as batch_op:
         batch_op.create_index(
-            "version_external", ["app", "env", "kind", "external_id"], unique=False
+            "version_external",
+            ["app", "env", "external_id"],
+            unique=True,
+            sqlite_where=sa.text("number IS NOT NULL"),
+            postgresql_where=sa.text("number IS NOT NULL"),
         )
         batch_op.create_index("version_number", ["app", "env", "number"], unique=True)
-        batch_op.create_index("version_root", ["app", "env", "kind", "root"], unique=False)
+        batch_op.create_index(
+            "version_draft",
+            ["app", "env", "root"],
+            unique=True,
+            sqlite_where=sa.text("number IS NULL"),
+            postgresql_where=sa.text("number IS NULL"),
+        )
 
     op.create_table(
         "leg",
@@ -391,7 +404,7 @@ def downgrade() -> None:
 
     op.drop_table("leg")
     with op.batch_alter_table("version", schema=None) as batch_op:
-        batch_op.drop_index("version_root")
+        batch_op.drop_index("version_draft")
         batch_op.drop_index("version_number")
         batch_op.drop_index("version_external")
 
@@ -404,6 +417,9 @@ def downgrade() -> None:
         batch_op.drop_index("firing_case")
 
     op.drop_table("firing")
+    with op.batch_alter_table("slot", schema=None) as batch_op:
+        batch_op.drop_index("slot_old")
+
     op.drop_table("slot")
     op.drop_table("part")
     with op.batch_alter_table("outbox", schema=None) as batch_op:

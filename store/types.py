@@ -6,14 +6,12 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer, String, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from store.records import NaiveTime, Unstorable
 
 BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts rowids in INTEGER alone
-_FORM = "%Y-%m-%d %H:%M:%S.%f"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -33,16 +31,23 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise NaiveTime(f"{value.isoformat()} has no time zone")
-        utc = value.astimezone(UTC)
-        return utc.strftime(_FORM) if dialect.name == "sqlite" else utc
+        try:
+            utc = value.astimezone(UTC)
+        except OverflowError:
+            raise Unstorable(f"{value.isoformat()} is no time in UTC") from None
+        if dialect.name != "sqlite":
+            return utc
+        return utc.replace(tzinfo=None).isoformat(" ", "microseconds")
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
         if isinstance(value, str):
-            return datetime.strptime(value, _FORM).replace(tzinfo=UTC)
-        aware: datetime = value
-        return aware.astimezone(UTC)
+            return datetime.fromisoformat(value).replace(tzinfo=UTC)
+        stored: datetime = value
+        if stored.tzinfo is None:  # asyncpg keeps the first and the last moment as infinity
+            return stored.replace(tzinfo=UTC)
+        return stored.astimezone(UTC)
 
 
 class JsonText(TypeDecorator[Any]):
@@ -64,7 +69,7 @@ class JsonText(TypeDecorator[Any]):
         return text
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        return None if value is None else orjson.loads(value)
+        return None if value is None else json.loads(value)  # orjson rounds long integers
 
 
 class SafeText(TypeDecorator[str]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from sqlalchemy import event, text
@@ -9,7 +10,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-BUSY_TIMEOUT_S = 5.0
+LOCK_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 5
 COMMAND_TIMEOUT_S = 30
 QUEUE_TIMEOUT_S = 30  # how long a writer waits for those before it, in this process
@@ -22,7 +23,7 @@ _KEPT = frozenset({"host", "port", "ssl", "prepared_statement_cache_size"})
 # A writer that waits for a row longer than SQLite's would wait gives up in the same way, and a
 # process that was stopped inside a transaction does not hold its locks for ever.
 POSTGRES_LIMITS = text(
-    f"SELECT set_config('lock_timeout', '{int(BUSY_TIMEOUT_S)}s', true), "
+    "SELECT set_config('lock_timeout', :lock_timeout, true), "
     "set_config('idle_in_transaction_session_timeout', '60s', true)"
 )
 
@@ -65,13 +66,18 @@ def _options(parsed: URL) -> dict[str, Any]:
     return options
 
 
-def open_engines(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
+def open_engines(
+    url: URL, *, lock_timeout_s: float = LOCK_TIMEOUT_S, durable: bool = True
+) -> tuple[AsyncEngine, AsyncEngine]:
     """Return an engine for writing and one for reading.
 
-    No error of either carries statement parameters: they hold what must not be logged.
+    On SQLite they wait *lock_timeout_s* for others; a commit is on the disk when it returns,
+    unless it shall not be *durable* (the file is a test's). No error of either carries statement
+    parameters: they hold what must not be logged.
     """
     if url.get_backend_name() == "sqlite":
-        return _sqlite(url, writing=True), _sqlite(url, writing=False)
+        one = partial(_sqlite, url, lock_timeout_s=lock_timeout_s, durable=durable)
+        return one(writing=True), one(writing=False)
     writing = create_async_engine(
         url,
         pool_pre_ping=True,
@@ -84,7 +90,7 @@ def open_engines(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
     return writing, reading
 
 
-def _sqlite(url: URL, *, writing: bool) -> AsyncEngine:
+def _sqlite(url: URL, *, writing: bool, lock_timeout_s: float, durable: bool) -> AsyncEngine:
     """An engine whose writers begin with a lock, and whose readers cannot write.
 
     SQLite begins transactions deferred: one that reads and then writes fails at once when
@@ -97,14 +103,14 @@ def _sqlite(url: URL, *, writing: bool) -> AsyncEngine:
         max_overflow=0 if writing else 8,
         pool_timeout=QUEUE_TIMEOUT_S,
         hide_parameters=True,
-        connect_args={"timeout": BUSY_TIMEOUT_S, "isolation_level": None},
+        connect_args={"timeout": lock_timeout_s, "isolation_level": None},
     )
     begin = "BEGIN IMMEDIATE" if writing else "BEGIN"
 
     def prepare(connection: Any, _: object) -> None:
         cursor = connection.cursor()
         cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
         cursor.execute("PRAGMA journal_mode")
         if cursor.fetchone() != ("wal",):  # setting it takes a lock, and it stays set
             cursor.execute("PRAGMA journal_mode = WAL")

@@ -17,7 +17,7 @@ from store.alerts import Alerts
 from store.audit import Audit
 from store.cases import Cases
 from store.clock import DatabaseClock
-from store.engine import POSTGRES_LIMITS, open_engines, translate_url
+from store.engine import LOCK_TIMEOUT_S, POSTGRES_LIMITS, open_engines, translate_url
 from store.events import Events
 from store.faults import named_faults
 from store.inbox import Inbox
@@ -53,12 +53,18 @@ class SqlStore:
     """The store on SQLite or PostgreSQL; one per process, closed at its end."""
 
     def __init__(
-        self, writing: AsyncEngine, reading: AsyncEngine, moves: Moves, clock: Clock | None
+        self,
+        writing: AsyncEngine,
+        reading: AsyncEngine,
+        moves: Moves,
+        clock: Clock | None,
+        lock_timeout_s: float,
     ) -> None:
         self._writing = writing
         self._reading = reading
         self._moves = moves
         self._clock = clock
+        self._lock_timeout = {"lock_timeout": f"{round(lock_timeout_s * 1000)}ms"}
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
@@ -80,7 +86,7 @@ class SqlStore:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
-        """A snapshot to read from; what is written in it is thrown away."""
+        """One moment to read from; nothing can be written or locked in it (`StoreError`)."""
         with named_faults():
             async with AsyncSession(self._reading, expire_on_commit=False) as session:
                 yield self._transaction(session)
@@ -107,7 +113,7 @@ class SqlStore:
         """Take SQLite's lock now, not at the first statement; let PostgreSQL not wait for ever."""
         connection = await session.connection()
         if connection.dialect.name == "postgresql":
-            await connection.execute(POSTGRES_LIMITS)
+            await connection.execute(POSTGRES_LIMITS, self._lock_timeout)
 
     def _transaction(self, session: AsyncSession) -> Transaction:
         now = DatabaseClock(session, self._clock)
@@ -127,13 +133,22 @@ class SqlStore:
         )
 
 
-async def open_store(url: str, *, moves: Moves, clock: Clock | None = None) -> SqlStore:
+async def open_store(
+    url: str,
+    *,
+    moves: Moves,
+    clock: Clock | None = None,
+    lock_timeout_s: float = LOCK_TIMEOUT_S,
+    durable: bool = True,
+) -> SqlStore:
     """Open the store at *url*; the schema is not looked at (see `check`).
 
     Args:
         url: As `engine.translate_url` takes it.
         moves: The legal moves of a rollback; the store refuses the rest.
         clock: In place of the database's clock, for tests.
+        lock_timeout_s: How long a writer waits for the locks of others.
+        durable: False lets SQLite commit before the disk has it, for tests.
 
     Raises:
         Unavailable: The database does not answer.
@@ -141,8 +156,8 @@ async def open_store(url: str, *, moves: Moves, clock: Clock | None = None) -> S
     """
     address = translate_url(url)
     on_sqlite = address.get_backend_name() == "sqlite"
-    writing, reading = open_engines(address)
-    store = SqlStore(writing, reading, moves, clock)
+    writing, reading = open_engines(address, lock_timeout_s=lock_timeout_s, durable=durable)
+    store = SqlStore(writing, reading, moves, clock, lock_timeout_s)
     try:
         with named_faults():
             async with reading.connect() as connection:

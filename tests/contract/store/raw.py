@@ -37,3 +37,7 @@ class Hand:
 
     def pass_by(self, time: timedelta) -> None:
         self.at += time
+
+    def passes(self, **time: float) -> None:
+        """Let *time* go by, in the words of `timedelta`."""
+        self.pass_by(timedelta(**time))

@@ -1,0 +1,396 @@
+"""Where approval and execution meet: who may still vote, what is live, and who executes."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bot.domain.words import OutcomeCode
+from bot.errors import LoginRefused, UnknownApp, UpstreamDown, UpstreamRefused
+from bot.ports import Store
+from bot.services.carry_out import PATIENCE
+from store.records import AppEnv, Rollback, State, Step
+from tests.builders import ALICE, BOB, CAROL, CHANNEL, PROD
+from tests.unit.services.execution_scene import (
+    APP,
+    BAD,
+    EDIT,
+    GOOD,
+    HAPPY,
+    WIP,
+    WRITES,
+    ExecutionScene,
+)
+from tests.unit.services.scene import ENTRY
+
+OTHER = AppEnv("billing", "prod")
+DOWN = UpstreamDown("dify.test", "no answer")
+
+
+@pytest.fixture
+def scene(sqlite_store: Store) -> ExecutionScene:
+    return ExecutionScene.of(sqlite_store)
+
+
+def untouched(scene: ExecutionScene) -> bool:
+    return scene.live == BAD and scene.draft == WIP and not set(scene.target.calls) & set(WRITES)
+
+
+async def with_another(scene: ExecutionScene) -> Rollback:
+    """A second app, approved to go back too, in a target of its own."""
+    other = ExecutionScene.of(scene.store)
+    other.target.name = "dify.other"
+    scene.places[OTHER] = (other.target, APP)
+    scene.channels[OTHER] = CHANNEL
+    for document in (GOOD, BAD):
+        other.target.publish_document(APP, document)
+    pending = await scene.asked(1, where=OTHER)
+    for who in (ALICE, BOB):
+        pending = await scene.vote(who, pending)
+    return pending
+
+
+# -- it fails closed ----------------------------------------------------------------------------
+
+
+async def test_without_slack_nobody_is_eligible_and_nothing_is_executed(
+    scene: ExecutionScene,
+) -> None:
+    rollback = await scene.approved()
+    scene.directory.down = True
+
+    with pytest.raises(UpstreamDown):
+        await scene.executor().step()
+
+    assert untouched(scene)
+    assert await scene.rollback(rollback) == rollback
+    scene.directory.down = False
+    assert (await scene.run(rollback)).state is State.COMPLETED
+
+
+async def test_a_refusal_by_slack_voids_nobodys_vote(scene: ExecutionScene) -> None:
+    rollback = await scene.approved()
+    member = scene.directory.member
+
+    async def refused(slack_id: str) -> Any:
+        await member(slack_id)
+        raise UpstreamRefused("slack", "missing_scope", "missing_scope")
+
+    scene.directory.member = refused  # type: ignore[method-assign]
+
+    with pytest.raises(UpstreamRefused):
+        await scene.executor().step()
+
+    assert untouched(scene)
+    assert (await scene.rollback(rollback)).state is State.APPROVED
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (DOWN, "waiting_for_target"),
+        (LoginRefused("dify.test", "wrong password"), "waiting_for_login"),
+    ],
+)
+async def test_without_the_target_it_waits_and_says_so_once(
+    scene: ExecutionScene, error: UpstreamDown, code: str
+) -> None:
+    rollback = await scene.approved()
+    scene.always("live", error, times=3)
+
+    for _ in range(3):
+        with pytest.raises(type(error)):
+            await scene.executor().step()
+
+    assert untouched(scene)
+    assert (await scene.rollback(rollback)).state is State.APPROVED
+    assert await scene.told_codes() == [code]
+
+
+async def test_one_that_cannot_be_claimed_does_not_hold_up_others(scene: ExecutionScene) -> None:
+    first = await scene.approved()
+    second = await with_another(scene)
+    scene.always("live", DOWN)
+
+    assert (await scene.run(second)).state is State.COMPLETED
+    with pytest.raises(UpstreamDown):
+        await scene.executor().step()
+    assert (await scene.rollback(first)).state is State.APPROVED
+
+
+async def test_an_app_that_is_no_longer_configured_does_not_hold_up_others(
+    scene: ExecutionScene,
+) -> None:
+    first = await scene.approved()
+    second = await with_another(scene)
+    del scene.places[PROD]
+
+    assert (await scene.run(second)).state is State.COMPLETED
+    with pytest.raises(UnknownApp):
+        await scene.executor().step()
+    assert (await scene.rollback(first)).state is State.APPROVED
+
+
+# -- who may still vote -------------------------------------------------------------------------
+
+
+def leave_group(scene: ExecutionScene) -> None:
+    scene.directory.leave(BOB)
+
+
+def forget(scene: ExecutionScene) -> None:
+    del scene.directory.members[BOB]
+
+
+def become_somebody_else(scene: ExecutionScene) -> None:
+    scene.directory.persons[BOB] = CAROL
+
+
+def flag(**flags: Any) -> Any:
+    return lambda scene: scene.directory.change(BOB, **flags)
+
+
+LOST = [
+    pytest.param(leave_group, "not_reviewer", id="left the group"),
+    pytest.param(forget, "deleted", id="no such account"),
+    pytest.param(become_somebody_else, "not_reviewer", id="another person's account"),
+    pytest.param(flag(deleted=True), "deleted", id="deactivated"),
+    pytest.param(flag(bot=True), "bot", id="a bot"),
+    pytest.param(flag(guest=True), "guest", id="a guest"),
+    pytest.param(flag(stranger=True), "stranger", id="a stranger"),
+    pytest.param(flag(team_id="T0OTHER"), "other_team", id="another team"),
+]
+
+
+@pytest.mark.parametrize(("lose", "why"), LOST)
+async def test_a_vote_whose_giver_may_no_longer_vote_is_void(
+    scene: ExecutionScene, lose: Any, why: str
+) -> None:
+    rollback = await scene.approved()
+    lose(scene)
+
+    after = await scene.run(rollback)
+
+    assert untouched(scene)
+    assert after.state is State.PENDING_APPROVAL
+    assert after.round == rollback.round + 1
+    assert {v.person: v.voided_why for v in after.votes} == {ALICE: "", BOB: why}
+    (entry,) = await scene.entries("vote.void")
+    assert entry.what["why"] == {BOB: why}
+    assert await scene.told_codes() == ["vote_void"]
+    assert scene.messenger.replies[-1].note.facts == {"slack_id": BOB, "why": why}
+    (void,) = [vote for vote in scene.messenger.drawn[-1].votes if vote.void]
+    assert void.slack_id == BOB
+    assert not await scene.executor().step()
+
+
+async def test_a_channel_that_became_shared_voids_every_vote(scene: ExecutionScene) -> None:
+    rollback = await scene.approved()
+    scene.directory.shared.add(CHANNEL)
+
+    after = await scene.run(rollback)
+
+    assert {v.voided_why for v in after.votes} == {"shared_channel"}
+    assert untouched(scene)
+
+
+async def test_a_new_key_in_place_of_the_void_one_is_enough(scene: ExecutionScene) -> None:
+    rollback = await scene.approved()
+    scene.directory.leave(BOB)
+    pending = await scene.run(rollback)
+
+    await scene.vote(CAROL, pending)
+
+    assert (await scene.run(rollback)).state is State.COMPLETED
+    (entry,) = await scene.entries("rollback.completed")
+    assert entry.what["approved_by"] == [ALICE, CAROL]
+
+
+async def test_a_row_that_says_approved_without_two_votes_is_not_executed(
+    scene: ExecutionScene,
+) -> None:
+    scene.publish(GOOD, BAD)
+    scene.save(WIP)
+    pending = await scene.vote(ALICE, await scene.asked(1))
+    scene.target.calls.clear()
+    async with scene.store.write() as tx:
+        await tx.rollbacks.save(pending.moved(State.APPROVED), was=pending.revision, entry=ENTRY)
+
+    assert not await scene.executor().step(), "and it keeps no worker busy"
+    assert untouched(scene)
+
+
+# -- what changed meanwhile ---------------------------------------------------------------------
+
+
+async def test_what_has_expired_is_not_executed_and_keeps_no_worker_busy(
+    scene: ExecutionScene,
+) -> None:
+    rollback = await scene.approved()
+    async with scene.store.write() as tx:
+        due = replace(rollback, revision=rollback.revision + 1, expires_at=await tx.now())
+        await tx.rollbacks.save(due, was=rollback.revision, entry=None)
+
+    assert not await scene.executor().step()
+
+    assert untouched(scene)
+    assert (await scene.rollback(rollback)).state is State.APPROVED, "the expiry job ends it"
+
+
+async def test_a_publish_after_the_approval_outdates_it(scene: ExecutionScene) -> None:
+    rollback = await scene.approved()
+    scene.publish_by_hand()
+
+    after = await scene.run(rollback)
+
+    assert (after.state, after.outcome) == (State.SUPERSEDED, OutcomeCode.LIVE_CHANGED)
+    assert (await scene.case(rollback)).assess_at is not None
+    assert not set(scene.target.calls) & set(WRITES)
+    assert await scene.told_codes() == ["ended"]
+
+
+async def test_the_candidate_made_live_by_hand_leaves_nothing_to_do(scene: ExecutionScene) -> None:
+    rollback = await scene.approved()
+    scene.publish_by_hand(GOOD)
+
+    after = await scene.run(rollback)
+
+    assert (after.state, after.outcome) == (State.SUPERSEDED, OutcomeCode.ALREADY_LIVE)
+    assert (await scene.case(rollback)).assess_at is None
+
+
+async def test_a_live_version_that_is_gone_outdates_it(scene: ExecutionScene) -> None:
+    rollback = await scene.approved()
+    scene.target.apps[APP].live_id = ""
+
+    after = await scene.run(rollback)
+
+    assert (after.state, after.outcome) == (State.SUPERSEDED, OutcomeCode.LIVE_CHANGED)
+
+
+async def test_live_that_changed_without_a_publish_outdates_it(scene: ExecutionScene) -> None:
+    rollback = await scene.approved()
+    app = scene.target.apps[APP]
+    version, content = app.history[-1]
+    app.history[-1] = (replace(version, document=EDIT), content)
+
+    after = await scene.run(rollback)
+
+    assert (after.state, after.outcome) == (State.SUPERSEDED, OutcomeCode.LIVE_CHANGED)
+
+
+# -- once ---------------------------------------------------------------------------------------
+
+
+async def test_executors_at_once_execute_once(scene: ExecutionScene) -> None:
+    rollback = await scene.approved()
+
+    await asyncio.gather(*(scene.executor(f"w{n}").step() for n in range(4)))
+
+    assert (await scene.rollback(rollback)).state is State.COMPLETED
+    assert scene.ours(rollback) == 1
+    assert len(await scene.entries("rollback.execute")) == 1
+
+
+async def test_whoever_asked_first_but_claims_second_does_nothing(scene: ExecutionScene) -> None:
+    rollback = await scene.approved()
+
+    async def overtake() -> None:
+        assert await scene.executor("w2").step()
+
+    scene.target.after("live", overtake)
+
+    assert not await scene.executor("w1").step()
+    assert scene.ours(rollback) == 1
+    assert (await scene.rollback(rollback)).execution.owner == "w2"
+
+
+async def test_what_somebody_executes_is_left_to_them(scene: ExecutionScene) -> None:
+    rollback = await scene.approved()
+    found: list[bool] = []
+
+    async def look() -> None:
+        found.append(await scene.executor("w2").step())
+
+    scene.at(5, look)
+    await scene.run(rollback)
+
+    assert found == [False]
+    assert tuple(scene.target.calls) == HAPPY
+
+
+async def test_the_claim_says_who_approved_and_when_it_ends_in_database_time(
+    scene: ExecutionScene,
+) -> None:
+    rollback = await scene.approved()
+    claims: list[Rollback] = []
+
+    async def look() -> None:
+        claims.append(await scene.rollback(rollback))
+
+    scene.at(1, look)
+    await scene.run(rollback)
+    await scene.tell()
+
+    (claimed,) = claims
+    execution = claimed.execution
+    assert (claimed.state, execution.step) == (State.EXECUTING, Step.CLAIMED)
+    assert (execution.owner, execution.lease_epoch, execution.attempt) == ("w1", 1, 0)
+    assert execution.lease_until is not None
+    assert execution.clicked_at is not None
+    assert timedelta(seconds=29) < execution.lease_until - execution.clicked_at
+    assert scene.messenger.replies[0].note.facts == {"slack_ids": [ALICE, BOB]}
+    (entry,) = await scene.entries("rollback.execute")
+    assert entry.what["digest"] == rollback.content_digest
+
+
+# -- after a crash ------------------------------------------------------------------------------
+
+
+async def test_two_who_find_a_dead_executors_work_take_it_over_once(scene: ExecutionScene) -> None:
+    left = await scene.stands_at(await scene.approved(), Step.CLAIMED)
+
+    await asyncio.gather(*(scene.executor(f"w{n}").step() for n in range(4)))
+
+    ended = await scene.rollback(left)
+    assert ended.state is State.COMPLETED
+    assert scene.ours(left) == 1
+    assert len(await scene.entries("rollback.take_over")) == ended.execution.attempt == 1
+
+
+async def test_one_that_kills_its_executor_each_time_is_handed_to_a_person(
+    scene: ExecutionScene,
+) -> None:
+    left = await scene.stands_at(await scene.approved(), Step.CLAIMED, attempt=PATIENCE)
+
+    ended = await scene.run(left, "w2")
+
+    assert (ended.state, ended.outcome) == (State.NEEDS_ATTENTION, OutcomeCode.OUTCOME_UNKNOWN)
+    assert ended.outcome_facts == {"system": scene.target.name}
+    assert not set(scene.target.calls) & set(WRITES)
+    assert (await scene.told_codes())[-1] == "ended"
+
+
+async def test_one_whose_app_is_no_longer_configured_is_handed_to_a_person_too(
+    scene: ExecutionScene,
+) -> None:
+    left = await scene.stands_at(await scene.approved(), Step.CLAIMED)
+    del scene.places[PROD]
+
+    for _ in range(PATIENCE):
+        with pytest.raises(UnknownApp):
+            await scene.executor("w2").step()
+        left = await scene.let_lease_run_out(left)
+
+    ended = await scene.run(left, "w2")
+    assert (ended.state, ended.outcome) == (State.NEEDS_ATTENTION, OutcomeCode.OUTCOME_UNKNOWN)
+    assert ended.outcome_facts == {"system": str(PROD)}
+
+
+async def test_nothing_to_do_is_said(scene: ExecutionScene) -> None:
+    assert not await scene.executor().step()
+    assert scene.directory.asked == 0

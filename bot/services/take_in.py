@@ -9,7 +9,7 @@ from itertools import groupby
 from bot.domain.words import NoteCode
 from bot.ports import Store, Transaction
 from bot.services.outgoing import card_row, note_row
-from store.records import AppEnv, AuditDraft, Case, Delivery, Firing, FiringStatus
+from store.records import AppEnv, AuditDraft, Case, Delivery, Firing, FiringStatus, Json
 
 
 class Intake:
@@ -63,9 +63,11 @@ class TakeIn:
                 return
             names = _firing_names(known)
             for firing in new:
-                said = firing.alertname in names  # a storm of one alert is one sentence
-                await self._tell(tx, case, firing, None if said else NoteCode.ALERT_ADDED)
-                names.add(firing.alertname)
+                # a storm of one alert is one sentence
+                await tx.outbox.put(card_row(case, _cause(firing)))
+                if firing.status is FiringStatus.FIRING and firing.alertname not in names:
+                    await _say(tx, case, NoteCode.ALERT_ADDED, firing)
+                names |= _firing_names([firing])
 
     async def _update(self) -> bool:
         async with self._store.read() as tx:
@@ -77,18 +79,26 @@ class TakeIn:
                     continue
                 case = await tx.cases.get(firing.case_id)
                 if firing.status is FiringStatus.RESOLVED:
-                    on = firing.alertname in _firing_names(await tx.alerts.of_case(case.id))
-                    await self._tell(tx, case, firing, None if on else NoteCode.ALERT_RESOLVED)
+                    await tx.outbox.put(card_row(case, _cause(firing)))
+                    await _say_if_over(tx, case, firing.alertname)
         return bool(changed)
 
-    async def _tell(
-        self, tx: Transaction, case: Case, firing: Firing, code: NoteCode | None
-    ) -> None:
-        """Redraw the card; with a *code* say so in the thread, too."""
-        cause = f"firing:{firing.id}"
-        await tx.outbox.put(card_row(case, f"{cause}:{firing.status}"))
-        if code is not None:
-            await tx.outbox.put(note_row(case, code, {"alertname": firing.alertname}, cause))
+
+async def _say_if_over(tx: Transaction, case: Case, alertname: str) -> None:
+    """Say that the alert no longer fires, once, when none of that name does."""
+    named = [one for one in await tx.alerts.of_case(case.id) if one.alertname == alertname]
+    if not _firing_names(named):
+        newest = max(named, key=lambda firing: firing.id)
+        await _say(tx, case, NoteCode.ALERT_RESOLVED, newest)
+
+
+async def _say(tx: Transaction, case: Case, code: NoteCode, firing: Firing) -> None:
+    facts: dict[str, Json] = {"alertname": firing.alertname}
+    await tx.outbox.put(note_row(case, code, facts, f"firing:{firing.id}"))
+
+
+def _cause(firing: Firing) -> str:
+    return f"firing:{firing.id}:{firing.status}"
 
 
 def _firing_names(firings: Sequence[Firing]) -> set[str]:

@@ -10,12 +10,12 @@ import logging
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from bot.domain.diff_text import as_text
 from bot.errors import Throttled, UpstreamDown, UpstreamRefused
 from bot.log import bound
-from bot.ports import Messenger, Note, Store
+from bot.ports import Messenger, Note, Store, Transaction
 from bot.services.answer import Answers
 from bot.services.drawing import Differences, Drawing, Shown
 from bot.services.waiting import backoff
@@ -23,6 +23,8 @@ from store.records import Case, Corrupt, Missing, OutboxKind, Outgoing, Stale
 
 log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=90)  # longer than the calls that one row needs, uploads included
+_Way = tuple[str, bool]  # a channel, and whether it goes to one person alone: another limit
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _CARD_GONE = "message_not_found"  # https://docs.slack.dev/reference/methods/chat.update
 
 
@@ -50,6 +52,7 @@ class Deliver:
         self._jitter = jitter
         self._lease = lease
         self._trouble: dict[str, str] = {}
+        self._quiet_until: dict[_Way, datetime] = {}
 
     @property
     def trouble(self) -> dict[str, str]:
@@ -64,13 +67,15 @@ class Deliver:
         """
         async with self._store.write() as tx:
             row = await tx.outbox.claim(self._owner, lease=self._lease)
+            if row is not None and await self._kept_quiet(tx, row):
+                return True
         if row is None:
             return False
         with bound(outbox=row.id, kind=row.kind.value):
             try:
                 await self._send(row)
             except Throttled as error:
-                await self._later(row, error, timedelta(seconds=error.retry_after_s))
+                await self._be_quiet(row, error)
             except UpstreamDown as error:
                 await self._later(row, error, backoff(row.attempts, jitter=self._jitter()))
             except UpstreamRefused as error:
@@ -180,12 +185,35 @@ class Deliver:
         async with self._store.write() as tx:
             await tx.outbox.defer(row.id, owner=self._owner, delay=delay, error=str(error))
 
+    async def _be_quiet(self, row: Outgoing, error: Throttled) -> None:
+        """Send nothing that way before Slack's time is over: limits are a channel's, not a row's.
+
+        https://docs.slack.dev/apis/web-api/rate-limits
+        """
+        delay = timedelta(seconds=error.retry_after_s)
+        async with self._store.read() as tx:
+            self._quiet_until[_way(row)] = await tx.now() + delay
+        await self._later(row, error, delay)
+
+    async def _kept_quiet(self, tx: Transaction, row: Outgoing) -> bool:
+        """Give *row* back if its way is not free yet."""
+        delay = self._quiet_until.get(_way(row), _NEVER) - await tx.now()
+        if delay <= timedelta():
+            self._quiet_until.pop(_way(row), None)
+            return False
+        await tx.outbox.defer(row.id, owner=self._owner, delay=delay, error="throttled")
+        return True
+
     async def _drop(self, row: Outgoing, code: str, why: str) -> None:
         log.error("row dropped", extra={"destination": row.destination, "why": code})
         if row.kind is not OutboxKind.ANSWER:  # that one person cannot be told is no fault of ours
             self._trouble[row.destination] = code
         async with self._store.write() as tx:
             await tx.outbox.drop(row.id, owner=self._owner, error=why)
+
+
+def _way(row: Outgoing) -> _Way:
+    return row.destination, row.kind is OutboxKind.ANSWER
 
 
 def _plain(app: str) -> str:

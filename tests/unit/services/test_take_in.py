@@ -1,0 +1,207 @@
+"""Alerts become cases: one for each app@env, whatever arrives and however often."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+
+import pytest
+
+from bot.ports import Store
+from bot.services.take_in import Intake, TakeIn
+from store.records import AppEnv, Case, Delivery, Firing, FiringStatus, Unavailable
+from tests.builders import CHANNEL, NOON, PROD, a_firing
+from tests.unit.services.scene import Scene, a_pending
+
+STAGING = AppEnv("support-triage", "staging")
+CHANNELS = {PROD: CHANNEL, STAGING: "C0STAGING"}
+
+
+@pytest.fixture
+def scene(sqlite_store: Store) -> Scene:
+    return Scene.of(sqlite_store)
+
+
+async def arrive(scene: Scene, *firings: Firing, digest: str = "d1") -> None:
+    intake = Intake(scene.store, nudge=lambda: scene.nudged.append(1))
+    await intake(Delivery("alertmanager", "keyturn", "group", digest, 0, firings))
+
+
+async def take_in(scene: Scene, channels: Mapping[AppEnv, str] = CHANNELS) -> None:
+    worker = TakeIn(scene.store, channels)
+    while await worker.step():
+        pass
+
+
+async def cases(scene: Scene) -> list[Case]:
+    async with scene.store.read() as tx:
+        return await tx.cases.open_cases()
+
+
+async def of_case(scene: Scene, case: Case) -> list[str]:
+    async with scene.store.read() as tx:
+        return [firing.fingerprint for firing in await tx.alerts.of_case(case.id)]
+
+
+def resolved(**changes: object) -> Firing:
+    return a_firing(status=FiringStatus.RESOLVED, ends_at=NOON, **changes)
+
+
+async def test_a_delivery_is_stored_before_anybody_is_woken(scene: Scene) -> None:
+    await arrive(scene, a_firing())
+
+    async with scene.store.read() as tx:
+        assert len(await tx.alerts.unassigned()) == 1
+    assert scene.nudged == [1]
+
+
+async def test_a_delivery_that_could_not_be_stored_wakes_nobody(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost() -> object:
+        raise Unavailable("the disk is full")
+
+    monkeypatch.setattr(scene.store, "write", lost)
+
+    with pytest.raises(Unavailable):
+        await arrive(scene, a_firing())
+    assert scene.nudged == []
+
+
+async def test_all_alerts_of_an_app_are_one_case_that_is_due(scene: Scene) -> None:
+    early = a_firing(fingerprint="f0", starts_at=NOON - timedelta(hours=1))
+    await arrive(scene, a_firing(), early)
+
+    await take_in(scene)
+
+    (case,) = await cases(scene)
+    assert (case.where, case.channel) == (PROD, CHANNEL)
+    assert await of_case(scene, case) == ["f0", a_firing().fingerprint]
+    async with scene.store.read() as tx:
+        assert [due.id for due in await tx.cases.due()] == [case.id]
+    (entry,) = await scene.entries("case.open")
+    assert entry.user_id == "alertmanager"
+    assert entry.what["fingerprints"] == sorted(["f0", a_firing().fingerprint])
+
+
+async def test_each_environment_has_a_case_in_its_own_channel(scene: Scene) -> None:
+    await arrive(scene, a_firing(), a_firing(fingerprint="f2", where=STAGING))
+
+    await take_in(scene)
+
+    assert {case.where: case.channel for case in await cases(scene)} == CHANNELS
+
+
+async def test_repeats_change_nothing(scene: Scene) -> None:
+    await arrive(scene, a_firing())
+    await take_in(scene)
+    before = await cases(scene)
+
+    for n in range(3):
+        await arrive(scene, a_firing(), digest=f"d{n}")
+        await take_in(scene)
+
+    assert await cases(scene) == before
+
+
+async def test_workers_at_once_give_an_alert_to_one_case(scene: Scene) -> None:
+    await arrive(scene, a_firing(), a_firing(fingerprint="f2"))
+
+    await asyncio.gather(*(TakeIn(scene.store, CHANNELS).step() for _ in range(4)))
+    await take_in(scene)
+
+    (case,) = await cases(scene)
+    assert len(await of_case(scene, case)) == 2
+
+
+async def test_an_alert_that_is_over_before_we_heard_of_it_opens_nothing(scene: Scene) -> None:
+    await arrive(scene, resolved())
+
+    await take_in(scene)
+
+    assert await cases(scene) == []
+
+
+async def test_an_alert_that_names_no_app_of_ours_opens_nothing_and_is_counted(
+    scene: Scene,
+) -> None:
+    labels = {"alertname": "DiskFull", "app": "unheard-of", "env": "prod"}
+    await arrive(scene, a_firing(where=None, labels=labels))
+
+    await take_in(scene)
+
+    assert await cases(scene) == []
+    async with scene.store.read() as tx:
+        assert await tx.alerts.unknown_apps() == [("unheard-of", "prod", 1)]
+
+
+async def test_an_app_taken_out_of_the_configuration_opens_nothing_and_keeps_nobody_busy(
+    scene: Scene,
+) -> None:
+    await arrive(scene, a_firing(where=STAGING), a_firing(fingerprint="f2"))
+
+    async with asyncio.timeout(20):
+        await take_in(scene, {PROD: CHANNEL})
+
+    assert [case.where for case in await cases(scene)] == [PROD]
+    await take_in(scene)
+    assert {case.where for case in await cases(scene)} == {PROD, STAGING}
+
+
+async def test_another_alert_of_a_case_without_a_rollback_makes_it_due_again(scene: Scene) -> None:
+    await arrive(scene, a_firing())
+    await take_in(scene)
+    (before,) = await cases(scene)
+
+    await arrive(scene, a_firing(fingerprint="f2"), digest="d2")
+    await take_in(scene)
+
+    (case,) = await cases(scene)
+    assert case.revision > before.revision
+    assert len(await of_case(scene, case)) == 2
+
+
+async def test_another_alert_of_a_case_with_a_rollback_is_said_and_suggests_nothing_new(
+    scene: Scene,
+) -> None:
+    pending = await a_pending(scene.store)
+    await arrive(scene, a_firing(labels={"alertname": "TooSlow"}))
+
+    await take_in(scene)
+    await scene.tell()
+
+    case = await scene.case(pending)
+    assert case.assess_at is None
+    assert [r.note.code for r in scene.messenger.replies] == ["alert_added"]
+    assert scene.messenger.replies[0].note.facts["alertname"] == "TooSlow"
+    assert [alert.name for alert in scene.messenger.drawn[-1].alerts] == ["TooSlow"]
+
+
+async def test_an_alert_that_is_over_is_said_once_and_the_card_shows_it(scene: Scene) -> None:
+    pending = await a_pending(scene.store)
+    await arrive(scene, a_firing())
+    await take_in(scene)
+
+    for n in range(2):
+        await arrive(scene, resolved(), digest=f"r{n}")
+        await take_in(scene)
+    await scene.tell()
+
+    assert scene.messenger.codes == ["alert_added", "alert_resolved"]
+    (alert,) = scene.messenger.drawn[-1].alerts
+    assert not alert.firing
+    assert (await scene.rollback(pending)).open
+
+
+async def test_the_same_alert_later_is_another_firing_of_the_same_case(scene: Scene) -> None:
+    await arrive(scene, a_firing())
+    await take_in(scene)
+    await arrive(scene, resolved(), digest="r1")
+    await take_in(scene)
+
+    await arrive(scene, a_firing(starts_at=NOON), digest="d2")
+    await take_in(scene)
+
+    (case,) = await cases(scene)
+    assert len(await of_case(scene, case)) == 2

@@ -1,0 +1,161 @@
+"""The schema: made in one transaction, whoever else migrates; and it is the declared one."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlmodel import SQLModel
+
+import store.tables  # noqa: F401  # so that the metadata is complete
+from bot.domain.approval import MOVES
+from store.engine import translate_url
+from store.records import StoreError, Unavailable
+from store.session import HEAD, MIGRATIONS, migrate, open_store
+from tests.contract.store import behind
+from tests.contract.store.processes import at_once
+from tests.contract.store.things import an_open_case
+from tests.plugins.databases import DATABASES
+
+
+@pytest.fixture
+def empty_sqlite_url(tmp_path: Path) -> str:
+    """A file that is not there yet."""
+    return f"sqlite:///{tmp_path / 'fresh.db'}"
+
+
+@pytest.fixture
+async def empty_postgres_url(postgres_url: str) -> str:
+    """A database without any table."""
+    async with behind.connected(postgres_url) as sql:
+        await sql("DROP SCHEMA public CASCADE")
+        await sql("CREATE SCHEMA public")
+    return postgres_url
+
+
+@pytest.fixture(params=DATABASES)
+def empty_url(request: pytest.FixtureRequest) -> str:
+    url: str = request.getfixturevalue(f"empty_{request.param}_url")
+    return url
+
+
+async def migrated(url: str) -> None:
+    await asyncio.to_thread(migrate, url)
+
+
+async def tables(url: str) -> list[str]:
+    async with behind.connected(url) as sql:
+        return await behind.tables(sql)
+
+
+async def test_a_new_database_can_be_used_after_migrating(empty_url: str) -> None:
+    await migrated(empty_url)
+
+    opened = await open_store(empty_url, moves=MOVES)
+    try:
+        await opened.check()
+        assert (await an_open_case(opened)).id > 0
+    finally:
+        await opened.close()
+
+
+async def test_migrating_what_is_migrated_changes_nothing(database_url: str) -> None:
+    opened = await open_store(database_url, moves=MOVES)
+    try:
+        case = await an_open_case(opened)
+        await migrated(database_url)
+        async with opened.read() as tx:
+            assert await tx.cases.get(case.id) == case
+    finally:
+        await opened.close()
+
+
+async def test_processes_that_migrate_at_once_all_succeed(empty_url: str) -> None:
+    await at_once("migrate", empty_url, "a", "b", "c")
+
+    opened = await open_store(empty_url, moves=MOVES)
+    try:
+        await opened.check()
+    finally:
+        await opened.close()
+
+
+async def test_a_migration_that_fails_leaves_nothing_behind(empty_url: str) -> None:
+    async with behind.connected(empty_url) as sql:
+        await sql("CREATE TABLE slot (somebody_elses TEXT)")
+
+    with pytest.raises(StoreError):
+        await migrated(empty_url)
+
+    assert set(await tables(empty_url)) <= {"slot", "alembic_version"}
+    async with behind.connected(empty_url) as sql:
+        await sql("DROP TABLE slot")
+    await migrated(empty_url)
+
+
+async def test_migrating_waits_for_no_server_that_is_not_there() -> None:
+    with pytest.raises(Unavailable):
+        await migrated("postgresql://postgres@127.0.0.1:1/keyturn")
+
+
+async def test_migrating_a_locked_file_is_unavailable(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("store.engine.LOCK_TIMEOUT_S", 0.2)
+    async with behind.locking(sqlite_url):
+        with pytest.raises(Unavailable):
+            await migrated(sqlite_url)
+
+
+async def test_the_schema_in_the_database_is_the_one_that_is_declared(database_url: str) -> None:
+    """A column or an index that was added to the tables alone would be missed here."""
+
+    def compared(connection: Connection) -> list[Any]:
+        context = MigrationContext.configure(connection)
+        return list(compare_metadata(context, SQLModel.metadata))
+
+    engine = create_async_engine(translate_url(database_url))
+    try:
+        async with engine.connect() as connection:
+            differences = await connection.run_sync(compared)
+    finally:
+        await engine.dispose()
+
+    assert differences == []
+
+
+async def test_going_down_takes_everything_away_and_up_brings_it_back(database_url: str) -> None:
+    config = _config(database_url)
+
+    await asyncio.to_thread(command.downgrade, config, "base")
+    left = await tables(database_url)
+    await asyncio.to_thread(command.upgrade, config, "head")
+
+    assert left == ["alembic_version"]
+    opened = await open_store(database_url, moves=MOVES)
+    try:
+        await opened.check()
+    finally:
+        await opened.close()
+
+
+def test_the_program_wants_the_newest_revision() -> None:
+    scripts = ScriptDirectory(str(MIGRATIONS))
+
+    assert scripts.get_heads() == [HEAD]
+
+
+def _config(url: str) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["url"] = translate_url(url)
+    return config

@@ -1,67 +1,120 @@
-"""How a rollback ended, and who is called when a person has to look."""
+"""How an execution ends: the state, its entry and all that is told, in one transaction."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
-
 import pytest
 
-from bot.domain.words import OutcomeCode
+from bot.domain.words import DraftNote, OutcomeCode
 from bot.ports import Store
-from bot.render import note
-from bot.services.settle import Ending, Settle, unsettled
-from store.records import Rollback, State
-from tests.builders import ALICE, BOB, CAROL, REVIEWERS
-from tests.unit.services.scene import ENTRY, POLICY, Scene, a_pending
+from bot.services.settle import Ending, Settle, completed, unsettled
+from store.records import Rollback, Stale, State, Step
+from tests.builders import ALICE, BOB, PROD, a_rollback, a_version
+from tests.unit.services.execution_scene import ExecutionScene
+
+FAILED = Ending(State.FAILED, OutcomeCode.TARGET_DOWN, {"system": "dify.test"})
 
 
 @pytest.fixture
-def scene(sqlite_store: Store) -> Scene:
-    return Scene.of(sqlite_store)
+def scene(sqlite_store: Store) -> ExecutionScene:
+    return ExecutionScene.of(sqlite_store)
 
 
-async def running(scene: Scene, **facts: Any) -> Rollback:
-    """A rollback that alice and bob have approved and that is being executed."""
-    pending = await a_pending(scene.store, **facts)
-    await scene.tell()
-    for who in (ALICE, BOB):
-        await scene.approve(who, pending)
-    await scene.judge()
-    approved = await scene.rollback(pending)
-    async with scene.store.write() as tx:
-        return await tx.rollbacks.save(
-            approved.moved(State.EXECUTING), was=approved.revision, entry=ENTRY
-        )
+async def executing(scene: ExecutionScene, step: Step = Step.CLAIMED) -> Rollback:
+    return await scene.stands_at(await scene.approved(), step)
 
 
-async def ended(scene: Scene, rollback: Rollback, ending: Ending) -> dict[str, Any]:
-    """The facts of what the thread is told about the end."""
-    await Settle(scene.store)(rollback, ending)
-    await scene.tell()
-    (said,) = (reply.note for reply in scene.messenger.replies if reply.note.code == "ended")
-    assert note(said)
-    return dict(said.facts)
+def test_the_good_end_names_the_version_and_the_draft() -> None:
+    ending = completed(a_rollback(), a_version(number=7))
+
+    assert (ending.state, ending.code) == (State.COMPLETED, OutcomeCode.COMPLETED)
+    assert ending.facts == {"candidate": 7, "draft": ""}
 
 
-async def test_an_end_that_needs_attention_calls_the_reviewers_and_who_approved(
-    scene: Scene,
+def test_what_cannot_be_read_is_for_a_person() -> None:
+    ending = unsettled("dify.test")
+
+    assert (ending.state, ending.code) == (State.NEEDS_ATTENTION, OutcomeCode.OUTCOME_UNKNOWN)
+    assert ending.facts == {"system": "dify.test"}
+
+
+async def test_an_end_is_stored_with_its_entry_its_card_and_its_note(scene: ExecutionScene) -> None:
+    rollback = await executing(scene)
+
+    after = await Settle(scene.store)(rollback, FAILED)
+
+    assert after == await scene.rollback(rollback)
+    assert (after.state, after.outcome, after.execution.step) == (
+        State.FAILED,
+        OutcomeCode.TARGET_DOWN,
+        Step.DONE,
+    )
+    assert after.finished_at is not None
+    (entry,) = await scene.entries("rollback.failed")
+    assert (entry.user_id, entry.resource, entry.status) == (
+        "keyturn",
+        f"rollback/{rollback.id}",
+        "failed",
+    )
+    assert entry.what["approved_by"] == [ALICE, BOB]
+    assert entry.what["digest"] == rollback.content_digest
+    assert await scene.told_codes() == ["ended"]
+    assert scene.messenger.drawn[-1].outcome_code == "target_down"
+
+
+async def test_whoever_is_stale_ends_nothing_and_tells_nothing(scene: ExecutionScene) -> None:
+    rollback = await executing(scene)
+    await scene.let_lease_run_out(rollback, owner="w2")
+
+    with pytest.raises(Stale):
+        await Settle(scene.store)(rollback, FAILED)
+
+    assert (await scene.rollback(rollback)).open
+    assert await scene.entries("rollback.failed") == []
+    assert await scene.told_codes() == []
+
+
+async def test_an_end_that_cannot_be_told_is_no_end(
+    scene: ExecutionScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    facts = await ended(scene, await running(scene), unsettled("dify.prod"))
+    rollback = await executing(scene)
 
-    assert facts["outcome"] == "outcome_unknown"
-    assert facts["call"] == [REVIEWERS, ALICE, BOB]
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("bot.services.settle.seconds_to_verified", broken)
+    with pytest.raises(RuntimeError):
+        await Settle(scene.store)(rollback, FAILED)
+
+    assert await scene.rollback(rollback) == rollback
+    assert await scene.entries("rollback.failed") == []
 
 
-async def test_who_is_a_reviewer_by_name_and_has_approved_is_called_once(scene: Scene) -> None:
-    rules = replace(POLICY, reviewers=(BOB, CAROL, REVIEWERS)).snapshot([ALICE, BOB, CAROL])
+async def test_only_a_superseded_end_makes_the_case_due_again(scene: ExecutionScene) -> None:
+    rollback = await executing(scene)
+    assert (await scene.case(rollback)).assess_at is None
 
-    facts = await ended(scene, await running(scene, rules=rules), unsettled("dify.prod"))
+    await Settle(scene.store)(rollback, Ending(State.SUPERSEDED, OutcomeCode.LIVE_CHANGED))
 
-    assert facts["call"] == [BOB, CAROL, REVIEWERS, ALICE]
+    assert (await scene.case(rollback)).assess_at is not None
 
 
-async def test_an_end_as_it_should_be_or_without_effect_calls_nobody(scene: Scene) -> None:
-    failed = Ending(State.FAILED, OutcomeCode.TARGET_DOWN, {"system": "dify.prod"})
+async def test_only_a_completed_one_condemns(scene: ExecutionScene) -> None:
+    rollback = await executing(scene)
 
-    assert "call" not in await ended(scene, await running(scene), failed)
+    await Settle(scene.store)(rollback, FAILED)
+
+    assert (await scene.case(rollback)).assess_at is None
+    async with scene.store.read() as tx:
+        assert await tx.versions.condemned(PROD) == frozenset()
+
+
+async def test_what_becomes_of_the_draft_is_said_once_with_where_it_is_kept(
+    scene: ExecutionScene,
+) -> None:
+    rollback = await executing(scene)
+
+    for _ in range(2):
+        await Settle(scene.store).say_draft(rollback, DraftNote.THEIRS_STAYS)
+
+    assert await scene.told_codes() == ["draft_note"]
+    assert scene.messenger.replies[0].note.facts["draft"] == "theirs_stays"

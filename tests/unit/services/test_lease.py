@@ -1,0 +1,156 @@
+"""The right to execute: renewed while one works, lost when time or another process takes it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.errors import LeaseLost
+from bot.ports import Store, Transaction
+from bot.services.lease import LEASE, Lease
+from store.records import Rollback, Step, Unavailable
+from tests.unit.services.execution_scene import ExecutionScene
+
+SHORT = timedelta(milliseconds=30)
+LIMIT_S = 20.0
+
+
+@pytest.fixture
+def scene(sqlite_store: Store) -> ExecutionScene:
+    return ExecutionScene.of(sqlite_store)
+
+
+class Renewals:
+    """A store that counts the transactions which write, and can be lost for some of them."""
+
+    def __init__(self, store: Store, *, lost: int = 0) -> None:
+        self._store = store
+        self._lost = lost
+        self._seen = asyncio.Semaphore(0)
+
+    def read(self) -> object:
+        return self._store.read()
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Transaction]:
+        try:
+            if self._lost:
+                self._lost -= 1
+                raise Unavailable("the database is gone")
+            async with self._store.write() as tx:
+                yield tx
+        finally:
+            self._seen.release()
+
+    async def one(self) -> None:
+        """Wait until another one has been tried."""
+        async with asyncio.timeout(LIMIT_S):
+            await self._seen.acquire()
+
+
+async def held(scene: ExecutionScene, *, by: str = "w1", until: timedelta = LEASE) -> Rollback:
+    """A rollback that *by* executes for as long as *until*."""
+    left = await scene.stands_at(await scene.approved(), Step.CLAIMED)
+    async with scene.store.write() as tx:
+        execution = replace(
+            left.execution, owner=by, lease_epoch=7, lease_until=await tx.now() + until
+        )
+        after = left.moved(left.state, execution=execution)
+        return await tx.rollbacks.save(after, was=left.revision, entry=None)
+
+
+def a_lease(
+    store: object, rollback: Rollback, *, owner: str = "w1", epoch: int = 7, length: timedelta
+) -> Lease:
+    return Lease(store, rollback.id, owner=owner, epoch=epoch, length=length)  # type: ignore[arg-type]
+
+
+async def until(scene: ExecutionScene, rollback: Rollback) -> float:
+    lease_until = (await scene.rollback(rollback)).execution.lease_until
+    assert lease_until is not None
+    return lease_until.timestamp()
+
+
+async def test_it_outlives_a_single_call_to_the_target() -> None:
+    assert timedelta(seconds=15) < LEASE
+
+
+async def test_whoever_holds_it_passes(scene: ExecutionScene) -> None:
+    rollback = await held(scene)
+
+    await a_lease(scene.store, rollback, length=LEASE).check()
+
+
+@pytest.mark.parametrize(("owner", "epoch"), [("w2", 7), ("w1", 6), ("w1", 8)])
+async def test_another_owner_or_epoch_does_not(
+    scene: ExecutionScene, owner: str, epoch: int
+) -> None:
+    rollback = await held(scene)
+
+    with pytest.raises(LeaseLost):
+        await a_lease(scene.store, rollback, owner=owner, epoch=epoch, length=LEASE).check()
+
+
+async def test_nobody_passes_when_the_time_is_over(scene: ExecutionScene) -> None:
+    rollback = await held(scene, until=-timedelta(milliseconds=1))
+
+    with pytest.raises(LeaseLost):
+        await a_lease(scene.store, rollback, length=LEASE).check()
+
+
+async def test_it_is_renewed_again_and_again_without_a_new_revision(scene: ExecutionScene) -> None:
+    rollback = await held(scene)
+    before = await until(scene, rollback)
+    store = Renewals(scene.store)
+
+    async with a_lease(store, rollback, length=SHORT):
+        await store.one()
+        await store.one()
+
+    assert await until(scene, rollback) != before
+    assert (await scene.rollback(rollback)).revision == rollback.revision
+
+
+async def test_a_database_that_was_away_for_a_moment_does_not_end_the_renewal(
+    scene: ExecutionScene,
+) -> None:
+    rollback = await held(scene)
+    before = await until(scene, rollback)
+    store = Renewals(scene.store, lost=2)
+
+    async with a_lease(store, rollback, length=SHORT):
+        for _ in range(3):
+            await store.one()
+
+    assert await until(scene, rollback) != before
+
+
+async def test_what_was_taken_over_is_not_renewed(scene: ExecutionScene) -> None:
+    rollback = await held(scene, by="w2")
+    before = await until(scene, rollback)
+    store = Renewals(scene.store)
+
+    async with a_lease(store, rollback, length=SHORT) as lease:
+        await store.one()
+        assert lease._renewing is not None
+        async with asyncio.timeout(LIMIT_S):
+            await lease._renewing  # it ended on its own
+
+    assert await until(scene, rollback) == before
+
+
+async def test_nothing_is_renewed_after_the_work(scene: ExecutionScene) -> None:
+    rollback = await held(scene)
+    store = Renewals(scene.store)
+
+    with pytest.raises(RuntimeError):
+        async with a_lease(store, rollback, length=LEASE) as lease:
+            raise RuntimeError("a bug")
+
+    assert lease._renewing is not None
+    assert lease._renewing.done()

@@ -18,15 +18,14 @@ function place(name, html) {
   const first = !shown.has(name);
   shown.set(name, html);
   const spot = document.querySelector(`[data-fragment="${name}"]`);
-  const focused = document.activeElement && document.activeElement.id;
+  const focused = document.activeElement?.id;
   if (name === "feed") placeMessages(spot, html, first);
   else spot.innerHTML = html;
   for (const [id, open] of folded) {
     const box = document.getElementById(id);
     if (box) box.open = open;
   }
-  if (focused && document.activeElement.id !== focused) document.getElementById(focused)?.focus();
-  if (name === "modal") showModal();
+  if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus();
   if (name === "steps") tellTheEnd(spot, first);
 }
 
@@ -51,7 +50,7 @@ function placeMessages(spot, html, first) {
 
 // A new card comes into view, and so does the answer to what was typed; nothing else moves the page.
 function bringUp(element) {
-  const typed = document.activeElement && document.activeElement.id === "say";
+  const typed = document.activeElement?.id === "say";
   const whispers = element.classList.contains("only-you");
   if (typed) element.scrollIntoView({ block: "nearest" });
   else if (!whispers && !inView(element)) element.scrollIntoView({ block: "start" });
@@ -78,6 +77,7 @@ function arrive(element, first) {
   announce(element.getAttribute("aria-label"));
 }
 
+// The dialog is open exactly while there is a form in it, whoever put it there or took it away.
 function showModal() {
   const form = modal.querySelector("form");
   if (form && !modal.open) modal.showModal();
@@ -129,7 +129,8 @@ function follow() {
 async function look() {
   try {
     const answer = await fetch(`/fragments?as=${encodeURIComponent(me)}`);
-    if (answer.ok) placeAll(await answer.json());
+    const fragments = answer.ok ? await answer.json() : {};
+    if (stream.readyState !== EventSource.OPEN) placeAll(fragments); // else it knows better
   } catch {
     say("The playground has stopped.");
   }
@@ -211,6 +212,7 @@ document.addEventListener("change", (event) => {
 
 document.addEventListener("toggle", (event) => folded.set(event.target.id, event.target.open), true);
 
+new MutationObserver(showModal).observe(modal, { childList: true });
 modal.addEventListener("cancel", (event) => {
   event.preventDefault(); // the app may want to know: close it as its button does
   modal.querySelector("[data-close]")?.click();

@@ -8,6 +8,7 @@ from bot.playground.dify.state import DifyState
 from bot.playground.page.story import Progress, Story, live_id
 from bot.playground.slack.driver import Answer, NoSuchButton
 from bot.playground.slack.server import RunningSlack
+from bot.playground.slack.shapes import Forge
 from bot.playground.slack.things import Message
 
 Said = dict[str, object]
@@ -36,18 +37,17 @@ class Acting:
         }
 
     async def _click(self, said: Said) -> str:
-        who, action = self._who(said), _text(said, "action")
+        who, action, value = self._who(said), _text(said, "action"), _text(said, "value")
+        driver = self._slack.driver
         try:
             if view := _text(said, "view"):
-                answer = await self._slack.driver.click_in_view(who, view, action)
-            else:
-                answer = await self._slack.driver.click(
-                    who,
-                    _text(said, "ts"),
-                    action,
-                    channel=_text(said, "channel"),
-                    value=_text(said, "value") or None,
-                )
+                return _told(await driver.click_in_view(who, view, action))
+            ts, channel = _text(said, "ts"), _text(said, "channel")
+            try:
+                answer = await driver.click(who, ts, action, channel=channel, value=value or None)
+            except NoSuchButton:  # redrawn meanwhile: Slack sends the value that was on the screen
+                late = Forge(value=value)
+                answer = await driver.click(who, ts, action, channel=channel, forge=late)
         except (NoSuchButton, KeyError):
             return "That button is gone: the message has changed."
         return _told(answer)

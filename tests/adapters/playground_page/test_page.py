@@ -148,6 +148,18 @@ async def test_a_click_on_the_page_reaches_the_app_as_the_person_chosen(stage: S
     assert (sent["user"]["id"], sent["actions"][0]["value"]) == (BOB, "7")
 
 
+async def test_a_button_that_was_redrawn_meanwhile_sends_what_stood_on_the_screen(
+    stage: Stage,
+) -> None:
+    message = post(stage, [{"type": "actions", "elements": [button("approve", value="new")]}])
+
+    said = {"ts": message.ts, "channel": INCIDENTS, "action": "approve", "value": "old"}
+    assert await stage.post("click", **said) == (True, "")
+
+    (action,) = json.loads(stage.forms[0]["payload"])["actions"]
+    assert action["value"] == "old"
+
+
 async def test_a_button_that_is_gone_is_told(stage: Stage) -> None:
     message = post(stage, [])
 

@@ -148,14 +148,14 @@ async def _look(
     async with store.read() as tx:
         after = await tx.rollbacks.get(rollback_id)
         events = Counter(event.kind for event in await tx.events.of("rollback", rollback_id))
-        entries = await tx.audit.entries(after=max((await tx.audit.head())[0] - 200, 0))
+        recent = await tx.audit.entries(after=max((await tx.audit.head())[0] - 200, 0))
     tally.ends[after.state.value] += 1
+    entries = [entry for entry in recent if entry.resource == f"rollback/{rollback_id}"]
+    claims = sum(entry.action == "rollback.execute" for entry in entries)
     counted = [
         entry.user_id
         for entry in entries
-        if entry.resource == f"rollback/{rollback_id}"
-        and entry.action.startswith("vote.")
-        and entry.status == "ok"
+        if entry.action.startswith("vote.") and entry.status == "ok"
     ]
     approvals = [vote.person for vote in after.votes if vote.choice is Choice.APPROVE]
     rejects = [vote.person for vote in after.votes if vote.choice is Choice.REJECT]
@@ -165,7 +165,7 @@ async def _look(
         f"it ended as {after.state}": after.state in {State.COMPLETED, State.REJECTED},
         "a quorum stands and nothing came of it": won or not approval.quorum(after),
         f"{events['APPROVED']} moves to APPROVED": events["APPROVED"] == int(won),
-        f"{events['EXECUTING']} claims of the execution": events["EXECUTING"] == int(won),
+        f"{claims} claims of the execution": claims == events["EXECUTING"] == int(won),
         f"{published} publishes": published == int(won),
         f"votes of {approvals} and rejects of {rejects}": (len(approvals), len(rejects)) == (2, 0)
         if won

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from bot.domain.words import FindingCode
-from store.records import Json, Version
+from store.records import Json, Version, VersionSource
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ def choose(
     The onset is the interval from *waited* (the alert rules' `for`) before the earliest firing's
     start to that start. The suspect is the newest change in it or, failing that, the newest one
     up to *lookback* before it; two changes inside it cannot be told apart. A version that means
-    the same as the one before it (moved boxes) is no change. The candidate is the newest version
+    the same as the one before it (moved boxes) is no change; a rollback of ours is none either,
+    and what it rolled back is past. The candidate is the newest version
     before the suspect that is sound: not of a *condemned* meaning and not of the suspect's, so a
     bad version published again never leads back to its first publication. If that is what *live*
     means already, somebody went back by hand and there is nothing to suggest.
@@ -66,7 +67,9 @@ def choose(
     recent = [
         step
         for step in steps
-        if step.changed and start - lookback <= step.version.published_at <= end
+        if step.changed
+        and step.number > _rolled_back_by(steps, end)
+        and start - lookback <= step.version.published_at <= end
     ]
     if not recent:
         return told(FindingCode.NO_CHANGE, _no_change(steps[-1], lookback))
@@ -95,6 +98,16 @@ def _steps(history: Sequence[Version]) -> list[_Step]:
         changed = version.meaning != steps[-1].version.meaning if steps else number == 1
         steps.append(_Step(number, version, changed))
     return steps
+
+
+def _rolled_back_by(steps: Sequence[_Step], end: datetime) -> int:
+    """The number of our newest rollback up to *end*: what came before it was live no more."""
+    ours = (
+        step.number
+        for step in steps
+        if step.version.source is VersionSource.ROLLBACK and step.version.published_at <= end
+    )
+    return max(ours, default=0)
 
 
 def _candidate(steps: Sequence[_Step], suspect: _Step, condemned: frozenset[str]) -> _Step | None:

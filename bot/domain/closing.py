@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from store.records import Case, CaseState, Firing, FiringStatus, Rollback
+from store.records import Case, CaseState, Firing, FiringStatus, Rollback, State
 
 
 def over(case: Case, *, rollback: Rollback | None, firings: Iterable[Firing]) -> bool:
@@ -14,6 +14,9 @@ def over(case: Case, *, rollback: Rollback | None, firings: Iterable[Firing]) ->
     request whose rollback is not there yet: without a rollback and without a firing there is
     nothing that could have ended.
 
+    A rollback that was verified ends its case, whatever still fires: an alert that begins
+    afterwards is another incident and opens another case.
+
     Args:
         case: An open case; a closed one is not over again.
         rollback: The case's newest rollback, None when it never had one.
@@ -22,6 +25,8 @@ def over(case: Case, *, rollback: Rollback | None, firings: Iterable[Firing]) ->
     alerts = tuple(firings)
     if case.state is CaseState.CLOSED or case.assess_at is not None:
         return False
+    if rollback is not None and rollback.state is State.COMPLETED:
+        return True
     if any(alert.status is FiringStatus.FIRING for alert in alerts):
         return False
     if rollback is None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -53,6 +54,26 @@ def chosen(history: Sequence[Version], condemned: frozenset[str] = frozenset()) 
 def numbers(choice: Choice) -> tuple[int | None, int | None]:
     suspect, candidate = choice.suspect, choice.candidate
     return suspect.number if suspect else None, candidate.number if candidate else None
+
+
+def rolled_back(version: Version) -> Version:
+    return replace(version, source=VersionSource.ROLLBACK)
+
+
+def test_after_our_own_rollback_neither_it_nor_what_it_rolled_back_is_suspect() -> None:
+    good, bad, back = a_history(("good", 300), ("bad", 20), ("good", 10))
+
+    choice = chosen([good, bad, rolled_back(back)], frozenset({"bad"}))
+
+    assert (choice.code, numbers(choice)) == (FindingCode.NO_CHANGE, (None, None))
+
+
+def test_a_bad_publish_after_our_rollback_leads_back_to_what_the_rollback_published() -> None:
+    good, bad, back, again = a_history(("good", 300), ("bad", 4), ("good", 3), ("bad", 1))
+
+    choice = chosen([good, bad, rolled_back(back), again], frozenset({"bad"}))
+
+    assert numbers(choice) == (4, 3)
 
 
 def test_the_newest_change_before_the_alert_is_suspect_and_the_one_before_it_is_the_way_back() -> (

@@ -25,9 +25,15 @@ def test_an_open_rollback_keeps_its_case_open(state: State) -> None:
 
 
 def test_an_alert_that_still_fires_keeps_the_case_open() -> None:
-    ended = a_rollback(state=State.COMPLETED)
+    rejected = a_rollback(state=State.REJECTED)
 
-    assert not over(a_case(), rollback=ended, firings=[RESOLVED, a_firing()])
+    assert not over(a_case(), rollback=rejected, firings=[RESOLVED, a_firing()])
+
+
+def test_a_verified_rollback_ends_its_case_so_that_a_later_alert_is_another_incident() -> None:
+    verified = a_rollback(state=State.COMPLETED)
+
+    assert over(a_case(), rollback=verified, firings=[RESOLVED, a_firing()])
 
 
 def test_a_case_that_is_still_to_be_looked_at_stays_open() -> None:

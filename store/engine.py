@@ -39,17 +39,24 @@ def translate_url(url: str) -> URL:
             quotes no password.
     """
     if "://" not in url:
-        return URL.create("sqlite+aiosqlite", database=url)
+        return _sqlite_file(url)
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         raise ValueError("the database URL cannot be read") from None
     backend = parsed.drivername.partition("+")[0]
     if backend == "sqlite":
-        return parsed.set(drivername="sqlite+aiosqlite")
+        return _sqlite_file(parsed.database)
     if backend in _POSTGRES:
         return parsed.set(drivername="postgresql+asyncpg", query=_options(parsed))
     raise ValueError(f"cannot use a database of the kind {backend!r}")
+
+
+def _sqlite_file(path: str | None) -> URL:
+    """A database in memory is refused: each connection would see one of its own."""
+    if not path or path.startswith((":memory:", "file:")):
+        raise ValueError("SQLite needs the path of a file")
+    return URL.create("sqlite+aiosqlite", database=path)
 
 
 def _options(parsed: URL) -> dict[str, Any]:

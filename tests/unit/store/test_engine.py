@@ -1,0 +1,77 @@
+"""From a URL to an engine: what is taken, what is refused, and what a commit means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.domain.approval import MOVES
+from store.engine import open_engines, translate_url
+from store.session import open_store
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("keyturn.db", "sqlite+aiosqlite:///keyturn.db"),
+        ("/var/lib/keyturn.db", "sqlite+aiosqlite:////var/lib/keyturn.db"),
+        ("sqlite:///keyturn.db", "sqlite+aiosqlite:///keyturn.db"),
+        ("sqlite+aiosqlite:////tmp/k.db", "sqlite+aiosqlite:////tmp/k.db"),
+        ("postgres://u:p@h/d", "postgresql+asyncpg://u:p@h/d"),
+        ("postgresql://u:p@h:5433/d", "postgresql+asyncpg://u:p@h:5433/d"),
+        ("postgresql+psycopg://h/d", "postgresql+asyncpg://h/d"),
+        ("postgres://h/d?sslmode=require", "postgresql+asyncpg://h/d?ssl=require"),
+        ("postgres://h/d?channel_binding=require", "postgresql+asyncpg://h/d"),
+        ("postgresql://u@/d?host=/run/pg", "postgresql+asyncpg://u@/d?host=%2Frun%2Fpg"),
+        ("postgres://u:p%40%2Fss@h/d", "postgresql+asyncpg://u:p%40%2Fss@h/d"),
+    ],
+)
+def test_the_ways_to_write_a_database_are_understood(given: str, meant: str) -> None:
+    assert translate_url(given).render_as_string(hide_password=False) == meant
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "mysql://u:s3cr3t@h/d",
+        "postgres://u:s3cr3t@h/d?sslmode=maybe",
+        "postgres://u:s3cr3t@h/d?options=-c%20fsync=off",
+        "postgres://u:s3cr3t@h:no-port/d",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "sqlite:///file:x?mode=memory",
+        "",
+        "://",
+    ],
+)
+def test_what_cannot_be_used_is_refused_without_a_word_of_the_password(given: str) -> None:
+    with pytest.raises(ValueError, match=r"^[^\n]+$") as refused:
+        translate_url(given)
+
+    assert "s3cr3t" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("durable", "level"), [(True, 2), (False, 0)])
+async def test_a_commit_is_on_the_disk_unless_a_test_asks_otherwise(
+    tmp_path: Path, durable: bool, level: int
+) -> None:
+    for engine in open_engines(translate_url(str(tmp_path / "k.db")), durable=durable):
+        async with engine.connect() as connection:
+            found = {
+                name: (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar_one()
+                for name in ("synchronous", "journal_mode", "foreign_keys")
+            }
+        await engine.dispose()
+        assert found == {"synchronous": level, "journal_mode": "wal", "foreign_keys": 1}
+
+
+async def test_production_waits_for_the_disk(tmp_path: Path) -> None:
+    store = await open_store(str(tmp_path / "k.db"), moves=MOVES)
+    try:
+        async with store.write() as tx:
+            connection = await tx.audit._session.connection()
+            found = await connection.exec_driver_sql("PRAGMA synchronous")
+            assert found.scalar_one() == 2
+    finally:
+        await store.close()

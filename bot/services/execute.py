@@ -22,7 +22,7 @@ from bot.services.outdate import supersede
 from bot.services.outgoing import card_row, moved, note_row
 from bot.services.settle import Settle, unsettled
 from store.failpoint import fp
-from store.records import AuditDraft, Rollback, Stale, State, Step
+from store.records import AuditDraft, Rollback, State, Step
 
 log = logging.getLogger(__name__)
 _GOING = (State.EXECUTING, State.VERIFYING)
@@ -130,14 +130,11 @@ class Execute:
     async def _claim(self, rollback: Rollback) -> Rollback | None:
         """Move it to EXECUTING under our lease, or to where it belongs; None: nowhere, by us."""
         facts = await self._ask(rollback)
-        try:
-            async with self._store.write() as tx:
-                current = await tx.rollbacks.get(rollback.id, lock=True)
-                if current.revision != rollback.revision:
-                    return None  # somebody else was quicker
-                return await self._judge(tx, current, facts)
-        except Stale:
-            return None
+        async with self._store.write() as tx:
+            current = await tx.rollbacks.get(rollback.id, lock=True)
+            if current.revision != rollback.revision:
+                return None  # somebody else was quicker
+            return await self._judge(tx, current, facts)
 
     async def _ask(self, rollback: Rollback) -> _Facts:
         async with self._store.read() as tx:
@@ -198,27 +195,24 @@ class Execute:
 
     async def _take_over(self, rollback: Rollback) -> Rollback | None:
         """Take the lease of an executor that let it run out; the step it committed stands."""
-        try:
-            async with self._store.write() as tx:
-                current = await tx.rollbacks.get(rollback.id, lock=True)
-                now = await tx.now()
-                until = current.execution.lease_until
-                if current.state not in _GOING or (until is not None and until >= now):
-                    return None
-                execution = replace(
-                    current.execution,
-                    owner=self._owner,
-                    lease_epoch=current.execution.lease_epoch + 1,
-                    lease_until=now + self._lease,
-                    attempt=current.execution.attempt + 1,
-                )
-                taken = await tx.rollbacks.save(
-                    current.moved(current.state, execution=execution),
-                    was=current.revision,
-                    entry=_entry(current, "rollback.take_over", step=current.execution.step),
-                )
-        except Stale:
-            return None
+        async with self._store.write() as tx:
+            current = await tx.rollbacks.get(rollback.id, lock=True)
+            now = await tx.now()
+            until = current.execution.lease_until
+            if current.state not in _GOING or (until is not None and until >= now):
+                return None
+            execution = replace(
+                current.execution,
+                owner=self._owner,
+                lease_epoch=current.execution.lease_epoch + 1,
+                lease_until=now + self._lease,
+                attempt=current.execution.attempt + 1,
+            )
+            taken = await tx.rollbacks.save(
+                current.moved(current.state, execution=execution),
+                was=current.revision,
+                entry=_entry(current, "rollback.take_over", step=current.execution.step),
+            )
         if taken.execution.attempt > PATIENCE:  # it dies each time: a person has to look
             return await self._settle(taken, unsettled(self._system(taken)))
         return taken

@@ -143,11 +143,10 @@ async def _condemn(tx: Transaction, rollback: Rollback) -> None:
     where = rollback.leg.where
     to = await tx.versions.get(rollback.leg.to_version_id)
     bad = await tx.versions.get(rollback.leg.from_version_id)
-    if to.number is None or bad.number is None:
-        return
-    after = bad.number - to.number
-    newest_first = await tx.versions.history(where, limit=max(after, 0), before=bad.number + 1)
-    meanings = {v.meaning for v in newest_first if v.number and v.number > to.number}
+    first, last = to.number or 0, bad.number or 0  # published versions have numbers
+    after = max(last - first, 0)
+    newest_first = await tx.versions.history(where, limit=after, before=last + 1)
+    meanings = {v.meaning for v in newest_first if (v.number or 0) > first}
     meanings.discard(to.meaning)
     for meaning in sorted(meanings):
         await tx.versions.condemn(

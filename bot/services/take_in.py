@@ -75,10 +75,8 @@ class TakeIn:
         for firing in changed:
             async with self._store.write() as tx:
                 await tx.alerts.seen([firing.id])
-                if firing.case_id is None:
-                    continue
-                case = await tx.cases.get(firing.case_id)
-                if firing.status is FiringStatus.RESOLVED:
+                if firing.case_id is not None and firing.status is FiringStatus.RESOLVED:
+                    case = await tx.cases.get(firing.case_id)
                     await tx.outbox.put(card_row(case, _cause(firing)))
                     await _say_if_over(tx, case, firing.alertname)
         return bool(changed)

@@ -335,6 +335,22 @@ async def test_an_unknown_fault_is_no_end_whoever_comes_next_goes_on(
     assert (await scene.run(rollback, "w2")).state is State.COMPLETED
 
 
+async def test_a_candidate_without_nodes_is_not_published_however_it_was_approved(
+    scene: ExecutionScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def no(*_: object) -> bool:
+        return False
+
+    monkeypatch.setattr("bot.services.propose.Propose._empty", no)
+    scene.publish(Document("workflow", {"graph": {"nodes": [], "edges": []}}), BAD)
+    rollback = await scene.approved()
+
+    ended = await scene.run(rollback)
+
+    assert (ended.state, ended.outcome) == (State.FAILED, OutcomeCode.EMPTY_GRAPH)
+    assert nothing_happened(scene)
+
+
 # -- secrets ------------------------------------------------------------------------------------
 
 S1, S2 = {KEY: "sk-live"}, {OTHER_KEY: "sk-own"}

@@ -11,6 +11,7 @@ from bot.domain import marker
 from bot.domain.words import OutcomeCode
 from bot.errors import BotError, UpstreamDown, UpstreamRefused
 from bot.ports import Store
+from bot.services.outdate import outdate
 from bot.services.snapshot import BATCH, FIRST_CONTACT
 from store.records import AppEnv, State, Version, VersionSource
 from tests.builders import CHANNEL, NOON, PROD
@@ -364,3 +365,29 @@ async def test_a_publish_elsewhere_outdates_nothing_here(scene: ExecutionScene) 
 
     assert (await scene.rollback(pending)).state is State.PENDING_APPROVAL
     assert (await scene.case(pending)).channel == CHANNEL
+
+
+async def test_a_version_that_the_rollback_stands_on_does_not_outdate_it(
+    scene: ExecutionScene,
+) -> None:
+    """Whoever recorded it says so after the rollback was opened on it."""
+    scene.publish(GOOD, BAD)
+    pending = await scene.asked(1)
+    live = (await scene.history())[-1]
+
+    async with scene.store.write() as tx:
+        assert not await outdate(tx, PROD, live=live)
+
+    assert (await scene.rollback(pending)).open
+
+
+async def test_a_history_of_which_we_know_nothing_any_more_is_recorded_as_new(
+    scene: ExecutionScene,
+) -> None:
+    scene.publish(GOOD)
+    await scene.snapshot.sweep()
+    app = scene.target.apps[APP]
+    scene.publish_by_hand()
+    app.history = app.history[-1:]
+
+    assert numbers(await scene.snapshot.sweep()) == [2]

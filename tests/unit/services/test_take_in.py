@@ -205,3 +205,20 @@ async def test_the_same_alert_later_is_another_firing_of_the_same_case(scene: Sc
 
     (case,) = await cases(scene)
     assert len(await of_case(scene, case)) == 2
+
+
+async def test_a_storm_of_one_alert_is_one_sentence_when_it_begins_and_one_when_it_ends(
+    scene: Scene,
+) -> None:
+    await a_pending(scene.store)
+    storm = [a_firing(fingerprint=f"f{n}") for n in range(3)]
+    await arrive(scene, *storm)
+    await take_in(scene)
+
+    for n in range(3):
+        await arrive(scene, resolved(fingerprint=f"f{n}"), digest=f"r{n}")
+        await take_in(scene)
+        await scene.tell()
+        assert scene.messenger.codes[1:] == ([] if n < 2 else ["alert_resolved"])
+
+    assert [alert.firing for alert in scene.messenger.drawn[-1].alerts] == [False] * 3

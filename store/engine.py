@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -127,4 +130,27 @@ def _sqlite(url: URL, *, writing: bool, lock_timeout_s: float, durable: bool) ->
 
     event.listen(engine.sync_engine, "connect", prepare)
     event.listen(engine.sync_engine, "begin", lambda c: c.exec_driver_sql(begin))
+    if writing:
+        event.listen(engine.sync_engine, "invalidate", _give_the_lock_back)
     return engine
+
+
+_rollbacks: set[asyncio.Task[None]] = set()  # a loop holds its tasks weakly
+
+
+def _give_the_lock_back(connection: Any, _record: object, _error: object) -> None:
+    """Roll a writer's connection back before the pool throws it away, as after a cancellation.
+
+    Closed with a statement that is not read to its end, as a cancelled one is, a connection
+    lives on with its lock until the statement is collected
+    (https://www.sqlite.org/c3ref/close.html). The pool closes in a task that it makes after
+    this one, so the rollback is queued first.
+    """
+
+    async def roll_back() -> None:
+        with suppress(sqlite3.Error, ValueError):  # it is closed already, or was never open
+            await connection.driver_connection.rollback()
+
+    task = asyncio.get_running_loop().create_task(roll_back())
+    _rollbacks.add(task)
+    task.add_done_callback(_rollbacks.discard)

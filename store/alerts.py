@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
-from sqlalchemy import func, select, tuple_, update
+from sqlalchemy import Row, bindparam, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
+from sqlmodel import SQLModel, col
 
 from store.clock import DatabaseClock
 from store.records import AppEnv, Delivery, Firing, FiringStatus
 from store.tables import DeliveryRow, FiringRow
 from store.upsert import insert
 
+_T = TypeVar("_T")
 _A_STATEMENT = 500  # firings; SQLite takes 32,766 parameters, PostgreSQL 32,767
+_TABLE = SQLModel.metadata.tables["firing"]
+_ROW = _TABLE.columns
+_KEY = (_ROW.source, _ROW.fingerprint, _ROW.starts_at)
 
 
 class Alerts:
@@ -119,38 +125,62 @@ class Alerts:
         )
 
     async def _fire(self, firings: Sequence[Firing], now: datetime) -> list[Firing]:
-        """Store new firings in one statement, then update those that were known; see `take`."""
-        rows = await self._session.scalars(
-            insert(self._session, FiringRow)
-            .values([_values(firing, now) for firing in firings])
+        """Store new firings in one statement, then update those that were known; see `take`.
+
+        Statements name the table, not its class: a storm has thousands of rows, and making an
+        object of each would take seconds.
+        """
+        stored = await self._session.execute(
+            insert(self._session, _TABLE)
             .on_conflict_do_nothing(index_elements=["source", "fingerprint", "starts_at"])
-            .returning(FiringRow)
+            .returning(_ROW.id, *_KEY),
+            [_values(firing, now) for firing in firings],
         )
-        new = [_firing(row) for row in rows]
-        stored = {_key(firing) for firing in new}
-        known = [firing for firing in firings if _key(firing) not in stored]
+        ids = {(source, name, at): row_id for row_id, source, name, at in stored}
+        new = [replace(f, id=ids[_key(f)], case_id=None) for f in firings if _key(f) in ids]
+        known = [firing for firing in firings if _key(firing) not in ids]
         return new + (await self._again(known, now) if known else [])
 
     async def _again(self, firings: Sequence[Firing], now: datetime) -> list[Firing]:
         given = {_key(firing): firing for firing in firings}
-        key = tuple_(col(FiringRow.source), col(FiringRow.fingerprint), col(FiringRow.starts_at))
-        rows = await self._session.scalars(
-            select(FiringRow)
-            .where(key.in_(list(given)))
-            .order_by(col(FiringRow.id))
-            .with_for_update()
+        rows = (
+            await self._session.execute(
+                select(_ROW.id, _ROW.status, _ROW.app, *_KEY)
+                .where(tuple_(*_KEY).in_(list(given)))
+                .order_by(_ROW.id)
+                .with_for_update()
+            )
+        ).all()
+        await self._session.execute(
+            update(_TABLE).where(_ROW.id.in_([row.id for row in rows])).values(last_seen=now)
+        )
+        of = {row.id: given[(row.source, row.fingerprint, row.starts_at)] for row in rows}
+        for row in rows:
+            where = of[row.id].where
+            if row.app is None and where is not None:  # it was configured meanwhile
+                at = update(_TABLE).where(_ROW.id == row.id)
+                await self._session.execute(at.values(app=where.app, env=where.env))
+        over = {row.id: of[row.id] for row in rows if _ends(row.status, of[row.id])}
+        return await self._end(over, now) if over else []
+
+    async def _end(self, over: Mapping[int, Firing], now: datetime) -> list[Firing]:
+        await self._session.execute(
+            update(_TABLE)
+            .where(_ROW.id == bindparam("row_id"))
+            .values(status=FiringStatus.RESOLVED, ends_at=bindparam("ended_at")),
+            [{"row_id": row_id, "ended_at": f.ends_at or now} for row_id, f in over.items()],
         )
         ended: list[Firing] = []
-        for row in rows:
-            firing = given[(row.source, row.fingerprint, row.starts_at)]
-            row.last_seen = now
-            if row.app is None and firing.where is not None:  # it was configured meanwhile
-                row.app, row.env = firing.where.app, firing.where.env
-            if row.status == FiringStatus.FIRING and firing.status is FiringStatus.RESOLVED:
-                row.status, row.ends_at = FiringStatus.RESOLVED, firing.ends_at or now
-                ended.append(_firing(row))
-        await self._session.flush()
+        for some in _batches(list(over)):
+            rows = await self._session.execute(
+                select(*_TABLE.columns).where(_ROW.id.in_(some)).order_by(_ROW.id)
+            )
+            ended += [_firing(row) for row in rows]
         return ended
+
+
+def _ends(status: str, firing: Firing) -> bool:
+    return status == FiringStatus.FIRING and firing.status is FiringStatus.RESOLVED
 
 
 def _key(firing: Firing) -> tuple[str, str, datetime]:
@@ -170,8 +200,8 @@ def _once_each(firings: Sequence[Firing]) -> list[Firing]:
     return [found[key] for key in sorted(found)]
 
 
-def _batches(firings: Sequence[Firing]) -> list[Sequence[Firing]]:
-    return [firings[at : at + _A_STATEMENT] for at in range(0, len(firings), _A_STATEMENT)]
+def _batches(items: Sequence[_T]) -> list[Sequence[_T]]:
+    return [items[at : at + _A_STATEMENT] for at in range(0, len(items), _A_STATEMENT)]
 
 
 def _values(firing: Firing, now: datetime) -> dict[str, object]:
@@ -194,7 +224,7 @@ def _values(firing: Firing, now: datetime) -> dict[str, object]:
     }
 
 
-def _firing(row: FiringRow) -> Firing:
+def _firing(row: FiringRow | Row[Any]) -> Firing:
     assert row.id is not None  # noqa: S101  # it was flushed
     known = row.app is not None and row.env is not None
     return Firing(

@@ -39,7 +39,10 @@ class Reader:
     elsewhere: list[str] = field(default_factory=list)
 
     async def act_as(self, user: str) -> None:
-        await self.page.locator(f"input[name=me][value={user}]").check(force=True)
+        """Press the person's name, as a reader does: the radio button itself is not visible."""
+        pill = self.page.locator("label", has=self.page.locator(f"input[value={user}]"))
+        await pill.click()
+        await expect(pill.locator("input")).to_be_checked()
 
     async def break_the_bot(self) -> None:
         """Take the first two steps."""

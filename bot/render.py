@@ -28,7 +28,7 @@ from bot.blockkit import (
 from bot.domain.card import CardView
 from bot.domain.words import AnswerCode, NoteCode
 from bot.errors import BotError
-from bot.ports import Note
+from bot.ports.people import Note
 from bot.wording import FILTERS, NoWords, environment, say
 from store.records import Json
 

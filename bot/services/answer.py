@@ -5,7 +5,8 @@ from __future__ import annotations
 from bot.domain.diff_text import mini
 from bot.domain.words import AnswerCode
 from bot.errors import UpstreamRefused
-from bot.ports import Messenger, Note, Store
+from bot.ports.people import Messenger, Note
+from bot.ports.store import Store
 from bot.services.drawing import Differences
 from store.records import Json
 

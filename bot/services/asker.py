@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from bot.domain import policy
 from bot.domain.policy import Groups, MemberFacts
 from bot.errors import NotAllowed, NotEligible, UpstreamRefused
-from bot.ports import Directory, Member
+from bot.ports.people import Directory, Member
 from bot.services.eligibility import NOBODY, Eligibility, facts_of
 from store.records import InboxItem, PolicySnapshot
 

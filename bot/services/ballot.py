@@ -15,7 +15,7 @@ from bot.domain import approval, button, policy
 from bot.domain.button import Claim
 from bot.domain.words import AnswerCode, NoteCode
 from bot.errors import BadInput, OutOfDate, Refused, UpstreamDown
-from bot.ports import Store, Transaction
+from bot.ports.store import Store, Transaction
 from bot.services.asker import Asker, Reception
 from bot.services.hearing import Hearing, Matter
 from bot.services.outgoing import card_row, moved, note_row

@@ -32,7 +32,8 @@ from bot.errors import (
     UpstreamDown,
     UpstreamRefused,
 )
-from bot.ports import SecretsVerdict, Store, Target, TargetDraft, TargetVersion
+from bot.ports.store import Store
+from bot.ports.target import SecretsVerdict, Target, TargetDraft, TargetVersion
 from bot.services.lease import Lease
 from bot.services.recording import catch_up, record
 from bot.services.settle import Ending, Settle, completed, unsettled

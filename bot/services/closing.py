@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.domain import closing
-from bot.ports import Transaction
+from bot.ports.store import Transaction
 from store.records import AuditDraft, Case, CaseState
 
 

@@ -10,7 +10,8 @@ from bot.domain.commands import Help, Status, To
 from bot.domain.policy import Policy
 from bot.domain.words import AnswerCode
 from bot.errors import Refused, UpstreamDown, UpstreamRefused
-from bot.ports import Member, Store, Transaction
+from bot.ports.people import Member
+from bot.ports.store import Store, Transaction
 from bot.services.asker import Asker, Reception
 from bot.services.hearing import Hearing, Matter
 from bot.services.received import Words

@@ -13,7 +13,8 @@ from datetime import timedelta
 from bot.domain.policy import Policy
 from bot.errors import BadInput, BotError, UpstreamDown, UpstreamRefused
 from bot.log import bound
-from bot.ports import Directory, Store
+from bot.ports.people import Directory
+from bot.ports.store import Store
 from bot.services import received
 from bot.services.asker import Reception
 from bot.services.ballot import Ballot

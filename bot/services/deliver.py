@@ -15,7 +15,8 @@ from datetime import UTC, datetime, timedelta
 from bot.domain.diff_text import as_text
 from bot.errors import Throttled, UpstreamDown, UpstreamRefused
 from bot.log import bound
-from bot.ports import Messenger, Note, Store, Transaction
+from bot.ports.people import Messenger, Note
+from bot.ports.store import Store, Transaction
 from bot.services.answer import Answers
 from bot.services.drawing import Differences, Drawing, Shown
 from bot.services.waiting import backoff

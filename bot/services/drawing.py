@@ -12,7 +12,7 @@ from bot.domain import button, card_view
 from bot.domain.card import CardView
 from bot.domain.diff import ChangeList, compare
 from bot.domain.secrets import expected
-from bot.ports import Store, Transaction
+from bot.ports.store import Store, Transaction
 from store.document import Document
 from store.records import Case, Firing, Leg, Rollback, Version
 

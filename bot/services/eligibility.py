@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from bot.domain import approval, policy
 from bot.domain.policy import Groups, MemberFacts
 from bot.errors import UpstreamRefused
-from bot.ports import Directory, Member
+from bot.ports.people import Directory, Member
 from store.records import PolicySnapshot, Rollback, Vote
 
 NOBODY = frozenset({"user_not_found", "users_not_found", "user_not_visible"})

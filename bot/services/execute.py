@@ -14,7 +14,9 @@ from datetime import datetime, timedelta
 from bot.domain import approval
 from bot.domain.words import NoteCode, OutcomeCode
 from bot.errors import BotError, LeaseLost, UnknownApp, UpstreamDown, UpstreamRefused
-from bot.ports import Directory, Store, Targets, TargetVersion, Transaction
+from bot.ports.people import Directory
+from bot.ports.store import Store, Transaction
+from bot.ports.target import Targets, TargetVersion
 from bot.services.carry_out import PATIENCE, CarryOut, Contents, Pause
 from bot.services.eligibility import Eligibility
 from bot.services.lease import LEASE, Lease

@@ -6,7 +6,7 @@ import logging
 
 from bot.domain import approval
 from bot.domain.words import NoteCode
-from bot.ports import Store
+from bot.ports.store import Store
 from bot.services.closing import close_if_over
 from bot.services.outgoing import card_row, moved, note_row
 from store.records import AuditDraft, Json, Stale, State

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from bot.domain.words import AnswerCode
 from bot.errors import BotError, OutOfDate, Refused
-from bot.ports import Transaction
+from bot.ports.store import Transaction
 from bot.services import refusal
 from bot.services.asker import Asker
 from bot.services.outgoing import answer_row

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from bot.errors import LeaseLost
-from bot.ports import Store
+from bot.ports.store import Store
 from store.records import Unavailable
 
 LEASE = timedelta(seconds=30)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bot.domain import approval
 from bot.domain.words import NoteCode, OutcomeCode
-from bot.ports import Transaction
+from bot.ports.store import Transaction
 from bot.services.outgoing import card_row, moved, note_row
 from store.records import AppEnv, AuditDraft, Case, Json, Rollback, State, Version
 

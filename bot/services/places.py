@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from bot.errors import UnknownApp
-from bot.ports import Target
+from bot.ports.target import Target
 from store.records import AppEnv
 
 

@@ -29,7 +29,9 @@ from bot.errors import (
     UpstreamDown,
     UpstreamRefused,
 )
-from bot.ports import Directory, Member, Store, Targets, Transaction
+from bot.ports.people import Directory, Member
+from bot.ports.store import Store, Transaction
+from bot.ports.target import Targets
 from bot.services.eligibility import Eligibility, facts_of
 from bot.services.outdate import supersede
 from bot.services.outgoing import card_row, moved, snippet_row

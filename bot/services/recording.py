@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bot.domain import marker
-from bot.ports import Store, Target, TargetVersion, Transaction
+from bot.ports.store import Store, Transaction
+from bot.ports.target import Target, TargetVersion
 from store.records import AppEnv, Missing, NewVersion, Version, VersionKind, VersionSource
 
 

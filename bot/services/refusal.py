@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import timedelta
 
-from bot.ports import Transaction
+from bot.ports.store import Transaction
 from store.records import AuditDraft
 
 _MINUTE = timedelta(minutes=1)

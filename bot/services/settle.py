@@ -12,7 +12,7 @@ from bot.domain.diff_text import mini
 from bot.domain.secrets import expected
 from bot.domain.words import DraftNote, NoteCode, OutcomeCode
 from bot.errors import AccountLocked, LoginRefused, UpstreamDown, UpstreamRefused
-from bot.ports import Store, Transaction
+from bot.ports.store import Store, Transaction
 from bot.services.outgoing import card_row, moved, note_row
 from store.records import (
     AuditDraft,

@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from itertools import count
 
 from bot.errors import BotError
-from bot.ports import Store, Target, Targets, TargetVersion
+from bot.ports.store import Store
+from bot.ports.target import Target, Targets, TargetVersion
 from bot.services.outdate import outdate
 from bot.services.recording import catch_up, record
 from store.records import AppEnv, Version

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from bot.domain.words import NoteCode
-from bot.ports import Store, Transaction
+from bot.ports.store import Store, Transaction
 from bot.services.outgoing import card_row, note_row
 from store.records import AppEnv, AuditDraft, Case, Delivery, Firing, FiringStatus, Json
 

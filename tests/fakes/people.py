@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from bot.errors import UpstreamDown, UpstreamRefused
-from bot.ports import Member
+from bot.ports.people import Member
 from tests.builders import ALICE, BOB, CAROL, DAVE, REVIEWERS, TEAM
 
 NAMES = {ALICE: "alice", BOB: "bob", CAROL: "carol", DAVE: "dave"}

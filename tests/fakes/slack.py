@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bot.domain.card import CardView
 from bot.errors import BotError, UpstreamRefused
-from bot.ports import Note
+from bot.ports.people import Note
 from tests.builders import CHANNEL
 
 

@@ -14,13 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from bot.errors import DraftMoved, NoSuchVersion, UpstreamRefused
-from bot.ports import (
-    LiveRef,
-    SecretsComparison,
-    SecretsVerdict,
-    TargetDraft,
-    TargetVersion,
-)
+from bot.ports.target import LiveRef, SecretsComparison, SecretsVerdict, TargetDraft, TargetVersion
 from store.document import Document, canonical
 
 Hook = Callable[[], Awaitable[object] | object]
@@ -56,7 +50,7 @@ class FakeApp:
 
 
 class FakeTarget:
-    """Implements `bot.ports.Target`. `calls` holds the names of the port's methods, in order."""
+    """Implements `bot.ports.target.Target`; `calls` names the port's methods as they came."""
 
     def __init__(self, name: str = "dify.test", *, clock: Callable[[], datetime] | None = None):
         self.name = name

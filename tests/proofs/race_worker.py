@@ -14,7 +14,7 @@ from typing import Any
 import uvloop
 
 from bot.domain.approval import MOVES
-from bot.ports import TargetVersion
+from bot.ports.target import TargetVersion
 from bot.services.decide import Decide
 from bot.services.execute import Execute
 from bot.services.places import Places

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bot.domain import approval
 from bot.domain.policy import Policy
-from bot.ports import TargetVersion
+from bot.ports.target import TargetVersion
 from bot.services.execute import Execute
 from bot.services.places import Places
 from store.document import Document

@@ -52,7 +52,7 @@ PLANTED: dict[str, list[tuple[str, str]]] = {
     BOT_GOES_DOWN: [
         ("bot/services/planted.py", "from bot import config"),
         ("bot/adapters/alertmanager/routes.py", "from bot import config"),
-        ("bot/domain/planted.py", IN_A_FUNCTION.format("bot.ports")),
+        ("bot/domain/planted.py", IN_A_FUNCTION.format("bot.ports.target")),
         ("bot/web.py", "import bot.jobs"),
         ("bot/services/planted.py", "import bot.render"),
         ("bot/log.py", "from . import errors"),
@@ -94,7 +94,7 @@ PLANTED: dict[str, list[tuple[str, str]]] = {
     ],
     NO_IO: [
         ("bot/services/planted.py", "import aiohttp"),
-        ("bot/ports.py", TYPE_CHECKING.format("sqlalchemy")),
+        ("bot/ports/target.py", TYPE_CHECKING.format("sqlalchemy")),
         ("bot/errors.py", IN_A_FUNCTION.format("slack_sdk")),
     ],
     PURE: [

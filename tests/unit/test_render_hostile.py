@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot.domain.card import CardAlert, CardView, CardVote
 from bot.domain.words import AnswerCode, NoteCode
-from bot.ports import Note
+from bot.ports.people import Note
 from bot.render import Message, answer, card, note
 from store.records import Choice, State
 from tests.builders import NOON

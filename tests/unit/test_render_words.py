@@ -10,7 +10,7 @@ import pytest
 
 from bot.domain.words import AnswerCode, DraftNote, FindingCode, NoteCode, OutcomeCode
 from bot.errors import NotEligible
-from bot.ports import Note
+from bot.ports.people import Note
 from bot.render import BrokenBlocks, answer, card, note, reject_view
 from bot.wording import NoWords, say
 from tests.cards import ALICE, BOB, facts_only, objects, sound, tokens

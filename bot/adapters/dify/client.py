@@ -16,7 +16,7 @@ from bot.adapters.dify import dsl, era, secrets, shapes, wire
 from bot.adapters.dify.session import Account, Session
 from bot.adapters.dify.transport import MAX_ANSWER, TIMEOUT, Answer, Request, Transport
 from bot.errors import DraftMoved, NoSuchVersion, UpstreamDown, UpstreamRefused
-from bot.ports import LiveRef, SecretsComparison, SecretsVerdict, TargetDraft, TargetVersion
+from bot.ports.target import LiveRef, SecretsComparison, SecretsVerdict, TargetDraft, TargetVersion
 from store.document import Document
 from store.records import Json
 
@@ -30,7 +30,7 @@ NAME_MAX, COMMENT_MAX = 20, 100
 
 
 class DifyTarget:
-    """One Dify workspace, seen by one account; implements `bot.ports.Target`.
+    """One Dify workspace, seen by one account; implements `bot.ports.target.Target`.
 
     *url* is the console's address. A session that is passed in lends its connections only: its
     cookies are neither read nor written.

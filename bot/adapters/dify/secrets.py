@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from bot.adapters.dify import era, shapes
 from bot.errors import UpstreamRefused
-from bot.ports import SecretsComparison, SecretsVerdict
+from bot.ports.target import SecretsComparison, SecretsVerdict
 from store.document import Document
 from store.records import Json
 

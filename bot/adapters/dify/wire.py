@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from bot.adapters.dify import dsl, shapes
 from bot.adapters.dify.documents import document
 from bot.adapters.dify.shapes import each, field, filled, flag, items, mapping, text, whole
-from bot.ports import LiveRef, TargetDraft, TargetVersion
+from bot.ports.target import LiveRef, TargetDraft, TargetVersion
 from store.document import Document
 from store.records import Json
 

@@ -13,7 +13,7 @@ from bot import render
 from bot.adapters.slack.calls import SYSTEM, called, posted, web_client
 from bot.domain.card import CardView
 from bot.errors import UpstreamRefused
-from bot.ports import Note
+from bot.ports.people import Note
 from bot.render import BrokenBlocks, Message
 
 # https://docs.slack.dev/interactivity/handling-user-interaction#message_responses
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 class SlackMessenger:
-    """Implements `bot.ports.Messenger`.
+    """Implements `bot.ports.people.Messenger`.
 
     Nothing is tried again here. After `Ambiguous` (a connection that broke, a 5xx) a message may
     stand in Slack already; who sends it again makes at most one more of it for each such fault.

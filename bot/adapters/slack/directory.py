@@ -9,13 +9,13 @@ import aiohttp
 
 from bot.adapters.slack.calls import SYSTEM, called, web_client
 from bot.errors import AnswerUnreadable
-from bot.ports import Member
+from bot.ports.people import Member
 
 SLACKBOT = "USLACKBOT"  # users.info does not call it a bot
 
 
 class SlackDirectory:
-    """Implements `bot.ports.Directory`; fails closed.
+    """Implements `bot.ports.people.Directory`; fails closed.
 
     `team_id` is "" until it was configured or learned; nobody is of that workspace.
     """

@@ -24,7 +24,7 @@ from slack_bolt.response import BoltResponse
 from bot.adapters.slack import wire
 from bot.adapters.slack.listeners import ENVELOPE, Envelope
 from bot.errors import BadInput, TooLarge, Unauthorised
-from bot.ports import Clock
+from bot.ports.world import Clock
 from store.records import Unavailable
 
 PATH = "/slack/events"

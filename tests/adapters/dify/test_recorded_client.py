@@ -13,7 +13,7 @@ from aiohttp import web
 
 from bot.adapters.dify.client import DifyTarget
 from bot.errors import AccountLocked, DraftMoved, LoginRefused
-from bot.ports import SecretsVerdict
+from bot.ports.target import SecretsVerdict
 from store.document import Document
 from tests.adapters.dify.recordings import Exchange, cookie_values, load
 

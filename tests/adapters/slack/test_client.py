@@ -16,7 +16,7 @@ from bot.errors import Ambiguous, UpstreamDown, UpstreamRefused
 from bot.playground.slack.people import ALICE, ARCHIVED, BOB, ELSEWHERE, INCIDENTS, STRANGER
 from bot.playground.slack.server import RunningSlack
 from bot.playground.slack.things import Message
-from bot.ports import Note
+from bot.ports.people import Note
 from store.records import State
 from tests.adapters.slack.odd import OddServer, odd_server
 from tests.cards import a_view, facts_only

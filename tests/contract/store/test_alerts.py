@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta, timezone
 
-from bot.ports import Store
+from bot.ports.store import Store
 from store.records import Delivery, Firing, FiringStatus
 from tests.builders import CHANNEL, NOON, PROD, a_firing
 from tests.contract.store import raw

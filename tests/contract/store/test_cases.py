@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.ports import Store
+from bot.ports.store import Store
 from store.records import AppEnv, Case, CaseState, Finding, Missing, Stale
 from tests.builders import CHANNEL, NOON, PROD
 from tests.contract.store.raw import Hand

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot import ports
+from bot.ports import store as ports
 from store.records import StoreError
 from store.session import SqlStore, Transaction
 from tests.builders import CHANNEL, PROD

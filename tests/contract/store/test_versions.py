@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.ports import Store
+from bot.ports.store import Store
 from store.document import Document
 from store.records import AppEnv, Corrupt, Missing, NewVersion, Version, VersionKind, VersionSource
 from tests.builders import NOON, PROD

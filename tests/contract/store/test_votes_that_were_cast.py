@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.ports import Store
+from bot.ports.store import Store
 from store.records import Execution, IllegalMove, Missing, Rollback, Stale, State, Step
 from store.rollbacks import replay
 from tests.builders import ALICE, BOB, NOON, a_leg, a_policy, a_vote

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from bot.domain import approval
-from bot.ports import Store
+from bot.ports.store import Store
 from store.document import Document
 from store.records import (
     AppEnv,

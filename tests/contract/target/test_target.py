@@ -1,4 +1,4 @@
-"""The rules of `bot.ports.Target`, held by every implementation."""
+"""The rules of `bot.ports.target.Target`, held by every implementation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.errors import DraftMoved, NoSuchVersion, UpstreamRefused
-from bot.ports import LiveRef, SecretsVerdict, TargetDraft, TargetVersion
+from bot.ports.target import LiveRef, SecretsVerdict, TargetDraft, TargetVersion
 from store.document import Document, canonical
 from tests.contract.target.worlds import World, without_values
 

@@ -12,7 +12,7 @@ import aiohttp
 import yaml
 
 from bot.adapters.dify.documents import document
-from bot.ports import Target
+from bot.ports.target import Target
 from store.document import Document
 from tests.fakes.target import FakeTarget
 

@@ -11,7 +11,7 @@ from typing import Any
 from bot.domain import approval
 from bot.domain.button import Claim
 from bot.domain.policy import Policy
-from bot.ports import Store
+from bot.ports.store import Store
 from bot.services.execute import Execute
 from bot.services.places import Places
 from bot.services.propose import Propose, Rules

@@ -14,7 +14,8 @@ from bot.domain import approval, button
 from bot.domain.diff import ChangeList, compare
 from bot.domain.policy import Policy
 from bot.errors import BotError
-from bot.ports import Member, Store
+from bot.ports.people import Member
+from bot.ports.store import Store
 from bot.services.decide import Decide
 from bot.services.deliver import Deliver
 from bot.services.drawing import Differences, Drawing

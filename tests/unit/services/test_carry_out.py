@@ -6,7 +6,7 @@ import pytest
 
 from bot.domain import marker
 from bot.domain.words import DraftNote, OutcomeCode
-from bot.ports import Store
+from bot.ports.store import Store
 from store.records import NewVersion, Rollback, State, Step, VersionKind, VersionSource
 from tests.builders import ALICE, BOB, NOON, PROD
 from tests.unit.services.execution_scene import (

@@ -13,7 +13,8 @@ from bot.errors import (
     UpstreamDown,
     UpstreamRefused,
 )
-from bot.ports import SecretsComparison, SecretsVerdict, Store
+from bot.ports.store import Store
+from bot.ports.target import SecretsComparison, SecretsVerdict
 from bot.services.carry_out import PATIENCE
 from store.document import Document
 from store.records import State, Step

@@ -9,7 +9,7 @@ import pytest
 
 from bot.domain.policy import Policy
 from bot.errors import NotAllowed, UnknownVersion, UpstreamDown, UpstreamRefused
-from bot.ports import Store
+from bot.ports.store import Store
 from store.records import AppEnv, InboxKind, Rollback
 from tests.builders import ALICE, BOB, CHANNEL, DAVE, PROD
 from tests.unit.services.scene import Scene, a_history, a_pending

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from bot.domain.policy import Policy
-from bot.ports import Store
+from bot.ports.store import Store
 from store.records import Choice, State
 from tests.builders import REVIEWERS
 from tests.unit.services.scene import ENTRY, Scene, a_pending

@@ -12,7 +12,7 @@ from bot.domain import approval, button
 from bot.domain.policy import Policy
 from bot.domain.words import OutcomeCode
 from bot.errors import AlreadyVoted, NotEligible, OutOfDate, SelfApproval
-from bot.ports import Store
+from bot.ports.store import Store
 from store.records import AuditEntry, Choice, InboxKind, NewInboxItem, Rollback, State
 from tests.builders import ALICE, BOB, CAROL, CHANNEL, DAVE, KEYS, REVIEWERS, TEAM
 from tests.unit.services.scene import Scene, a_pending

@@ -9,7 +9,8 @@ import pytest
 
 from bot.domain.words import AnswerCode, NoteCode
 from bot.errors import Throttled, UpstreamDown, UpstreamRefused
-from bot.ports import Messenger, Store
+from bot.ports.people import Messenger
+from bot.ports.store import Store
 from bot.services.drawing import Differences
 from bot.services.outgoing import answer_row, card_row, note_row, snippet_row
 from store.records import AppEnv, NewOutgoing, OutboxKind, Rollback

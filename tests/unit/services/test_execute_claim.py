@@ -11,7 +11,7 @@ import pytest
 
 from bot.domain.words import OutcomeCode
 from bot.errors import LoginRefused, UnknownApp, UpstreamDown, UpstreamRefused
-from bot.ports import Store
+from bot.ports.store import Store
 from bot.services.carry_out import PATIENCE
 from store.records import AppEnv, Rollback, State, Step
 from tests.builders import ALICE, BOB, CAROL, CHANNEL, PROD

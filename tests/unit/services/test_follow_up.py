@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.ports import Store
+from bot.ports.store import Store
 from bot.services.follow_up import FollowUp
 from store.records import (
     AppEnv,

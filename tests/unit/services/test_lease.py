@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from bot.errors import LeaseLost
-from bot.ports import Store, Transaction
+from bot.ports.store import Store, Transaction
 from bot.services.lease import LEASE, Lease
 from store.records import Rollback, Step, Unavailable
 from tests.unit.services.execution_scene import ExecutionScene

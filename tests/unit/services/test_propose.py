@@ -24,7 +24,7 @@ from bot.errors import (
     UpstreamDown,
     UpstreamRefused,
 )
-from bot.ports import Store
+from bot.ports.store import Store
 from bot.services.take_in import Intake, TakeIn
 from store.document import Document
 from store.records import AppEnv, AuditDraft, Case, Delivery, Rollback, State, Step

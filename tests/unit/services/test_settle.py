@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.domain.words import DraftNote, OutcomeCode
-from bot.ports import Store
+from bot.ports.store import Store
 from bot.services.settle import Ending, Settle, completed, unsettled
 from store.records import Rollback, Stale, State, Step
 from tests.builders import ALICE, BOB, PROD, a_rollback, a_version

@@ -10,7 +10,7 @@ import pytest
 from bot.domain import marker
 from bot.domain.words import OutcomeCode
 from bot.errors import BotError, UpstreamDown, UpstreamRefused
-from bot.ports import Store
+from bot.ports.store import Store
 from bot.services.outdate import outdate
 from bot.services.snapshot import BATCH, FIRST_CONTACT
 from store.records import AppEnv, State, Version, VersionSource

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.ports import Store
+from bot.ports.store import Store
 from bot.services.take_in import Intake, TakeIn
 from store.records import AppEnv, Case, Delivery, Firing, FiringStatus, Unavailable
 from tests.builders import CHANNEL, NOON, PROD, a_firing

@@ -1,18 +1,12 @@
-"""What the use cases need from the world, as Protocols that they own.
-
-Everything here speaks records and values; HTTP, SQL and Slack stay behind it.
-"""
+"""The store as the use cases need it: one repository per aggregate, inside one transaction."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Protocol
 
-from bot.domain.card import CardView
 from store.document import Document
 from store.records import (
     AppEnv,
@@ -23,7 +17,6 @@ from store.records import (
     Event,
     Firing,
     InboxItem,
-    Json,
     NewInboxItem,
     NewOutgoing,
     NewRollback,
@@ -34,8 +27,6 @@ from store.records import (
     State,
     Version,
 )
-
-# -- The store --------------------------------------------------------------------------------
 
 
 class Versions(Protocol):
@@ -86,6 +77,8 @@ class Versions(Protocol):
 
 
 class Alerts(Protocol):
+    """Deliveries and firings as Alertmanager sent them."""
+
     async def take(self, delivery: Delivery) -> tuple[Firing, ...]:
         """Store a delivery and its firings; a repeat only touches `last_seen` and the count.
 
@@ -115,6 +108,8 @@ class Alerts(Protocol):
 
 
 class Cases(Protocol):
+    """One open case for each app@env."""
+
     async def open_for(self, where: AppEnv, *, channel: str, entry: AuditDraft) -> Case:
         """The open case of *where*, locked; opened (with *entry*) when there is none."""
         ...
@@ -132,6 +127,8 @@ class Cases(Protocol):
 
 
 class Rollbacks(Protocol):
+    """Rollbacks and their votes; the revision decides who wrote."""
+
     async def open(self, new: NewRollback, *, open_for: timedelta, entry: AuditDraft) -> Rollback:
         """Store a rollback as DRAFT, expiring *open_for* from now.
 
@@ -173,6 +170,8 @@ class Rollbacks(Protocol):
 
 
 class Audit(Protocol):
+    """The chain of audit entries."""
+
     async def append(self, entry: AuditDraft) -> None:
         """Append one entry; it is linked to the chain when the transaction commits."""
         ...
@@ -186,6 +185,8 @@ class Audit(Protocol):
 
 
 class Inbox(Protocol):
+    """What came from Slack, as committed rows that workers claim."""
+
     async def put(self, item: NewInboxItem) -> bool:
         """Commit *item*; False when the same bytes came before (nothing is stored twice)."""
         ...
@@ -204,6 +205,8 @@ class Inbox(Protocol):
 
 
 class Outbox(Protocol):
+    """What is to be sent, in the transaction of the fact that it tells."""
+
     async def put(self, row: NewOutgoing) -> None: ...
     async def claim(self, owner: str, *, lease: timedelta) -> Outgoing | None:
         """The oldest sendable row: head of its `order_key`, due, held by nobody.
@@ -224,10 +227,14 @@ class Outbox(Protocol):
 
 
 class Events(Protocol):
+    """The lifecycle events of an aggregate."""
+
     async def of(self, aggregate: str, aggregate_id: int) -> list[Event]: ...
 
 
 class Slots(Protocol):
+    """Ticks of scheduled jobs, each claimed once among all processes."""
+
     async def claim(
         self, job: str, *, period: timedelta, owner: str, lease: timedelta
     ) -> Slot | None:
@@ -273,208 +280,3 @@ class Store(Protocol):
     def read(self) -> AbstractAsyncContextManager[Transaction]:
         """A read-only snapshot."""
         ...
-
-
-# -- The target -------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class LiveRef:
-    """An app of the target and the id of its live version; "" when nothing is published."""
-
-    app_id: str
-    name: str
-    mode: str
-    live_id: str
-
-
-@dataclass(frozen=True)
-class TargetVersion:
-    """One published version as the target tells it; secret values are never in `document`."""
-
-    external_id: str
-    external_hash: str
-    name: str
-    comment: str
-    author: str
-    published_at: datetime
-    document: Document
-
-
-@dataclass(frozen=True)
-class TargetDraft:
-    """The target's draft; `token` is the hash to give back with the next write."""
-
-    token: str
-    document: Document
-    author: str
-    updated_at: datetime
-
-
-class SecretsVerdict(StrEnum):
-    EQUAL = "equal"  # every secret of the draft is live's, by id and value
-    DIFFER = "differ"  # the draft has a secret value of its own that would be lost
-    UNKNOWN = "unknown"  # the values could not be compared
-
-
-@dataclass(frozen=True)
-class SecretsComparison:
-    """Draft against live; `names` are those that differ, `absent` the ids only live has."""
-
-    verdict: SecretsVerdict
-    names: tuple[str, ...] = ()
-    absent: tuple[str, ...] = ()
-
-
-class Target(Protocol):
-    """The outside system that holds live configurations; one instance per workspace.
-
-    Reads raise `UpstreamDown`, `UpstreamRefused` and its kinds. Writes also raise `Ambiguous`
-    when the call may have been applied; nothing here tries a write twice.
-    """
-
-    name: str
-
-    def list_live(self) -> AsyncIterator[LiveRef]:
-        """Every app of the workspace with its live version's id, by one paged call."""
-        ...
-
-    def history(self, app_id: str, *, start: int = 0) -> AsyncIterator[TargetVersion]:
-        """Published versions, newest first, from index *start*; the draft is never among them."""
-        ...
-
-    async def count_versions(self, app_id: str) -> int:
-        """How many published versions there are, found with few small calls."""
-        ...
-
-    async def live(self, app_id: str) -> TargetVersion | None: ...
-    async def draft(self, app_id: str) -> TargetDraft | None: ...
-
-    async def compare_secrets(self, app_id: str, *, live_id: str) -> SecretsComparison:
-        """Compare the draft's secret values with those of the live version, in memory only."""
-        ...
-
-    async def stage(
-        self,
-        app_id: str,
-        document: Document,
-        *,
-        token: str,
-        secrets_from: Mapping[str, str],
-    ) -> str:
-        """Write *document* into the draft over *token*; return the draft's new token.
-
-        Every secret keeps the value that the draft has under its id. For an id that the draft
-        lacks, *secrets_from* names the published version whose value it takes; the value is
-        read and written in memory only. An id in neither raises `UpstreamRefused`.
-
-        Raises:
-            DraftMoved: The draft is no longer at *token*; nothing was written.
-            Ambiguous: It may have been written: read the draft.
-        """
-        ...
-
-    async def publish(self, app_id: str, *, name: str, comment: str) -> None:
-        """Publish the draft as it is. *name* has at most 20 characters, *comment* 100."""
-        ...
-
-
-class Targets(Protocol):
-    """Where each app@env lives."""
-
-    def of(self, where: AppEnv) -> tuple[Target, str]:
-        """The target and the app's id there. Raises `UnknownApp`."""
-        ...
-
-    def all(self) -> Mapping[AppEnv, tuple[Target, str]]: ...
-
-
-# -- People and messages ----------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Member:
-    """A Slack account as Slack tells it now. `person` is the same for all accounts of a human."""
-
-    slack_id: str
-    person: str
-    team_id: str
-    name: str
-    deleted: bool = False
-    bot: bool = False
-    guest: bool = False
-    stranger: bool = False
-
-
-class Directory(Protocol):
-    """Who is who, asked afresh each time; raises `UpstreamDown` when Slack cannot say."""
-
-    team_id: str
-
-    def person_of(self, slack_id: str) -> str:
-        """The person behind an account: the configured alias, else the account itself."""
-        ...
-
-    async def member(self, slack_id: str) -> Member: ...
-    async def members_of(self, group_id: str) -> frozenset[str]:
-        """Slack ids of a user group."""
-        ...
-
-    async def shared_channel(self, channel: str) -> bool:
-        """True if people of other organisations can see and click in *channel*."""
-        ...
-
-
-@dataclass(frozen=True)
-class Note:
-    """A sentence for people: `code` names it in the catalogue, `facts` fill it."""
-
-    code: str
-    facts: Mapping[str, Json]
-
-
-class Messenger(Protocol):
-    """Slack, as far as the use cases know it.
-
-    Raises `Throttled`, `UpstreamDown`, `UpstreamRefused`.
-    """
-
-    async def show(self, card: CardView, *, channel: str, ts: str) -> str:
-        """Post the card (empty *ts*) or redraw it; return its ts."""
-        ...
-
-    async def reply(self, note: Note, *, channel: str, ts: str) -> None: ...
-    async def attach(
-        self, text: str, *, filename: str, title: str, channel: str, ts: str
-    ) -> None: ...
-    async def answer(
-        self, note: Note, *, channel: str, slack_id: str, ts: str, response_url: str
-    ) -> None:
-        """Tell one person only: by *response_url* when there is one, else in the channel."""
-        ...
-
-    async def permalink(self, *, channel: str, ts: str) -> str: ...
-
-
-class Anchor(Protocol):
-    """Where chain heads are published outside the database."""
-
-    async def publish(self, seq: int, head: str) -> None: ...
-
-
-# -- Evidence (comes with the candidate's own work; absent for now) -----------------------------
-
-
-class Onset(Protocol):
-    """When the trouble began, from a source that is better than `startsAt`."""
-
-    async def find(self, firing: Firing) -> tuple[datetime, datetime] | None: ...
-
-
-class Evidence(Protocol):
-    """What speaks for and against a suspect."""
-
-    async def gather(self, case: Case, versions: Sequence[Version]) -> Mapping[str, Json]: ...
-
-
-Clock = Callable[[], datetime]

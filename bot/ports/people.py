@@ -1,0 +1,74 @@
+"""Who is who, and how people are told: Slack, as far as the use cases know it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.domain.card import CardView
+from store.records import Json
+
+
+@dataclass(frozen=True)
+class Member:
+    """A Slack account as Slack tells it now. `person` is the same for all accounts of a human."""
+
+    slack_id: str
+    person: str
+    team_id: str
+    name: str
+    deleted: bool = False
+    bot: bool = False
+    guest: bool = False
+    stranger: bool = False
+
+
+class Directory(Protocol):
+    """Who is who, asked afresh each time; raises `UpstreamDown` when Slack cannot say."""
+
+    team_id: str
+
+    def person_of(self, slack_id: str) -> str:
+        """The person behind an account: the configured alias, else the account itself."""
+        ...
+
+    async def member(self, slack_id: str) -> Member: ...
+    async def members_of(self, group_id: str) -> frozenset[str]:
+        """Slack ids of a user group."""
+        ...
+
+    async def shared_channel(self, channel: str) -> bool:
+        """True if people of other organisations can see and click in *channel*."""
+        ...
+
+
+@dataclass(frozen=True)
+class Note:
+    """A sentence for people: `code` names it in the catalogue, `facts` fill it."""
+
+    code: str
+    facts: Mapping[str, Json]
+
+
+class Messenger(Protocol):
+    """Slack, as far as the use cases know it.
+
+    Raises `Throttled`, `UpstreamDown`, `UpstreamRefused`.
+    """
+
+    async def show(self, card: CardView, *, channel: str, ts: str) -> str:
+        """Post the card (empty *ts*) or redraw it; return its ts."""
+        ...
+
+    async def reply(self, note: Note, *, channel: str, ts: str) -> None: ...
+    async def attach(
+        self, text: str, *, filename: str, title: str, channel: str, ts: str
+    ) -> None: ...
+    async def answer(
+        self, note: Note, *, channel: str, slack_id: str, ts: str, response_url: str
+    ) -> None:
+        """Tell one person only: by *response_url* when there is one, else in the channel."""
+        ...
+
+    async def permalink(self, *, channel: str, ts: str) -> str: ...

@@ -1,0 +1,125 @@
+"""The outside system that holds live configurations, as the use cases need it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from store.document import Document
+from store.records import AppEnv
+
+
+@dataclass(frozen=True)
+class LiveRef:
+    """An app of the target and the id of its live version; "" when nothing is published."""
+
+    app_id: str
+    name: str
+    mode: str
+    live_id: str
+
+
+@dataclass(frozen=True)
+class TargetVersion:
+    """One published version as the target tells it; secret values are never in `document`."""
+
+    external_id: str
+    external_hash: str
+    name: str
+    comment: str
+    author: str
+    published_at: datetime
+    document: Document
+
+
+@dataclass(frozen=True)
+class TargetDraft:
+    """The target's draft; `token` is the hash to give back with the next write."""
+
+    token: str
+    document: Document
+    author: str
+    updated_at: datetime
+
+
+class SecretsVerdict(StrEnum):
+    """What a comparison of secret values said, never which values they are."""
+
+    EQUAL = "equal"  # every secret of the draft is live's, by id and value
+    DIFFER = "differ"  # the draft has a secret value of its own that would be lost
+    UNKNOWN = "unknown"  # the values could not be compared
+
+
+@dataclass(frozen=True)
+class SecretsComparison:
+    """Draft against live; `names` are those that differ, `absent` the ids only live has."""
+
+    verdict: SecretsVerdict
+    names: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+
+
+class Target(Protocol):
+    """The outside system that holds live configurations; one instance per workspace.
+
+    Reads raise `UpstreamDown`, `UpstreamRefused` and its kinds. Writes also raise `Ambiguous`
+    when the call may have been applied; nothing here tries a write twice.
+    """
+
+    name: str
+
+    def list_live(self) -> AsyncIterator[LiveRef]:
+        """Every app of the workspace with its live version's id, by one paged call."""
+        ...
+
+    def history(self, app_id: str, *, start: int = 0) -> AsyncIterator[TargetVersion]:
+        """Published versions, newest first, from index *start*; the draft is never among them."""
+        ...
+
+    async def count_versions(self, app_id: str) -> int:
+        """How many published versions there are, found with few small calls."""
+        ...
+
+    async def live(self, app_id: str) -> TargetVersion | None: ...
+    async def draft(self, app_id: str) -> TargetDraft | None: ...
+
+    async def compare_secrets(self, app_id: str, *, live_id: str) -> SecretsComparison:
+        """Compare the draft's secret values with those of the live version, in memory only."""
+        ...
+
+    async def stage(
+        self,
+        app_id: str,
+        document: Document,
+        *,
+        token: str,
+        secrets_from: Mapping[str, str],
+    ) -> str:
+        """Write *document* into the draft over *token*; return the draft's new token.
+
+        Every secret keeps the value that the draft has under its id. For an id that the draft
+        lacks, *secrets_from* names the published version whose value it takes; the value is
+        read and written in memory only. An id in neither raises `UpstreamRefused`.
+
+        Raises:
+            DraftMoved: The draft is no longer at *token*; nothing was written.
+            Ambiguous: It may have been written: read the draft.
+        """
+        ...
+
+    async def publish(self, app_id: str, *, name: str, comment: str) -> None:
+        """Publish the draft as it is. *name* has at most 20 characters, *comment* 100."""
+        ...
+
+
+class Targets(Protocol):
+    """Where each app@env lives."""
+
+    def of(self, where: AppEnv) -> tuple[Target, str]:
+        """The target and the app's id there. Raises `UnknownApp`."""
+        ...
+
+    def all(self) -> Mapping[AppEnv, tuple[Target, str]]: ...

@@ -76,6 +76,7 @@ class NoteCode(StrEnum):
     DRAFT_NOTE = "draft_note"  # draft (a DraftNote), version_id: int
     WAITING_FOR_TARGET = "waiting_for_target"  # system
     WAITING_FOR_LOGIN = "waiting_for_login"  # system
+    WAITING_THOUGH_REFUSED = "waiting_though_refused"  # system, upstream_code ("" when unknown)
     NEW_VERSION_WHILE_OPEN = "new_version_while_open"  # number: int
 
 

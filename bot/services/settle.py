@@ -11,7 +11,13 @@ from bot.domain.diff import compare
 from bot.domain.diff_text import mini
 from bot.domain.secrets import expected
 from bot.domain.words import DraftNote, NoteCode, OutcomeCode
-from bot.errors import AccountLocked, LoginRefused, UpstreamDown, UpstreamRefused
+from bot.errors import (
+    AccountLocked,
+    AnswerUnreadable,
+    LoginRefused,
+    UpstreamDown,
+    UpstreamRefused,
+)
 from bot.ports.store import Store, Transaction
 from bot.services.outgoing import card_row, moved, note_row
 from store.records import (
@@ -91,9 +97,15 @@ class Settle:
 
     async def say_waiting(self, rollback: Rollback, error: UpstreamDown | UpstreamRefused) -> None:
         """Say in the thread what keeps us waiting; said once while the rollback stays as it is."""
-        login = isinstance(error, LoginRefused | AccountLocked)
-        code = NoteCode.WAITING_FOR_LOGIN if login else NoteCode.WAITING_FOR_TARGET
-        await self._say(rollback, code, {"system": error.system})
+        facts = {"system": error.system}
+        match error:
+            case LoginRefused() | AccountLocked():
+                await self._say(rollback, NoteCode.WAITING_FOR_LOGIN, facts)
+            case UpstreamRefused() if not isinstance(error, AnswerUnreadable):
+                facts["upstream_code"] = error.upstream_code
+                await self._say(rollback, NoteCode.WAITING_THOUGH_REFUSED, facts)
+            case _:
+                await self._say(rollback, NoteCode.WAITING_FOR_TARGET, facts)
 
     async def say_draft(self, rollback: Rollback, note: DraftNote) -> None:
         """Say in the thread what became of the editors' draft, and where ours is kept."""

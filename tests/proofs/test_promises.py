@@ -259,7 +259,7 @@ async def test_promise_9_no_alert_is_dropped(trial: Trial) -> None:
     async with TestClient(TestServer(application)) as client:
         answers = [await _post(client) for _ in range(3)]
     async with trial.store.read() as tx:
-        stored = await tx.alerts.unassigned()
+        stored = await tx.alerts.unassigned([PROD])
 
     assert answers == [503, 202, 202]
     assert len(stored) == 1

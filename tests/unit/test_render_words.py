@@ -53,6 +53,7 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
     NoteCode.DRAFT_NOTE: {"draft": "theirs_stays", "version_id": 31},
     NoteCode.WAITING_FOR_TARGET: {"system": "dify.prod"},
     NoteCode.WAITING_FOR_LOGIN: {"system": "dify.prod"},
+    NoteCode.WAITING_THOUGH_REFUSED: {"system": "dify.prod", "upstream_code": "app_not_found"},
     NoteCode.NEW_VERSION_WHILE_OPEN: {"number": 8},
     AnswerCode.REFUSED: {"text": "Your vote is counted already."},
     AnswerCode.VOTE_COUNTED: {"count": 1, "needed": 2},

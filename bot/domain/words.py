@@ -46,6 +46,9 @@ class OutcomeCode(StrEnum):
     TARGET_REFUSED = "target_refused"  # FAILED; system, upstream_code
     LOGIN_REFUSED = "login_refused"  # FAILED; system
     LIVE_DIFFERS = "live_differs"  # NEEDS_ATTENTION: not what was approved; number: int
+    SECRETS_DIFFER = "secrets_differ"  # NEEDS_ATTENTION: other values are live; number, names
+    # FAILED: taken over before anything was published, and no longer approved; expired: bool
+    APPROVAL_LAPSED = "approval_lapsed"
     PUBLISHED_BY_OTHER = "published_by_other"  # NEEDS_ATTENTION: somebody else published in between
     DRAFT_NOT_PUT_BACK = "draft_not_put_back"  # NEEDS_ATTENTION: old version live, draft is ours
     OUTCOME_UNKNOWN = "outcome_unknown"  # NEEDS_ATTENTION: the target cannot be read; system
@@ -73,7 +76,7 @@ class NoteCode(StrEnum):
     ALERT_RESOLVED = "alert_resolved"  # alertname
     ALERT_ADDED = "alert_added"  # alertname
     EDITS_SLIPPED_IN = "edits_slipped_in"  # lines: list[str] (redacted changes)
-    DRAFT_NOTE = "draft_note"  # draft (a DraftNote), version_id: int
+    DRAFT_NOTE = "draft_note"  # draft (a DraftNote), where, version_id: int (the stored row)
     WAITING_FOR_TARGET = "waiting_for_target"  # system
     WAITING_FOR_LOGIN = "waiting_for_login"  # system
     WAITING_THOUGH_REFUSED = "waiting_though_refused"  # system, upstream_code ("" when unknown)

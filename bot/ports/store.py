@@ -164,10 +164,6 @@ class Rollbacks(Protocol):
         """Extend the lease if *owner* still holds *epoch*; no revision, no audit entry."""
         ...
 
-    async def holds(self, rollback_id: int, *, owner: str, epoch: int) -> bool:
-        """True if *owner* holds *epoch* and its lease has not run out, by database time."""
-        ...
-
 
 class Audit(Protocol):
     """The chain of audit entries."""

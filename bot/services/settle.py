@@ -109,8 +109,7 @@ class Settle:
 
     async def say_draft(self, rollback: Rollback, note: DraftNote) -> None:
         """Say in the thread what became of the editors' draft, and where ours is kept."""
-        facts = {"draft": note, "version_id": rollback.execution.kept_draft_id}
-        await self._say(rollback, NoteCode.DRAFT_NOTE, facts)
+        await self._say(rollback, NoteCode.DRAFT_NOTE, _draft_facts(rollback, note))
 
     async def _say(self, rollback: Rollback, code: NoteCode, facts: Mapping[str, Json]) -> None:
         async with self._store.write() as tx:
@@ -134,6 +133,33 @@ class Settle:
         if after.state is State.NEEDS_ATTENTION:
             facts["call"] = _to_call(after)
         await tx.outbox.put(note_row(case, NoteCode.ENDED, facts, moved(after)))
+        kept = await _draft_not_back(tx, after)
+        if kept is not None:
+            told = _draft_facts(after, kept)
+            await tx.outbox.put(note_row(case, NoteCode.DRAFT_NOTE, told, moved(after)))
+
+
+async def _draft_not_back(tx: Transaction, rollback: Rollback) -> DraftNote | None:
+    """What to say of an editors' draft that only our store holds now; None: nothing is missing."""
+    execution = rollback.execution
+    if execution.kept_draft_id is None:
+        return None
+    if rollback.state is State.COMPLETED:
+        note = DraftNote(execution.draft_note)
+        return note if note in {DraftNote.KEPT_ONLY, DraftNote.THEIRS_STAYS} else None
+    if rollback.state is not State.NEEDS_ATTENTION:
+        return None
+    kept = (await tx.versions.get(execution.kept_draft_id)).root
+    held_work = kept not in {rollback.leg.live_root, rollback.leg.expected_root}
+    return DraftNote.KEPT_ONLY if held_work else None
+
+
+def _draft_facts(rollback: Rollback, note: DraftNote) -> dict[str, Json]:
+    return {
+        "draft": note,
+        "where": str(rollback.leg.where),
+        "version_id": rollback.execution.kept_draft_id,
+    }
 
 
 def _to_call(rollback: Rollback) -> list[Json]:

@@ -14,7 +14,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from bot.errors import DraftMoved, NoSuchVersion, UpstreamRefused
-from bot.ports.target import LiveRef, SecretsComparison, SecretsVerdict, TargetDraft, TargetVersion
+from bot.ports.target import (
+    NONE,
+    LiveRef,
+    SecretsComparison,
+    SecretsVerdict,
+    TargetDraft,
+    TargetVersion,
+)
 from store.document import Document, canonical
 
 Hook = Callable[[], Awaitable[object] | object]
@@ -191,29 +198,41 @@ class FakeTarget:
             return None
         return TargetDraft(found.token, found.document, app.draft_author, app.draft_at)
 
-    async def compare_secrets(self, app_id: str, *, live_id: str) -> SecretsComparison:
+    async def compare_secrets(
+        self,
+        app_id: str,
+        *,
+        live_id: str,
+        own: Mapping[str, str] = NONE,
+        published_id: str = "",
+    ) -> SecretsComparison:
         await self._enter("compare_secrets")
         app = self._app(app_id)
-        draft = app.draft or Content(Document(app.mode, {}))
-        live = self._version(app, live_id)[1].secrets
-        differing = [
-            secret.name
-            for secret in draft.document.secrets
-            if live.get(secret.id) != draft.secrets[secret.id]
-        ]
+        nothing = Content(Document(app.mode, {}))
+        held = self._version(app, published_id)[1] if published_id else app.draft or nothing
+        try:
+            differing = self._differing(app, held, live_id, own)
+        except UpstreamRefused:
+            compared = SecretsComparison(SecretsVerdict.UNKNOWN)
+        else:
+            verdict = SecretsVerdict.DIFFER if differing else SecretsVerdict.EQUAL
+            compared = SecretsComparison(verdict, differing)
         await self._leave("compare_secrets")
-        return SecretsComparison(
-            verdict=SecretsVerdict.DIFFER if differing else SecretsVerdict.EQUAL,
-            names=tuple(differing),
-            absent=tuple(identity for identity in live if identity not in draft.secrets),
-        )
+        return compared
 
     async def stage(
-        self, app_id: str, document: Document, *, token: str, secrets_from: Mapping[str, str]
+        self,
+        app_id: str,
+        document: Document,
+        *,
+        token: str,
+        secrets_from: Mapping[str, str],
+        root: str = "",
     ) -> str:
         await self._enter("stage")
         app = self._app(app_id)
-        if (app.draft.token if app.draft else "") != token:
+        moved = (app.draft.token if app.draft else "") != token
+        if moved or (root and (app.draft is None or app.draft.document.root != root)):
             raise DraftMoved(SYSTEM, "the draft was saved since it was read")
         kept = _values_of(app.draft) if app.draft else {}
         values = {
@@ -251,6 +270,19 @@ class FakeTarget:
             if pair[0].external_id == version_id:
                 return pair
         raise NoSuchVersion(SYSTEM, f"no version {version_id}")
+
+    def _differing(
+        self, app: FakeApp, held: Content, live_id: str, own: Mapping[str, str]
+    ) -> tuple[str, ...]:
+        if not held.document.secrets:
+            return ()
+        live = self._version(app, live_id)[1].secrets
+        wanted = {**live, **{key: self._value_of(app, key, own) for key in own}}
+        return tuple(
+            secret.name
+            for secret in held.document.secrets
+            if wanted.get(secret.id) != held.secrets[secret.id]
+        )
 
     def _value_of(self, app: FakeApp, secret_id: str, secrets_from: Mapping[str, str]) -> str:
         if secret_id not in secrets_from:

@@ -16,7 +16,14 @@ from bot.adapters.dify import dsl, era, secrets, shapes, wire
 from bot.adapters.dify.session import Account, Session
 from bot.adapters.dify.transport import MAX_ANSWER, TIMEOUT, Answer, Request, Transport
 from bot.errors import DraftMoved, NoSuchVersion, UpstreamDown, UpstreamRefused
-from bot.ports.target import LiveRef, SecretsComparison, SecretsVerdict, TargetDraft, TargetVersion
+from bot.ports.target import (
+    NONE,
+    LiveRef,
+    SecretsComparison,
+    SecretsVerdict,
+    TargetDraft,
+    TargetVersion,
+)
 from store.document import Document
 from store.records import Json
 
@@ -133,40 +140,55 @@ class DifyTarget:
             raise
         return wire.draft(answer, mode=mode)
 
-    async def compare_secrets(self, app_id: str, *, live_id: str) -> SecretsComparison:
-        """Compare the draft's secret values with those of the live version, in memory only."""
-        draft = await self.draft(app_id)
-        if draft is None:
+    async def compare_secrets(
+        self,
+        app_id: str,
+        *,
+        live_id: str,
+        own: Mapping[str, str] = NONE,
+        published_id: str = "",
+    ) -> SecretsComparison:
+        """Compare secret values by id, in memory only; see the port."""
+        held = await (self.live(app_id) if published_id else self.draft(app_id))
+        names = {secret.id: secret.name for secret in held.document.secrets} if held else {}
+        if not names:
             return SecretsComparison(SecretsVerdict.EQUAL)
-        names = {secret.id: secret.name for secret in draft.document.secrets}
         try:
-            of_live = await self._secret_values(app_id, live_id)
-            of_draft = await self._secret_values(app_id)
+            wanted = await self._wanted_values(app_id, live_id, own)
+            found = await self._secret_values(app_id, published_id)
         except UpstreamRefused as error:
             log.warning("secrets cannot be compared: %s", error)
             return SecretsComparison(SecretsVerdict.UNKNOWN)
-        return secrets.compared(of_draft, of_live, names)
+        return secrets.compared(found, wanted, names)
 
     # -- writes -------------------------------------------------------------------------------
 
     async def stage(
-        self, app_id: str, document: Document, *, token: str, secrets_from: Mapping[str, str]
+        self,
+        app_id: str,
+        document: Document,
+        *,
+        token: str,
+        secrets_from: Mapping[str, str],
+        root: str = "",
     ) -> str:
         """Write *document* into the draft over *token* ("": there is none yet); see the port.
 
+        Dify's token covers the graph, not the variables, so the draft is read again after
+        everything that the write needs, and compared by its *root*.
+
         Raises:
-            DraftMoved: The draft is no longer at *token*; nothing was written.
+            DraftMoved: The draft is no longer at *token* or *root*; nothing was written.
             UpstreamRefused: Also when a secret has no source, and, with the code "secret_lost",
                 when an editor removed a secret between our last read and the write.
             Ambiguous: It may have been written: read the draft.
         """
-        draft = await self.draft(app_id)
-        if (draft.token if draft else "") != token:
-            raise DraftMoved(shapes.SYSTEM, "the draft was saved since it was read")
-        there = draft.document if draft else None
+        there = await self._unmoved(app_id, token, root)
         wanted = secrets.sources(document, there, secrets_from)
         values = await self._values(app_id, there, wanted)
         before = await self._if_readable(app_id, wanted.hidden)
+        if before or values:  # it took a while to read them
+            await self._unmoved(app_id, token, root)
         token = await self._sync(app_id, document, token, values)
         after = await self._if_readable(app_id, wanted.hidden)
         lost = secrets.overwritten(wanted.hidden, before, after)
@@ -203,6 +225,25 @@ class DifyTarget:
         if answer.status in {400, 409} and answer.code == era.DRAFT_MOVED:
             raise DraftMoved(shapes.SYSTEM, "somebody saved the draft meanwhile", answer.code)
         return answer.read(wire.new_token)
+
+    async def _unmoved(self, app_id: str, token: str, root: str) -> Document | None:
+        """The draft, if it is still the one that was read."""
+        draft = await self.draft(app_id)
+        moved = (draft.token if draft else "") != token
+        if moved or (root and (draft is None or draft.document.root != root)):
+            raise DraftMoved(shapes.SYSTEM, "the draft was saved since it was read")
+        return draft.document if draft else None
+
+    async def _wanted_values(
+        self, app_id: str, live_id: str, own: Mapping[str, str]
+    ) -> secrets.Values:
+        """The values of *live_id*, but those of *own* from the versions named there."""
+        wanted = dict(await self._secret_values(app_id, live_id))
+        for version_id in sorted(set(own.values())):
+            found = await self._secret_values(app_id, version_id)
+            asked = [identity for identity, source in own.items() if source == version_id]
+            wanted |= {identity: found[identity] for identity in asked if identity in found}
+        return wanted
 
     async def _values(
         self, app_id: str, draft: Document | None, wanted: secrets.Sources

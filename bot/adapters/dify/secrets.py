@@ -77,17 +77,16 @@ def environment(document: Document, values: Values) -> list[Json]:
     ]
 
 
-def compared(draft: Values, live: Values, names: Mapping[str, str]) -> SecretsComparison:
+def compared(found: Values, wanted: Values, names: Mapping[str, str]) -> SecretsComparison:
     """Compare by id and value, in constant time per value; *names* fills the answer."""
     differing = [
         identity
-        for identity, value in draft.items()
-        if identity not in live or not _equal(value, live[identity])
+        for identity, value in found.items()
+        if identity not in wanted or not _equal(value, wanted[identity])
     ]
     return SecretsComparison(
         verdict=SecretsVerdict.DIFFER if differing else SecretsVerdict.EQUAL,
         names=tuple(names.get(identity, identity) for identity in differing),
-        absent=tuple(identity for identity in live if identity not in draft),
     )
 
 

@@ -282,6 +282,26 @@ async def test_a_secret_that_the_draft_lacks_takes_the_value_of_the_named_versio
     assert await world.editor.secrets(world.app_id) == {KEY: "sk-new", OTHER_KEY: "other"}
 
 
+async def test_a_save_that_the_token_does_not_cover_stops_the_write_by_its_root(
+    world: World,
+) -> None:
+    await world.publish(a_workflow("one", a_text("GREETING", "hi")))
+    read = await draft_of(world)
+    await world.editor.save(world.app_id, a_workflow("one", a_text("GREETING", "hello")))
+    now = await draft_of(world)
+
+    with pytest.raises(DraftMoved):
+        await world.target.stage(
+            world.app_id,
+            without_values(a_workflow("two")),
+            token=now.token,
+            root=read.document.root,
+            secrets_from={},
+        )
+
+    assert (await draft_of(world)).document == now.document
+
+
 async def test_a_secret_without_any_source_stops_the_write(world: World) -> None:
     await world.publish(a_workflow("one"))
     wanted = without_values(a_workflow("two", a_secret("")))
@@ -340,13 +360,50 @@ async def test_a_secret_that_only_the_draft_has_would_be_lost_too(world: World) 
     assert (compared.verdict, compared.names) == (SecretsVerdict.DIFFER, ("NEW",))
 
 
-async def test_a_secret_that_only_live_has_is_absent_and_no_difference(world: World) -> None:
+async def test_a_secret_that_only_live_has_is_no_difference(world: World) -> None:
     live_id = await world.publish(a_workflow("one", a_secret("sk-1")))
     await world.editor.save(world.app_id, a_workflow("one"))
 
     compared = await world.target.compare_secrets(world.app_id, live_id=live_id)
 
-    assert (compared.verdict, compared.absent) == (SecretsVerdict.EQUAL, (KEY,))
+    assert compared.verdict is SecretsVerdict.EQUAL
+
+
+async def test_a_secret_with_a_source_of_its_own_is_compared_with_that(world: World) -> None:
+    other = a_secret("o-1", key=OTHER_KEY, name="OTHER")
+    old = await world.publish(a_workflow("one", a_secret("sk-1"), other))
+    live_id = await world.publish(a_workflow("two", a_secret("sk-2")))
+    await world.editor.save(world.app_id, a_workflow("one", a_secret("sk-2"), other))
+
+    as_planned = await world.target.compare_secrets(
+        world.app_id, live_id=live_id, own={OTHER_KEY: old}
+    )
+    without = await world.target.compare_secrets(world.app_id, live_id=live_id)
+
+    assert as_planned.verdict is SecretsVerdict.EQUAL
+    assert (without.verdict, without.names) == (SecretsVerdict.DIFFER, ("OTHER",))
+
+
+async def test_secrets_of_a_deleted_version_cannot_be_compared(world: World) -> None:
+    old = await world.publish(a_workflow("one", a_secret("sk-1")))
+    live_id = await world.publish(a_workflow("two", a_secret("sk-1")))
+    await world.editor.delete(world.app_id, old)
+
+    compared = await world.target.compare_secrets(world.app_id, live_id=live_id, own={KEY: old})
+
+    assert compared.verdict is SecretsVerdict.UNKNOWN
+
+
+async def test_the_secrets_of_a_published_version_are_compared_too(world: World) -> None:
+    old = await world.publish(a_workflow("one", a_secret("sk-1")))
+    same = await world.publish(a_workflow("two", a_secret("sk-1")))
+    other = await world.publish(a_workflow("three", a_secret("sk-3")))
+
+    equal = await world.target.compare_secrets(world.app_id, live_id=old, published_id=same)
+    differ = await world.target.compare_secrets(world.app_id, live_id=old, published_id=other)
+
+    assert equal.verdict is SecretsVerdict.EQUAL
+    assert (differ.verdict, differ.names) == (SecretsVerdict.DIFFER, ("API_KEY",))
 
 
 # -- publishing -------------------------------------------------------------------------------

@@ -219,6 +219,27 @@ class LoginRefused(UpstreamRefused):
     """Wrong account or password. Never tried again on its own: the seventh locks the account."""
 
 
+class AdminKeyUnusable(LoginRefused):
+    """The release takes no admin key, whatever its value: an account is needed."""
+
+    user_message = "This release of Dify takes no admin key; the operators must name an account."
+
+
+class TargetTooOld(UpstreamRefused):
+    """The release lacks what Keyturn cannot do without."""
+
+    user_message = "This release of Dify keeps no list of versions; it must be updated first."
+
+
+class NoSuchApp(UpstreamRefused):
+    """The app's id is not in the workspace of our account: another workspace, or deleted."""
+
+    user_message = (
+        "Dify has no app of this id in the workspace of Keyturn's account. Compare the `id` in "
+        "the configuration with the app's address, and the account's workspace with the app's."
+    )
+
+
 class AccountLocked(UpstreamRefused):
     """Too many bad logins: Dify has locked the account for a day."""
 

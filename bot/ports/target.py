@@ -50,6 +50,7 @@ class SecretsVerdict(StrEnum):
 
     EQUAL = "equal"  # every secret of the draft is live's, by id and value
     DIFFER = "differ"  # the draft has a secret value of its own that would be lost
+    ALIKE = "alike"  # no difference shows, but where `draft_secrets_only` the values cannot be read
     UNKNOWN = "unknown"  # the values could not be compared
 
 
@@ -85,6 +86,13 @@ class Target(Protocol):
 
     async def live(self, app_id: str) -> TargetVersion | None: ...
     async def draft(self, app_id: str) -> TargetDraft | None: ...
+
+    async def draft_secrets_only(self) -> bool:
+        """True if no published version's secret values can be read: only the draft's can be kept.
+
+        Then `stage` takes no value from a version, and no comparison of values is possible.
+        """
+        ...
 
     async def compare_secrets(self, app_id: str, *, live_id: str) -> SecretsComparison:
         """Compare the draft's secret values with those of the live version, in memory only."""

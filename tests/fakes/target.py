@@ -50,10 +50,20 @@ class FakeApp:
 
 
 class FakeTarget:
-    """Implements `bot.ports.target.Target`; `calls` names the port's methods as they came."""
+    """Implements `bot.ports.target.Target`; `calls` names the port's methods as they came.
 
-    def __init__(self, name: str = "dify.test", *, clock: Callable[[], datetime] | None = None):
+    With *hides_old_secrets* it gives out no published version's secrets, as Dify before 1.8.1.
+    """
+
+    def __init__(
+        self,
+        name: str = "dify.test",
+        *,
+        clock: Callable[[], datetime] | None = None,
+        hides_old_secrets: bool = False,
+    ):
         self.name = name
+        self.hides_old_secrets = hides_old_secrets
         self.apps: dict[str, FakeApp] = {}
         self.calls: list[str] = []
         self._clock = clock
@@ -191,19 +201,26 @@ class FakeTarget:
             return None
         return TargetDraft(found.token, found.document, app.draft_author, app.draft_at)
 
+    async def draft_secrets_only(self) -> bool:
+        return self.hides_old_secrets
+
     async def compare_secrets(self, app_id: str, *, live_id: str) -> SecretsComparison:
         await self._enter("compare_secrets")
         app = self._app(app_id)
         draft = app.draft or Content(Document(app.mode, {}))
         live = self._version(app, live_id)[1].secrets
+        shown = _mask if self.hides_old_secrets else str
         differing = [
             secret.name
             for secret in draft.document.secrets
-            if live.get(secret.id) != draft.secrets[secret.id]
+            if secret.id not in live or shown(live[secret.id]) != shown(draft.secrets[secret.id])
         ]
+        same = SecretsVerdict.EQUAL
+        if self.hides_old_secrets and (live or draft.secrets):
+            same = SecretsVerdict.ALIKE
         await self._leave("compare_secrets")
         return SecretsComparison(
-            verdict=SecretsVerdict.DIFFER if differing else SecretsVerdict.EQUAL,
+            verdict=SecretsVerdict.DIFFER if differing else same,
             names=tuple(differing),
             absent=tuple(identity for identity in live if identity not in draft.secrets),
         )
@@ -253,7 +270,7 @@ class FakeTarget:
         raise NoSuchVersion(SYSTEM, f"no version {version_id}")
 
     def _value_of(self, app: FakeApp, secret_id: str, secrets_from: Mapping[str, str]) -> str:
-        if secret_id not in secrets_from:
+        if secret_id not in secrets_from or self.hides_old_secrets:
             raise UpstreamRefused(SYSTEM, "a secret without a value", "secret_without_value")
         values = self._version(app, secrets_from[secret_id])[1].secrets
         if secret_id not in values:
@@ -272,6 +289,11 @@ class FakeTarget:
             await _run(self._after[method].popleft())
         if self._errors[method]:
             raise self._errors[method].popleft()[0]
+
+
+def _mask(value: str) -> str:
+    """What Dify showed of a value before 1.8.1."""
+    return f"{value[:6]}{'*' * 12}{value[-2:]}" if len(value) > 8 else "*" * 20
 
 
 def _values_of(draft: Content) -> Mapping[str, str]:

@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 
 from bot.adapters.dify.client import DifyTarget
+from bot.adapters.dify.credentials import Account
 from bot.playground.dify.server import start
 from tests.contract.target.worlds import ConsoleEditor, FakeEditor, World
 from tests.fakes.target import FakeTarget
@@ -67,7 +68,7 @@ async def _console(url: str, email: str, password: str) -> AsyncIterator[Console
 
 @asynccontextmanager
 async def _target(url: str, email: str, password: str) -> AsyncIterator[DifyTarget]:
-    target = DifyTarget("dify.contract", url=url, email=email, password=password)
+    target = DifyTarget("dify.contract", url=url, credentials=Account(email, password))
     try:
         yield target
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -161,6 +162,27 @@ class EmptyVersion(Refused):
     """The version asked for has no nodes, so it would answer nobody."""
 
     user_message = "That version has no nodes and would answer nobody. Choose another one."
+
+
+class SecretsOutOfReach(Refused):
+    """The version has other secret variables than live, and the target shows no version's values.
+
+    `names` are those secrets.
+    """
+
+    user_message = "That version has other secrets than live, and their values cannot be read."
+
+    def __init__(self, where: str, names: Sequence[str]) -> None:
+        super().__init__(f"{where}: no version's value can be read of {', '.join(names)}")
+        self.names = tuple(names)
+
+    def to_person(self) -> str:
+        named = ", ".join(f"`{_plain(name)}`" for name in self.names[:8])
+        return (
+            f"That version and the live one do not have the same secrets ({named}), and this "
+            "Dify gives out no published version's values, so they would be lost or missing. "
+            "Roll back by hand in Dify, or update it to 1.8.1 or newer."
+        )
 
 
 class RollbackOpen(Refused):

@@ -33,7 +33,8 @@ from bot.errors import (
     UpstreamRefused,
 )
 from bot.ports.store import Store
-from bot.ports.target import SecretsVerdict, Target, TargetDraft, TargetVersion
+from bot.ports.target import Target, TargetDraft, TargetVersion
+from bot.services.draft_secrets import hindrance
 from bot.services.lease import Lease
 from bot.services.recording import catch_up, record
 from bot.services.settle import Ending, Settle, completed, unsettled
@@ -146,13 +147,9 @@ class CarryOut:
             await self._end(Ending(State.SUPERSEDED, OutcomeCode.LIVE_CHANGED))
             return
         secrets = await self._target.compare_secrets(self._app_id, live_id=live.external_id)
-        if secrets.verdict is not SecretsVerdict.EQUAL:
-            code = (
-                OutcomeCode.DRAFT_HAS_SECRETS
-                if secrets.verdict is SecretsVerdict.DIFFER
-                else OutcomeCode.DRAFT_SECRETS_UNKNOWN
-            )
-            await self._end(Ending(State.FAILED, code, {"names": list(secrets.names)}))
+        hindered = hindrance(secrets, self._rollback.leg, self._contents.live)
+        if hindered is not None:
+            await self._end(hindered)
             return
         await self._keep(draft)
 

@@ -270,7 +270,9 @@ class FakeTarget:
         raise NoSuchVersion(SYSTEM, f"no version {version_id}")
 
     def _value_of(self, app: FakeApp, secret_id: str, secrets_from: Mapping[str, str]) -> str:
-        if secret_id not in secrets_from or self.hides_old_secrets:
+        if secret_id in secrets_from and self.hides_old_secrets:
+            raise UpstreamRefused(SYSTEM, "no version's secrets", "secret_out_of_reach")
+        if secret_id not in secrets_from:
             raise UpstreamRefused(SYSTEM, "a secret without a value", "secret_without_value")
         values = self._version(app, secrets_from[secret_id])[1].secrets
         if secret_id not in values:

@@ -20,6 +20,7 @@ from bot.config.settings import (
     SlackSettings,
 )
 from bot.domain.policy import Policy
+from bot.playground.dify.releases import NEWEST
 from bot.playground.dify.server import RunningDify
 from bot.playground.dify.server import start as start_dify
 from bot.playground.dify.state import DifyState
@@ -72,8 +73,11 @@ class Stage:
 
 
 @asynccontextmanager
-async def set_up(folder: Path) -> AsyncIterator[Stage]:
-    """Start everything in *folder*, with secrets made for this run alone; stop it at the end."""
+async def set_up(folder: Path, *, dify_version: str = NEWEST.version) -> AsyncIterator[Stage]:
+    """Start everything in *folder*, with secrets made for this run alone; stop it at the end.
+
+    *dify_version* is one of `releases.RELEASES`; KeyError for another.
+    """
     bot_token, signing_secret = f"xoxb-{secrets.token_hex(12)}", secrets.token_hex(16)
     password, webhook_token = secrets.token_urlsafe(12), secrets.token_urlsafe(24)
     async with AsyncExitStack() as closing:
@@ -81,7 +85,7 @@ async def set_up(folder: Path) -> AsyncIterator[Stage]:
             host=LOOPBACK, port=0, signing_secret=signing_secret, bot_token=bot_token
         )
         closing.push_async_callback(slack.stop)
-        dify_state = DifyState()
+        dify_state = DifyState.of(dify_version)
         app_id = seed.seed(dify_state, password=password, secret=secrets.token_hex(16))
         dify = await start_dify(host=LOOPBACK, port=0, state=dify_state)
         closing.push_async_callback(dify.stop)

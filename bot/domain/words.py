@@ -24,6 +24,7 @@ class FindingCode(StrEnum):
     TARGET_LOGIN_REFUSED = "target_login_refused"  # system
     LOOKING = "looking"
     SHARED_CHANNEL = "shared_channel"
+    SECRETS_OUT_OF_REACH = "secrets_out_of_reach"  # candidate: int, names: list[str], system
 
 
 class OutcomeCode(StrEnum):
@@ -40,6 +41,7 @@ class OutcomeCode(StrEnum):
     SECRETS_CHANGED = "secrets_changed"  # SUPERSEDED: the secrets are not those of the card
     DRAFT_HAS_SECRETS = "draft_has_secrets"  # FAILED; names: list[str]
     DRAFT_SECRETS_UNKNOWN = "draft_secrets_unknown"  # FAILED
+    DRAFT_LACKS_SECRETS = "draft_lacks_secrets"  # FAILED; names: list[str]
     DRAFT_BUSY = "draft_busy"  # FAILED: somebody kept saving
     EMPTY_GRAPH = "empty_graph"  # FAILED: the candidate has no nodes
     TARGET_DOWN = "target_down"  # FAILED; system

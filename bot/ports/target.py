@@ -53,15 +53,20 @@ class SecretsVerdict(StrEnum):
 
     EQUAL = "equal"  # every secret of the draft is live's, by id and value
     DIFFER = "differ"  # the draft has a secret value of its own that would be lost
+    ALIKE = "alike"  # no difference shows, but where `draft_secrets_only` the values cannot be read
     UNKNOWN = "unknown"  # the values could not be compared
 
 
 @dataclass(frozen=True)
 class SecretsComparison:
-    """What was compared against what it should be; `names` are those that differ."""
+    """What was compared against what it should be.
+
+    `names` are those that differ; with ALIKE, `absent` are the ids that only the other side has.
+    """
 
     verdict: SecretsVerdict
     names: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
 
 
 class Target(Protocol):
@@ -87,6 +92,13 @@ class Target(Protocol):
 
     async def live(self, app_id: str) -> TargetVersion | None: ...
     async def draft(self, app_id: str) -> TargetDraft | None: ...
+
+    async def draft_secrets_only(self) -> bool:
+        """True if no published version's secret values can be read: only the draft's can be kept.
+
+        Then `stage` takes no value from a version, and no comparison of values is possible.
+        """
+        ...
 
     async def compare_secrets(
         self,

@@ -33,15 +33,9 @@ from bot.errors import (
     UpstreamRefused,
 )
 from bot.ports.store import Store
-from bot.ports.target import (
-    NONE,
-    SecretsComparison,
-    SecretsVerdict,
-    Target,
-    TargetDraft,
-    TargetVersion,
-)
+from bot.ports.target import NONE, Target, TargetDraft, TargetVersion
 from bot.services.contents import Contents
+from bot.services.draft_secrets import hindrance
 from bot.services.lease import Lease
 from bot.services.progress import Progress
 from bot.services.recording import catch_up, record
@@ -124,9 +118,9 @@ class CarryOut:
             await self._progress.end(Ending(State.SUPERSEDED, OutcomeCode.LIVE_CHANGED))
             return
         compared = await self._target.compare_secrets(self._app_id, live_id=live.external_id)
-        if compared.verdict is not SecretsVerdict.EQUAL:
-            code, facts = _unequal(compared)
-            await self._progress.end(Ending(State.FAILED, code, facts))
+        hindered = hindrance(compared, self._leg, self._contents.live)
+        if hindered is not None:
+            await self._progress.end(hindered)
             return
         await self._progress.keep(draft)
         fp("execute:draft_kept")
@@ -164,10 +158,9 @@ class CarryOut:
         if live.external_id != self._leg.live_external_id:
             await self._somebody_published(live)
             return
-        compared = await self._compare_wanted_secrets()
-        if compared.verdict is not SecretsVerdict.EQUAL:
-            code, facts = _unequal(compared)
-            await self._give_back(code, facts)
+        hindered = await self._wanted_secrets_hinder()
+        if hindered is not None:
+            await self._give_back(hindered.code, hindered.facts)
             return
         draft = await self._draft()
         if draft.document.root != self._leg.expected_root:
@@ -193,9 +186,9 @@ class CarryOut:
             )
             await self._call_people(code, {"number": version.number}, found=version)
             return
-        compared = await self._compare_wanted_secrets(live.external_id)
-        if compared.verdict is not SecretsVerdict.EQUAL:
-            facts: dict[str, Json] = {"number": version.number, "names": list(compared.names)}
+        hindered = await self._wanted_secrets_hinder(live.external_id)
+        if hindered is not None:
+            facts = {**hindered.facts, "number": version.number}
             await self._call_people(OutcomeCode.SECRETS_DIFFER, facts)
             return
         await self._progress.verified(live.external_id, version.id)
@@ -251,16 +244,17 @@ class CarryOut:
         fp("execute:after_draft_return")
         return DraftNote.PUT_BACK
 
-    async def _compare_wanted_secrets(self, published_id: str = "") -> SecretsComparison:
+    async def _wanted_secrets_hinder(self, published_id: str = "") -> Ending | None:
         """Compare with what the card promised: live's values, or the candidate's own."""
         if not self._contents.wanted.secrets:
-            return SecretsComparison(SecretsVerdict.EQUAL)
-        return await self._target.compare_secrets(
+            return None
+        compared = await self._target.compare_secrets(
             self._app_id,
             live_id=self._leg.live_external_id,
             own=self._contents.own_secrets,
             published_id=published_id,
         )
+        return hindrance(compared, self._leg, self._contents.live)
 
     async def _published_after_all(self) -> bool:
         live = await self._live()
@@ -369,13 +363,6 @@ class CarryOut:
 
     def _is_ours(self, live: TargetVersion) -> bool:
         return live.name == marker.name_of(self._rollback)
-
-
-def _unequal(compared: SecretsComparison) -> tuple[OutcomeCode, Mapping[str, Json]]:
-    """The draft has secret values of its own, or nobody can say."""
-    differ = compared.verdict is SecretsVerdict.DIFFER
-    code = OutcomeCode.DRAFT_HAS_SECRETS if differ else OutcomeCode.DRAFT_SECRETS_UNKNOWN
-    return code, {"names": list(compared.names)}
 
 
 def _refusal(error: UpstreamRefused) -> OutcomeCode:

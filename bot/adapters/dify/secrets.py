@@ -18,6 +18,8 @@ from store.records import Json
 _LIST = "environment_variables"
 Values = Mapping[str, str]  # a secret's id and its plain value: in local variables only
 
+Shown = Mapping[str, tuple[str, str]]  # a secret's id, its name and the mask that stands for it
+
 
 @dataclass(frozen=True)
 class Sources:
@@ -88,6 +90,20 @@ def compared(found: Values, wanted: Values, names: Mapping[str, str]) -> Secrets
         verdict=SecretsVerdict.DIFFER if differing else SecretsVerdict.EQUAL,
         names=tuple(names.get(identity, identity) for identity in differing),
     )
+
+
+def alike(draft: Shown, live: Shown) -> SecretsComparison:
+    """Compare what is shown of the values: other masks prove other values, equal ones nothing."""
+    differing = [
+        name
+        for identity, (name, mask) in draft.items()
+        if identity not in live or not _equal(mask, live[identity][1])
+    ]
+    absent = tuple(identity for identity in live if identity not in draft)
+    if differing:
+        return SecretsComparison(SecretsVerdict.DIFFER, tuple(differing), absent)
+    verdict = SecretsVerdict.ALIKE if draft or live else SecretsVerdict.EQUAL
+    return SecretsComparison(verdict, absent=absent)
 
 
 def overwritten(ids: Iterable[str], before: Values, after: Values) -> tuple[str, ...]:

@@ -141,7 +141,7 @@ async def test_a_rollback_whose_card_cannot_be_queued_was_never_opened(
     def broken(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("bot.services.propose.snippet_row", broken)
+    monkeypatch.setattr("bot.services.opening.snippet_row", broken)
     with pytest.raises(RuntimeError):
         await scene.propose.step()
 

@@ -148,6 +148,7 @@ def _finding_json(finding: Finding | None) -> Json:
         "onset_to": finding.onset_to.isoformat() if finding.onset_to else None,
         "suspect_id": finding.suspect_id,
         "candidate_id": finding.candidate_id,
+        "newest_firing_id": finding.newest_firing_id,
     }
 
 
@@ -161,6 +162,7 @@ def _finding(stored: Json) -> Finding | None:
         onset_to=_time(stored["onset_to"]),
         suspect_id=stored["suspect_id"],
         candidate_id=stored["candidate_id"],
+        newest_firing_id=stored.get("newest_firing_id", 0),  # absent in rows of older versions
     )
 
 

@@ -203,7 +203,8 @@ class Finding:
     """What looking for a candidate brought: a suggestion, or only the facts.
 
     `code` names the sentence in the catalogue, `facts` fills it; both survive a restart, so
-    the card can be drawn again from the store alone.
+    the card can be drawn again from the store alone. `newest_firing_id` is the newest alert that
+    it takes into account; 0 before the versions were looked at.
     """
 
     code: str
@@ -212,6 +213,7 @@ class Finding:
     onset_to: datetime | None = None
     suspect_id: int | None = None
     candidate_id: int | None = None
+    newest_firing_id: int = 0
 
 
 @dataclass(frozen=True)

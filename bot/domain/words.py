@@ -24,6 +24,7 @@ class FindingCode(StrEnum):
     TARGET_LOGIN_REFUSED = "target_login_refused"  # system
     LOOKING = "looking"
     SHARED_CHANNEL = "shared_channel"
+    REJECTED_BEFORE = "rejected_before"  # suspect: int, candidate: int
 
 
 class OutcomeCode(StrEnum):

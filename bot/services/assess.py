@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.domain import approval
+from bot.domain import approval, onset
 from bot.domain.candidate import Choice, choose
 from bot.domain.words import FindingCode
 from bot.errors import AccountLocked, BotError, LoginRefused, UpstreamDown, UpstreamRefused
@@ -21,10 +21,12 @@ from store.records import (
     Case,
     Finding,
     Firing,
+    Json,
+    NewRollback,
     OpenRollbackExists,
-    PolicySnapshot,
+    Rollback,
     Stale,
-    Version,
+    State,
 )
 
 log = logging.getLogger(__name__)
@@ -73,40 +75,46 @@ class Assess:
     async def _assess(self, case: Case) -> None:
         async with self._store.read() as tx:
             firings = await tx.alerts.of_case(case.id)
-        if not firings:  # a person asked, and may ask again
-            await self._not_due(case)
+            rollback = await tx.rollbacks.get(case.rollback_id) if case.rollback_id else None
+        if not firings or (rollback is not None and rollback.open):
+            await self._not_due(case)  # a person asked, and may ask again; or the card says all
             return
         try:
             await self._snapshot.refresh(case.where)
         except (UpstreamDown, UpstreamRefused) as error:
             log.warning("target not read", extra={"app": str(case.where), "error": error.code})
-            await self._only_facts(case, _unreadable(error), again=LOOK_AGAIN)
+            await self._only_facts(case, _unreadable(case, error), again=LOOK_AGAIN)
             return
         ground = await self._opening.ground(case.where)
         if ground is None:
-            await self._only_facts(case, Finding(FindingCode.NO_HISTORY, {}))
+            await self._only_facts(case, _not_looked(case, FindingCode.NO_HISTORY))
             return
-        choice = await self._choose(ground, firings)
-        finding = _finding(choice)
+        choice = await self._choose(case, ground, firings)
+        finding = _finding(choice, firings)
         if choice.candidate is None:
             await self._only_facts(case, finding)
         elif await self._directory.shared_channel(case.channel):
-            await self._only_facts(case, Finding(FindingCode.SHARED_CHANNEL, {}))
+            await self._only_facts(case, _not_looked(case, FindingCode.SHARED_CHANNEL))
         else:
             snapshot = await self._eligibility.at_open(
                 self._rules.policy(case.where), requested_by=approval.KEYTURN
             )
-            await self._suggest(case, ground, choice.candidate, finding, snapshot)
+            new = await self._opening.new(case.where, ground, choice.candidate, snapshot)
+            if _rejected(rollback, new):
+                await self._only_facts(case, _rejected_before(finding))
+            else:
+                await self._suggest(case, new, finding)
 
-    async def _choose(self, ground: Ground, firings: Sequence[Firing]) -> Choice:
+    async def _choose(self, case: Case, ground: Ground, firings: Sequence[Firing]) -> Choice:
         """Choose among the versions that could answer anybody: one without nodes could not."""
         unsound = set(ground.condemned)
+        start = onset.began(firings, before=case.finding, history=ground.history)
         while True:
             choice = choose(
                 ground.history,
                 live=ground.live,
                 condemned=frozenset(unsound),
-                earliest_starts_at=min(firing.starts_at for firing in firings),
+                earliest_starts_at=start,
                 waited=self._rules.waited,
                 lookback=self._rules.lookback,
             )
@@ -114,15 +122,7 @@ class Assess:
                 return choice
             unsound.add(choice.candidate.meaning)
 
-    async def _suggest(
-        self,
-        case: Case,
-        ground: Ground,
-        candidate: Version,
-        finding: Finding,
-        snapshot: PolicySnapshot,
-    ) -> None:
-        new = await self._opening.new(case.where, ground, candidate, snapshot)
+    async def _suggest(self, case: Case, new: NewRollback, finding: Finding) -> None:
         try:
             async with self._store.write() as tx:
                 current = await tx.cases.get(case.id, lock=True)
@@ -135,17 +135,23 @@ class Assess:
     async def _only_facts(
         self, case: Case, finding: Finding, *, again: timedelta | None = None
     ) -> None:
-        """Show what is known without a button."""
+        """Show what is known without a button.
+
+        A rollback that ended is past then, unless it is why there is none now.
+        """
         async with self._store.write() as tx:
             current = await tx.cases.get(case.id, lock=True)
             if current.revision != case.revision:
                 return
-            now = await tx.now()
+            past = again is None and finding.code != FindingCode.REJECTED_BEFORE
             after = replace(
-                current, finding=finding, assess_at=now + again if again is not None else None
+                current,
+                finding=finding,
+                assess_at=None if again is None else await tx.now() + again,
+                rollback_id=None if past else current.rollback_id,
             )
             saved = await tx.cases.save(after, was=current.revision)
-            if current.finding != finding:  # found again and again while a target is down
+            if not _says_the_same(current.finding, finding):  # again and again while one is down
                 await tx.audit.append(
                     entry(saved, "case.no_suggestion", approval.KEYTURN, finding=finding.code)
                 )
@@ -159,7 +165,25 @@ class Assess:
                 await tx.cases.save(replace(current, assess_at=None), was=current.revision)
 
 
-def _finding(choice: Choice) -> Finding:
+def _says_the_same(before: Finding | None, after: Finding) -> bool:
+    return before is not None and (before.code, before.facts) == (after.code, after.facts)
+
+
+def _rejected(before: Rollback | None, new: NewRollback) -> bool:
+    """Whether people said no to exactly this: they are not asked again by us."""
+    return (
+        before is not None
+        and before.state is State.REJECTED
+        and before.content_digest == new.content_digest
+    )
+
+
+def _rejected_before(finding: Finding) -> Finding:
+    facts = {name: finding.facts[name] for name in ("suspect", "candidate")}
+    return replace(finding, code=FindingCode.REJECTED_BEFORE, facts=facts)
+
+
+def _finding(choice: Choice, firings: Sequence[Firing]) -> Finding:
     return Finding(
         code=choice.code,
         facts=choice.facts,
@@ -167,10 +191,17 @@ def _finding(choice: Choice) -> Finding:
         onset_to=choice.onset_to,
         suspect_id=choice.suspect.id if choice.suspect else None,
         candidate_id=choice.candidate.id if choice.candidate else None,
+        newest_firing_id=max(firing.id for firing in firings),
     )
 
 
-def _unreadable(error: UpstreamDown | UpstreamRefused) -> Finding:
+def _not_looked(case: Case, code: FindingCode, **facts: Json) -> Finding:
+    """What is in the way; which alerts were looked at, and for which onset, stays as it was."""
+    before = case.finding or Finding(code, {})
+    return replace(before, code=code, facts=facts, suspect_id=None, candidate_id=None)
+
+
+def _unreadable(case: Case, error: UpstreamDown | UpstreamRefused) -> Finding:
     login = isinstance(error, LoginRefused | AccountLocked)
     code = FindingCode.TARGET_LOGIN_REFUSED if login else FindingCode.TARGET_UNREADABLE
-    return Finding(code, {"system": error.system})
+    return _not_looked(case, code, system=error.system)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.domain import policy
 from bot.domain.words import FindingCode, OutcomeCode
 from bot.errors import EmptyVersion, NotAllowed, NothingToDo, RollbackOpen
@@ -89,6 +91,9 @@ class Request:
                 if before.state is not State.PENDING_APPROVAL:
                     raise RollbackOpen(f"rollback {before.id} of {where} is {before.state}")
                 case = await supersede(tx, before, OutcomeCode.OTHER_VERSION)
+            if case.finding is not None:  # the alerts that were looked at stay looked at
+                looked = case.finding.newest_firing_id
+                finding = replace(finding, onset_to=case.finding.onset_to, newest_firing_id=looked)
             return await open_in(tx, case, new, finding, user_id=by.slack_id)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
+from bot.domain import closing
 from bot.domain.words import NoteCode
 from bot.ports.store import Store, Transaction
 from bot.services.outgoing import card_row, note_row
@@ -56,11 +57,19 @@ class TakeIn:
             known = await tx.alerts.of_case(case.id)
             ids = {firing.id for firing in known}
             new = [firing for firing in firings if firing.id not in ids]
+            if not new:
+                return  # another worker was quicker
             await tx.alerts.assign([firing.id for firing in new], case.id)
-            if case.rollback_id is None:  # an alert suggests once a case; people may ask again
-                await tx.cases.save(replace(case, assess_at=await tx.now()), was=case.revision)
+            rollback = await tx.rollbacks.get(case.rollback_id) if case.rollback_id else None
+            another = rollback is not None and closing.another_incident(rollback, new)
+            if rollback is None or another:
+                case = await tx.cases.save(
+                    replace(case, assess_at=await tx.now()), was=case.revision
+                )
+            if rollback is None:
                 return
-            names = _firing_names(known)
+            # alerts of the incident before say nothing of this one
+            names = set() if another else _firing_names(known)
             for firing in new:
                 # a storm of one alert is one sentence
                 await tx.outbox.put(card_row(case, _cause(firing)))

@@ -27,7 +27,7 @@ from bot.errors import (
 from bot.ports.store import Store
 from bot.services.take_in import Intake, TakeIn
 from store.document import Document
-from store.records import AppEnv, AuditDraft, Case, Delivery, Rollback, State, Step
+from store.records import AppEnv, AuditDraft, Case, Delivery, Firing, Rollback, State, Step
 from tests.builders import ALICE, BOB, CAROL, CHANNEL, DAVE, NOON, PROD, REVIEWERS, a_firing
 from tests.unit.services.execution_scene import (
     APP,
@@ -40,7 +40,7 @@ from tests.unit.services.execution_scene import (
     ExecutionScene,
     a_secretive,
 )
-from tests.unit.services.scene import POLICY
+from tests.unit.services.scene import ENTRY, POLICY
 
 BILLING = AppEnv("billing", "prod")
 DOWN = UpstreamDown("dify.test", "no answer")
@@ -472,6 +472,108 @@ async def test_a_request_without_an_alert_that_lost_its_ground_is_not_looked_at_
     assert (await case_of(scene)).assess_at is None
     assert not await scene.propose.step()
     assert await opened(scene) is None
+
+
+# -- one incident after the other ------------------------------------------------------------------
+
+
+async def ended(scene: ExecutionScene, state: State = State.EXPIRED) -> Rollback:
+    """The open rollback came to an end by which nothing was changed; its alert still fires."""
+    rollback = await opened(scene)
+    assert rollback is not None
+    async with scene.store.write() as tx:
+        now = await tx.now()
+        after = replace(rollback, revision=rollback.revision + 1, state=state, finished_at=now)
+        await tx.rollbacks.save(after, was=rollback.revision, entry=ENTRY)
+    return await scene.rollback(rollback)
+
+
+async def two_days_later(scene: ExecutionScene, *documents: Document) -> None:
+    """*documents* are published, and two minutes after the last one the same alert fires anew."""
+    async with scene.store.read() as tx:
+        at = max(NOON, await tx.now()) + timedelta(days=2)
+    for left, document in enumerate(reversed(documents)):
+        scene.target.publish_document(APP, document, at=at - timedelta(minutes=2 + left))
+    await arrive(scene, a_firing(starts_at=at, fingerprint="b2"))
+
+
+async def arrive(scene: ExecutionScene, firing: Firing) -> None:
+    digest = f"{firing.fingerprint}{firing.starts_at}{firing.status}"
+    delivery = Delivery("alertmanager", "keyturn", "group", digest, 0, (firing,))
+    await Intake(scene.store, nudge=lambda: None)(delivery)
+    worker = TakeIn(scene.store, scene.channels)
+    while await worker.step():
+        pass
+
+
+@pytest.mark.parametrize("state", [State.REJECTED, State.EXPIRED])
+async def test_an_alert_that_keeps_firing_does_not_hide_the_next_bad_publish(
+    scene: ExecutionScene, state: State
+) -> None:
+    scene.publish(GOOD, BAD)
+    first = await fire(scene)
+    await scene.propose.step()
+    await ended(scene, state)
+
+    await two_days_later(scene, EDIT)
+    await scene.propose.step()
+
+    rollback = await opened(scene)
+    assert rollback is not None
+    assert rollback.case_id == first.id
+    assert (rollback.leg.live_root, rollback.leg.expected_root) == (EDIT.root, BAD.root)
+    assert await scene.told_codes() == ["alert_added"], "also of an alert of the same name"
+
+
+async def test_the_onset_is_that_of_the_alerts_that_came_since_the_last_look(
+    scene: ExecutionScene,
+) -> None:
+    scene.target.publish_document(APP, GOOD, at=NOON - timedelta(hours=30))
+    await fire(scene)
+    await scene.propose.step()
+    assert (await case_of(scene)).finding is not None
+
+    await two_days_later(scene, BAD)
+    await scene.propose.step()
+
+    rollback = await opened(scene)
+    assert rollback is not None
+    assert rollback.leg.expected_root == GOOD.root
+
+
+async def test_what_was_rejected_is_not_suggested_again_by_itself(scene: ExecutionScene) -> None:
+    scene.publish(GOOD, BAD)
+    await fire(scene)
+    await scene.propose.step()
+    rejected = await ended(scene, State.REJECTED)
+
+    await two_days_later(scene)
+    await scene.propose.step()
+
+    assert await opened(scene) is None
+    case = await case_of(scene)
+    assert case.finding is not None
+    assert (case.finding.code, case.finding.facts) == (
+        FindingCode.REJECTED_BEFORE,
+        {"suspect": 2, "candidate": 1},
+    )
+    assert (case.rollback_id, case.assess_at) == (rejected.id, None)
+
+
+async def test_facts_of_a_later_look_do_not_show_the_rollback_that_ended(
+    scene: ExecutionScene,
+) -> None:
+    scene.publish(GOOD, BAD)
+    await fire(scene)
+    await scene.propose.step()
+    await ended(scene)
+
+    await two_days_later(scene, EDIT, WIP)
+    await scene.propose.step()
+    await scene.tell()
+
+    card = scene.messenger.drawn[-1]
+    assert (card.finding_code, card.state) == (FindingCode.TWO_CHANGES, None)
 
 
 # -- a person asks ------------------------------------------------------------------------------

@@ -9,8 +9,9 @@ from itertools import groupby
 from bot.domain import closing
 from bot.domain.words import NoteCode
 from bot.ports.store import Store, Transaction
+from bot.services.closing import close_if_over
 from bot.services.outgoing import card_row, note_row
-from store.records import AppEnv, AuditDraft, Case, Delivery, Firing, FiringStatus, Json
+from store.records import AppEnv, AuditDraft, Case, Delivery, Firing, FiringStatus, Json, State
 
 
 class Intake:
@@ -51,9 +52,7 @@ class TakeIn:
 
     async def _give(self, where: AppEnv, firings: Sequence[Firing]) -> None:
         async with self._store.write() as tx:
-            case = await tx.cases.open_for(
-                where, channel=self._channels[where], entry=_opened(where, firings)
-            )
+            case = await self._case(tx, where, firings)
             known = await tx.alerts.of_case(case.id)
             ids = {firing.id for firing in known}
             new = [firing for firing in firings if firing.id not in ids]
@@ -76,6 +75,16 @@ class TakeIn:
                 if firing.status is FiringStatus.FIRING and firing.alertname not in names:
                     await _say(tx, case, NoteCode.ALERT_ADDED, firing)
                 names |= _firing_names([firing])
+
+    async def _case(self, tx: Transaction, where: AppEnv, firings: Sequence[Firing]) -> Case:
+        """The case for new *firings*: not one that ended well and only waits to be closed."""
+        channel, entry = self._channels[where], _opened(where, firings)
+        case = await tx.cases.open_for(where, channel=channel, entry=entry)
+        rollback = await tx.rollbacks.get(case.rollback_id) if case.rollback_id else None
+        verified = rollback is not None and rollback.state is State.COMPLETED
+        if verified and await close_if_over(tx, case):
+            return await tx.cases.open_for(where, channel=channel, entry=entry)
+        return case
 
     async def _update(self) -> bool:
         async with self._store.read() as tx:

@@ -27,7 +27,17 @@ from bot.errors import (
 from bot.ports.store import Store
 from bot.services.take_in import Intake, TakeIn
 from store.document import Document
-from store.records import AppEnv, AuditDraft, Case, Delivery, Firing, Rollback, State, Step
+from store.records import (
+    AppEnv,
+    AuditDraft,
+    Case,
+    CaseState,
+    Delivery,
+    Firing,
+    Rollback,
+    State,
+    Step,
+)
 from tests.builders import ALICE, BOB, CAROL, CHANNEL, DAVE, NOON, PROD, REVIEWERS, a_firing
 from tests.unit.services.execution_scene import (
     APP,
@@ -558,6 +568,23 @@ async def test_what_was_rejected_is_not_suggested_again_by_itself(scene: Executi
         {"suspect": 2, "candidate": 1},
     )
     assert (case.rollback_id, case.assess_at) == (rejected.id, None)
+
+
+async def test_an_alert_right_after_a_verified_rollback_is_a_case_of_its_own(
+    scene: ExecutionScene,
+) -> None:
+    rollback = await scene.run(await scene.approved())
+    assert rollback.state is State.COMPLETED
+
+    await two_days_later(scene, EDIT)
+    await scene.propose.step()
+
+    async with scene.store.read() as tx:
+        assert (await tx.cases.get(rollback.case_id)).state is CaseState.CLOSED
+    again = await opened(scene)
+    assert again is not None
+    assert again.case_id != rollback.case_id
+    assert again.leg.expected_root == GOOD.root
 
 
 async def test_facts_of_a_later_look_do_not_show_the_rollback_that_ended(

@@ -24,6 +24,8 @@ class FindingCode(StrEnum):
     TARGET_LOGIN_REFUSED = "target_login_refused"  # system
     LOOKING = "looking"
     SHARED_CHANNEL = "shared_channel"
+    REVIEWERS_UNKNOWN = "reviewers_unknown"  # upstream_code: Slack's, "" when unknown
+    LOOK_FAILED = "look_failed"
     REJECTED_BEFORE = "rejected_before"  # suspect: int, candidate: int
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -10,9 +12,10 @@ from datetime import timedelta
 from bot.domain import approval, onset
 from bot.domain.candidate import Choice, choose
 from bot.domain.words import FindingCode
-from bot.errors import AccountLocked, BotError, LoginRefused, UpstreamDown, UpstreamRefused
+from bot.errors import AccountLocked, LoginRefused, UpstreamDown, UpstreamRefused
 from bot.ports.people import Directory
 from bot.ports.store import Store
+from bot.ports.target import Targets
 from bot.services.eligibility import Eligibility
 from bot.services.opening import Ground, Opening, Rules, entry, open_in
 from bot.services.outgoing import card_row
@@ -27,10 +30,16 @@ from store.records import (
     Rollback,
     Stale,
     State,
+    Unavailable,
 )
 
 log = logging.getLogger(__name__)
+LOOK_SOON = timedelta(seconds=2)  # after Slack did not answer
 LOOK_AGAIN = timedelta(seconds=30)  # after a target could not be read
+AFTER_A_FAILURE = timedelta(minutes=5)  # of ours, which seldom mends itself
+AT_ONCE = 4  # cases of one target
+AT_ONCE_IN_ALL = 16
+WINDOW = 500  # due cases among which targets take turns
 
 
 class Assess:
@@ -39,12 +48,14 @@ class Assess:
     def __init__(
         self,
         store: Store,
+        targets: Targets,
         directory: Directory,
         snapshot: Snapshot,
         rules: Rules,
         opening: Opening,
     ) -> None:
         self._store = store
+        self._targets = targets
         self._directory = directory
         self._eligibility = Eligibility(directory)
         self._snapshot = snapshot
@@ -52,25 +63,40 @@ class Assess:
         self._opening = opening
 
     async def step(self) -> bool:
-        """Look at one case that is due; True if there was one.
+        """Look at cases that are due, some of every target at once; True if there was one.
 
-        Raises:
-            BotError: Slack cannot say who the reviewers are, or the app is no longer configured;
-                the case stays due and does not hold up others.
+        A case that cannot be looked at is put off, so that it holds up no other.
         """
+        places = self._targets.all()
         async with self._store.read() as tx:
-            due = await tx.cases.due()
-        blocked: BotError | None = None
-        for case in due:
-            try:
-                await self._assess(case)
-            except BotError as error:
-                blocked = error
-            else:
-                return True
-        if blocked is not None:
-            raise blocked
-        return False
+            due = await tx.cases.due(places, limit=WINDOW)
+        turn = _turn([(places[case.where][0].name, case) for case in due])
+        ends = await asyncio.gather(*(self._look(case) for case in turn), return_exceptions=True)
+        for end in ends:
+            if end is not None:
+                raise end
+        return bool(turn)
+
+    async def _look(self, case: Case) -> None:
+        facts = {"case": case.id, "app": str(case.where)}
+        try:
+            await self._assess(case)
+        except Unavailable:
+            raise  # the database is gone, for every case
+        except UpstreamDown as error:  # Slack; nobody can be told of it there
+            log.warning("case not looked at", extra={**facts, "error": error.code})
+            await self._put_off(case)
+        except Exception:  # the edge of a case: whatever is wrong with it holds up no other
+            log.exception("case not looked at", extra=facts)
+            failed = _not_looked(case, FindingCode.LOOK_FAILED)
+            await self._only_facts(case, failed, again=AFTER_A_FAILURE)
+
+    async def _put_off(self, case: Case) -> None:
+        async with self._store.write() as tx:
+            current = await tx.cases.get(case.id, lock=True)
+            if current.revision == case.revision:
+                later = replace(current, assess_at=await tx.now() + LOOK_SOON)
+                await tx.cases.save(later, was=current.revision)
 
     async def _assess(self, case: Case) -> None:
         async with self._store.read() as tx:
@@ -93,17 +119,25 @@ class Assess:
         finding = _finding(choice, firings)
         if choice.candidate is None:
             await self._only_facts(case, finding)
-        elif await self._directory.shared_channel(case.channel):
+            return
+        try:
+            shared = await self._directory.shared_channel(case.channel)
+            rules = self._rules.policy(case.where)
+            snapshot = await self._eligibility.at_open(rules, requested_by=approval.KEYTURN)
+        except UpstreamRefused as error:
+            log.warning("reviewers unknown", extra={"app": str(case.where), "why": str(error)})
+            code, upstream = FindingCode.REVIEWERS_UNKNOWN, error.upstream_code
+            unknown = _not_looked(case, code, upstream_code=upstream)
+            await self._only_facts(case, unknown, again=LOOK_AGAIN)
+            return
+        if shared:
             await self._only_facts(case, _not_looked(case, FindingCode.SHARED_CHANNEL))
+            return
+        new = await self._opening.new(case.where, ground, choice.candidate, snapshot)
+        if _rejected(rollback, new):
+            await self._only_facts(case, _rejected_before(finding))
         else:
-            snapshot = await self._eligibility.at_open(
-                self._rules.policy(case.where), requested_by=approval.KEYTURN
-            )
-            new = await self._opening.new(case.where, ground, choice.candidate, snapshot)
-            if _rejected(rollback, new):
-                await self._only_facts(case, _rejected_before(finding))
-            else:
-                await self._suggest(case, new, finding)
+            await self._suggest(case, new, finding)
 
     async def _choose(self, case: Case, ground: Ground, firings: Sequence[Firing]) -> Choice:
         """Choose among the versions that could answer anybody: one without nodes could not."""
@@ -151,11 +185,13 @@ class Assess:
                 rollback_id=None if past else current.rollback_id,
             )
             saved = await tx.cases.save(after, was=current.revision)
-            if not _says_the_same(current.finding, finding):  # again and again while one is down
+            new = not _says_the_same(current.finding, finding)  # not again while a target is down
+            if new:
                 await tx.audit.append(
                     entry(saved, "case.no_suggestion", approval.KEYTURN, finding=finding.code)
                 )
-            await tx.outbox.put(card_row(saved, f"case:{saved.id}:{saved.revision}"))
+            if new or saved.rollback_id != current.rollback_id:
+                await tx.outbox.put(card_row(saved, f"case:{saved.id}:{saved.revision}"))
 
     async def _not_due(self, case: Case) -> None:
         """There is nothing to look for, or an open rollback whose card says all."""
@@ -163,6 +199,17 @@ class Assess:
             current = await tx.cases.get(case.id, lock=True)
             if current.assess_at is not None:
                 await tx.cases.save(replace(current, assess_at=None), was=current.revision)
+
+
+def _turn(due: Sequence[tuple[str, Case]]) -> list[Case]:
+    """The oldest ones of every target, so that one that hangs holds up its own cases alone."""
+    taken: Counter[str] = Counter()
+    turn: list[Case] = []
+    for target, case in due:
+        if taken[target] < AT_ONCE and len(turn) < AT_ONCE_IN_ALL:
+            taken[target] += 1
+            turn.append(case)
+    return turn
 
 
 def _says_the_same(before: Finding | None, after: Finding) -> bool:

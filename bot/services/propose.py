@@ -31,4 +31,4 @@ class Propose:
     ) -> None:
         opening = Opening(store, nonce=nonce)
         self.requested = Request(store, targets, directory, snapshot, rules, opening)
-        self.step = Assess(store, directory, snapshot, rules, opening).step
+        self.step = Assess(store, targets, directory, snapshot, rules, opening).step

@@ -65,7 +65,8 @@ class TakeIn:
                 case = await tx.cases.save(
                     replace(case, assess_at=await tx.now()), was=case.revision
                 )
-            if rollback is None:
+            if rollback is None:  # shown before it is looked at, which may take a while
+                await tx.outbox.put(card_row(case, f"case:{case.id}:{case.revision}"))
                 return
             # alerts of the incident before say nothing of this one
             names = set() if another else _firing_names(known)

@@ -30,6 +30,7 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
     FindingCode.NO_CHANGE: {"lookback_minutes": 60, "newest": 7, "newest_at": AT},
     FindingCode.TWO_CHANGES: {"first": 6, "second": 7},
     FindingCode.NO_SOUND_VERSION: {"suspect": 7},
+    FindingCode.REVIEWERS_UNKNOWN: {"upstream_code": "no_such_subteam"},
     FindingCode.REJECTED_BEFORE: {"suspect": 7, "candidate": 6},
     FindingCode.TARGET_UNREADABLE: {"system": "dify.prod"},
     FindingCode.TARGET_LOGIN_REFUSED: {"system": "dify.prod"},

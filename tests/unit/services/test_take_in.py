@@ -79,7 +79,7 @@ async def test_all_alerts_of_an_app_are_one_case_that_is_due(scene: Scene) -> No
     assert (case.where, case.channel) == (PROD, CHANNEL)
     assert await of_case(scene, case) == ["f0", a_firing().fingerprint]
     async with scene.store.read() as tx:
-        assert [due.id for due in await tx.cases.due()] == [case.id]
+        assert [due.id for due in await tx.cases.due([PROD])] == [case.id]
     (entry,) = await scene.entries("case.open")
     assert entry.user_id == "alertmanager"
     assert entry.what["fingerprints"] == sorted(["f0", a_firing().fingerprint])

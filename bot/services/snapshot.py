@@ -9,9 +9,9 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from itertools import count
 
-from bot.errors import BotError
 from bot.ports.store import Store
 from bot.ports.target import Target, Targets, TargetVersion
+from bot.services.apart import Apart
 from bot.services.outdate import outdate
 from bot.services.recording import catch_up, record
 from store.records import AppEnv, Version
@@ -38,27 +38,19 @@ class Snapshot:
         """
         known = await self._known()
         found: list[Version] = []
-        trouble: BotError | None = None
+        apart = Apart(log)
         for target, apps in _by_target(self._targets.all()):
-            try:
+            changed: list[AppEnv] = []
+            with apart.piece("workspace not read", target=target.name):
                 changed = [
                     where
                     async for where, live_id in _live(target, apps)
                     if live_id and known.get(where) != live_id
                 ]
-            except BotError as error:
-                facts = {"target": target.name, "error": error.code}
-                log.warning("workspace not read", extra=facts)
-                trouble = error
-                continue
             for where in changed:
-                try:
+                with apart.piece("app not read", app=str(where)):
                     found += await self.refresh(where)
-                except BotError as error:
-                    log.warning("app not read", extra={"app": str(where), "error": error.code})
-                    trouble = error
-        if trouble is not None:
-            raise trouble
+        apart.tell()
         return found
 
     async def refresh(self, where: AppEnv) -> list[Version]:
@@ -83,7 +75,7 @@ class Snapshot:
 
         An app whose history cannot be read does not hold up the others.
         """
-        trouble: BotError | None = None
+        apart = Apart(log)
         for where, (target, app_id) in self._targets.all().items():
             if where in self._complete:
                 continue
@@ -92,15 +84,11 @@ class Snapshot:
                 mark = await tx.versions.numbered(where, lowest) if lowest else None
             if mark is None:
                 continue  # before first contact
-            try:
+            with apart.piece("history not imported", app=str(where)):
                 if await self._import_older(where, target, app_id, mark):
                     return True
-            except BotError as error:
-                trouble = error
-            else:
                 self._complete.add(where)
-        if trouble is not None:
-            raise trouble
+        apart.tell()
         return False
 
     # -- first contact and older history --------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -9,9 +10,12 @@ from itertools import groupby
 from bot.domain import closing
 from bot.domain.words import NoteCode
 from bot.ports.store import Store, Transaction
+from bot.services.apart import Apart
 from bot.services.closing import close_if_over
 from bot.services.outgoing import card_row, note_row
 from store.records import AppEnv, AuditDraft, Case, Delivery, Firing, FiringStatus, Json, State
+
+log = logging.getLogger(__name__)
 
 
 class Intake:
@@ -41,13 +45,17 @@ class TakeIn:
 
     async def step(self) -> bool:
         """Give every new firing to its case, and every change of one to its card."""
-        return await self._assign() | await self._update()
+        apart = Apart(log)
+        found = await self._assign(apart) | await self._update(apart)
+        apart.tell()
+        return found
 
-    async def _assign(self) -> bool:
+    async def _assign(self, apart: Apart) -> bool:
         async with self._store.read() as tx:
             waiting = await tx.alerts.unassigned(self._channels)
         for where, firings in _by_app(waiting):
-            await self._give(where, firings)
+            with apart.piece("alerts not taken in", app=str(where)):
+                await self._give(where, firings)
         return bool(waiting)
 
     async def _give(self, where: AppEnv, firings: Sequence[Firing]) -> None:
@@ -87,17 +95,21 @@ class TakeIn:
             return await tx.cases.open_for(where, channel=channel, entry=entry)
         return case
 
-    async def _update(self) -> bool:
+    async def _update(self, apart: Apart) -> bool:
         async with self._store.read() as tx:
             changed = await tx.alerts.changed()
         for firing in changed:
-            async with self._store.write() as tx:
-                await tx.alerts.seen([firing.id])
-                if firing.case_id is not None and firing.status is FiringStatus.RESOLVED:
-                    case = await tx.cases.get(firing.case_id)
-                    await tx.outbox.put(card_row(case, _cause(firing)))
-                    await _say_if_over(tx, case, firing.alertname)
+            with apart.piece("end of an alert not told", firing=firing.id):
+                await self._tell(firing)
         return bool(changed)
+
+    async def _tell(self, firing: Firing) -> None:
+        async with self._store.write() as tx:
+            await tx.alerts.seen([firing.id])
+            if firing.case_id is not None and firing.status is FiringStatus.RESOLVED:
+                case = await tx.cases.get(firing.case_id)
+                await tx.outbox.put(card_row(case, _cause(firing)))
+                await _say_if_over(tx, case, firing.alertname)
 
 
 async def _say_if_over(tx: Transaction, case: Case, alertname: str) -> None:

@@ -9,11 +9,11 @@ import pytest
 
 from bot.domain import marker
 from bot.domain.words import OutcomeCode
-from bot.errors import BotError, UpstreamDown, UpstreamRefused
+from bot.errors import UpstreamDown, UpstreamRefused
 from bot.ports.store import Store
 from bot.services.outdate import outdate
 from bot.services.snapshot import BATCH, FIRST_CONTACT
-from store.records import AppEnv, State, Version, VersionSource
+from store.records import AppEnv, Corrupt, State, Version, VersionSource
 from tests.builders import CHANNEL, NOON, PROD
 from tests.fakes.target import FakeTarget
 from tests.unit.services.execution_scene import APP, BAD, EDIT, GOOD, WIP, ExecutionScene
@@ -240,9 +240,9 @@ async def test_one_id_under_two_names_is_two_apps_read_by_one_list(scene: Execut
     assert scene.target.calls.count("list_live") == 1
 
 
-@pytest.mark.parametrize("error", [DOWN, UpstreamRefused("dify.test", "no")])
+@pytest.mark.parametrize("error", [DOWN, UpstreamRefused("dify.test", "no"), OverflowError()])
 async def test_a_workspace_that_cannot_be_read_does_not_hold_up_others(
-    scene: ExecutionScene, error: BotError
+    scene: ExecutionScene, error: Exception
 ) -> None:
     scene.publish(GOOD)
     another_app(scene, BILLING, "dify.other")
@@ -255,16 +255,17 @@ async def test_a_workspace_that_cannot_be_read_does_not_hold_up_others(
     assert await scene.history(PROD) == []
 
 
+@pytest.mark.parametrize("error", [DOWN, Corrupt("not what was stored")])
 async def test_an_app_that_cannot_be_read_does_not_hold_up_others_of_its_workspace(
-    scene: ExecutionScene,
+    scene: ExecutionScene, error: Exception
 ) -> None:
     scene.publish(GOOD)
     scene.target.add_app("app-2")
     scene.publish(BAD, app_id="app-2")
     scene.places[BILLING] = (scene.target, "app-2")
-    scene.target.fail("count_versions", DOWN)
+    scene.target.fail("count_versions", error)
 
-    with pytest.raises(UpstreamDown):
+    with pytest.raises(type(error)):
         await scene.snapshot.sweep()
 
     assert await scene.history(PROD) == []

@@ -177,7 +177,10 @@ class Firing:
 
 @dataclass(frozen=True)
 class Delivery:
-    """One webhook body; `digest` is over groupKey and sorted (fingerprint, startsAt, status)."""
+    """One webhook body; `digest` is over groupKey and sorted (fingerprint, startsAt, status).
+
+    `unreadable` counts the alerts that are in `body` alone.
+    """
 
     source: str
     receiver: str
@@ -186,6 +189,7 @@ class Delivery:
     truncated: int
     firings: tuple[Firing, ...]
     body: bytes = b""
+    unreadable: int = 0
 
 
 # -- Cases ------------------------------------------------------------------------------------

@@ -80,6 +80,7 @@ class NoteCode(StrEnum):
     WAITING_FOR_TARGET = "waiting_for_target"  # system
     WAITING_FOR_LOGIN = "waiting_for_login"  # system
     WAITING_THOUGH_REFUSED = "waiting_though_refused"  # system, upstream_code ("" when unknown)
+    NOT_RENEWED = "not_renewed"  # slack_id, text: one sentence, already safe to show
     NEW_VERSION_WHILE_OPEN = "new_version_while_open"  # number: int
 
 

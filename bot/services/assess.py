@@ -1,4 +1,8 @@
-"""An alert made a case due: look for the candidate, and open the rollback that people vote on."""
+"""A case is due: look for the candidate, and open the rollback that people vote on.
+
+An alert made it due, or the ground of a rollback changed. What a person asked for is opened again
+for them; else Keyturn looks for itself.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +15,22 @@ from datetime import timedelta
 
 from bot.domain import approval, onset
 from bot.domain.candidate import Choice, choose
-from bot.domain.words import FindingCode
-from bot.errors import AccountLocked, LoginRefused, UpstreamDown, UpstreamRefused
+from bot.domain.words import FindingCode, NoteCode, OutcomeCode
+from bot.errors import (
+    AccountLocked,
+    LoginRefused,
+    Refused,
+    RollbackOpen,
+    UpstreamDown,
+    UpstreamRefused,
+)
 from bot.ports.people import Directory
 from bot.ports.store import Store
 from bot.ports.target import Targets
 from bot.services.eligibility import Eligibility
 from bot.services.opening import Ground, Opening, Rules, entry, open_in
-from bot.services.outgoing import card_row
+from bot.services.outgoing import card_row, moved, note_row
+from bot.services.request import Request
 from bot.services.snapshot import Snapshot
 from store.records import (
     Case,
@@ -31,10 +43,11 @@ from store.records import (
     Stale,
     State,
     Unavailable,
+    Version,
 )
 
 log = logging.getLogger(__name__)
-LOOK_SOON = timedelta(seconds=2)  # after Slack did not answer
+LOOK_SOON = timedelta(seconds=5)  # after Slack, or whom a person's request needs, did not answer
 LOOK_AGAIN = timedelta(seconds=30)  # after a target could not be read
 AFTER_A_FAILURE = timedelta(minutes=5)  # of ours, which seldom mends itself
 AT_ONCE = 4  # cases of one target
@@ -53,6 +66,7 @@ class Assess:
         snapshot: Snapshot,
         rules: Rules,
         opening: Opening,
+        request: Request,
     ) -> None:
         self._store = store
         self._targets = targets
@@ -61,6 +75,7 @@ class Assess:
         self._snapshot = snapshot
         self._rules = rules
         self._opening = opening
+        self._request = request
 
     async def step(self) -> bool:
         """Look at cases that are due, some of every target at once; True if there was one.
@@ -102,9 +117,19 @@ class Assess:
         async with self._store.read() as tx:
             firings = await tx.alerts.of_case(case.id)
             rollback = await tx.rollbacks.get(case.rollback_id) if case.rollback_id else None
-        if not firings or (rollback is not None and rollback.open):
-            await self._not_due(case)  # a person asked, and may ask again; or the card says all
+        if rollback is not None and rollback.open:
+            await self._not_due(case)  # its card says all
+        elif rollback is not None and _lost_its_ground(rollback) and await self._renew(rollback):
             return
+        elif firings:
+            await self._look_back(case, firings, rollback)
+        else:
+            await self._not_due(case)  # a person asked, and may ask again
+
+    async def _look_back(
+        self, case: Case, firings: Sequence[Firing], rollback: Rollback | None
+    ) -> None:
+        """Look for the change behind *firings*; *rollback* is the one that ended before."""
         try:
             await self._snapshot.refresh(case.where)
         except (UpstreamDown, UpstreamRefused) as error:
@@ -119,7 +144,18 @@ class Assess:
         finding = _finding(choice, firings)
         if choice.candidate is None:
             await self._only_facts(case, finding)
-            return
+        else:
+            await self._people(case, ground, choice.candidate, finding, rollback)
+
+    async def _people(
+        self,
+        case: Case,
+        ground: Ground,
+        candidate: Version,
+        finding: Finding,
+        rollback: Rollback | None,
+    ) -> None:
+        """Suggest *candidate* to the people who may approve it, if there is a way to ask them."""
         try:
             shared = await self._directory.shared_channel(case.channel)
             rules = self._rules.policy(case.where)
@@ -133,11 +169,32 @@ class Assess:
         if shared:
             await self._only_facts(case, _not_looked(case, FindingCode.SHARED_CHANNEL))
             return
-        new = await self._opening.new(case.where, ground, choice.candidate, snapshot)
+        new = await self._opening.new(case.where, ground, candidate, snapshot)
         if _rejected(rollback, new):
             await self._only_facts(case, _rejected_before(finding))
         else:
             await self._suggest(case, new, finding)
+
+    async def _renew(self, rollback: Rollback) -> bool:
+        """Open again what a person asked for, or say in the thread why not.
+
+        Raises:
+            UpstreamDown: Slack or the target cannot be read now.
+        """
+        try:
+            await self._request.renew(rollback)
+        except RollbackOpen:
+            return True  # somebody asked meanwhile, or another process was quicker
+        except (Refused, UpstreamRefused) as error:
+            log.info("request not renewed", extra={"rollback": rollback.id, "why": error.code})
+            slack_id, why = rollback.requested_slack_id, error.to_person()
+            facts: dict[str, Json] = {"slack_id": slack_id, "text": why}
+            async with self._store.write() as tx:
+                case = await tx.cases.get(rollback.case_id)
+                note = note_row(case, NoteCode.NOT_RENEWED, facts, moved(rollback))
+                await tx.outbox.put(note)
+            return False
+        return True
 
     async def _choose(self, case: Case, ground: Ground, firings: Sequence[Firing]) -> Choice:
         """Choose among the versions that could answer anybody: one without nodes could not."""
@@ -199,6 +256,12 @@ class Assess:
             current = await tx.cases.get(case.id, lock=True)
             if current.assess_at is not None:
                 await tx.cases.save(replace(current, assess_at=None), was=current.revision)
+
+
+def _lost_its_ground(rollback: Rollback) -> bool:
+    """Whether a person's request ended only because of what changed around it."""
+    changed = rollback.outcome in (OutcomeCode.LIVE_CHANGED, OutcomeCode.SECRETS_CHANGED)
+    return changed and rollback.requested_by != approval.KEYTURN
 
 
 def _turn(due: Sequence[tuple[str, Case]]) -> list[Case]:

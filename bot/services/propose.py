@@ -30,5 +30,6 @@ class Propose:
         nonce: Callable[[], str],
     ) -> None:
         opening = Opening(store, nonce=nonce)
-        self.requested = Request(store, targets, directory, snapshot, rules, opening)
-        self.step = Assess(store, targets, directory, snapshot, rules, opening).step
+        request = Request(store, targets, directory, snapshot, rules, opening)
+        self.requested = request
+        self.step = Assess(store, targets, directory, snapshot, rules, opening, request).step

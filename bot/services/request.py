@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.domain import policy
+from bot.domain import approval, policy
 from bot.domain.words import FindingCode, OutcomeCode
-from bot.errors import EmptyVersion, NotAllowed, NothingToDo, RollbackOpen
+from bot.errors import AskedAlready, EmptyVersion, NotAllowed, NothingToDo, RollbackOpen
 from bot.ports.people import Directory, Member
-from bot.ports.store import Store
+from bot.ports.store import Store, Transaction
 from bot.ports.target import Targets
 from bot.services.eligibility import Eligibility, facts_of
 from bot.services.opening import Opening, Rules, open_in
 from bot.services.outdate import supersede
 from bot.services.snapshot import Snapshot
-from store.records import AppEnv, AuditDraft, Finding, NewRollback, Rollback, State
+from store.records import AppEnv, AuditDraft, Case, Finding, NewRollback, Rollback, State
 
 
 class Request:
@@ -46,10 +46,45 @@ class Request:
         another version becomes the requester of the new one.
 
         Raises:
+            UnknownApp, UnknownVersion, NotAllowed, NothingToDo, EmptyVersion, RollbackOpen,
+            AskedAlready: Nothing changed.
+            UpstreamDown, UpstreamRefused: Slack or the target cannot be read.
+        """
+        new, finding = await self._made(where, number, by)
+        async with self._store.write() as tx:
+            before = await tx.rollbacks.open_of(where)
+            if before is not None:  # locked before its case, as everywhere
+                before = await tx.rollbacks.get(before.id, lock=True)
+            case = await self._case(tx, where, by)
+            if before is not None and before.open:
+                _may_be_replaced(before, new)
+                case = await supersede(tx, before, OutcomeCode.OTHER_VERSION)
+            return await open_in(tx, case, new, _after(case, finding), user_id=by.slack_id)
+
+    async def renew(self, ended: Rollback) -> Rollback:
+        """Open *ended*, which lost its ground, on the new one: same requester, same candidate.
+
+        Everything is looked up and judged afresh, as if they asked now; but it takes the place
+        of nothing that was opened meanwhile.
+
+        Raises:
             UnknownApp, UnknownVersion, NotAllowed, NothingToDo, EmptyVersion, RollbackOpen:
                 Nothing changed.
-            UpstreamDown: Slack or the target cannot be read.
+            UpstreamDown, UpstreamRefused: Slack or the target cannot be read.
         """
+        where = ended.leg.where
+        by = await self._directory.member(ended.requested_slack_id)
+        async with self._store.read() as tx:
+            candidate = await tx.versions.get(ended.leg.to_version_id)
+        new, finding = await self._made(where, candidate.number or 0, by)
+        async with self._store.write() as tx:
+            case = await self._case(tx, where, by)
+            if case.rollback_id != ended.id:
+                raise RollbackOpen(f"case {case.id} of {where} has moved on")
+            return await open_in(tx, case, new, _after(case, finding), user_id=approval.KEYTURN)
+
+    async def _made(self, where: AppEnv, number: int, by: Member) -> tuple[NewRollback, Finding]:
+        """What is to be opened, if *by* may ask for it."""
         self._targets.of(where)
         rules = self._rules.policy(where)
         groups = await self._eligibility.groups(rules.reviewers, rules.requesters)
@@ -73,28 +108,26 @@ class Request:
             {"slack_id": by.slack_id, "candidate": number},
             candidate_id=candidate.id,
         )
-        return await self._open(where, new, finding, by)
+        return new, finding
 
-    async def _open(
-        self, where: AppEnv, new: NewRollback, finding: Finding, by: Member
-    ) -> Rollback:
-        async with self._store.write() as tx:
-            before = await tx.rollbacks.open_of(where)
-            if before is not None:  # locked before its case, as everywhere
-                before = await tx.rollbacks.get(before.id, lock=True)
-            case = await tx.cases.open_for(
-                where,
-                channel=self._rules.channels[where],
-                entry=_opened(where, by.slack_id),
-            )
-            if before is not None and before.open:
-                if before.state is not State.PENDING_APPROVAL:
-                    raise RollbackOpen(f"rollback {before.id} of {where} is {before.state}")
-                case = await supersede(tx, before, OutcomeCode.OTHER_VERSION)
-            if case.finding is not None:  # the alerts that were looked at stay looked at
-                looked = case.finding.newest_firing_id
-                finding = replace(finding, onset_to=case.finding.onset_to, newest_firing_id=looked)
-            return await open_in(tx, case, new, finding, user_id=by.slack_id)
+    async def _case(self, tx: Transaction, where: AppEnv, by: Member) -> Case:
+        channel = self._rules.channels[where]
+        return await tx.cases.open_for(where, channel=channel, entry=_opened(where, by.slack_id))
+
+
+def _may_be_replaced(before: Rollback, new: NewRollback) -> None:
+    if before.state is not State.PENDING_APPROVAL:
+        raise RollbackOpen(f"rollback {before.id} of {before.leg.where} is {before.state}")
+    if before.content_digest == new.content_digest:
+        raise AskedAlready(before.id)
+
+
+def _after(case: Case, finding: Finding) -> Finding:
+    """The alerts that were looked at stay looked at."""
+    if case.finding is None:
+        return finding
+    looked = case.finding.newest_firing_id
+    return replace(finding, onset_to=case.finding.onset_to, newest_firing_id=looked)
 
 
 def _opened(where: AppEnv, user_id: str) -> AuditDraft:

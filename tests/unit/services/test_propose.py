@@ -13,6 +13,7 @@ from bot.domain.diff import compare
 from bot.domain.policy import Policy
 from bot.domain.words import FindingCode, OutcomeCode
 from bot.errors import (
+    AskedAlready,
     BotError,
     EmptyVersion,
     LoginRefused,
@@ -524,19 +525,71 @@ async def test_after_a_publish_the_card_shows_a_new_rollback_on_the_new_ground(
     assert second.votes == ()
 
 
-async def test_a_request_without_an_alert_that_lost_its_ground_is_not_looked_at_for_ever(
-    scene: ExecutionScene,
+@pytest.mark.parametrize("with_alert", [False, True])
+async def test_a_request_that_lost_its_ground_is_opened_again_for_who_asked(
+    scene: ExecutionScene, with_alert: bool
 ) -> None:
-    scene.publish(GOOD, BAD)
-    await scene.asked(1)
-    scene.publish_by_hand(EDIT)
+    scene.publish(GOOD, EDIT, BAD)
+    first = await scene.vote(BOB, await scene.asked(1, by=ALICE))
+    if with_alert:
+        await fire(scene)
+    scene.publish_by_hand(WIP)
     await scene.snapshot.sweep()
 
     assert await scene.propose.step()
 
+    second = await opened(scene)
+    assert second is not None
+    assert (second.case_id, second.requested_by) == (first.case_id, ALICE)
+    assert second.policy.eligible == (BOB, CAROL)
+    assert (second.leg.live_root, second.leg.expected_root) == (WIP.root, GOOD.root)
+    assert second.votes == ()
+    assert (await scene.entries("rollback.open"))[-1].user_id == approval.KEYTURN
+    assert (await shown(scene))[-1] == "requested"
+    assert scene.messenger.drawn[-1].rollback_id == second.id
+    assert not await scene.propose.step()
+
+
+@pytest.mark.parametrize("change", ["not allowed", "gone", "live already"])
+async def test_a_request_that_cannot_be_opened_again_says_why(
+    scene: ExecutionScene, change: str
+) -> None:
+    scene.publish(GOOD, BAD)
+    await scene.asked(1, by=DAVE)
+    scene.publish_by_hand(EDIT)
+    await scene.snapshot.sweep()
+    if change == "not allowed":
+        scene.policies["prod"] = Policy(reviewers=(REVIEWERS,), named=True)
+    elif change == "gone":
+        del scene.directory.members[DAVE]
+    else:
+        scene.publish_by_hand(GOOD)
+
+    assert await scene.propose.step()
+
+    assert await opened(scene) is None
+    assert await scene.told_codes() == ["ended", "not_renewed"]
     assert (await case_of(scene)).assess_at is None
     assert not await scene.propose.step()
-    assert await opened(scene) is None
+
+
+async def test_what_somebody_asked_for_meanwhile_is_not_replaced_by_an_older_request(
+    scene: ExecutionScene,
+) -> None:
+    scene.publish(GOOD, EDIT, BAD)
+    await scene.asked(1, by=ALICE)
+    scene.publish_by_hand(WIP)
+    await scene.snapshot.sweep()
+    asked: list[Rollback] = []
+
+    async def ask() -> None:
+        asked.append(await scene.asked(2, by=BOB))
+
+    scene.target.before("history", ask)
+    await scene.propose.step()
+
+    assert [await opened(scene)] == asked
+    assert not await scene.propose.step()
 
 
 # -- one incident after the other ------------------------------------------------------------------
@@ -790,6 +843,17 @@ async def test_another_version_supersedes_what_is_still_voted_on(scene: Executio
     case = await case_of(scene)
     assert (case.rollback_id, case.assess_at) == (second.id, None)
     assert await opened(scene) == second
+
+
+async def test_asking_for_the_very_same_again_leaves_the_votes(scene: ExecutionScene) -> None:
+    scene.publish(GOOD, BAD)
+    first = await scene.vote(ALICE, await scene.asked(1, by=DAVE))
+
+    with pytest.raises(AskedAlready) as refusal:
+        await scene.asked(1, by=BOB)
+
+    assert await scene.rollback(first) == first
+    assert f"Rollback {first.id} proposes exactly this" in refusal.value.to_person()
 
 
 async def test_what_is_approved_cannot_be_replaced(scene: ExecutionScene) -> None:

@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from itertools import count
 
+from bot.errors import UpstreamDown
 from bot.ports.store import Store
 from bot.ports.target import Target, Targets, TargetVersion
 from bot.services.apart import Apart
@@ -18,6 +19,7 @@ from store.records import AppEnv, Version
 
 log = logging.getLogger(__name__)
 FIRST_CONTACT = 20  # versions that are imported before anything else is done
+COUNTS = 5  # how often versions are counted while others publish
 BATCH = 20  # older versions imported by one step in the background
 
 
@@ -94,9 +96,7 @@ class Snapshot:
     # -- first contact and older history --------------------------------------------------------
 
     async def _first_contact(self, where: AppEnv, target: Target, app_id: str) -> list[Version]:
-        total = await target.count_versions(app_id)
-        newest_first = await _take(target.history(app_id), FIRST_CONTACT)
-        total = max(total, len(newest_first))  # somebody published while we counted
+        total, newest_first = await _counted(target, app_id)
         numbered = list(zip(count(total, -1), newest_first, strict=False))
         return [
             await record(self._store, where, version, number=number)
@@ -156,6 +156,23 @@ async def _live(
     async for ref in target.list_live():
         for where in apps.get(ref.app_id, ()):
             yield where, ref.live_id
+
+
+async def _counted(target: Target, app_id: str) -> tuple[int, list[TargetVersion]]:
+    """The newest versions with how many there are in all, of one and the same moment.
+
+    Raises:
+        UpstreamDown: Somebody published again and again while we counted.
+    """
+    total = await target.count_versions(app_id)
+    for _ in range(COUNTS):
+        newest_first = await _take(target.history(app_id), FIRST_CONTACT)
+        if len(newest_first) < FIRST_CONTACT:
+            return max(total, len(newest_first)), newest_first  # that was all of them
+        before, total = total, await target.count_versions(app_id)
+        if total == before:
+            return total, newest_first
+    raise UpstreamDown(target.name, f"the versions of {app_id} change while they are counted")
 
 
 async def _take(versions: AsyncIterator[TargetVersion], most: int) -> list[TargetVersion]:

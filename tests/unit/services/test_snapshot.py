@@ -63,7 +63,7 @@ async def test_first_contact_imports_the_newest_twenty_numbered_by_how_many_ther
 
     assert numbers(found) == list(range(26, 46))
     assert [version.external_id for version in found] == ids[-FIRST_CONTACT:]
-    assert scene.target.calls == ["count_versions", "history"]
+    assert scene.target.calls == ["count_versions", "history", "count_versions"]
 
 
 async def test_a_short_history_is_there_at_once(scene: ExecutionScene) -> None:
@@ -84,6 +84,30 @@ async def test_a_publish_while_we_count_does_not_give_two_versions_one_number(
     scene.target.before("history", scene.publish_by_hand)
 
     assert numbers(await scene.snapshot.refresh(PROD)) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("between", ["history", "count_versions"])
+async def test_a_publish_while_many_are_counted_leaves_every_version_its_own_number(
+    scene: ExecutionScene, between: str
+) -> None:
+    published(scene, 30)
+    if between == "count_versions":
+        scene.target.before("count_versions", lambda: None)
+    scene.target.before(between, scene.publish_by_hand)
+
+    assert numbers(await scene.snapshot.refresh(PROD)) == list(range(12, 32))
+
+
+async def test_versions_that_never_stand_still_are_counted_another_time(
+    scene: ExecutionScene,
+) -> None:
+    published(scene, 30)
+    for _ in range(10):
+        scene.target.before("history", scene.publish_by_hand)
+
+    with pytest.raises(UpstreamDown):
+        await scene.snapshot.refresh(PROD)
+    assert await scene.history() == []
 
 
 async def test_older_history_comes_in_batches_down_to_the_first_and_then_costs_nothing(

@@ -17,8 +17,6 @@ from bot.domain import approval, onset
 from bot.domain.candidate import Choice, choose
 from bot.domain.words import FindingCode, NoteCode, OutcomeCode
 from bot.errors import (
-    AccountLocked,
-    LoginRefused,
     Refused,
     RollbackOpen,
     UpstreamDown,
@@ -27,6 +25,7 @@ from bot.errors import (
 from bot.ports.people import Directory
 from bot.ports.store import Store
 from bot.ports.target import Targets
+from bot.services import found
 from bot.services.eligibility import Eligibility
 from bot.services.opening import Ground, Opening, Rules, entry, open_in
 from bot.services.outgoing import card_row, moved, note_row
@@ -41,7 +40,6 @@ from store.records import (
     OpenRollbackExists,
     Rollback,
     Stale,
-    State,
     Unavailable,
     Version,
 )
@@ -103,7 +101,7 @@ class Assess:
             await self._put_off(case)
         except Exception:  # the edge of a case: whatever is wrong with it holds up no other
             log.exception("case not looked at", extra=facts)
-            failed = _not_looked(case, FindingCode.LOOK_FAILED)
+            failed = found.not_looked(case, FindingCode.LOOK_FAILED)
             await self._only_facts(case, failed, again=AFTER_A_FAILURE)
 
     async def _put_off(self, case: Case) -> None:
@@ -134,14 +132,14 @@ class Assess:
             await self._snapshot.refresh(case.where)
         except (UpstreamDown, UpstreamRefused) as error:
             log.warning("target not read", extra={"app": str(case.where), "error": error.code})
-            await self._only_facts(case, _unreadable(case, error), again=LOOK_AGAIN)
+            await self._only_facts(case, found.unreadable(case, error), again=LOOK_AGAIN)
             return
         ground = await self._opening.ground(case.where)
         if ground is None:
-            await self._only_facts(case, _not_looked(case, FindingCode.NO_HISTORY))
+            await self._only_facts(case, found.not_looked(case, FindingCode.NO_HISTORY))
             return
         choice = await self._choose(case, ground, firings)
-        finding = _finding(choice, firings)
+        finding = found.of_choice(choice, firings)
         if choice.candidate is None:
             await self._only_facts(case, finding)
         else:
@@ -163,15 +161,15 @@ class Assess:
         except UpstreamRefused as error:
             log.warning("reviewers unknown", extra={"app": str(case.where), "why": str(error)})
             code, upstream = FindingCode.REVIEWERS_UNKNOWN, error.upstream_code
-            unknown = _not_looked(case, code, upstream_code=upstream)
+            unknown = found.not_looked(case, code, upstream_code=upstream)
             await self._only_facts(case, unknown, again=LOOK_AGAIN)
             return
         if shared:
-            await self._only_facts(case, _not_looked(case, FindingCode.SHARED_CHANNEL))
+            await self._only_facts(case, found.not_looked(case, FindingCode.SHARED_CHANNEL))
             return
         new = await self._opening.new(case.where, ground, candidate, snapshot)
-        if _rejected(rollback, new):
-            await self._only_facts(case, _rejected_before(finding))
+        if found.rejected(rollback, new):
+            await self._only_facts(case, found.rejected_before(finding))
         else:
             await self._suggest(case, new, finding)
 
@@ -242,7 +240,7 @@ class Assess:
                 rollback_id=None if past else current.rollback_id,
             )
             saved = await tx.cases.save(after, was=current.revision)
-            new = not _says_the_same(current.finding, finding)  # not again while a target is down
+            new = not found.same_words(current.finding, finding)  # not again while a target is down
             if new:
                 await tx.audit.append(
                     entry(saved, "case.no_suggestion", approval.KEYTURN, finding=finding.code)
@@ -273,45 +271,3 @@ def _turn(due: Sequence[tuple[str, Case]]) -> list[Case]:
             taken[target] += 1
             turn.append(case)
     return turn
-
-
-def _says_the_same(before: Finding | None, after: Finding) -> bool:
-    return before is not None and (before.code, before.facts) == (after.code, after.facts)
-
-
-def _rejected(before: Rollback | None, new: NewRollback) -> bool:
-    """Whether people said no to exactly this: they are not asked again by us."""
-    return (
-        before is not None
-        and before.state is State.REJECTED
-        and before.content_digest == new.content_digest
-    )
-
-
-def _rejected_before(finding: Finding) -> Finding:
-    facts = {name: finding.facts[name] for name in ("suspect", "candidate")}
-    return replace(finding, code=FindingCode.REJECTED_BEFORE, facts=facts)
-
-
-def _finding(choice: Choice, firings: Sequence[Firing]) -> Finding:
-    return Finding(
-        code=choice.code,
-        facts=choice.facts,
-        onset_from=choice.onset_from,
-        onset_to=choice.onset_to,
-        suspect_id=choice.suspect.id if choice.suspect else None,
-        candidate_id=choice.candidate.id if choice.candidate else None,
-        newest_firing_id=max(firing.id for firing in firings),
-    )
-
-
-def _not_looked(case: Case, code: FindingCode, **facts: Json) -> Finding:
-    """What is in the way; which alerts were looked at, and for which onset, stays as it was."""
-    before = case.finding or Finding(code, {})
-    return replace(before, code=code, facts=facts, suspect_id=None, candidate_id=None)
-
-
-def _unreadable(case: Case, error: UpstreamDown | UpstreamRefused) -> Finding:
-    login = isinstance(error, LoginRefused | AccountLocked)
-    code = FindingCode.TARGET_LOGIN_REFUSED if login else FindingCode.TARGET_UNREADABLE
-    return _not_looked(case, code, system=error.system)

@@ -36,9 +36,10 @@ from bot.services.deliver import Deliver
 from bot.services.drawing import Differences, Drawing
 from bot.services.execute import Execute
 from bot.services.follow_up import FollowUp
+from bot.services.opening import Rules
 from bot.services.places import Places
 from bot.services.probe import Probe
-from bot.services.propose import Propose, Rules
+from bot.services.propose import Propose
 from bot.services.snapshot import Snapshot
 from bot.services.take_in import Intake, TakeIn
 from bot.services.waiting import backoff

@@ -191,6 +191,20 @@ class RollbackOpen(Refused):
     user_message = "A rollback of this app is open already; its card is in the channel."
 
 
+class AskedAlready(RollbackOpen):
+    """The open rollback goes back to exactly this; its votes stay."""
+
+    def __init__(self, rollback_id: int) -> None:
+        super().__init__(f"rollback {rollback_id} has the same content")
+        self.rollback_id = rollback_id
+
+    def to_person(self) -> str:
+        return (
+            f"Rollback {self.rollback_id} proposes exactly this already. "
+            "Its card is in the channel of that app, with the approvals that it has."
+        )
+
+
 # -- Input that never works -------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from aiohttp.typedefs import Handler
 from bot.errors import BadInput, BotError, TooLarge, Unauthorised
 from store.records import StoreError, Unavailable
 
-MAX_BODY_BYTES = 2 * 1024 * 1024
+MAX_BODY_BYTES = 16 * 1024 * 1024  # a storm of alerts; other doors take less
 BACKLOG = 1024  # Alertmanager's bursts lose connections on a short one
 DRAIN_S = 15.0
 READY_WITHIN_S = 5.0  # a database that hangs is as good as lost

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -88,12 +89,17 @@ class Cases:
             raise Stale(f"case {after.id} is no longer at revision {was}")
         return _case(row)
 
-    async def due(self, *, limit: int = 20) -> list[Case]:
-        """Open cases whose `assess_at` has come, by database time."""
+    async def due(self, apps: Collection[AppEnv], *, limit: int = 20) -> list[Case]:
+        """Open cases of *apps* whose `assess_at` has come, by database time; oldest first.
+
+        Those of other apps are left out here, so that they cannot fill the limit for ever.
+        """
         return await self._many(
             select(CaseRow)
             .where(
-                col(CaseRow.state) == CaseState.OPEN, col(CaseRow.assess_at) <= await self._now()
+                col(CaseRow.state) == CaseState.OPEN,
+                col(CaseRow.assess_at) <= await self._now(),
+                tuple_(col(CaseRow.app), col(CaseRow.env)).in_([(a.app, a.env) for a in apps]),
             )
             .order_by(col(CaseRow.assess_at))
             .limit(limit)
@@ -148,6 +154,7 @@ def _finding_json(finding: Finding | None) -> Json:
         "onset_to": finding.onset_to.isoformat() if finding.onset_to else None,
         "suspect_id": finding.suspect_id,
         "candidate_id": finding.candidate_id,
+        "newest_firing_id": finding.newest_firing_id,
     }
 
 
@@ -161,6 +168,7 @@ def _finding(stored: Json) -> Finding | None:
         onset_to=_time(stored["onset_to"]),
         suspect_id=stored["suspect_id"],
         candidate_id=stored["candidate_id"],
+        newest_firing_id=stored.get("newest_firing_id", 0),  # absent in rows of older versions
     )
 
 

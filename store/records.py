@@ -177,7 +177,10 @@ class Firing:
 
 @dataclass(frozen=True)
 class Delivery:
-    """One webhook body; `digest` is over groupKey and sorted (fingerprint, startsAt, status)."""
+    """One webhook body; `digest` is over groupKey and sorted (fingerprint, startsAt, status).
+
+    `unreadable` counts the alerts that are in `body` alone.
+    """
 
     source: str
     receiver: str
@@ -186,6 +189,7 @@ class Delivery:
     truncated: int
     firings: tuple[Firing, ...]
     body: bytes = b""
+    unreadable: int = 0
 
 
 # -- Cases ------------------------------------------------------------------------------------
@@ -203,7 +207,8 @@ class Finding:
     """What looking for a candidate brought: a suggestion, or only the facts.
 
     `code` names the sentence in the catalogue, `facts` fills it; both survive a restart, so
-    the card can be drawn again from the store alone.
+    the card can be drawn again from the store alone. `newest_firing_id` is the newest alert that
+    it takes into account; 0 before the versions were looked at.
     """
 
     code: str
@@ -212,6 +217,7 @@ class Finding:
     onset_to: datetime | None = None
     suspect_id: int | None = None
     candidate_id: int | None = None
+    newest_firing_id: int = 0
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(?:\d{1,6}[smhd])+", re.ASCII)
 _PART = re.compile(r"(\d+)([smhd])")
+_MAX_DAYS = 366
 _SLACK_ID = re.compile(r"[A-Z][A-Z0-9]{2,20}", re.ASCII)
 _APP_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _BAD_IN_NAMES = frozenset("@`<>&|,\"'/\\")
@@ -31,7 +32,10 @@ def duration(value: object) -> timedelta:
         return value
     if not isinstance(value, str) or not _DURATION.fullmatch(value):
         raise wrong('must be a time with its unit, such as "90s", "30m", "1h30m" or "2d"')
-    return timedelta(seconds=sum(int(n) * _UNITS_S[unit] for n, unit in _PART.findall(value)))
+    seconds = sum(int(n) * _UNITS_S[unit] for n, unit in _PART.findall(value))
+    if seconds > _MAX_DAYS * _UNITS_S["d"]:
+        raise wrong(f'must be a year at most: "{_MAX_DAYS}d"')
+    return timedelta(seconds=seconds)
 
 
 def _positive(value: timedelta) -> timedelta:

@@ -7,6 +7,12 @@ from collections.abc import Iterable
 from store.records import Case, CaseState, Firing, FiringStatus, Rollback, State
 
 
+def another_incident(rollback: Rollback, firings: Iterable[Firing]) -> bool:
+    """Return whether one of *firings* began after *rollback* had ended, so that it is not its."""
+    ended = rollback.finished_at
+    return not rollback.open and any(ended and firing.starts_at > ended for firing in firings)
+
+
 def over(case: Case, *, rollback: Rollback | None, firings: Iterable[Firing]) -> bool:
     """Return whether *case* can be closed: nothing is open in it and nothing is still firing.
 

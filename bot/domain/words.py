@@ -25,6 +25,9 @@ class FindingCode(StrEnum):
     LOOKING = "looking"
     SHARED_CHANNEL = "shared_channel"
     SECRETS_OUT_OF_REACH = "secrets_out_of_reach"  # candidate: int, names: list[str], system
+    REVIEWERS_UNKNOWN = "reviewers_unknown"  # upstream_code: Slack's, "" when unknown
+    LOOK_FAILED = "look_failed"
+    REJECTED_BEFORE = "rejected_before"  # suspect: int, candidate: int
 
 
 class OutcomeCode(StrEnum):
@@ -82,6 +85,7 @@ class NoteCode(StrEnum):
     WAITING_FOR_TARGET = "waiting_for_target"  # system
     WAITING_FOR_LOGIN = "waiting_for_login"  # system
     WAITING_THOUGH_REFUSED = "waiting_though_refused"  # system, upstream_code ("" when unknown)
+    NOT_RENEWED = "not_renewed"  # slack_id, text: one sentence, already safe to show
     NEW_VERSION_WHILE_OPEN = "new_version_while_open"  # number: int
 
 

@@ -119,8 +119,8 @@ class Cases(Protocol):
         """Store *after* over revision *was* as revision was + 1; else raise `Stale`."""
         ...
 
-    async def due(self, *, limit: int = 20) -> list[Case]:
-        """Open cases whose `assess_at` has come, by database time."""
+    async def due(self, apps: Collection[AppEnv], *, limit: int = 20) -> list[Case]:
+        """Open cases of *apps* whose `assess_at` has come, by database time; oldest first."""
         ...
 
     async def open_cases(self) -> list[Case]: ...

@@ -7,6 +7,7 @@ import logging
 from bot.domain import approval
 from bot.domain.words import NoteCode
 from bot.ports.store import Store
+from bot.services.apart import Apart
 from bot.services.closing import close_if_over
 from bot.services.outgoing import card_row, moved, note_row
 from store.records import AuditDraft, Json, Stale, State
@@ -27,7 +28,12 @@ class FollowUp:
             now = await tx.now()
             waiting = await tx.rollbacks.in_states(_WAITING)
         due = [rollback.id for rollback in waiting if approval.overdue(rollback, at=now)]
-        return sum([await self._expire(rollback_id) for rollback_id in due])
+        apart, expired = Apart(log), 0
+        for rollback_id in due:
+            with apart.piece("rollback not expired", rollback=rollback_id):
+                expired += await self._expire(rollback_id)
+        apart.tell()
+        return expired
 
     async def _expire(self, rollback_id: int) -> bool:
         try:
@@ -61,7 +67,12 @@ class FollowUp:
         """Close every open case in which nothing is open or firing; return how many."""
         async with self._store.read() as tx:
             open_cases = await tx.cases.open_cases()
-        return sum([await self._close(case.id) for case in open_cases])
+        apart, closed = Apart(log), 0
+        for case in open_cases:
+            with apart.piece("case not closed", case=case.id):
+                closed += await self._close(case.id)
+        apart.tell()
+        return closed
 
     async def _close(self, case_id: int) -> bool:
         try:

@@ -9,15 +9,17 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from itertools import count
 
-from bot.errors import BotError
+from bot.errors import UpstreamDown
 from bot.ports.store import Store
 from bot.ports.target import Target, Targets, TargetVersion
+from bot.services.apart import Apart
 from bot.services.outdate import outdate
 from bot.services.recording import catch_up, record
 from store.records import AppEnv, Version
 
 log = logging.getLogger(__name__)
 FIRST_CONTACT = 20  # versions that are imported before anything else is done
+COUNTS = 5  # how often versions are counted while others publish
 BATCH = 20  # older versions imported by one step in the background
 
 
@@ -38,27 +40,19 @@ class Snapshot:
         """
         known = await self._known()
         found: list[Version] = []
-        trouble: BotError | None = None
+        apart = Apart(log)
         for target, apps in _by_target(self._targets.all()):
-            try:
+            changed: list[AppEnv] = []
+            with apart.piece("workspace not read", target=target.name):
                 changed = [
                     where
                     async for where, live_id in _live(target, apps)
                     if live_id and known.get(where) != live_id
                 ]
-            except BotError as error:
-                facts = {"target": target.name, "error": error.code}
-                log.warning("workspace not read", extra=facts)
-                trouble = error
-                continue
             for where in changed:
-                try:
+                with apart.piece("app not read", app=str(where)):
                     found += await self.refresh(where)
-                except BotError as error:
-                    log.warning("app not read", extra={"app": str(where), "error": error.code})
-                    trouble = error
-        if trouble is not None:
-            raise trouble
+        apart.tell()
         return found
 
     async def refresh(self, where: AppEnv) -> list[Version]:
@@ -83,7 +77,7 @@ class Snapshot:
 
         An app whose history cannot be read does not hold up the others.
         """
-        trouble: BotError | None = None
+        apart = Apart(log)
         for where, (target, app_id) in self._targets.all().items():
             if where in self._complete:
                 continue
@@ -92,23 +86,17 @@ class Snapshot:
                 mark = await tx.versions.numbered(where, lowest) if lowest else None
             if mark is None:
                 continue  # before first contact
-            try:
+            with apart.piece("history not imported", app=str(where)):
                 if await self._import_older(where, target, app_id, mark):
                     return True
-            except BotError as error:
-                trouble = error
-            else:
                 self._complete.add(where)
-        if trouble is not None:
-            raise trouble
+        apart.tell()
         return False
 
     # -- first contact and older history --------------------------------------------------------
 
     async def _first_contact(self, where: AppEnv, target: Target, app_id: str) -> list[Version]:
-        total = await target.count_versions(app_id)
-        newest_first = await _take(target.history(app_id), FIRST_CONTACT)
-        total = max(total, len(newest_first))  # somebody published while we counted
+        total, newest_first = await _counted(target, app_id)
         numbered = list(zip(count(total, -1), newest_first, strict=False))
         return [
             await record(self._store, where, version, number=number)
@@ -168,6 +156,23 @@ async def _live(
     async for ref in target.list_live():
         for where in apps.get(ref.app_id, ()):
             yield where, ref.live_id
+
+
+async def _counted(target: Target, app_id: str) -> tuple[int, list[TargetVersion]]:
+    """The newest versions with how many there are in all, of one and the same moment.
+
+    Raises:
+        UpstreamDown: Somebody published again and again while we counted.
+    """
+    total = await target.count_versions(app_id)
+    for _ in range(COUNTS):
+        newest_first = await _take(target.history(app_id), FIRST_CONTACT)
+        if len(newest_first) < FIRST_CONTACT:
+            return max(total, len(newest_first)), newest_first  # that was all of them
+        before, total = total, await target.count_versions(app_id)
+        if total == before:
+            return total, newest_first
+    raise UpstreamDown(target.name, f"the versions of {app_id} change while they are counted")
 
 
 async def _take(versions: AsyncIterator[TargetVersion], most: int) -> list[TargetVersion]:

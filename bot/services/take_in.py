@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
+from bot.domain import closing
 from bot.domain.words import NoteCode
 from bot.ports.store import Store, Transaction
+from bot.services.apart import Apart
+from bot.services.closing import close_if_over
 from bot.services.outgoing import card_row, note_row
-from store.records import AppEnv, AuditDraft, Case, Delivery, Firing, FiringStatus, Json
+from store.records import AppEnv, AuditDraft, Case, Delivery, Firing, FiringStatus, Json, State
+
+log = logging.getLogger(__name__)
 
 
 class Intake:
@@ -39,28 +45,39 @@ class TakeIn:
 
     async def step(self) -> bool:
         """Give every new firing to its case, and every change of one to its card."""
-        return await self._assign() | await self._update()
+        apart = Apart(log)
+        found = await self._assign(apart) | await self._update(apart)
+        apart.tell()
+        return found
 
-    async def _assign(self) -> bool:
+    async def _assign(self, apart: Apart) -> bool:
         async with self._store.read() as tx:
             waiting = await tx.alerts.unassigned(self._channels)
         for where, firings in _by_app(waiting):
-            await self._give(where, firings)
+            with apart.piece("alerts not taken in", app=str(where)):
+                await self._give(where, firings)
         return bool(waiting)
 
     async def _give(self, where: AppEnv, firings: Sequence[Firing]) -> None:
         async with self._store.write() as tx:
-            case = await tx.cases.open_for(
-                where, channel=self._channels[where], entry=_opened(where, firings)
-            )
+            case = await self._case(tx, where, firings)
             known = await tx.alerts.of_case(case.id)
             ids = {firing.id for firing in known}
             new = [firing for firing in firings if firing.id not in ids]
+            if not new:
+                return  # another worker was quicker
             await tx.alerts.assign([firing.id for firing in new], case.id)
-            if case.rollback_id is None:  # an alert suggests once a case; people may ask again
-                await tx.cases.save(replace(case, assess_at=await tx.now()), was=case.revision)
+            rollback = await tx.rollbacks.get(case.rollback_id) if case.rollback_id else None
+            another = rollback is not None and closing.another_incident(rollback, new)
+            if rollback is None or another:
+                case = await tx.cases.save(
+                    replace(case, assess_at=await tx.now()), was=case.revision
+                )
+            if rollback is None:  # shown before it is looked at, which may take a while
+                await tx.outbox.put(card_row(case, f"case:{case.id}:{case.revision}"))
                 return
-            names = _firing_names(known)
+            # alerts of the incident before say nothing of this one
+            names = set() if another else _firing_names(known)
             for firing in new:
                 # a storm of one alert is one sentence
                 await tx.outbox.put(card_row(case, _cause(firing)))
@@ -68,17 +85,31 @@ class TakeIn:
                     await _say(tx, case, NoteCode.ALERT_ADDED, firing)
                 names |= _firing_names([firing])
 
-    async def _update(self) -> bool:
+    async def _case(self, tx: Transaction, where: AppEnv, firings: Sequence[Firing]) -> Case:
+        """The case for new *firings*: not one that ended well and only waits to be closed."""
+        channel, entry = self._channels[where], _opened(where, firings)
+        case = await tx.cases.open_for(where, channel=channel, entry=entry)
+        rollback = await tx.rollbacks.get(case.rollback_id) if case.rollback_id else None
+        verified = rollback is not None and rollback.state is State.COMPLETED
+        if verified and await close_if_over(tx, case):
+            return await tx.cases.open_for(where, channel=channel, entry=entry)
+        return case
+
+    async def _update(self, apart: Apart) -> bool:
         async with self._store.read() as tx:
             changed = await tx.alerts.changed()
         for firing in changed:
-            async with self._store.write() as tx:
-                await tx.alerts.seen([firing.id])
-                if firing.case_id is not None and firing.status is FiringStatus.RESOLVED:
-                    case = await tx.cases.get(firing.case_id)
-                    await tx.outbox.put(card_row(case, _cause(firing)))
-                    await _say_if_over(tx, case, firing.alertname)
+            with apart.piece("end of an alert not told", firing=firing.id):
+                await self._tell(firing)
         return bool(changed)
+
+    async def _tell(self, firing: Firing) -> None:
+        async with self._store.write() as tx:
+            await tx.alerts.seen([firing.id])
+            if firing.case_id is not None and firing.status is FiringStatus.RESOLVED:
+                case = await tx.cases.get(firing.case_id)
+                await tx.outbox.put(card_row(case, _cause(firing)))
+                await _say_if_over(tx, case, firing.alertname)
 
 
 async def _say_if_over(tx: Transaction, case: Case, alertname: str) -> None:

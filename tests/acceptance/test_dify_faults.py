@@ -84,7 +84,7 @@ async def test_while_dify_is_down_there_are_facts_alone_and_the_card_comes_once_
 async def _told(world: World) -> bool:
     """Nothing is due and nothing waits to be sent."""
     async with world.store.read() as tx:
-        return not await tx.cases.due() and not await tx.outbox.waiting()
+        return not await tx.cases.due([WHERE]) and not await tx.outbox.waiting()
 
 
 async def test_a_wrong_password_is_named_on_the_card_and_tried_once(world: World) -> None:

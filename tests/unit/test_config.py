@@ -352,6 +352,7 @@ ONE_CHANGE = [
     ('open_for = "1h30m"', 'open_for = "90"', "policy.prod.open_for: must be a time with its unit"),
     ('open_for = "1h30m"', "open_for = 90", "policy.prod.open_for: must be a time with its unit"),
     ('open_for = "1h30m"', 'open_for = "0m"', "policy.prod.open_for: must be longer than nothing"),
+    ('lookback = "2h"', 'lookback = "999999d"', "alerts.lookback: must be a year at most"),
     ('open_for = "1h30m"', "votes = 0", "policy.prod.votes: must be at least 1"),
     ('open_for = "1h30m"', 'votes = "2"', "policy.prod.votes: must be a whole number, without quo"),
     ('open_for = "1h30m"', "votes = true", "policy.prod.votes: must be a whole number, without qu"),

@@ -55,6 +55,8 @@ def routes(
         with bound(delivery=delivery.digest[:16]):
             await _stored(take_in(delivery))
             _log.info("delivery stored", extra={"alerts": len(delivery.firings)})
+            if delivery.unreadable:
+                _log.warning("alerts unreadable", extra={"alerts": delivery.unreadable})
         return web.Response(status=202)
 
     return [web.post(PATH, receive)]

@@ -17,7 +17,7 @@ import orjson
 from bot.errors import BadInput, TooLarge
 from store.records import AppEnv, Delivery, Firing, FiringStatus
 
-MAX_BYTES = 2 * 1024 * 1024
+MAX_BYTES = 16 * 1024 * 1024  # MAX_ALERTS of an ordinary size, and then some
 MAX_ALERTS = 10_000
 MAX_LABELS = 200
 MAX_TEXT = 64 * 1024
@@ -66,11 +66,14 @@ def parse(
     """Read one webhook body of version "4".
 
     Alerts of apps outside *known* are kept with `where` None. An alert that has not ended
-    has `ends_at` None. Empty label values count as absent, as in Alertmanager itself.
+    has `ends_at` None. Empty label values count as absent, as in Alertmanager itself. A text
+    of more than `MAX_TEXT` characters is cut, and an alert that cannot be read is counted and
+    left out: what is refused is never sent again, and the others of its group with it.
 
     Raises:
         TooLarge: More than `MAX_BYTES` bytes or `MAX_ALERTS` alerts.
-        BadInput: Anything else that will never parse; the message quotes nothing of the body.
+        BadInput: Anything else that will never parse, also where no alert of several can be
+            read; the message quotes nothing of the body.
     """
     if len(body) > MAX_BYTES:
         raise TooLarge(f"more than {MAX_BYTES} bytes")
@@ -81,10 +84,10 @@ def parse(
     if len(alerts) > MAX_ALERTS:
         raise TooLarge(f"more than {MAX_ALERTS} alerts")
     group_key = _text(message, "groupKey")
-    firings = _once(
-        _firing(_object(alert, f"alerts[{at}]"), f"alerts[{at}]", source, labels, known)
-        for at, alert in enumerate(alerts)
-    )
+    read, refused = _readable(alerts, source, labels, known)
+    if refused and not read:
+        raise refused[0]
+    firings = _once(read)
     return Delivery(
         source=source,
         receiver=_text(message, "receiver"),
@@ -93,6 +96,7 @@ def parse(
         truncated=_truncated(message),
         firings=firings,
         body=body,
+        unreadable=len(refused),
     )
 
 
@@ -110,6 +114,21 @@ def _once(firings: Iterable[Firing]) -> tuple[Firing, ...]:
         if key not in kept or firing.status is FiringStatus.RESOLVED:
             kept[key] = firing
     return tuple(kept.values())
+
+
+def _readable(
+    alerts: Iterable[object], source: str, labels: LabelMap, known: Container[AppEnv]
+) -> tuple[list[Firing], list[BadInput]]:
+    """The alerts that can be read, and why each of the others cannot."""
+    read: list[Firing] = []
+    refused: list[BadInput] = []
+    for at, alert in enumerate(alerts):
+        path = f"alerts[{at}]"
+        try:
+            read.append(_firing(_object(alert, path), path, source, labels, known))
+        except BadInput as error:
+            refused.append(error)
+    return read, refused
 
 
 def _json(body: bytes) -> object:
@@ -171,7 +190,7 @@ def _field(table: Mapping[str, object], key: str, kind: type[_T], path: str = ""
 
 
 def _text(table: Mapping[str, object], key: str, path: str = "") -> str:
-    return _clean(_field(table, key, str, path), f"{path}{'.' if path else ''}{key}")
+    return _clean(_field(table, key, str, path))
 
 
 def _texts(alert: Mapping[str, object], key: str, path: str) -> dict[str, str]:
@@ -187,14 +206,14 @@ def _texts(alert: Mapping[str, object], key: str, path: str) -> dict[str, str]:
         if not isinstance(value, str):
             raise BadInput(f"{path}.{key} holds a value that is not a text")
         if value:
-            texts[_clean(name, f"{path}.{key}")] = _clean(value, f"{path}.{key}")
+            texts[_clean(name)] = _clean(value)
     return texts
 
 
-def _clean(text: str, path: str) -> str:
+def _clean(text: str) -> str:
     """Any Unicode, but no NUL (PostgreSQL stores none); lone surrogates are no JSON already."""
     if len(text) > MAX_TEXT:
-        raise BadInput(f"{path} is longer than {MAX_TEXT} characters")
+        text = text[: MAX_TEXT - 1] + "…"
     return text.replace("\0", "\N{SYMBOL FOR NULL}")
 
 

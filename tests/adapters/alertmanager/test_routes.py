@@ -163,7 +163,7 @@ async def test_a_body_that_is_not_encoded_as_it_says_is_a_400(post: Post, intake
 
 
 async def test_too_many_bytes_are_a_413(post: Post) -> None:
-    assert (await post(b" " * (2 * 1024 * 1024 + 1))).status == 413
+    assert (await post(b" " * (16 * 1024 * 1024 + 1))).status == 413
 
 
 async def test_too_many_alerts_are_a_413(post: Post) -> None:

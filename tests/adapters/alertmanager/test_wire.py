@@ -224,7 +224,6 @@ def test_labels_that_mean_an_app_win_over_its_label_and_the_most_exact_ones_win(
         a_message(an_alert(labels={"app": 7})),
         a_message(an_alert(labels={"app": None})),
         a_message(an_alert(labels={f"l{n}": "x" for n in range(201)})),
-        a_message(an_alert(labels={"app": "x" * 70_000})),
         a_message(an_alert(annotations={"summary": {"deep": "er"}})),
         a_message(an_alert(status="pending")),
         a_message(an_alert(status=None)),
@@ -266,7 +265,30 @@ def test_a_refusal_quotes_nothing_of_the_body() -> None:
     assert "hunter2" not in str(refusal.value)
 
 
-def test_more_than_two_mebibytes_are_too_much() -> None:
+def test_a_text_that_is_too_long_is_cut() -> None:
+    firing = parse_one(annotations={"summary": "x" * 70_000})
+
+    assert len(firing.annotations["summary"]) == wire.MAX_TEXT
+    assert firing.annotations["summary"].endswith("x…")
+
+
+def test_an_alert_that_cannot_be_read_is_counted_and_does_not_take_its_group_along() -> None:
+    odd = [an_alert(startsAt="soon"), an_alert(labels={"app": 7}), an_alert(status="pending")]
+
+    delivery = parse(as_body(a_message(odd[0], an_alert(), *odd[1:])))
+
+    assert len(delivery.firings) == 1
+    assert delivery.unreadable == 3
+
+
+def test_an_ordinary_storm_of_ten_thousand_alerts_fits() -> None:
+    alert = an_alert(annotations={"description": "x" * 900})
+    storm = [{**alert, "fingerprint": f"{n:016x}"} for n in range(10_000)]
+
+    assert len(parse(as_body(a_message(alerts=storm))).firings) == 10_000
+
+
+def test_more_than_sixteen_mebibytes_are_too_much() -> None:
     with pytest.raises(TooLarge):
         parse(as_body(a_message()) + b" " * wire.MAX_BYTES)
 

@@ -14,7 +14,8 @@ from tests.builders import CHANNEL, NOON, PROD
 from tests.contract.store.raw import Hand
 from tests.unit.services.scene import ENTRY
 
-STAGING = AppEnv("support-triage", "staging")
+STAGING, OTHER = AppEnv("support-triage", "staging"), AppEnv("other", "prod")
+EVERYWHERE = (PROD, STAGING, OTHER)
 
 
 async def opened(store: Store, where: AppEnv = PROD, channel: str = CHANNEL) -> Case:
@@ -116,15 +117,15 @@ async def test_of_ten_writers_of_one_revision_one_wins(store: Store) -> None:
 async def test_a_case_is_due_when_its_time_has_come(timed_store: Store, hand: Hand) -> None:
     late = await opened(timed_store)
     early = await opened(timed_store, STAGING)
-    never = await opened(timed_store, AppEnv("other", "prod"))
+    never = await opened(timed_store, OTHER)
     late = await saved(timed_store, replace(late, assess_at=NOON + timedelta(minutes=2)))
     early = await saved(timed_store, replace(early, assess_at=NOON + timedelta(minutes=1)))
 
     due = []
     for _ in range(3):
         async with timed_store.read() as tx:
-            due.append(await tx.cases.due())
-            first = await tx.cases.due(limit=1)
+            due.append(await tx.cases.due(EVERYWHERE))
+            first = await tx.cases.due(EVERYWHERE, limit=1)
         hand.pass_by(timedelta(minutes=1))
 
     assert due == [[], [early], [early, late]]
@@ -137,7 +138,19 @@ async def test_a_closed_case_is_never_due(store: Store) -> None:
     await saved(store, case)
 
     async with store.read() as tx:
-        assert await tx.cases.due() == []
+        assert await tx.cases.due(EVERYWHERE) == []
+
+
+async def test_cases_of_other_apps_leave_the_room_to_those_that_are_asked_for(
+    store: Store,
+) -> None:
+    first, second = await opened(store), await opened(store, STAGING)
+    await saved(store, replace(first, assess_at=NOON - timedelta(days=900)))
+    second = await saved(store, replace(second, assess_at=NOON - timedelta(days=800)))
+
+    async with store.read() as tx:
+        assert await tx.cases.due([STAGING], limit=1) == [second]
+        assert await tx.cases.due([]) == []
 
 
 async def test_a_case_that_is_not_there_is_missing(store: Store) -> None:

@@ -13,8 +13,9 @@ from bot.domain.button import Claim
 from bot.domain.policy import Policy
 from bot.ports.store import Store
 from bot.services.execute import Execute
+from bot.services.opening import Rules
 from bot.services.places import Places
-from bot.services.propose import Propose, Rules
+from bot.services.propose import Propose
 from bot.services.snapshot import Snapshot
 from store.document import Document
 from store.records import AppEnv, Rollback, State, Step, Version

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
+from bot.domain import approval
 from bot.ports.store import Store
 from bot.services.follow_up import FollowUp
 from store.records import (
@@ -67,6 +68,27 @@ async def test_an_approved_rollback_that_is_not_executed_expires_too(scene: Scen
 
     assert await FollowUp(scene.store).expire_overdue() == 1
     assert (await scene.rollback(pending)).state is State.EXPIRED
+
+
+async def test_one_that_cannot_be_expired_does_not_hold_up_the_others(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await a_pending(scene.store, open_for=timedelta(0))
+    other = await a_pending(scene.store, where=AppEnv("billing", "prod"), open_for=timedelta(0))
+    expire = approval.expire
+
+    def broken(rollback: Rollback, *, at: datetime) -> Rollback:
+        if rollback.id == first.id:
+            raise RuntimeError("a bug")
+        return expire(rollback, at=at)
+
+    monkeypatch.setattr(approval, "expire", broken)
+
+    with pytest.raises(RuntimeError):
+        await FollowUp(scene.store).expire_overdue()
+
+    states = [(await scene.rollback(r)).state for r in (first, other)]
+    assert states == [State.PENDING_APPROVAL, State.EXPIRED]
 
 
 async def test_what_still_has_time_is_left_alone(scene: Scene) -> None:

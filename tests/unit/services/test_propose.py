@@ -13,6 +13,7 @@ from bot.domain.diff import compare
 from bot.domain.policy import Policy
 from bot.domain.words import FindingCode, OutcomeCode
 from bot.errors import (
+    AskedAlready,
     BotError,
     EmptyVersion,
     LoginRefused,
@@ -27,7 +28,17 @@ from bot.errors import (
 from bot.ports.store import Store
 from bot.services.take_in import Intake, TakeIn
 from store.document import Document
-from store.records import AppEnv, AuditDraft, Case, Delivery, Rollback, State, Step
+from store.records import (
+    AppEnv,
+    AuditDraft,
+    Case,
+    CaseState,
+    Delivery,
+    Firing,
+    Rollback,
+    State,
+    Step,
+)
 from tests.builders import ALICE, BOB, CAROL, CHANNEL, DAVE, NOON, PROD, REVIEWERS, a_firing
 from tests.unit.services.execution_scene import (
     APP,
@@ -40,7 +51,7 @@ from tests.unit.services.execution_scene import (
     ExecutionScene,
     a_secretive,
 )
-from tests.unit.services.scene import POLICY
+from tests.unit.services.scene import ENTRY, POLICY
 
 BILLING = AppEnv("billing", "prod")
 DOWN = UpstreamDown("dify.test", "no answer")
@@ -136,19 +147,17 @@ async def test_a_rollback_whose_card_cannot_be_queued_was_never_opened(
     scene: ExecutionScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene.publish(GOOD, BAD)
-    before = await fire(scene)
+    await fire(scene)
 
     def broken(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("bot.services.propose.snippet_row", broken)
-    with pytest.raises(RuntimeError):
-        await scene.propose.step()
+    monkeypatch.setattr("bot.services.opening.snippet_row", broken)
+    await scene.propose.step()
 
     assert await opened(scene) is None
-    assert await case_of(scene) == before
     assert await scene.entries("rollback.") == []
-    assert await shown(scene) == []
+    assert await shown(scene) == [FindingCode.LOOK_FAILED]
 
 
 async def test_an_environment_without_a_policy_is_suggested_to_with_nobody_eligible(
@@ -350,29 +359,87 @@ async def test_a_case_stays_due_while_slack_cannot_say_who_the_reviewers_are(
     before = await fire(scene)
     scene.directory.down = True
 
-    with pytest.raises(UpstreamDown):
-        await scene.propose.step()
+    await scene.propose.step()
 
-    assert await case_of(scene) == before
+    after = await case_of(scene)
+    assert after.finding is None
+    assert before.assess_at is not None
+    assert after.assess_at is not None
+    assert after.assess_at > before.assess_at, "it lets others go first"
     scene.directory.down = False
+    await make_due(scene)
     assert await scene.propose.step()
     assert await opened(scene) is not None
 
 
-async def test_a_case_that_cannot_be_served_does_not_hold_up_others(scene: ExecutionScene) -> None:
-    scene.policies["staging"] = Policy(reviewers=("S0DELETED",), named=True)
-    staging = AppEnv("support-triage", "staging")
-    another(scene, staging)
+async def test_reviewers_whom_slack_does_not_name_are_said_on_the_card_and_looked_up_again(
+    scene: ExecutionScene,
+) -> None:
     scene.publish(GOOD, BAD)
-    await fire(scene, staging)
+    scene.policies["prod"] = Policy(reviewers=("S0DELETED",), named=True)
     await fire(scene)
 
+    await scene.propose.step()
+
+    case = await case_of(scene)
+    assert case.finding is not None
+    assert (case.finding.code, case.finding.facts) == (
+        FindingCode.REVIEWERS_UNKNOWN,
+        {"upstream_code": "no_such_subteam"},
+    )
+    assert await shown(scene) == [FindingCode.REVIEWERS_UNKNOWN]
+    assert not await scene.propose.step(), "not due yet"
+    scene.policies["prod"] = POLICY
+    await make_due(scene)
+    await scene.propose.step()
+    assert await opened(scene) is not None
+
+
+async def test_an_alert_is_shown_before_anything_was_looked_at(scene: ExecutionScene) -> None:
+    await fire(scene)
+
+    assert await shown(scene) == [FindingCode.LOOKING]
+
+
+async def test_a_case_that_cannot_be_looked_at_is_said_and_does_not_hold_up_others(
+    scene: ExecutionScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = another(scene)
+    await fire(scene, BILLING)
+    scene.publish(GOOD, BAD)
+    await fire(scene)
+    other.always("count_versions", OverflowError("date value out of range"))
+
     assert await scene.propose.step()
+    assert not await scene.propose.step(), "it is put off"
 
     assert await opened(scene) is not None
-    with pytest.raises(UpstreamRefused):
-        await scene.propose.step()
-    assert (await case_of(scene, staging)).assess_at is not None
+    case = await case_of(scene, BILLING)
+    assert case.finding is not None
+    assert (case.finding.code, case.rollback_id) == (FindingCode.LOOK_FAILED, None)
+    assert case.assess_at is not None
+
+
+async def test_a_target_that_hangs_holds_up_only_its_own_cases(scene: ExecutionScene) -> None:
+    scene.publish(GOOD, BAD)
+    other = another(scene)
+    hangs, looked_at = asyncio.Event(), asyncio.Event()
+    other.target.before("count_versions", hangs.wait)
+    scene.target.after("history", looked_at.set)
+    for number in range(30):
+        where = AppEnv(f"hung{number}", "prod")
+        scene.places[where] = (other.target, APP)
+        scene.channels[where] = CHANNEL
+        await fire(scene, where)
+    await fire(scene)
+
+    step = asyncio.create_task(scene.propose.step())
+    await asyncio.wait_for(looked_at.wait(), timeout=10)
+    assert not step.done()
+    hangs.set()
+    await step
+
+    assert await opened(scene) is not None
 
 
 async def test_a_case_of_an_app_that_is_no_longer_configured_holds_up_nobody(
@@ -387,8 +454,7 @@ async def test_a_case_of_an_app_that_is_no_longer_configured_holds_up_nobody(
     assert await scene.propose.step()
 
     assert await opened(scene) is not None
-    with pytest.raises(UnknownApp):
-        await scene.propose.step()
+    assert not await scene.propose.step()
 
 
 # -- several at once ----------------------------------------------------------------------------
@@ -475,19 +541,190 @@ async def test_after_a_publish_the_card_shows_a_new_rollback_on_the_new_ground(
     assert second.votes == ()
 
 
-async def test_a_request_without_an_alert_that_lost_its_ground_is_not_looked_at_for_ever(
-    scene: ExecutionScene,
+@pytest.mark.parametrize("with_alert", [False, True])
+async def test_a_request_that_lost_its_ground_is_opened_again_for_who_asked(
+    scene: ExecutionScene, with_alert: bool
 ) -> None:
-    scene.publish(GOOD, BAD)
-    await scene.asked(1)
-    scene.publish_by_hand(EDIT)
+    scene.publish(GOOD, EDIT, BAD)
+    first = await scene.vote(BOB, await scene.asked(1, by=ALICE))
+    if with_alert:
+        await fire(scene)
+    scene.publish_by_hand(WIP)
     await scene.snapshot.sweep()
 
     assert await scene.propose.step()
 
+    second = await opened(scene)
+    assert second is not None
+    assert (second.case_id, second.requested_by) == (first.case_id, ALICE)
+    assert second.policy.eligible == (BOB, CAROL)
+    assert (second.leg.live_root, second.leg.expected_root) == (WIP.root, GOOD.root)
+    assert second.votes == ()
+    assert (await scene.entries("rollback.open"))[-1].user_id == approval.KEYTURN
+    assert (await shown(scene))[-1] == "requested"
+    assert scene.messenger.drawn[-1].rollback_id == second.id
+    assert not await scene.propose.step()
+
+
+@pytest.mark.parametrize("change", ["not allowed", "gone", "live already"])
+async def test_a_request_that_cannot_be_opened_again_says_why(
+    scene: ExecutionScene, change: str
+) -> None:
+    scene.publish(GOOD, BAD)
+    await scene.asked(1, by=DAVE)
+    scene.publish_by_hand(EDIT)
+    await scene.snapshot.sweep()
+    if change == "not allowed":
+        scene.policies["prod"] = Policy(reviewers=(REVIEWERS,), named=True)
+    elif change == "gone":
+        del scene.directory.members[DAVE]
+    else:
+        scene.publish_by_hand(GOOD)
+
+    assert await scene.propose.step()
+
+    assert await opened(scene) is None
+    assert await scene.told_codes() == ["ended", "not_renewed"]
     assert (await case_of(scene)).assess_at is None
     assert not await scene.propose.step()
+
+
+async def test_what_somebody_asked_for_meanwhile_is_not_replaced_by_an_older_request(
+    scene: ExecutionScene,
+) -> None:
+    scene.publish(GOOD, EDIT, BAD)
+    await scene.asked(1, by=ALICE)
+    scene.publish_by_hand(WIP)
+    await scene.snapshot.sweep()
+    asked: list[Rollback] = []
+
+    async def ask() -> None:
+        asked.append(await scene.asked(2, by=BOB))
+
+    scene.target.before("history", ask)
+    await scene.propose.step()
+
+    assert [await opened(scene)] == asked
+    assert not await scene.propose.step()
+
+
+# -- one incident after the other ------------------------------------------------------------------
+
+
+async def ended(scene: ExecutionScene, state: State = State.EXPIRED) -> Rollback:
+    """The open rollback came to an end by which nothing was changed; its alert still fires."""
+    rollback = await opened(scene)
+    assert rollback is not None
+    async with scene.store.write() as tx:
+        now = await tx.now()
+        after = replace(rollback, revision=rollback.revision + 1, state=state, finished_at=now)
+        await tx.rollbacks.save(after, was=rollback.revision, entry=ENTRY)
+    return await scene.rollback(rollback)
+
+
+async def two_days_later(scene: ExecutionScene, *documents: Document) -> None:
+    """*documents* are published, and two minutes after the last one the same alert fires anew."""
+    async with scene.store.read() as tx:
+        at = max(NOON, await tx.now()) + timedelta(days=2)
+    for left, document in enumerate(reversed(documents)):
+        scene.target.publish_document(APP, document, at=at - timedelta(minutes=2 + left))
+    await arrive(scene, a_firing(starts_at=at, fingerprint="b2"))
+
+
+async def arrive(scene: ExecutionScene, firing: Firing) -> None:
+    digest = f"{firing.fingerprint}{firing.starts_at}{firing.status}"
+    delivery = Delivery("alertmanager", "keyturn", "group", digest, 0, (firing,))
+    await Intake(scene.store, nudge=lambda: None)(delivery)
+    worker = TakeIn(scene.store, scene.channels)
+    while await worker.step():
+        pass
+
+
+@pytest.mark.parametrize("state", [State.REJECTED, State.EXPIRED])
+async def test_an_alert_that_keeps_firing_does_not_hide_the_next_bad_publish(
+    scene: ExecutionScene, state: State
+) -> None:
+    scene.publish(GOOD, BAD)
+    first = await fire(scene)
+    await scene.propose.step()
+    await ended(scene, state)
+
+    await two_days_later(scene, EDIT)
+    await scene.propose.step()
+
+    rollback = await opened(scene)
+    assert rollback is not None
+    assert rollback.case_id == first.id
+    assert (rollback.leg.live_root, rollback.leg.expected_root) == (EDIT.root, BAD.root)
+    assert await scene.told_codes() == ["alert_added"], "also of an alert of the same name"
+
+
+async def test_the_onset_is_that_of_the_alerts_that_came_since_the_last_look(
+    scene: ExecutionScene,
+) -> None:
+    scene.target.publish_document(APP, GOOD, at=NOON - timedelta(hours=30))
+    await fire(scene)
+    await scene.propose.step()
+    assert (await case_of(scene)).finding is not None
+
+    await two_days_later(scene, BAD)
+    await scene.propose.step()
+
+    rollback = await opened(scene)
+    assert rollback is not None
+    assert rollback.leg.expected_root == GOOD.root
+
+
+async def test_what_was_rejected_is_not_suggested_again_by_itself(scene: ExecutionScene) -> None:
+    scene.publish(GOOD, BAD)
+    await fire(scene)
+    await scene.propose.step()
+    rejected = await ended(scene, State.REJECTED)
+
+    await two_days_later(scene)
+    await scene.propose.step()
+
     assert await opened(scene) is None
+    case = await case_of(scene)
+    assert case.finding is not None
+    assert (case.finding.code, case.finding.facts) == (
+        FindingCode.REJECTED_BEFORE,
+        {"suspect": 2, "candidate": 1},
+    )
+    assert (case.rollback_id, case.assess_at) == (rejected.id, None)
+
+
+async def test_an_alert_right_after_a_verified_rollback_is_a_case_of_its_own(
+    scene: ExecutionScene,
+) -> None:
+    rollback = await scene.run(await scene.approved())
+    assert rollback.state is State.COMPLETED
+
+    await two_days_later(scene, EDIT)
+    await scene.propose.step()
+
+    async with scene.store.read() as tx:
+        assert (await tx.cases.get(rollback.case_id)).state is CaseState.CLOSED
+    again = await opened(scene)
+    assert again is not None
+    assert again.case_id != rollback.case_id
+    assert again.leg.expected_root == GOOD.root
+
+
+async def test_facts_of_a_later_look_do_not_show_the_rollback_that_ended(
+    scene: ExecutionScene,
+) -> None:
+    scene.publish(GOOD, BAD)
+    await fire(scene)
+    await scene.propose.step()
+    await ended(scene)
+
+    await two_days_later(scene, EDIT, WIP)
+    await scene.propose.step()
+    await scene.tell()
+
+    card = scene.messenger.drawn[-1]
+    assert (card.finding_code, card.state) == (FindingCode.TWO_CHANGES, None)
 
 
 # -- a person asks ------------------------------------------------------------------------------
@@ -622,6 +859,17 @@ async def test_another_version_supersedes_what_is_still_voted_on(scene: Executio
     case = await case_of(scene)
     assert (case.rollback_id, case.assess_at) == (second.id, None)
     assert await opened(scene) == second
+
+
+async def test_asking_for_the_very_same_again_leaves_the_votes(scene: ExecutionScene) -> None:
+    scene.publish(GOOD, BAD)
+    first = await scene.vote(ALICE, await scene.asked(1, by=DAVE))
+
+    with pytest.raises(AskedAlready) as refusal:
+        await scene.asked(1, by=BOB)
+
+    assert await scene.rollback(first) == first
+    assert f"Rollback {first.id} proposes exactly this" in refusal.value.to_person()
 
 
 async def test_what_is_approved_cannot_be_replaced(scene: ExecutionScene) -> None:

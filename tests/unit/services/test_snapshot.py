@@ -9,11 +9,11 @@ import pytest
 
 from bot.domain import marker
 from bot.domain.words import OutcomeCode
-from bot.errors import BotError, UpstreamDown, UpstreamRefused
+from bot.errors import UpstreamDown, UpstreamRefused
 from bot.ports.store import Store
 from bot.services.outdate import outdate
 from bot.services.snapshot import BATCH, FIRST_CONTACT
-from store.records import AppEnv, State, Version, VersionSource
+from store.records import AppEnv, Corrupt, State, Version, VersionSource
 from tests.builders import CHANNEL, NOON, PROD
 from tests.fakes.target import FakeTarget
 from tests.unit.services.execution_scene import APP, BAD, EDIT, GOOD, WIP, ExecutionScene
@@ -63,7 +63,7 @@ async def test_first_contact_imports_the_newest_twenty_numbered_by_how_many_ther
 
     assert numbers(found) == list(range(26, 46))
     assert [version.external_id for version in found] == ids[-FIRST_CONTACT:]
-    assert scene.target.calls == ["count_versions", "history"]
+    assert scene.target.calls == ["count_versions", "history", "count_versions"]
 
 
 async def test_a_short_history_is_there_at_once(scene: ExecutionScene) -> None:
@@ -84,6 +84,30 @@ async def test_a_publish_while_we_count_does_not_give_two_versions_one_number(
     scene.target.before("history", scene.publish_by_hand)
 
     assert numbers(await scene.snapshot.refresh(PROD)) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("between", ["history", "count_versions"])
+async def test_a_publish_while_many_are_counted_leaves_every_version_its_own_number(
+    scene: ExecutionScene, between: str
+) -> None:
+    published(scene, 30)
+    if between == "count_versions":
+        scene.target.before("count_versions", lambda: None)
+    scene.target.before(between, scene.publish_by_hand)
+
+    assert numbers(await scene.snapshot.refresh(PROD)) == list(range(12, 32))
+
+
+async def test_versions_that_never_stand_still_are_counted_another_time(
+    scene: ExecutionScene,
+) -> None:
+    published(scene, 30)
+    for _ in range(10):
+        scene.target.before("history", scene.publish_by_hand)
+
+    with pytest.raises(UpstreamDown):
+        await scene.snapshot.refresh(PROD)
+    assert await scene.history() == []
 
 
 async def test_older_history_comes_in_batches_down_to_the_first_and_then_costs_nothing(
@@ -240,9 +264,9 @@ async def test_one_id_under_two_names_is_two_apps_read_by_one_list(scene: Execut
     assert scene.target.calls.count("list_live") == 1
 
 
-@pytest.mark.parametrize("error", [DOWN, UpstreamRefused("dify.test", "no")])
+@pytest.mark.parametrize("error", [DOWN, UpstreamRefused("dify.test", "no"), OverflowError()])
 async def test_a_workspace_that_cannot_be_read_does_not_hold_up_others(
-    scene: ExecutionScene, error: BotError
+    scene: ExecutionScene, error: Exception
 ) -> None:
     scene.publish(GOOD)
     another_app(scene, BILLING, "dify.other")
@@ -255,16 +279,17 @@ async def test_a_workspace_that_cannot_be_read_does_not_hold_up_others(
     assert await scene.history(PROD) == []
 
 
+@pytest.mark.parametrize("error", [DOWN, Corrupt("not what was stored")])
 async def test_an_app_that_cannot_be_read_does_not_hold_up_others_of_its_workspace(
-    scene: ExecutionScene,
+    scene: ExecutionScene, error: Exception
 ) -> None:
     scene.publish(GOOD)
     scene.target.add_app("app-2")
     scene.publish(BAD, app_id="app-2")
     scene.places[BILLING] = (scene.target, "app-2")
-    scene.target.fail("count_versions", DOWN)
+    scene.target.fail("count_versions", error)
 
-    with pytest.raises(UpstreamDown):
+    with pytest.raises(type(error)):
         await scene.snapshot.sweep()
 
     assert await scene.history(PROD) == []

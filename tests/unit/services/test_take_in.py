@@ -10,7 +10,7 @@ import pytest
 
 from bot.ports.store import Store
 from bot.services.take_in import Intake, TakeIn
-from store.records import AppEnv, Case, Delivery, Firing, FiringStatus, Unavailable
+from store.records import AppEnv, Case, Delivery, Firing, FiringStatus, StoreError, Unavailable
 from tests.builders import CHANNEL, NOON, PROD, a_firing
 from tests.unit.services.scene import Scene, a_pending
 
@@ -79,7 +79,7 @@ async def test_all_alerts_of_an_app_are_one_case_that_is_due(scene: Scene) -> No
     assert (case.where, case.channel) == (PROD, CHANNEL)
     assert await of_case(scene, case) == ["f0", a_firing().fingerprint]
     async with scene.store.read() as tx:
-        assert [due.id for due in await tx.cases.due()] == [case.id]
+        assert [due.id for due in await tx.cases.due([PROD])] == [case.id]
     (entry,) = await scene.entries("case.open")
     assert entry.user_id == "alertmanager"
     assert entry.what["fingerprints"] == sorted(["f0", a_firing().fingerprint])
@@ -205,6 +205,19 @@ async def test_the_same_alert_later_is_another_firing_of_the_same_case(scene: Sc
 
     (case,) = await cases(scene)
     assert len(await of_case(scene, case)) == 2
+
+
+async def test_an_app_whose_alerts_cannot_be_taken_in_does_not_hold_up_others(
+    scene: Scene,
+) -> None:
+    await arrive(scene, a_firing(starts_at=NOON - timedelta(days=1)))
+    await arrive(scene, a_firing(fingerprint="f2", where=STAGING), digest="d2")
+    broken = {PROD: None, STAGING: "C0STAGING"}  # a channel that no case can be stored with
+
+    with pytest.raises(StoreError):
+        await take_in(scene, broken)  # type: ignore[arg-type]
+
+    assert [case.where for case in await cases(scene)] == [STAGING]
 
 
 async def test_a_storm_of_one_alert_is_one_sentence_when_it_begins_and_one_when_it_ends(

@@ -1,0 +1,281 @@
+"""A case is due: look for the candidate, and open the rollback that people vote on.
+
+An alert made it due, or the ground of a rollback changed. What a person asked for is opened again
+for them; else Keyturn looks for itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from bot.domain import approval, onset
+from bot.domain.candidate import Choice, choose
+from bot.domain.words import FindingCode, NoteCode, OutcomeCode
+from bot.errors import (
+    Refused,
+    RollbackOpen,
+    SecretsOutOfReach,
+    UpstreamDown,
+    UpstreamRefused,
+)
+from bot.ports.people import Directory
+from bot.ports.store import Store
+from bot.ports.target import Targets
+from bot.services import found
+from bot.services.eligibility import Eligibility
+from bot.services.opening import Ground, Opening, Rules, entry, open_in
+from bot.services.outgoing import card_row, moved, note_row
+from bot.services.request import Request
+from bot.services.snapshot import Snapshot
+from store.records import (
+    Case,
+    Finding,
+    Firing,
+    Json,
+    NewRollback,
+    OpenRollbackExists,
+    Rollback,
+    Stale,
+    Unavailable,
+    Version,
+)
+
+log = logging.getLogger(__name__)
+LOOK_SOON = timedelta(seconds=5)  # after Slack, or whom a person's request needs, did not answer
+LOOK_AGAIN = timedelta(seconds=30)  # after a target could not be read
+AFTER_A_FAILURE = timedelta(minutes=5)  # of ours, which seldom mends itself
+AT_ONCE = 4  # cases of one target
+AT_ONCE_IN_ALL = 16
+WINDOW = 500  # due cases among which targets take turns
+
+
+class Assess:
+    """Finds candidates; never decides whether a rollback is executed."""
+
+    def __init__(
+        self,
+        store: Store,
+        targets: Targets,
+        directory: Directory,
+        snapshot: Snapshot,
+        rules: Rules,
+        opening: Opening,
+        request: Request,
+    ) -> None:
+        self._store = store
+        self._targets = targets
+        self._directory = directory
+        self._eligibility = Eligibility(directory)
+        self._snapshot = snapshot
+        self._rules = rules
+        self._opening = opening
+        self._request = request
+
+    async def step(self) -> bool:
+        """Look at cases that are due, some of every target at once; True if there was one.
+
+        A case that cannot be looked at is put off, so that it holds up no other.
+        """
+        places = self._targets.all()
+        async with self._store.read() as tx:
+            due = await tx.cases.due(places, limit=WINDOW)
+        turn = _turn([(places[case.where][0].name, case) for case in due])
+        ends = await asyncio.gather(*(self._look(case) for case in turn), return_exceptions=True)
+        for end in ends:
+            if end is not None:
+                raise end
+        return bool(turn)
+
+    async def _look(self, case: Case) -> None:
+        facts = {"case": case.id, "app": str(case.where)}
+        try:
+            await self._assess(case)
+        except Unavailable:
+            raise  # the database is gone, for every case
+        except UpstreamDown as error:  # Slack; nobody can be told of it there
+            log.warning("case not looked at", extra={**facts, "error": error.code})
+            await self._put_off(case)
+        except Exception:  # the edge of a case: whatever is wrong with it holds up no other
+            log.exception("case not looked at", extra=facts)
+            failed = found.not_looked(case, FindingCode.LOOK_FAILED)
+            await self._only_facts(case, failed, again=AFTER_A_FAILURE)
+
+    async def _put_off(self, case: Case) -> None:
+        async with self._store.write() as tx:
+            current = await tx.cases.get(case.id, lock=True)
+            if current.revision == case.revision:
+                later = replace(current, assess_at=await tx.now() + LOOK_SOON)
+                await tx.cases.save(later, was=current.revision)
+
+    async def _assess(self, case: Case) -> None:
+        async with self._store.read() as tx:
+            firings = await tx.alerts.of_case(case.id)
+            rollback = await tx.rollbacks.get(case.rollback_id) if case.rollback_id else None
+        if rollback is not None and rollback.open:
+            await self._not_due(case)  # its card says all
+        elif rollback is not None and _lost_its_ground(rollback) and await self._renew(rollback):
+            return
+        elif firings:
+            await self._look_back(case, firings, rollback)
+        else:
+            await self._not_due(case)  # a person asked, and may ask again
+
+    async def _look_back(
+        self, case: Case, firings: Sequence[Firing], rollback: Rollback | None
+    ) -> None:
+        """Look for the change behind *firings*; *rollback* is the one that ended before."""
+        try:
+            await self._snapshot.refresh(case.where)
+        except (UpstreamDown, UpstreamRefused) as error:
+            log.warning("target not read", extra={"app": str(case.where), "error": error.code})
+            await self._only_facts(case, found.unreadable(case, error), again=LOOK_AGAIN)
+            return
+        ground = await self._opening.ground(case.where)
+        if ground is None:
+            await self._only_facts(case, found.not_looked(case, FindingCode.NO_HISTORY))
+            return
+        choice = await self._choose(case, ground, firings)
+        finding = found.of_choice(choice, firings)
+        if choice.candidate is None:
+            await self._only_facts(case, finding)
+        else:
+            await self._people(case, ground, choice.candidate, finding, rollback)
+
+    async def _people(
+        self,
+        case: Case,
+        ground: Ground,
+        candidate: Version,
+        finding: Finding,
+        rollback: Rollback | None,
+    ) -> None:
+        """Suggest *candidate* to the people who may approve it, if there is a way to ask them."""
+        try:
+            shared = await self._directory.shared_channel(case.channel)
+            rules = self._rules.policy(case.where)
+            snapshot = await self._eligibility.at_open(rules, requested_by=approval.KEYTURN)
+        except UpstreamRefused as error:
+            log.warning("reviewers unknown", extra={"app": str(case.where), "why": str(error)})
+            code, upstream = FindingCode.REVIEWERS_UNKNOWN, error.upstream_code
+            unknown = found.not_looked(case, code, upstream_code=upstream)
+            await self._only_facts(case, unknown, again=LOOK_AGAIN)
+            return
+        if shared:
+            await self._only_facts(case, found.not_looked(case, FindingCode.SHARED_CHANNEL))
+            return
+        try:
+            new = await self._opening.new(case.where, ground, candidate, snapshot)
+        except SecretsOutOfReach as error:
+            system = self._targets.of(case.where)[0].name
+            facts = {"candidate": candidate.number, "names": list(error.names), "system": system}
+            code = FindingCode.SECRETS_OUT_OF_REACH
+            await self._only_facts(case, found.not_looked(case, code, **facts))
+            return
+        if found.rejected(rollback, new):
+            await self._only_facts(case, found.rejected_before(finding))
+        else:
+            await self._suggest(case, new, finding)
+
+    async def _renew(self, rollback: Rollback) -> bool:
+        """Open again what a person asked for, or say in the thread why not.
+
+        Raises:
+            UpstreamDown: Slack or the target cannot be read now.
+        """
+        try:
+            await self._request.renew(rollback)
+        except RollbackOpen:
+            return True  # somebody asked meanwhile, or another process was quicker
+        except (Refused, UpstreamRefused) as error:
+            log.info("request not renewed", extra={"rollback": rollback.id, "why": error.code})
+            slack_id, why = rollback.requested_slack_id, error.to_person()
+            facts: dict[str, Json] = {"slack_id": slack_id, "text": why}
+            async with self._store.write() as tx:
+                case = await tx.cases.get(rollback.case_id)
+                note = note_row(case, NoteCode.NOT_RENEWED, facts, moved(rollback))
+                await tx.outbox.put(note)
+            return False
+        return True
+
+    async def _choose(self, case: Case, ground: Ground, firings: Sequence[Firing]) -> Choice:
+        """Choose among the versions that could answer anybody: one without nodes could not."""
+        unsound = set(ground.condemned)
+        start = onset.began(firings, before=case.finding, history=ground.history)
+        while True:
+            choice = choose(
+                ground.history,
+                live=ground.live,
+                condemned=frozenset(unsound),
+                earliest_starts_at=start,
+                waited=self._rules.waited,
+                lookback=self._rules.lookback,
+            )
+            if choice.candidate is None or not await self._opening.empty(choice.candidate):
+                return choice
+            unsound.add(choice.candidate.meaning)
+
+    async def _suggest(self, case: Case, new: NewRollback, finding: Finding) -> None:
+        try:
+            async with self._store.write() as tx:
+                current = await tx.cases.get(case.id, lock=True)
+                if current.revision != case.revision:
+                    return  # another process looked at it, or more alerts came: it stays due
+                await open_in(tx, current, new, finding, user_id=approval.KEYTURN)
+        except (OpenRollbackExists, Stale):
+            await self._not_due(case)
+
+    async def _only_facts(
+        self, case: Case, finding: Finding, *, again: timedelta | None = None
+    ) -> None:
+        """Show what is known without a button.
+
+        A rollback that ended is past then, unless it is why there is none now.
+        """
+        async with self._store.write() as tx:
+            current = await tx.cases.get(case.id, lock=True)
+            if current.revision != case.revision:
+                return
+            past = again is None and finding.code != FindingCode.REJECTED_BEFORE
+            after = replace(
+                current,
+                finding=finding,
+                assess_at=None if again is None else await tx.now() + again,
+                rollback_id=None if past else current.rollback_id,
+            )
+            saved = await tx.cases.save(after, was=current.revision)
+            new = not found.same_words(current.finding, finding)  # not again while a target is down
+            if new:
+                await tx.audit.append(
+                    entry(saved, "case.no_suggestion", approval.KEYTURN, finding=finding.code)
+                )
+            if new or saved.rollback_id != current.rollback_id:
+                await tx.outbox.put(card_row(saved, f"case:{saved.id}:{saved.revision}"))
+
+    async def _not_due(self, case: Case) -> None:
+        """There is nothing to look for, or an open rollback whose card says all."""
+        async with self._store.write() as tx:
+            current = await tx.cases.get(case.id, lock=True)
+            if current.assess_at is not None:
+                await tx.cases.save(replace(current, assess_at=None), was=current.revision)
+
+
+def _lost_its_ground(rollback: Rollback) -> bool:
+    """Whether a person's request ended only because of what changed around it."""
+    changed = rollback.outcome in (OutcomeCode.LIVE_CHANGED, OutcomeCode.SECRETS_CHANGED)
+    return changed and rollback.requested_by != approval.KEYTURN
+
+
+def _turn(due: Sequence[tuple[str, Case]]) -> list[Case]:
+    """The oldest ones of every target, so that one that hangs holds up its own cases alone."""
+    taken: Counter[str] = Counter()
+    turn: list[Case] = []
+    for target, case in due:
+        if taken[target] < AT_ONCE and len(turn) < AT_ONCE_IN_ALL:
+            taken[target] += 1
+            turn.append(case)
+    return turn

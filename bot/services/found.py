@@ -1,0 +1,57 @@
+"""What looking for a candidate brought, as the case's finding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bot.domain.candidate import Choice
+from bot.domain.words import FindingCode
+from bot.errors import AccountLocked, LoginRefused, UpstreamDown, UpstreamRefused
+from store.records import Case, Finding, Firing, Json, NewRollback, Rollback, State
+
+
+def same_words(before: Finding | None, after: Finding) -> bool:
+    """Whether the card says of *after* what it said of *before*."""
+    return before is not None and (before.code, before.facts) == (after.code, after.facts)
+
+
+def rejected(before: Rollback | None, new: NewRollback) -> bool:
+    """Whether people said no to exactly this: they are not asked again by us."""
+    return (
+        before is not None
+        and before.state is State.REJECTED
+        and before.content_digest == new.content_digest
+    )
+
+
+def rejected_before(finding: Finding) -> Finding:
+    """The suggestion *finding* as facts only, because people said no to it."""
+    facts = {name: finding.facts[name] for name in ("suspect", "candidate")}
+    return replace(finding, code=FindingCode.REJECTED_BEFORE, facts=facts)
+
+
+def of_choice(choice: Choice, firings: Sequence[Firing]) -> Finding:
+    """What a look because of *firings* brought."""
+    return Finding(
+        code=choice.code,
+        facts=choice.facts,
+        onset_from=choice.onset_from,
+        onset_to=choice.onset_to,
+        suspect_id=choice.suspect.id if choice.suspect else None,
+        candidate_id=choice.candidate.id if choice.candidate else None,
+        newest_firing_id=max(firing.id for firing in firings),
+    )
+
+
+def not_looked(case: Case, code: FindingCode, **facts: Json) -> Finding:
+    """What is in the way; which alerts were looked at, and for which onset, stays as it was."""
+    before = case.finding or Finding(code, {})
+    return replace(before, code=code, facts=facts, suspect_id=None, candidate_id=None)
+
+
+def unreadable(case: Case, error: UpstreamDown | UpstreamRefused) -> Finding:
+    """The target cannot be read, so nothing can be said of its changes."""
+    login = isinstance(error, LoginRefused | AccountLocked)
+    code = FindingCode.TARGET_LOGIN_REFUSED if login else FindingCode.TARGET_UNREADABLE
+    return not_looked(case, code, system=error.system)

@@ -1,0 +1,204 @@
+"""What every way to a rollback needs: the ground it stands on, its leg, and its opening."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from bot.domain import approval
+from bot.domain.diff import compare
+from bot.domain.policy import Policy
+from bot.domain.secrets import expected, out_of_reach, plan
+from bot.errors import SecretsOutOfReach, UnknownVersion
+from bot.ports.people import Member
+from bot.ports.store import Store, Transaction
+from bot.ports.target import Targets
+from bot.services.outgoing import card_row, moved, snippet_row
+from store.document import Document
+from store.records import (
+    AppEnv,
+    AuditDraft,
+    Case,
+    Finding,
+    Leg,
+    NewRollback,
+    PolicySnapshot,
+    Rollback,
+    Version,
+)
+
+HISTORY = 200  # how many versions back a suspect or candidate is looked for
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The settings that proposing needs, as plain values."""
+
+    policies: Mapping[str, Policy]  # by environment
+    channels: Mapping[AppEnv, str]
+    waited: timedelta  # the alert rules' usual `for`
+    lookback: timedelta
+
+    def policy(self, where: AppEnv) -> Policy:
+        """The environment's policy; without one two votes are needed and nobody is eligible."""
+        return self.policies.get(where.env, Policy())
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a rollback would stand on, read just now."""
+
+    live: Version
+    history: Sequence[Version]
+    condemned: frozenset[str]
+
+
+class Opening:
+    """Reads the ground and opens rollbacks on it; which one is not decided here."""
+
+    def __init__(self, store: Store, targets: Targets, *, nonce: Callable[[], str]) -> None:
+        self._store = store
+        self._targets = targets
+        self._nonce = nonce
+
+    async def ground(self, where: AppEnv) -> Ground | None:
+        """What is known of *where*; None before its first version."""
+        async with self._store.read() as tx:
+            live = await tx.versions.newest(where)
+            if live is None:
+                return None
+            return Ground(
+                live=live,
+                history=await tx.versions.history(where, limit=HISTORY),
+                condemned=await tx.versions.condemned(where),
+            )
+
+    async def empty(self, version: Version) -> bool:
+        """Whether *version* has no nodes: it could not answer anybody."""
+        async with self._store.read() as tx:
+            return (await tx.versions.document(version.id)).empty_graph
+
+    async def numbered(self, where: AppEnv, number: int) -> Version:
+        """Version *number* of *where*. Raises `UnknownVersion`."""
+        async with self._store.read() as tx:
+            version = await tx.versions.numbered(where, number)
+            newest = await tx.versions.newest(where)
+        if version is None:
+            raise UnknownVersion(str(where), str(number), newest.number if newest else None)
+        return version
+
+    async def new(
+        self,
+        where: AppEnv,
+        ground: Ground,
+        candidate: Version,
+        snapshot: PolicySnapshot,
+        *,
+        by: Member | None = None,
+    ) -> NewRollback:
+        """The rollback from live to *candidate*, not stored yet and of no case yet.
+
+        Without *by* Keyturn itself asks for it.
+
+        Raises:
+            SecretsOutOfReach: Where only the draft's secrets can be kept, some would be lost.
+            UpstreamDown, UpstreamRefused: The target cannot say whether that is so.
+        """
+        async with self._store.read() as tx:
+            live_document = await tx.versions.document(ground.live.id)
+            candidate_document = await tx.versions.document(candidate.id)
+        leg = await asyncio.to_thread(
+            _leg_between, where, ground.live, live_document, candidate, candidate_document
+        )
+        if live_document.secrets or candidate_document.secrets:
+            leg = await self._within_reach(leg, live_document, candidate_document)
+        return NewRollback(
+            case_id=0,
+            nonce=self._nonce(),
+            legs=(leg,),
+            content_digest=approval.content_digest((leg,)),
+            policy=snapshot,
+            requested_by=by.person if by else approval.KEYTURN,
+            requested_slack_id=by.slack_id if by else "",
+        )
+
+    async def _within_reach(self, leg: Leg, live: Document, candidate: Document) -> Leg:
+        """Mark *leg* where the secrets in force will be the draft's, so that the card says so."""
+        target, _ = self._targets.of(leg.where)
+        if not await target.draft_secrets_only():
+            return leg
+        names = out_of_reach(expected(candidate, live), live)
+        if names:
+            raise SecretsOutOfReach(str(leg.where), names)
+        return replace(leg, secrets={**leg.secrets, "of_draft": True})
+
+
+async def open_in(
+    tx: Transaction, case: Case, new: NewRollback, finding: Finding, *, user_id: str
+) -> Rollback:
+    """Open *new* in *case*, present it, and queue its card: all in *tx*.
+
+    Raises:
+        OpenRollbackExists, Stale: Somebody else was quicker; nothing may be committed.
+    """
+    leg = new.legs[0]
+    what = {
+        "digest": new.content_digest,
+        "from": leg.from_version_id,
+        "to": leg.to_version_id,
+        "expected_root": leg.expected_root,
+        "finding": finding.code,
+    }
+    draft = await tx.rollbacks.open(
+        replace(new, case_id=case.id),
+        open_for=timedelta(seconds=new.policy.open_for_s),
+        entry=entry(case, "rollback.open", user_id, **what),
+    )
+    case = await tx.cases.save(
+        replace(case, finding=finding, assess_at=None, rollback_id=draft.id),
+        was=case.revision,
+    )
+    shown = await tx.rollbacks.save(
+        approval.present(draft),
+        was=draft.revision,
+        entry=entry(case, "rollback.present", user_id, rollback=draft.id),
+    )
+    await tx.outbox.put(card_row(case, moved(shown)))
+    await tx.outbox.put(snippet_row(case, shown))
+    return shown
+
+
+def entry(case: Case, action: str, user_id: str, **what: object) -> AuditDraft:
+    """The audit entry of what *user_id* did in *case*."""
+    return AuditDraft(
+        user_id=user_id,
+        action=action,
+        resource=f"case/{case.id}",
+        status="ok",
+        what={"app": str(case.where), **what},
+        ip_note="Keyturn itself" if user_id == "keyturn" else "not passed on by Slack",
+    )
+
+
+def _leg_between(
+    where: AppEnv,
+    live: Version,
+    live_document: Document,
+    candidate: Version,
+    candidate_document: Document,
+) -> Leg:
+    """What reviewers will be shown and bound to; takes a while for large documents."""
+    wanted = expected(candidate_document, live_document)
+    secrets = plan(candidate_document, live_document)
+    return Leg(
+        where=where,
+        from_version_id=live.id,
+        to_version_id=candidate.id,
+        live_external_id=live.external_id,
+        live_root=live_document.root,
+        expected_root=wanted.root,
+        change_digest=compare(live_document, wanted).digest,
+        secrets={"kept": list(secrets.kept), "from_version": list(secrets.from_version)},
+    )

@@ -22,6 +22,7 @@ from bot.errors import (
     BotError,
     EmptyVersion,
     LoginRefused,
+    NoSuchApp,
     NotAllowed,
     NothingToDo,
     RollbackOpen,
@@ -404,8 +405,11 @@ def _finding(choice: Choice) -> Finding:
 
 
 def _unreadable(error: UpstreamDown | UpstreamRefused) -> Finding:
-    login = isinstance(error, LoginRefused | AccountLocked)
-    code = FindingCode.TARGET_LOGIN_REFUSED if login else FindingCode.TARGET_UNREADABLE
+    code = FindingCode.TARGET_UNREADABLE
+    if isinstance(error, LoginRefused | AccountLocked):
+        code = FindingCode.TARGET_LOGIN_REFUSED
+    elif isinstance(error, NoSuchApp):
+        code = FindingCode.TARGET_APP_MISSING
     return Finding(code, {"system": error.system})
 
 

@@ -20,6 +20,7 @@ from bot.errors import (
     UpstreamRefused,
 )
 from bot.playground.dify.faults import Fault
+from bot.playground.dify.refusals import DifyError
 from bot.playground.dify.releases import RELEASES
 from bot.playground.dify.server import start
 from bot.playground.dify.state import DifyState
@@ -268,6 +269,35 @@ async def test_a_publish_that_answers_no_json_may_have_been_done(aged: Dify, fau
         await aged.target.publish(aged.app_id, name="ours", comment="")
 
     assert aged.faults.count("publish") == 1
+
+
+@pytest.mark.parametrize("status", [403, 404])
+async def test_a_closed_door_to_the_setup_turns_nobody_away_who_is_told_the_release(
+    aged: Dify, status: int
+) -> None:
+    def closed() -> None:
+        raise DifyError(status, "forbidden", "The setup is closed.")
+
+    aged.faults.before("setup_status", closed, always=True)
+
+    assert await aged.target.live(aged.app_id) is not None
+    assert aged.state.auth.bad_logins == {}
+
+
+@pytest.mark.parametrize("status", [403, 404])
+async def test_a_closed_door_without_a_release_is_told_by_its_route(
+    dify: Dify, status: int
+) -> None:
+    def closed() -> None:
+        raise DifyError(status, "forbidden", "The setup is closed.")
+
+    dify.state.version = ""
+    dify.faults.before("setup_status", closed, always=True)
+
+    with pytest.raises(UpstreamRefused, match=f"GET /setup answered {status}"):
+        await dify.target.live(dify.app_id)
+
+    assert dify.faults.count("login") == 0
 
 
 # -- another workspace ------------------------------------------------------------------------

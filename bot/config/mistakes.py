@@ -15,7 +15,9 @@ from bot.errors import ConfigurationWrong
 
 Path = tuple[str | int, ...]
 _BARE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
-_SECRETS = frozenset({"password", "token", "secret", "api_key", "bot_token", "signing_secret"})
+_SECRETS = frozenset(
+    {"password", "token", "secret", "api_key", "bot_token", "signing_secret", "admin_key"}
+)
 _SENTENCES = {
     "missing": "is missing",
     "string_type": "must be a text in quotes",

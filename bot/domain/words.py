@@ -22,6 +22,7 @@ class FindingCode(StrEnum):
     NO_HISTORY = "no_history"
     TARGET_UNREADABLE = "target_unreadable"  # system
     TARGET_LOGIN_REFUSED = "target_login_refused"  # system
+    TARGET_APP_MISSING = "target_app_missing"  # system
     LOOKING = "looking"
     SHARED_CHANNEL = "shared_channel"
     SECRETS_OUT_OF_REACH = "secrets_out_of_reach"  # candidate: int, names: list[str], system

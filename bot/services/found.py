@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bot.domain.candidate import Choice
 from bot.domain.words import FindingCode
-from bot.errors import AccountLocked, LoginRefused, UpstreamDown, UpstreamRefused
+from bot.errors import AccountLocked, LoginRefused, NoSuchApp, UpstreamDown, UpstreamRefused
 from store.records import Case, Finding, Firing, Json, NewRollback, Rollback, State
 
 
@@ -52,6 +52,9 @@ def not_looked(case: Case, code: FindingCode, **facts: Json) -> Finding:
 
 def unreadable(case: Case, error: UpstreamDown | UpstreamRefused) -> Finding:
     """The target cannot be read, so nothing can be said of its changes."""
-    login = isinstance(error, LoginRefused | AccountLocked)
-    code = FindingCode.TARGET_LOGIN_REFUSED if login else FindingCode.TARGET_UNREADABLE
+    code = FindingCode.TARGET_UNREADABLE
+    if isinstance(error, LoginRefused | AccountLocked):
+        code = FindingCode.TARGET_LOGIN_REFUSED
+    elif isinstance(error, NoSuchApp):
+        code = FindingCode.TARGET_APP_MISSING
     return not_looked(case, code, system=error.system)

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from bot.errors import DraftMoved, NoSuchVersion, UpstreamRefused
+from bot.errors import DraftMoved, NoSuchApp, NoSuchVersion, UpstreamRefused
 from bot.ports.target import (
     NONE,
     LiveRef,
@@ -272,7 +272,7 @@ class FakeTarget:
 
     def _app(self, app_id: str) -> FakeApp:
         if app_id not in self.apps:
-            raise UpstreamRefused(SYSTEM, "no such app", "app_not_found")
+            raise NoSuchApp(SYSTEM, "no such app", "app_not_found")
         return self.apps[app_id]
 
     def _version(self, app: FakeApp, version_id: str) -> tuple[TargetVersion, Content]:

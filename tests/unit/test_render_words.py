@@ -38,6 +38,7 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
     FindingCode.REVIEWERS_UNKNOWN: {"upstream_code": "no_such_subteam"},
     FindingCode.REJECTED_BEFORE: {"suspect": 7, "candidate": 6},
     FindingCode.TARGET_UNREADABLE: {"system": "dify.prod"},
+    FindingCode.TARGET_APP_MISSING: {"system": "dify.prod"},
     FindingCode.TARGET_LOGIN_REFUSED: {"system": "dify.prod"},
     OutcomeCode.COMPLETED: {"number": 8, "candidate": 6, "draft": "put_back"},
     OutcomeCode.REJECTED: {"slack_id": BOB, "reason": "a fix is on its way"},

@@ -9,16 +9,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Mapping
-from urllib.parse import quote
 
 import aiohttp
 
-from bot.adapters.dify import dsl, era, secrets, shapes, wire
+from bot.adapters.dify import era, secrets, shapes, wire
 from bot.adapters.dify.credentials import Credentials
 from bot.adapters.dify.examined import Examined
 from bot.adapters.dify.session import Session
-from bot.adapters.dify.transport import MAX_ANSWER, TIMEOUT, Answer, Request, Transport
-from bot.errors import DraftMoved, NoSuchApp, NoSuchVersion, UpstreamDown, UpstreamRefused
+from bot.adapters.dify.transport import (
+    MAX_ANSWER,
+    TIMEOUT,
+    Answer,
+    Request,
+    Transport,
+    app_path,
+)
+from bot.adapters.dify.vault import Vault
+from bot.errors import DraftMoved, NoSuchApp, UpstreamRefused
 from bot.ports.target import (
     NONE,
     LiveRef,
@@ -59,6 +66,7 @@ class DifyTarget:
         self.name = name
         self._transport = Transport(url, http=http, timeout=timeout)
         self._session = Session(self._transport, credentials)
+        self._vault = Vault(self._session)
         self._modes: dict[str, str] = {}  # an app never changes its mode
 
     def change_credentials(self, credentials: Credentials) -> None:
@@ -149,14 +157,14 @@ class DifyTarget:
     async def live(self, app_id: str) -> TargetVersion | None:
         """The version that answers users now; None before the first publish."""
         mode = await self._mode(app_id)
-        answer = await self._read(_path(app_id, "/workflows/publish"))
+        answer = await self._read(app_path(app_id, "/workflows/publish"))
         return wire.live(answer, mode=mode, named=self._session.era.names_versions)
 
     async def draft(self, app_id: str) -> TargetDraft | None:
         """The editors' draft; None when nobody has saved one yet."""
         mode = await self._mode(app_id)
         try:
-            answer = await self._read(_path(app_id, "/workflows/draft"))
+            answer = await self._read(app_path(app_id, "/workflows/draft"))
         except UpstreamRefused as error:
             if error.upstream_code == era.NO_DRAFT:
                 return None
@@ -185,8 +193,8 @@ class DifyTarget:
         if not names:
             return SecretsComparison(SecretsVerdict.EQUAL)
         try:
-            wanted = await self._wanted_values(app_id, live_id, own)
-            found = await self._secret_values(app_id, published_id)
+            wanted = await self._vault.expected(app_id, live_id, own)
+            found = await self._vault.values(app_id, published_id)
         except UpstreamRefused as error:
             log.warning("secrets cannot be compared: %s", error)
             return SecretsComparison(SecretsVerdict.UNKNOWN)
@@ -196,14 +204,14 @@ class DifyTarget:
         self, app_id: str, live_id: str, published_id: str
     ) -> SecretsComparison:
         """Compare what these releases show of each value: its first six and last two characters."""
-        live = await self._read(_path(app_id, "/workflows/publish"))
+        live = await self._read(app_path(app_id, "/workflows/publish"))
         if wire.workflow_id(live) != (published_id or live_id):
             return SecretsComparison(SecretsVerdict.UNKNOWN)
         if not published_id:
-            draft = await self._read(_path(app_id, "/workflows/draft"))
+            draft = await self._read(app_path(app_id, "/workflows/draft"))
             return secrets.alike(wire.shown_secrets(draft), wire.shown_secrets(live))
         query = {"page": "1", "limit": str(VERSIONS_A_PAGE)}
-        newest = await self._read(_path(app_id, "/workflows"), query, limit=MAX_PAGE_BYTES)
+        newest = await self._read(app_path(app_id, "/workflows"), query, limit=MAX_PAGE_BYTES)
         before = wire.workflow_among(newest, live_id)
         if before is None:
             return SecretsComparison(SecretsVerdict.UNKNOWN)
@@ -233,12 +241,12 @@ class DifyTarget:
         """
         there = await self._unmoved(app_id, token, root)
         wanted = secrets.sources(document, there, secrets_from)
-        values = await self._values(app_id, there, wanted)
-        before = await self._if_readable(app_id, wanted.hidden)
+        values = await self._vault.wanted(app_id, there, wanted)
+        before = await self._vault.if_readable(app_id, wanted.hidden)
         if before or values:  # it took a while to read them
             await self._unmoved(app_id, token, root)
         token = await self._sync(app_id, document, token, values)
-        after = await self._if_readable(app_id, wanted.hidden)
+        after = await self._vault.if_readable(app_id, wanted.hidden)
         lost = secrets.overwritten(wanted.hidden, before, after)
         if lost:
             what = f"secrets were removed while the draft was written: {', '.join(lost)}"
@@ -250,7 +258,7 @@ class DifyTarget:
         if len(name) > NAME_MAX or len(comment) > COMMENT_MAX:
             raise ValueError("Dify takes 20 characters of name and 100 of comment")
         body = {"marked_name": name, "marked_comment": comment}
-        path = _path(app_id, "/workflows/publish")
+        path = app_path(app_id, "/workflows/publish")
         answer = await self._session.send(Request("POST", path, body=body, write=True))
         answer.read(wire.published)
 
@@ -268,7 +276,7 @@ class DifyTarget:
             "environment_variables": secrets.environment(document, values),
             "conversation_variables": content.get("conversation_variables", []),
         }
-        path = _path(app_id, "/workflows/draft")
+        path = app_path(app_id, "/workflows/draft")
         answer = await self._session.send(Request("POST", path, body=body, write=True))
         if answer.status in {400, 409} and answer.code == era.DRAFT_MOVED:
             raise DraftMoved(shapes.SYSTEM, "somebody saved the draft meanwhile", answer.code)
@@ -282,62 +290,9 @@ class DifyTarget:
             raise DraftMoved(shapes.SYSTEM, "the draft was saved since it was read")
         return draft.document if draft else None
 
-    async def _wanted_values(
-        self, app_id: str, live_id: str, own: Mapping[str, str]
-    ) -> secrets.Values:
-        """The values of *live_id*, but those of *own* from the versions named there."""
-        wanted = dict(await self._secret_values(app_id, live_id))
-        for version_id in sorted(set(own.values())):
-            found = await self._secret_values(app_id, version_id)
-            asked = [identity for identity, source in own.items() if source == version_id]
-            wanted |= {identity: found[identity] for identity in asked if identity in found}
-        return wanted
-
-    async def _values(
-        self, app_id: str, draft: Document | None, wanted: secrets.Sources
-    ) -> secrets.Values:
-        """Fetch the values that have to be sent. They live in local variables only."""
-        values = dict(secrets.plain_values(draft, wanted.draft))
-        if any(identity not in values for identity in wanted.draft):
-            of_draft = await self._secret_values(app_id)
-            values |= {i: of_draft[i] for i in wanted.draft if i in of_draft}
-        for version_id in sorted(set(wanted.versions.values())):
-            found = await self._secret_values(app_id, version_id)
-            asked = [i for i, source in wanted.versions.items() if source == version_id]
-            values |= {identity: found[identity] for identity in asked if identity in found}
-        missing = [i for i in (*wanted.draft, *wanted.versions) if i not in values]
-        if missing:
-            what = f"no value for the secrets {', '.join(missing)} where it should be"
-            raise UpstreamRefused(shapes.SYSTEM, what, "secret_without_value")
-        return values
-
-    async def _secret_values(self, app_id: str, version_id: str = "") -> secrets.Values:
-        """The plain secrets of a published version, or of the draft, by id."""
-        query = {"include_secret": "true"}
-        if version_id:
-            if await self.draft_secrets_only():
-                what = f"release {self._session.era.version} exports no version but the draft"
-                raise UpstreamRefused(shapes.SYSTEM, what, "secret_out_of_reach")
-            query["workflow_id"] = version_id
-        request = Request("GET", _path(app_id, "/export"), query=query)
-        answer = await self._session.send(request)
-        if version_id and answer.status in {400, 404, 500} and answer.code in era.NO_VERSION:
-            raise NoSuchVersion(shapes.SYSTEM, f"version {version_id} cannot be exported")
-        return dsl.secret_values(wire.exported(answer.json()))
-
-    async def _if_readable(self, app_id: str, ids: tuple[str, ...]) -> secrets.Values:
-        """The draft's secrets if there is something to compare; the check alone must not fail."""
-        if not ids:
-            return {}
-        try:
-            return await self._secret_values(app_id)
-        except (UpstreamDown, UpstreamRefused) as error:
-            log.warning("secrets could not be checked around a write: %s", error)
-            return {}
-
     async def _mode(self, app_id: str) -> str:
         if app_id not in self._modes:
-            self._modes[app_id] = wire.app_mode(await self._read(_path(app_id)))
+            self._modes[app_id] = wire.app_mode(await self._read(app_path(app_id)))
         return self._modes[app_id]
 
     async def _exists(self, app_id: str, mode: str, index: int) -> bool:
@@ -345,7 +300,7 @@ class DifyTarget:
 
     async def _versions(self, app_id: str, mode: str, *, page: int, limit: int) -> wire.VersionPage:
         query = {"page": str(page), "limit": str(limit)}
-        answer = await self._read(_path(app_id, "/workflows"), query, limit=MAX_PAGE_BYTES)
+        answer = await self._read(app_path(app_id, "/workflows"), query, limit=MAX_PAGE_BYTES)
         return wire.version_page(answer, mode=mode, named=self._session.era.names_versions)
 
     async def _read(
@@ -366,10 +321,6 @@ class DifyTarget:
             return UpstreamRefused(shapes.SYSTEM, said, answer.code)
         said = f"no app {app_id[:64]} in the workspace of this account: wrong id, other workspace"
         return NoSuchApp(shapes.SYSTEM, f"{said}, or deleted", answer.code)
-
-
-def _path(app_id: str, below: str = "") -> str:
-    return f"/apps/{quote(app_id, safe='')}{below}"
 
 
 def _page_of(start: int) -> tuple[int, int]:

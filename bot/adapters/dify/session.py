@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 LOCKED_PAUSE_S = 3600.0  # a lock ends after a day; asking now and then tells when
 _REFUSED = frozenset({400, 401, 403})
+_CLOSED = frozenset({403, 404})  # somebody shut the door to the setup; the release is told anyway
 # Needs no login and calls nobody; `/version` may name the newest release instead of the server's.
 _ASK_RELEASE = Request("GET", "/setup")
 
@@ -113,7 +114,8 @@ class Session:
         """Ask for the release while it is unknown, or was of no use and may be another by now."""
         if self._era is None or self._unusable(self._era) is not None:
             answer = await self._exchange(_ASK_RELEASE, {})
-            answer.json()  # what a proxy says instead must not be shown a password
+            if answer.status not in _CLOSED or not Era.named(answer.version).known:
+                answer.json()  # what a proxy says instead must not be shown a password
         if self._era is None:
             self._era = Era.named("")
         unusable = self._unusable(self._era)

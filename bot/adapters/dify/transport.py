@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
+from urllib.parse import quote
 
 import aiohttp
 from yarl import URL
@@ -202,3 +203,8 @@ def _spoilt(request: Request, what: str) -> UpstreamRefused | Ambiguous:
     if request.write:
         return Ambiguous(shapes.SYSTEM, f"{request}: {what}")
     return AnswerUnreadable(shapes.SYSTEM, f"{request}: {what}")
+
+
+def app_path(app_id: str, below: str = "") -> str:
+    """The path of an app, or of what is *below* it; nothing in the id can leave its place."""
+    return f"/apps/{quote(app_id, safe='')}{below}"

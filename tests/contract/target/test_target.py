@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.errors import DraftMoved, NoSuchVersion, UpstreamRefused
+from bot.errors import DraftMoved, NoSuchApp, NoSuchVersion, UpstreamRefused
 from bot.ports.target import LiveRef, SecretsVerdict, TargetDraft, TargetVersion
 from store.document import Document, canonical
 from tests.contract.target.worlds import World, without_values
@@ -152,8 +152,8 @@ async def test_no_secret_value_and_no_mask_is_in_a_document(world: World) -> Non
         assert [secret.name for secret in document.secrets] == ["API_KEY"]
 
 
-async def test_an_unknown_app_is_refused(world: World) -> None:
-    with pytest.raises(UpstreamRefused):
+async def test_an_unknown_app_is_refused_by_name(world: World) -> None:
+    with pytest.raises(NoSuchApp):
         await world.target.live("a34f9fc0-ce02-4ccc-b75f-778853a70475")
 
 

@@ -17,6 +17,7 @@ from bot.errors import (
     BotError,
     EmptyVersion,
     LoginRefused,
+    NoSuchApp,
     NotAllowed,
     NothingToDo,
     RollbackOpen,
@@ -307,6 +308,7 @@ async def test_a_shared_channel_gets_no_buttons(scene: ExecutionScene) -> None:
         (DOWN, FindingCode.TARGET_UNREADABLE),
         (UpstreamRefused("dify.test", "no"), FindingCode.TARGET_UNREADABLE),
         (LoginRefused("dify.test", "wrong password"), FindingCode.TARGET_LOGIN_REFUSED),
+        (NoSuchApp("dify.test", "another workspace"), FindingCode.TARGET_APP_MISSING),
     ],
 )
 async def test_a_target_that_cannot_be_read_is_said_and_looked_at_again_in_half_a_minute(

@@ -12,6 +12,7 @@ from aiohttp import ClientSession, ClientTimeout
 from aiohttp.test_utils import TestServer
 
 from bot import web
+from bot.adapters.slack.admission import Admission
 from bot.adapters.slack.client import SlackMessenger
 from bot.adapters.slack.directory import SlackDirectory
 from bot.adapters.slack.door import routes
@@ -129,7 +130,8 @@ async def door(
         return web.Readiness()
 
     bolt = build_app(put=inbox.put, forms=messenger)
-    mounted = routes(bolt, signing_secrets=secrets, team=team, clock=lambda: NOON)
+    admit = Admission(bolt, team=team)
+    mounted = routes(admit, signing_secrets=secrets, clock=lambda: NOON)
     running = TestServer(web.build(routes=mounted, ready=ready))
     await running.start_server()
     slack.driver.events_url = str(running.make_url("/slack/events"))

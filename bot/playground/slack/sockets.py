@@ -56,17 +56,24 @@ class Link:
         self.id = secrets.token_hex(4)
         self.leaving = False
         self.deaf = False
+        self.pongs = 0
         self.ended = asyncio.get_running_loop().create_future()
         self._request = request
         self._socket = socket
 
     async def say(self, what: Mapping[str, object]) -> None:
         """Send one message; to a connection that is gone it is lost, as it is in life."""
+        await self.send(json.dumps(what))
+
+    async def send(self, text: str) -> None:
+        """Send these very characters."""
         with suppress(ConnectionError):
-            await self._socket.send_str(json.dumps(what))
+            await self._socket.send_str(text)
 
     async def pong(self, data: bytes) -> None:
+        """Answer a ping, unless the link is deaf."""
         if not self.deaf:
+            self.pongs += 1
             with suppress(ConnectionError):
                 await self._socket.pong(data)
 
@@ -83,14 +90,15 @@ class Link:
 class Sockets:
     """The connections of one app, which has Socket Mode when `enabled`.
 
-    A test may set `mute` (no hello), `retries_s`, and read `complaints`: what the app did that
-    the protocol does not know.
+    A test may set `mute` (no hello), `ack_s` and `retries_s`, and read `complaints`: what the app
+    did that the protocol does not know.
     """
 
     def __init__(self, now: Callable[[], float], touch: Callable[[], None]) -> None:
         self.enabled = False
         self.mute = False
         self.disabled_by_admin = False
+        self.ack_s = ACK_S
         self.retries_s = RETRIES_S
         self.links: dict[str, Link] = {}
         self.opened = 0  # links that said hello, ever
@@ -156,6 +164,7 @@ class Sockets:
         async for message in socket:
             if message.type is WSMsgType.PING:
                 await link.pong(message.data)
+                self._touch()
             elif message.type is WSMsgType.TEXT:
                 self._hear(link, message.data)
 
@@ -201,7 +210,7 @@ class Sockets:
         task = asyncio.create_task(self._insist(envelope))
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
-        done, _ = await asyncio.wait([envelope.acknowledged], timeout=ACK_S)
+        done, _ = await asyncio.wait([envelope.acknowledged], timeout=self.ack_s)
         return envelope.acknowledged.result() if done else None
 
     async def _insist(self, envelope: Envelope) -> None:
@@ -212,7 +221,7 @@ class Sockets:
             envelope.sent.append(link.id)
             self._touch()
             either = [envelope.acknowledged, link.ended]
-            await asyncio.wait(either, timeout=ACK_S, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(either, timeout=self.ack_s, return_when=asyncio.FIRST_COMPLETED)
             if envelope.acknowledged.done():
                 return
 

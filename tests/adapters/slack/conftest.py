@@ -30,15 +30,20 @@ MANIFEST = Path(__file__).parents[3] / "deploy" / "slack-manifest.yaml"
 
 
 class FakeInbox:
-    """One row per digest, as in the store; `fault` is raised instead, `gate` holds it up."""
+    """One row per digest, as in the store; `fault` is raised instead, `gate` holds it up.
+
+    `waiting` is set when somebody stands before the gate.
+    """
 
     def __init__(self) -> None:
         self.rows: dict[str, NewInboxItem] = {}
         self.fault: Exception | None = None
         self.gate = asyncio.Event()
         self.gate.set()
+        self.waiting = asyncio.Event()
 
     async def put(self, item: NewInboxItem) -> bool:
+        self.waiting.set()
         await self.gate.wait()
         if self.fault:
             raise self.fault

@@ -1,0 +1,225 @@
+"""The main job by both of Slack's ways in, and by Socket Mode through every break of the line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import aiohttp
+
+from bot.app import build
+from bot.playground.slack.people import ALICE, INCIDENTS
+from bot.playground.slack.state import SlackState
+from store.records import Rollback, State
+from tests.acceptance.impatient import cards, impatient, said
+from tests.acceptance.world import LIMIT_S, LOOPBACK, VOTERS, Was, World, a_world
+
+
+def check(world: World, ended: Rollback, was: Was) -> None:
+    """The good version is live again, by two votes and one execution, and one card says so."""
+    assert ended.state is State.COMPLETED, ended.outcome
+    assert world.live.hash == was.good
+    assert world.draft.hash == was.unpublished
+    assert len(world.published_by(ended)) == 1
+    assert {vote.slack_id for vote in ended.votes} == set(VOTERS)
+    (card,) = cards(world)
+    assert "COMPLETED" in said(card)
+    assert not world.slack.state.problems
+    assert not world.slack.state.troubles
+
+
+async def test_an_alert_two_people_and_the_good_version_is_back(world_by_each: World) -> None:
+    world = world_by_each
+    async with asyncio.timeout(LIMIT_S), world.here():
+        was = await world.go()
+        await world.turn_second_key()
+        ended = await world.ended()
+
+    check(world, ended, was)
+    assert (await world.audit()).ok
+
+
+async def test_a_rejection_with_its_reason_ends_it(world_by_each: World) -> None:
+    world = world_by_each
+    slack = world.slack
+    async with asyncio.timeout(LIMIT_S), world.here():
+        await world.go()
+        await slack.driver.click(VOTERS[1], (await world.card()).ts, "reject")
+        (view,) = await slack.state.until(lambda s: s.views_of(VOTERS[1]))
+        await slack.driver.submit(VOTERS[1], view.id, {"text": ""})
+        assert view.errors, "without a reason the form stays open and says why"
+        await slack.driver.submit(VOTERS[1], view.id, {"text": "the fix is on its way"})
+        ended = await world.ended()
+
+    assert ended.state is State.REJECTED
+    assert "the fix is on its way" in said(cards(world)[0])
+
+
+async def test_a_command_is_answered(world_by_each: World) -> None:
+    world = world_by_each
+    async with asyncio.timeout(LIMIT_S), world.here():
+        await world.read_history()
+        assert (await world.slack.driver.command(ALICE, INCIDENTS, "/rollback", "status")).ok
+        await world.slack.state.until(lambda s: s.ephemerals_to(ALICE), within=LIMIT_S)
+
+
+# -- Through a broken line ------------------------------------------------------------------------
+
+
+async def cut(world: World) -> None:
+    """Let the network break every link, and wait for another."""
+    opened = world.slack.state.sockets.opened
+    for link in list(world.slack.state.sockets.links.values()):
+        link.cut()
+    await world.linked(after=opened)
+
+
+async def test_a_link_that_breaks_after_the_first_vote_costs_nothing(linked_world: World) -> None:
+    world = linked_world
+    async with asyncio.timeout(LIMIT_S), world.here():
+        was = await world.go()
+        await cut(world)
+        await world.turn_second_key()
+        ended = await world.ended()
+
+    check(world, ended, was)
+    assert (await world.audit()).ok
+
+
+async def test_a_link_that_breaks_under_a_click_neither_loses_nor_doubles_it(
+    linked_world: World,
+) -> None:
+    world = linked_world
+    async with asyncio.timeout(LIMIT_S), impatient(world):
+        was = await world.go()
+        click = asyncio.create_task(world.turn_second_key())
+        await world.slack.state.until(lambda s: list(s.sockets.envelopes.values())[1:])
+        await cut(world)
+        await click
+        ended = await world.ended()
+
+    check(world, ended, was)
+
+
+async def test_slack_refreshes_its_links_all_the_way_and_nobody_notices(
+    linked_world: World,
+) -> None:
+    world, stop = linked_world, asyncio.Event()
+
+    async def refresh() -> None:
+        while not stop.is_set():
+            opened = world.slack.state.sockets.opened
+            old = await world.slack.state.sockets.announce("refresh_requested")
+            await world.linked(after=opened)
+            for link in old:
+                await link.close()
+
+    async with asyncio.timeout(LIMIT_S), impatient(world):
+        refreshing = asyncio.create_task(refresh())
+        was = await world.go()
+        await world.turn_second_key()
+        stop.set()
+        await refreshing
+        ended = await world.ended()
+
+    check(world, ended, was)
+    assert world.slack.state.sockets.opened > 5
+
+
+async def test_after_a_break_the_open_card_is_as_the_store_says(linked_world: World) -> None:
+    world = linked_world
+    async with asyncio.timeout(LIMIT_S), impatient(world):
+        await world.go()
+        card = await world.card()
+        right = said(card)
+        card.text, card.blocks = "what stood here before the line broke", []
+        await cut(world)
+        await world.slack.state.until(lambda _: said(card) == right, within=LIMIT_S)
+        card.deleted = True
+        await cut(world)
+        another = await world.slack.state.until(_another(card.ts), within=LIMIT_S)
+
+    assert said(another).partition("'actions'")[0] == right.partition("'actions'")[0]
+    assert len(cards(world)) == 2, "the deleted one and one in its place"
+
+
+def _another(ts: str):  # type: ignore[no-untyped-def]
+    def look(slack: SlackState):  # type: ignore[no-untyped-def]
+        return next((m for m in slack.messages(INCIDENTS) if m.ts != ts), None)
+
+    return look
+
+
+# -- Processes --------------------------------------------------------------------------------------
+
+
+async def test_a_killed_process_is_followed_by_another_and_the_job_goes_on(
+    linked_world: World,
+) -> None:
+    world = linked_world
+    async with asyncio.timeout(2 * LIMIT_S):
+        first = await world.serve()
+        was = await world.go()
+        await first.kill()
+        await world.serve()
+        await world.turn_second_key()
+        ended = await world.ended()
+
+    check(world, ended, was)
+
+
+async def test_two_processes_share_the_clicks_and_each_is_judged_once(
+    tmp_path,
+    postgres_url: str,  # type: ignore[no-untyped-def]
+) -> None:
+    async with asyncio.timeout(2 * LIMIT_S), a_world(tmp_path, postgres_url, "socket") as world:
+        await world.serve()
+        await world.serve()
+        assert len(world.slack.state.sockets.links) == 2
+        was = await world.go()
+        await world.turn_second_key()
+        ended = await world.ended()
+        envelopes = world.slack.state.sockets.envelopes.values()
+
+        check(world, ended, was)
+        assert len({link for e in envelopes for link in e.sent}) == 2, "each got one of them"
+        assert all(len(e.sent) == 1 for e in envelopes)
+
+
+async def test_a_process_that_is_told_to_stop_says_goodbye_and_complains_of_nothing(
+    linked_world: World,
+) -> None:
+    world = linked_world
+    async with asyncio.timeout(2 * LIMIT_S):
+        served = await world.serve()
+        await world.go()
+        assert await served.stop() == 0
+
+    levels = [json.loads(line)["level"] for line in served.lines]
+    assert set(levels) <= {"info"}, served.lines
+    assert world.slack.state.sockets.links == {}
+
+
+async def test_a_wrong_app_token_is_degraded_and_alerts_are_taken(linked_world: World) -> None:
+    world = linked_world
+    settings = world.settings(SLACK_APP_TOKEN="xapp-1-wrong")
+    async with asyncio.timeout(LIMIT_S), build(settings) as service:
+        door = await service.start(LOOPBACK, 0)
+        world.open_door(door.port)
+        await world.slack.state.until(lambda s: s.count("apps.connections.open"))
+        await world.read_history()
+        world.break_it()
+        await world.fire()
+        await world.card()
+        told = await readyz(world)
+        await service.stop(door)
+
+    assert told == (200, {"status": "degraded", "down": [], "degraded": ["slack_socket"]})
+
+
+async def readyz(world: World) -> tuple[int, object]:
+    async with (
+        aiohttp.ClientSession() as http,
+        http.get(f"http://{LOOPBACK}:{world.port}/readyz") as answer,
+    ):
+        return answer.status, await answer.json()

@@ -128,6 +128,9 @@ def demo(
     headless: Annotated[
         bool, typer.Option("--headless", help="Play it without a browser and report JSON.")
     ] = False,
+    socket: Annotated[
+        bool, typer.Option("--socket", help="Let Slack send by Socket Mode instead of HTTP.")
+    ] = False,
 ) -> None:
     """Try it here: an alert, a card, two people, a rollback."""
     from bot import log
@@ -135,7 +138,7 @@ def demo(
 
     log.configure(level="ERROR")
     try:
-        code = run(port=port, headless=headless, say=_say)
+        code = run(port=port, headless=headless, socket=socket, say=_say)
     except OSError as error:
         _explain_address(error, port)
     except TimeoutError:

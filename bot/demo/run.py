@@ -6,39 +6,43 @@ import asyncio
 import json
 import signal
 import tempfile
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from bot.demo.headless import Say, tell
 from bot.demo.stage import LOOPBACK, Stage, set_up
 from bot.playground.page.server import Story, serve_page
 
+_There = AbstractAsyncContextManager[Stage]
 
-def run(*, port: int, headless: bool, say: Say) -> int:
+
+def run(*, port: int, headless: bool, socket: bool, say: Say) -> int:
     """Run the demo in a temporary folder; return the exit code.
 
     Args:
         port: Of the page; 0 takes a free one.
         headless: Play the story at once, say each step, and say one JSON object last.
+        socket: Let Slack send by Socket Mode instead of HTTP.
         say: Gets each line for the person.
     """
     with tempfile.TemporaryDirectory(prefix="keyturn-demo-") as folder:
-        work = _headless(Path(folder), say) if headless else _page(Path(folder), port, say)
-        return asyncio.run(work)
+        there = set_up(Path(folder), socket=socket)
+        return asyncio.run(_headless(there, say) if headless else _page(there, port, say))
 
 
-async def _headless(folder: Path, say: Say) -> int:
-    async with set_up(folder) as stage:
+async def _headless(there: _There, say: Say) -> int:
+    async with there as stage:
         report = await tell(stage, say)
     say(json.dumps(report.as_json()))
     return 0 if report.status == "completed" else 1
 
 
-async def _page(folder: Path, port: int, say: Say) -> int:
+async def _page(there: _There, port: int, say: Say) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
-    async with set_up(folder) as stage:
+    async with there as stage:
         await stage.service.take_snapshots()
         page = await serve_page(
             slack=stage.slack, dify=stage.dify, story=_story(stage), host=LOOPBACK, port=port

@@ -109,7 +109,7 @@ class SocketMode:
                 await link.leaving.wait()
                 failures = 0 if link.settled else failures + 1
                 wait = self._wait(failures)
-                self._complain(link.why, wait)
+                self._complain(link.why, wait, routine=link.alive)
             await self._pause(wait)
 
     async def _open(self) -> Link:
@@ -141,9 +141,10 @@ class SocketMode:
             return timedelta(seconds=error.retry_after_s)
         return backoff(failures, jitter=self._jitter()) if failures else timedelta()
 
-    def _complain(self, why: str, wait: timedelta) -> None:
-        """Say why there is no link or will soon be none; the same once."""
-        level = logging.WARNING if why != self._why else logging.DEBUG
+    def _complain(self, why: str, wait: timedelta, *, routine: bool = False) -> None:
+        """Say why there is no link or, as a matter of routine, will soon be none; the same once."""
+        loud = logging.INFO if routine else logging.WARNING
+        level = loud if why != self._why else logging.DEBUG
         self._why = why
         facts = {"why": why, "again_in_s": round(wait.total_seconds(), 1)}
         _log.log(level, "Socket Mode has to connect again", extra=facts)

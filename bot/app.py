@@ -105,6 +105,7 @@ class Service:
     timer: AsyncIOScheduler
     first: tuple[jobs.Run, ...]  # ticks that do not wait for their first period
     take_snapshots: Callable[[], Awaitable[object]]
+    admission: Admission | None
     socket: SocketMode | None  # the way in from Slack, unless it is the door
     _tasks: set[asyncio.Task[object]] = field(default_factory=set)
 
@@ -129,6 +130,8 @@ class Service:
         if self.socket is not None:
             await self.socket.stop()
         await running.close()
+        if self.admission is not None:
+            await self.admission.finish()
         if self.role is not Role.WEB:
             self.timer.shutdown(wait=False)
             for task in self._tasks:
@@ -293,6 +296,7 @@ class _Assembly:
             nonce=lambda: secrets.token_hex(16),
         )
         self._deliver = self._deliverer()
+        self._admission = self._admitting()
         self._socket = self._slack_socket()
         steps = {
             "take_in": TakeIn(store, channels).step,
@@ -324,6 +328,7 @@ class _Assembly:
             timer=self._timer,
             first=(first, probe),
             take_snapshots=snapshot.sweep,
+            admission=self._admission,
             socket=self._socket,
         )
 
@@ -367,7 +372,7 @@ class _Assembly:
 
     def _routes(self) -> Iterable[web.RouteDef]:
         settings = self._settings
-        if self._role is Role.WORKER:
+        if self._admission is None:
             return []
         nudge = self._workers.nudge
         return [
@@ -377,13 +382,13 @@ class _Assembly:
                 known=settings.places,
                 take_in=Intake(self._store, nudge=lambda: nudge("take_in")),
             ),
-            *(self._slack_door() if self._socket is None else []),
+            *(self._slack_door(self._admission) if self._socket is None else []),
         ]
 
-    def _slack_door(self) -> list[web.RouteDef]:
+    def _slack_door(self, admit: Admission) -> list[web.RouteDef]:
         signing = self._settings.slack.signing_secrets
         return slack_routes(
-            self._admission(),
+            admit,
             signing_secrets=[secret.get_secret_value().encode() for secret in signing],
             clock=utc_now,
         )
@@ -391,19 +396,23 @@ class _Assembly:
     def _slack_socket(self) -> SocketMode | None:
         """The links to Slack of a process that takes in, when Slack comes in that way."""
         slack = self._settings.slack
-        if self._role is Role.WORKER or slack.mode != "socket":
+        if self._admission is None or slack.mode != "socket":
             return None
         return SocketMode(
             app_token=slack.app_token.get_secret_value() if slack.app_token else "",
             base_url=slack.api_url,
             session=self._outside.http,
-            admit=self._admission(),
+            admit=self._admission,
             resync=Resync(self._store, nudge=self._workers.nudge),
             jitter=random.random,
             limits=self._patience.link,
         )
 
-    def _admission(self) -> Admission:
+    def _admitting(self) -> Admission | None:
+        """What takes in from Slack, whichever way; a worker takes in nothing."""
+        if self._role is Role.WORKER:
+            return None
+
         async def put(item: NewInboxItem) -> bool:
             async with self._store.write() as tx:
                 new = await tx.inbox.put(item)

@@ -6,6 +6,7 @@ there on the rules are the same, and they stand here alone.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import logging
@@ -22,6 +23,7 @@ from bot.errors import BadInput, TooLarge, Unauthorised
 from store.records import Unavailable
 
 MAX_BYTES = 256 * 1024
+FINISH_S = 3.0  # a form cannot be opened later than that
 ADMITTED = frozenset({"interaction", "command", "event"})
 _log = logging.getLogger(__name__)
 
@@ -57,6 +59,7 @@ class Admission:
         """
         self._bolt = bolt
         self._team = team
+        self._later: set[asyncio.Task[None]] = set()
 
     async def __call__(self, received: wire.Received, *, size: int, digest: str) -> Answer:
         """Return the answer after what was clicked or typed is committed, once per *digest*.
@@ -71,11 +74,19 @@ class Admission:
         if received.kind not in ADMITTED:
             raise BadInput("not of a kind that is taken")
         await self._demand_our_people(received)
-        envelope = Envelope(digest)
+        envelope = Envelope(digest, self._later)
         answer = await self._dispatch(received, envelope)
         if envelope.trouble is not None:
             raise envelope.trouble
         return _answer(answer, handled=envelope.handled)
+
+    async def finish(self) -> None:
+        """Let what goes on after an acknowledgement come to its end, for at most three seconds."""
+        if self._later:
+            _, late = await asyncio.wait(set(self._later), timeout=FINISH_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     async def _demand_our_people(self, received: wire.Received) -> None:
         """Refuse payloads of other workspaces, and people of others in shared channels."""

@@ -60,10 +60,7 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any]], wire.Received]] = {
 
 def parse(text: str) -> Frame:
     """Read one message. Raises `BadInput` when it is none of Slack's."""
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise BadInput("not JSON") from error
+    found = wire.load(text)
     if not isinstance(found, dict):
         raise BadInput("not a JSON object")
     kind, envelope_id = found.get("type"), found.get("envelope_id")

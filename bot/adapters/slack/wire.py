@@ -172,11 +172,15 @@ def _fields(body: bytes) -> dict[str, str]:
 
 
 def _object(text: str) -> dict[str, Any]:
+    return shallow(load(text))
+
+
+def load(text: str) -> object:
+    """What *text* says as JSON. Raises `BadInput` when it is none."""
     try:
-        found = json.loads(text, parse_constant=_no_number)
+        return json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise BadInput("not JSON") from error
-    return shallow(found)
 
 
 def shallow(found: object) -> dict[str, Any]:

@@ -81,6 +81,7 @@ class Service:
     inbox: FakeInbox
     team: OurTeam
     resynced: Resynced
+    admit: Admission = field(init=False)
 
     @asynccontextmanager
     async def open(
@@ -88,12 +89,12 @@ class Service:
     ) -> AsyncIterator[SocketMode]:
         async with ClientSession(timeout=ClientTimeout(total=5)) as http:
             forms = SlackMessenger(token=TOKEN, base_url=self.slack.url, session=http)
-            admit = Admission(build_app(put=self.inbox.put, forms=forms), team=self.team)
+            self.admit = Admission(build_app(put=self.inbox.put, forms=forms), team=self.team)
             socket = SocketMode(
                 app_token=app_token,
                 base_url=self.slack.url,
                 session=http,
-                admit=admit,
+                admit=self.admit,
                 resync=self.resynced,
                 jitter=lambda: 0.0,
                 limits=limits,
@@ -488,6 +489,21 @@ async def test_stopping_finishes_and_acknowledges_what_is_at_hand(service: Servi
     assert answer.ok
     assert len(service.inbox.rows) == 1
     await service.slack.state.until(lambda s: not s.sockets.links)
+
+
+async def test_a_form_that_is_being_opened_is_waited_for(service: Service) -> None:
+    faults = service.slack.state.faults
+    faults.order("hang", "views.open", after=True)
+    async with service.connected() as socket:
+        assert (await service.click("reject")).ok
+        await service.slack.state.until(lambda s: s.faults.hanging)
+        await socket.stop()
+        finishing = asyncio.create_task(service.admit.finish())
+        done, _ = await asyncio.wait([finishing], timeout=0.05)
+        assert not done
+        faults.release()
+        await finishing
+    assert service.slack.state.views_of(ALICE)
 
 
 async def test_stopping_waits_for_no_slack(service: Service) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import aiohttp
 
-from bot.app import build
+from bot.app import Role, build
 from bot.playground.slack.people import ALICE, INCIDENTS
 from bot.playground.slack.state import SlackState
 from store.records import Rollback, State
@@ -26,7 +26,6 @@ def check(world: World, ended: Rollback, was: Was) -> None:
     (card,) = cards(world)
     assert "COMPLETED" in said(card)
     assert not world.slack.state.problems
-    assert not world.slack.state.troubles
 
 
 async def test_an_alert_two_people_and_the_good_version_is_back(world_by_each: World) -> None:
@@ -107,7 +106,7 @@ def acknowledged(slack: SlackState) -> bool:
     return all(e.acknowledged.done() for e in slack.sockets.envelopes.values())
 
 
-async def test_slack_refreshes_its_links_all_the_way_and_nobody_notices(
+async def test_slack_refreshes_its_links_all_the_way_and_nothing_is_lost(
     linked_world: World,
 ) -> None:
     world, stop = linked_world, asyncio.Event()
@@ -159,6 +158,33 @@ async def first_vote_told(world: World) -> bool:
         return bool(rollback.votes) and not await tx.outbox.waiting()
 
 
+async def test_slack_gone_for_a_while_takes_the_alert_along_and_no_card_is_lost_or_doubled(
+    linked_world: World,
+) -> None:
+    world, slack = linked_world, linked_world.slack.state
+    async with asyncio.timeout(LIMIT_S), impatient(world):
+        await world.read_history()
+        was = world.break_it()
+        opened, before = slack.sockets.opened, failed(slack)
+        slack.faults.down = True
+        for link in list(slack.sockets.links.values()):
+            link.cut()
+        await world.fire()
+        await slack.until(lambda s: failed(s) >= before + 3, within=LIMIT_S)
+        slack.faults.down = False
+        await world.linked(after=opened)
+        for voter in VOTERS:
+            await world.approve(voter)
+        ended = await world.ended()
+
+    check(world, ended, was)
+
+
+def failed(slack: SlackState) -> int:
+    """How many calls were cut off so far."""
+    return sum(call.outcome == "drop" for call in slack.calls)
+
+
 # -- Processes ------------------------------------------------------------------------------------
 
 
@@ -191,7 +217,7 @@ async def test_two_processes_share_the_clicks_and_each_is_judged_once(
 
         check(world, ended, was)
         assert len({link for e in envelopes for link in e.sent}) == 2, "each got one of them"
-        assert all(len(e.sent) == 1 for e in envelopes)
+        assert all(e.acknowledged.done() for e in envelopes)
 
 
 async def test_a_process_that_is_told_to_stop_says_goodbye_and_complains_of_nothing(
@@ -224,6 +250,22 @@ async def test_a_wrong_app_token_is_degraded_and_alerts_are_taken(linked_world: 
         await service.stop(door)
 
     assert told == (200, {"status": "degraded", "down": [], "degraded": ["slack_socket"]})
+
+
+async def test_with_socket_mode_there_is_no_door_for_slack(linked_world: World) -> None:
+    world = linked_world
+    async with (
+        asyncio.timeout(LIMIT_S),
+        world.here(),
+        aiohttp.ClientSession() as http,
+        http.post(f"http://{LOOPBACK}:{world.port}/slack/events") as answer,
+    ):
+        assert answer.status == 404
+
+
+async def test_a_worker_opens_no_link(linked_world: World) -> None:
+    async with build(linked_world.settings(), role=Role.WORKER) as service:
+        assert service.socket is None
 
 
 async def readyz(world: World) -> tuple[int, object]:

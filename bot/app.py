@@ -22,6 +22,7 @@ from pydantic import SecretStr
 from bot import jobs
 from bot.adapters.alertmanager.routes import routes as alertmanager_routes
 from bot.adapters.dify.client import DifyTarget
+from bot.adapters.dify.credentials import Account, AdminKey, Credentials
 from bot.adapters.dify.transport import TIMEOUT as DIFY_TIMEOUT
 from bot.adapters.slack.admission import Admission
 from bot.adapters.slack.client import SlackMessenger
@@ -30,7 +31,7 @@ from bot.adapters.slack.door import routes as slack_routes
 from bot.adapters.slack.link import Limits
 from bot.adapters.slack.listeners import build_app as build_bolt
 from bot.adapters.slack.socket_mode import SocketMode
-from bot.config.settings import Settings
+from bot.config.settings import DifySettings, Settings
 from bot.domain import approval
 from bot.services.carry_out import Pause
 from bot.services.decide import Decide
@@ -210,6 +211,12 @@ async def verify_audit(url: str) -> Verification:
         await store.close()
 
 
+def _credentials(dify: DifySettings) -> Credentials:
+    if dify.admin_key is not None:
+        return AdminKey(dify.admin_key.get_secret_value(), dify.workspace)
+    return Account(dify.email, dify.password.get_secret_value())
+
+
 @dataclass(frozen=True)
 class _Outside:
     """The outside systems, as far as the settings name them."""
@@ -228,8 +235,7 @@ class _Outside:
             f"dify.{name}": DifyTarget(
                 f"dify.{name}",
                 url=dify.url,
-                email=dify.email,
-                password=dify.password.get_secret_value(),
+                credentials=_credentials(dify),
                 timeout=call,
             )
             for name, dify in settings.dify.items()

@@ -41,6 +41,7 @@ RoleName = Annotated[
     Literal["all", "web", "worker"],
     typer.Option(help="What this process does; on SQLite only `all`."),
 ]
+DifyRelease = Literal["1.14.2", "1.10.1", "1.7.2"]
 
 
 def main() -> None:
@@ -128,6 +129,9 @@ def demo(
     headless: Annotated[
         bool, typer.Option("--headless", help="Play it without a browser and report JSON.")
     ] = False,
+    dify: Annotated[
+        DifyRelease, typer.Option(help="Release that the local Dify behaves like.")
+    ] = "1.14.2",
     socket: Annotated[
         bool, typer.Option("--socket", help="Let Slack send by Socket Mode instead of HTTP.")
     ] = False,
@@ -138,7 +142,7 @@ def demo(
 
     log.configure(level="ERROR")
     try:
-        code = run(port=port, headless=headless, socket=socket, say=_say)
+        code = run(port=port, headless=headless, socket=socket, dify_version=dify, say=_say)
     except OSError as error:
         _explain_address(error, port)
     except TimeoutError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -163,6 +164,27 @@ class EmptyVersion(Refused):
     user_message = "That version has no nodes and would answer nobody. Choose another one."
 
 
+class SecretsOutOfReach(Refused):
+    """The version has other secret variables than live, and the target shows no version's values.
+
+    `names` are those secrets.
+    """
+
+    user_message = "That version has other secrets than live, and their values cannot be read."
+
+    def __init__(self, where: str, names: Sequence[str]) -> None:
+        super().__init__(f"{where}: no version's value can be read of {', '.join(names)}")
+        self.names = tuple(names)
+
+    def to_person(self) -> str:
+        named = ", ".join(f"`{_plain(name)}`" for name in self.names[:8])
+        return (
+            f"That version and the live one do not have the same secrets ({named}), and this "
+            "Dify gives out no published version's values, so they would be lost or missing. "
+            "Roll back by hand in Dify, or update it to 1.8.1 or newer."
+        )
+
+
 class RollbackOpen(Refused):
     """Another rollback of this app@env is open."""
 
@@ -217,6 +239,27 @@ class UpstreamRefused(BotError):
 
 class LoginRefused(UpstreamRefused):
     """Wrong account or password. Never tried again on its own: the seventh locks the account."""
+
+
+class AdminKeyUnusable(LoginRefused):
+    """The release takes no admin key, whatever its value: an account is needed."""
+
+    user_message = "This release of Dify takes no admin key; the operators must name an account."
+
+
+class TargetTooOld(UpstreamRefused):
+    """The release lacks what Keyturn cannot do without."""
+
+    user_message = "This release of Dify keeps no list of versions; it must be updated first."
+
+
+class NoSuchApp(UpstreamRefused):
+    """The app's id is not in the workspace of our account: another workspace, or deleted."""
+
+    user_message = (
+        "Dify has no app of this id in the workspace of Keyturn's account. Compare the `id` in "
+        "the configuration with the app's address, and the account's workspace with the app's."
+    )
 
 
 class AccountLocked(UpstreamRefused):

@@ -120,7 +120,13 @@ def _names(names: Sequence[Json]) -> str:
 def _secrets(view: CardView) -> str:
     """Return which secrets will be in force: promised to whoever approves."""
     sentences = []
-    if kept := view.secrets_kept:
+    if (kept := view.secrets_kept) and view.secrets_of_draft:
+        verb, values = ("take", "values") if len(kept) > 1 else ("takes", "value")
+        sentences.append(
+            f"{_names(kept)} {verb} the {values} of the editors' draft: "
+            f"this Dify shows no published {values}, so I could not compare with live."
+        )
+    elif kept:
         verb = "keep the values that are" if len(kept) > 1 else "keeps the value that is"
         sentences.append(f"{_names(kept)} {verb} live now.")
     if own := view.secrets_from_version:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -43,14 +43,17 @@ class Alerts:
             told += await self._fire(some, now)
         return tuple(told)
 
-    async def unassigned(self, *, limit: int = 200) -> list[Firing]:
-        """Firing alerts with a known app that no case has taken in yet, oldest first."""
+    async def unassigned(self, apps: Collection[AppEnv], *, limit: int = 200) -> list[Firing]:
+        """Alerts of *apps* that fire and that no case has taken in yet, oldest first.
+
+        Those of other apps are left out here, so that they cannot fill the limit for ever.
+        """
         rows = await self._session.scalars(
             select(FiringRow)
             .where(
                 col(FiringRow.case_id).is_(None),
-                col(FiringRow.app).is_not(None),
                 col(FiringRow.status) == FiringStatus.FIRING,
+                tuple_(col(FiringRow.app), col(FiringRow.env)).in_([(a.app, a.env) for a in apps]),
             )
             .order_by(col(FiringRow.starts_at), col(FiringRow.id))
             .limit(limit)

@@ -344,6 +344,7 @@ class Execution:
     published_version_id: int | None = None
     draft_note: str = ""  # code: "", put_back, unchanged, theirs_stays, kept_only
     failure: str = ""  # code of why it is being undone
+    failure_facts: Mapping[str, Json] = field(default_factory=dict)
     clicked_at: datetime | None = None  # when the vote that made the quorum came in
     verified_at: datetime | None = None
 

@@ -156,14 +156,6 @@ class Rollbacks:
         )
         return renewed.first() is not None
 
-    async def holds(self, rollback_id: int, *, owner: str, epoch: int) -> bool:
-        """True if *owner* holds *epoch* and its lease has not run out, by database time."""
-        running = col(RollbackRow.lease_until) >= await self._now()
-        found = await self._session.execute(
-            select(col(RollbackRow.id)).where(*_held(rollback_id, owner, epoch), running)
-        )
-        return found.first() is not None
-
     # -- how ------------------------------------------------------------------------------------
 
     async def _refuse_second(self, where: AppEnv) -> None:

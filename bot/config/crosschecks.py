@@ -8,6 +8,10 @@ from bot.config.fields import secure
 from bot.config.mistakes import Mistakes, at, did_you_mean
 
 Raw = Mapping[str, object]
+_WAYS_IN = (
+    *("email", "password_env", "password_file"),
+    *("admin_key_env", "admin_key_file", "workspace"),
+)
 
 
 def check(raw: Raw, mistakes: Mistakes) -> None:
@@ -16,12 +20,34 @@ def check(raw: Raw, mistakes: Mistakes) -> None:
         rule(raw, mistakes)
 
 
-def _one_source_of_each_password(raw: Raw, mistakes: Mistakes) -> None:
+def _one_way_into_each_workspace(raw: Raw, mistakes: Mistakes) -> None:
+    """An account with one source of its password, or the admin key with one and a workspace."""
     for name in tables(raw, "dify"):
-        sources = [at(raw, "dify", name, key) for key in ("password_env", "password_file")]
-        if sum(source is not None for source in sources) != 1:
-            sentence = "needs exactly one of password_env and password_file"
+        given = {key for key in _WAYS_IN if at(raw, "dify", name, key) is not None}
+        if not given & {"admin_key_env", "admin_key_file"}:
+            _account(name, given, mistakes)
+        elif given & {"email", "password_env", "password_file"}:
+            sentence = "has an account and an admin key; remove the one that is not to be used"
             mistakes.add(("dify", name), sentence)
+        else:
+            if len(given & {"admin_key_env", "admin_key_file"}) != 1:
+                sentence = "needs exactly one of admin_key_env and admin_key_file"
+                mistakes.add(("dify", name), sentence)
+            if "workspace" not in given:
+                sentence = (
+                    "is missing; the admin key opens every workspace, so name the tenant's id"
+                )
+                mistakes.add(("dify", name, "workspace"), sentence)
+
+
+def _account(name: str, given: set[str], mistakes: Mistakes) -> None:
+    if len(given & {"password_env", "password_file"}) != 1:
+        mistakes.add(("dify", name), "needs exactly one of password_env and password_file")
+    if "email" not in given:
+        mistakes.add(("dify", name, "email"), "is missing")
+    if "workspace" in given:
+        sentence = "goes with an admin key alone; an account has its own workspace"
+        mistakes.add(("dify", name, "workspace"), sentence)
 
 
 def _passwords_travel_safely(raw: Raw, mistakes: Mistakes) -> None:
@@ -115,7 +141,7 @@ def _quorum_can_be_reached(raw: Raw, mistakes: Mistakes) -> None:
 
 
 _RULES: Sequence[Callable[[Raw, Mistakes], None]] = (
-    _one_source_of_each_password,
+    _one_way_into_each_workspace,
     _passwords_travel_safely,
     _targets_exist,
     _one_place_is_one_app,

@@ -7,6 +7,7 @@ raises one error that lists every mistake.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -60,13 +61,13 @@ def load(
     file = path or Path(variables.get("KEYTURN_CONFIG", "keyturn.toml"))
     raw = _file(file, mistakes, named=path is not None or "KEYTURN_CONFIG" in variables)
     document = _document(raw, mistakes)
-    passwords = _passwords(raw, file.parent, variables, mistakes)
+    secrets = _secrets_of_dify(raw, file.parent, variables, mistakes)
     crosschecks.check(raw, mistakes)
     if serving:
         _serving(raw, variables, mistakes)
     mistakes.raise_if_any()
     assert environment is not None and document is not None  # noqa: S101, PT018 - else mistakes
-    return _settings(environment, document, passwords, _mode(raw, variables))
+    return _settings(environment, document, secrets, _mode(raw, variables))
 
 
 def database_url(environ: Mapping[str, str] | None = None) -> SecretStr:
@@ -119,24 +120,29 @@ def _document(raw: Mapping[str, object], mistakes: Mistakes) -> tables.Document 
         return None
 
 
-def _passwords(
+def _secrets_of_dify(
     raw: Mapping[str, object], folder: Path, variables: Mapping[str, str], mistakes: Mistakes
 ) -> dict[str, SecretStr]:
-    """The passwords of the workspaces, from the variables and files that they name."""
+    """The password or admin key of each workspace, from the variable or file that is named."""
     found = {}
     for name, table in crosschecks.tables(raw, "dify").items():
         source = table if isinstance(table, Mapping) else {}
-        variable, file = source.get("password_env"), source.get("password_file")
-        password = None
-        if isinstance(variable, str) and variable:
-            password = variables.get(variable) or None
-            if password is None:
-                mistakes.add(("dify", name, "password_env"), f"the variable {variable} is not set")
-        elif isinstance(file, str) and file:
-            path = ("dify", name, "password_file")
-            password = read_secret_file(folder / file, path, mistakes)
-        if password:
-            found[name] = SecretStr(password)
+        for kind in ("password", "admin_key"):
+            variable, file = source.get(f"{kind}_env"), source.get(f"{kind}_file")
+            secret = None
+            if isinstance(variable, str) and variable:
+                secret = variables.get(variable) or None
+                if secret is None:
+                    path = ("dify", name, f"{kind}_env")
+                    mistakes.add(path, f"the variable {variable} is not set")
+            elif isinstance(file, str) and file:
+                path = ("dify", name, f"{kind}_file")
+                secret = read_secret_file(folder / file, path, mistakes)
+            if secret and kind == "admin_key" and not re.fullmatch(r"[!-~]+", secret):
+                path = ("dify", name, kind)
+                mistakes.add(path, "must be of visible ASCII characters, since it is a header")
+            elif secret:
+                found[name] = SecretStr(secret)
     return found
 
 
@@ -162,10 +168,21 @@ def _mode(raw: Mapping[str, object], variables: Mapping[str, str]) -> SlackMode:
     return "socket" if only_socket else "http"
 
 
+def _dify(table: tables.DifyTable, secret: SecretStr) -> DifySettings:
+    if table.email is None:
+        return DifySettings(
+            table.url,
+            allow_http=table.allow_http,
+            admin_key=secret,
+            workspace=table.workspace or "",
+        )
+    return DifySettings(table.url, table.email, secret, table.allow_http)
+
+
 def _settings(
     environment: Environment,
     document: tables.Document,
-    passwords: Mapping[str, SecretStr],
+    secrets: Mapping[str, SecretStr],
     mode: SlackMode,
 ) -> Settings:
     return Settings(
@@ -183,10 +200,7 @@ def _settings(
             channel=document.slack.channel or "",
             team=document.slack.team or "",
         ),
-        dify={
-            name: DifySettings(table.url, table.email, passwords[name], table.allow_http)
-            for name, table in document.dify.items()
-        },
+        dify={name: _dify(table, secrets[name]) for name, table in document.dify.items()},
         apps={
             name: AppSettings(table.criticality, tuple(table.depends_on), table.match)
             for name, table in document.app.items()

@@ -35,12 +35,14 @@ class SlackSettings:
 
 @dataclass(frozen=True)
 class DifySettings:
-    """One Dify workspace, and the account that Keyturn uses there."""
+    """One Dify workspace, and the account, or else the admin key, that Keyturn uses there."""
 
     url: str
-    email: str
-    password: SecretStr
+    email: str = ""
+    password: SecretStr = field(default_factory=lambda: SecretStr(""))
     allow_http: bool = False
+    admin_key: SecretStr | None = None
+    workspace: str = ""  # with the admin key: the tenant's id
 
 
 @dataclass(frozen=True)

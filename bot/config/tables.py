@@ -41,7 +41,9 @@ class DifyTable(Table):
     """`[dify.NAME]`."""
 
     url: fields.Url = Field(description="Address of the console, `https://` unless on this machine")
-    email: fields.Email = Field(description="Account of an editor in that workspace")
+    email: fields.Email | None = Field(
+        default=None, description="Account of an editor in that workspace"
+    )
     password_env: str | None = Field(
         default=None, min_length=1, description="Environment variable that holds the password"
     )
@@ -49,6 +51,19 @@ class DifyTable(Table):
         default=None,
         min_length=1,
         description="File that holds the password, beside `keyturn.toml` when relative",
+    )
+    admin_key_env: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Instead of an account: the variable that holds the server's admin key",
+    )
+    admin_key_file: str | None = Field(
+        default=None,
+        min_length=1,
+        description="File that holds the admin key, beside `keyturn.toml` when relative",
+    )
+    workspace: fields.AppId | None = Field(
+        default=None, description="The workspace's (tenant's) id; needed with the admin key"
     )
     allow_http: bool = Field(
         default=False, description="Send the password over plain `http://` to another machine"

@@ -69,6 +69,7 @@ async def _read_history(stage: Stage, say: Say) -> str:
     live = stage.dify.state.live(WHERE.app)
     if newest is None or live is None:
         raise RuntimeError(f"the first snapshot of {WHERE} found nothing")
+    say(f"a Dify {stage.dify.state.version} runs on this machine")
     say(f"Keyturn has read {WHERE}: version {newest.number} is live, published by {newest.author}")
     return live.hash
 

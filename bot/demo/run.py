@@ -11,12 +11,20 @@ from pathlib import Path
 
 from bot.demo.headless import Say, tell
 from bot.demo.stage import LOOPBACK, Stage, set_up
+from bot.playground.dify.releases import NEWEST
 from bot.playground.page.server import Story, serve_page
 
 _There = AbstractAsyncContextManager[Stage]
 
 
-def run(*, port: int, headless: bool, socket: bool, say: Say) -> int:
+def run(
+    *,
+    port: int,
+    headless: bool,
+    say: Say,
+    socket: bool = False,
+    dify_version: str = NEWEST.version,
+) -> int:
     """Run the demo in a temporary folder; return the exit code.
 
     Args:
@@ -24,9 +32,10 @@ def run(*, port: int, headless: bool, socket: bool, say: Say) -> int:
         headless: Play the story at once, say each step, and say one JSON object last.
         socket: Let Slack send by Socket Mode instead of HTTP.
         say: Gets each line for the person.
+        dify_version: Release of the local Dify; KeyError for one that it cannot be.
     """
     with tempfile.TemporaryDirectory(prefix="keyturn-demo-") as folder:
-        there = set_up(Path(folder), socket=socket)
+        there = set_up(Path(folder), socket=socket, dify_version=dify_version)
         return asyncio.run(_headless(there, say) if headless else _page(there, port, say))
 
 

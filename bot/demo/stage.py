@@ -20,6 +20,7 @@ from bot.config.settings import (
     SlackSettings,
 )
 from bot.domain.policy import Policy
+from bot.playground.dify.releases import NEWEST
 from bot.playground.dify.server import RunningDify
 from bot.playground.dify.server import start as start_dify
 from bot.playground.dify.state import DifyState
@@ -77,10 +78,13 @@ class Stage:
 
 
 @asynccontextmanager
-async def set_up(folder: Path, *, socket: bool = False) -> AsyncIterator[Stage]:
+async def set_up(
+    folder: Path, *, socket: bool = False, dify_version: str = NEWEST.version
+) -> AsyncIterator[Stage]:
     """Start everything in *folder*, with secrets made for this run alone; stop it at the end.
 
-    Slack sends over HTTP, or with *socket* by Socket Mode.
+    Slack sends over HTTP, or with *socket* by Socket Mode. *dify_version* is one of
+    `releases.RELEASES`; KeyError for another.
     """
     bot_token, signing_secret = f"xoxb-{secrets.token_hex(12)}", secrets.token_hex(16)
     app_token = f"xapp-1-{secrets.token_hex(12)}" if socket else ""
@@ -94,7 +98,7 @@ async def set_up(folder: Path, *, socket: bool = False) -> AsyncIterator[Stage]:
             app_token=app_token,
         )
         closing.push_async_callback(slack.stop)
-        dify_state = DifyState()
+        dify_state = DifyState.of(dify_version)
         app_id = seed.seed(dify_state, password=password, secret=secrets.token_hex(16))
         dify = await start_dify(host=LOOPBACK, port=0, state=dify_state)
         closing.push_async_callback(dify.stop)

@@ -88,6 +88,7 @@ class CardView:
     digest: str = ""
     secrets_kept: tuple[str, ...] = ()  # names of secrets that keep the value live now
     secrets_from_version: tuple[str, ...] = ()  # names that take the candidate's own value
+    secrets_of_draft: bool = False  # those kept are the draft's, not known to be live's
     buttons: tuple[CardButton, ...] = ()
     outcome_code: str = ""
     outcome_facts: Mapping[str, Json] | None = None

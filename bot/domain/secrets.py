@@ -35,6 +35,18 @@ def plan(candidate: Document, live: Document) -> SecretsPlan:
     )
 
 
+def out_of_reach(wanted: Document, live: Document) -> tuple[str, ...]:
+    """Names of the secrets that only one of both has; *wanted* is what shall be live.
+
+    Where no published version's values can be read, one that live lacks has no value to take,
+    and one that would be dropped would be gone for good: nothing could bring it back.
+    """
+    here, there = ({s.id: s.name for s in document.secrets} for document in (wanted, live))
+    return tuple(
+        name for identity, name in (there | here).items() if identity in here.keys() ^ there
+    )
+
+
 def expected(candidate: Document, live: Document) -> Document:
     """Return the document that executing a rollback from *live* to *candidate* leaves live.
 

@@ -24,6 +24,7 @@ class FindingCode(StrEnum):
     TARGET_LOGIN_REFUSED = "target_login_refused"  # system
     LOOKING = "looking"
     SHARED_CHANNEL = "shared_channel"
+    SECRETS_OUT_OF_REACH = "secrets_out_of_reach"  # candidate: int, names: list[str], system
 
 
 class OutcomeCode(StrEnum):
@@ -40,12 +41,16 @@ class OutcomeCode(StrEnum):
     SECRETS_CHANGED = "secrets_changed"  # SUPERSEDED: the secrets are not those of the card
     DRAFT_HAS_SECRETS = "draft_has_secrets"  # FAILED; names: list[str]
     DRAFT_SECRETS_UNKNOWN = "draft_secrets_unknown"  # FAILED
+    DRAFT_LACKS_SECRETS = "draft_lacks_secrets"  # FAILED; names: list[str]
     DRAFT_BUSY = "draft_busy"  # FAILED: somebody kept saving
     EMPTY_GRAPH = "empty_graph"  # FAILED: the candidate has no nodes
     TARGET_DOWN = "target_down"  # FAILED; system
     TARGET_REFUSED = "target_refused"  # FAILED; system, upstream_code
     LOGIN_REFUSED = "login_refused"  # FAILED; system
     LIVE_DIFFERS = "live_differs"  # NEEDS_ATTENTION: not what was approved; number: int
+    SECRETS_DIFFER = "secrets_differ"  # NEEDS_ATTENTION: other values are live; number, names
+    # FAILED: taken over before anything was published, and no longer approved; expired: bool
+    APPROVAL_LAPSED = "approval_lapsed"
     PUBLISHED_BY_OTHER = "published_by_other"  # NEEDS_ATTENTION: somebody else published in between
     DRAFT_NOT_PUT_BACK = "draft_not_put_back"  # NEEDS_ATTENTION: old version live, draft is ours
     OUTCOME_UNKNOWN = "outcome_unknown"  # NEEDS_ATTENTION: the target cannot be read; system
@@ -73,9 +78,10 @@ class NoteCode(StrEnum):
     ALERT_RESOLVED = "alert_resolved"  # alertname
     ALERT_ADDED = "alert_added"  # alertname
     EDITS_SLIPPED_IN = "edits_slipped_in"  # lines: list[str] (redacted changes)
-    DRAFT_NOTE = "draft_note"  # draft (a DraftNote), version_id: int
+    DRAFT_NOTE = "draft_note"  # draft (a DraftNote), where, version_id: int (the stored row)
     WAITING_FOR_TARGET = "waiting_for_target"  # system
     WAITING_FOR_LOGIN = "waiting_for_login"  # system
+    WAITING_THOUGH_REFUSED = "waiting_though_refused"  # system, upstream_code ("" when unknown)
     NEW_VERSION_WHILE_OPEN = "new_version_while_open"  # number: int
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -87,8 +87,8 @@ class Alerts(Protocol):
         """
         ...
 
-    async def unassigned(self, *, limit: int = 200) -> list[Firing]:
-        """Firings with a known app that no case has taken in yet, oldest first."""
+    async def unassigned(self, apps: Collection[AppEnv], *, limit: int = 200) -> list[Firing]:
+        """Alerts of *apps* that fire and that no case has taken in yet, oldest first."""
         ...
 
     async def assign(self, firing_ids: Sequence[int], case_id: int) -> None: ...
@@ -162,10 +162,6 @@ class Rollbacks(Protocol):
 
     async def renew(self, rollback_id: int, *, owner: str, epoch: int, lease: timedelta) -> bool:
         """Extend the lease if *owner* still holds *epoch*; no revision, no audit entry."""
-        ...
-
-    async def holds(self, rollback_id: int, *, owner: str, epoch: int) -> bool:
-        """True if *owner* holds *epoch* and its lease has not run out, by database time."""
         ...
 
 

@@ -6,10 +6,13 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from types import MappingProxyType
+from typing import Final, Protocol
 
 from store.document import Document
 from store.records import AppEnv
+
+NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -50,12 +53,16 @@ class SecretsVerdict(StrEnum):
 
     EQUAL = "equal"  # every secret of the draft is live's, by id and value
     DIFFER = "differ"  # the draft has a secret value of its own that would be lost
+    ALIKE = "alike"  # no difference shows, but where `draft_secrets_only` the values cannot be read
     UNKNOWN = "unknown"  # the values could not be compared
 
 
 @dataclass(frozen=True)
 class SecretsComparison:
-    """Draft against live; `names` are those that differ, `absent` the ids only live has."""
+    """What was compared against what it should be.
+
+    `names` are those that differ; with ALIKE, `absent` are the ids that only the other side has.
+    """
 
     verdict: SecretsVerdict
     names: tuple[str, ...] = ()
@@ -86,8 +93,26 @@ class Target(Protocol):
     async def live(self, app_id: str) -> TargetVersion | None: ...
     async def draft(self, app_id: str) -> TargetDraft | None: ...
 
-    async def compare_secrets(self, app_id: str, *, live_id: str) -> SecretsComparison:
-        """Compare the draft's secret values with those of the live version, in memory only."""
+    async def draft_secrets_only(self) -> bool:
+        """True if no published version's secret values can be read: only the draft's can be kept.
+
+        Then `stage` takes no value from a version, and no comparison of values is possible.
+        """
+        ...
+
+    async def compare_secrets(
+        self,
+        app_id: str,
+        *,
+        live_id: str,
+        own: Mapping[str, str] = NONE,
+        published_id: str = "",
+    ) -> SecretsComparison:
+        """Compare the draft's secret values with those of version *live_id*, in memory only.
+
+        For an id in *own* the version named there holds the value to compare with. With
+        *published_id* it is that version's values that are compared, not the draft's.
+        """
         ...
 
     async def stage(
@@ -97,15 +122,19 @@ class Target(Protocol):
         *,
         token: str,
         secrets_from: Mapping[str, str],
+        root: str = "",
     ) -> str:
         """Write *document* into the draft over *token*; return the draft's new token.
+
+        A token need not cover all of a draft: with *root*, that of the draft that was read, the
+        draft is looked at again right before the write.
 
         Every secret keeps the value that the draft has under its id. For an id that the draft
         lacks, *secrets_from* names the published version whose value it takes; the value is
         read and written in memory only. An id in neither raises `UpstreamRefused`.
 
         Raises:
-            DraftMoved: The draft is no longer at *token*; nothing was written.
+            DraftMoved: The draft is no longer at *token* or *root*; nothing was written.
             Ambiguous: It may have been written: read the draft.
         """
         ...

@@ -17,17 +17,20 @@ from bot.errors import BotError, LeaseLost, UnknownApp, UpstreamDown, UpstreamRe
 from bot.ports.people import Directory
 from bot.ports.store import Store, Transaction
 from bot.ports.target import Targets, TargetVersion
-from bot.services.carry_out import PATIENCE, CarryOut, Contents, Pause
+from bot.services.carry_out import PATIENCE, CarryOut, Pause
+from bot.services.contents import Contents
 from bot.services.eligibility import Eligibility
 from bot.services.lease import LEASE, Lease
 from bot.services.outdate import supersede
 from bot.services.outgoing import card_row, moved, note_row
-from bot.services.settle import Settle, unsettled
+from bot.services.progress import Progress
+from bot.services.settle import Ending, Settle, unsettled
 from store.failpoint import fp
-from store.records import AuditDraft, Rollback, State, Step
+from store.records import AuditDraft, Json, Rollback, State, Step
 
 log = logging.getLogger(__name__)
 _GOING = (State.EXECUTING, State.VERIFYING)
+_NOT_PUBLISHED = (Step.CLAIMED, Step.STAGING, Step.PUBLISHING)  # but see UNDOING: it looks again
 
 
 @dataclass(frozen=True)
@@ -108,13 +111,12 @@ class Execute:
             length=self._lease,
         ) as lease:
             carry_out = CarryOut(
-                rollback,
+                Progress(rollback, store=self._store, settle=self._settle),
                 store=self._store,
                 target=target,
                 app_id=app_id,
                 contents=contents,
                 lease=lease,
-                settle=self._settle,
                 pause=self._pause,
             )
             try:
@@ -196,12 +198,18 @@ class Execute:
     # -- after a crash ------------------------------------------------------------------------
 
     async def _take_over(self, rollback: Rollback) -> Rollback | None:
-        """Take the lease of an executor that let it run out; the step it committed stands."""
+        """Take the lease of an executor that let it run out; the step it committed stands.
+
+        Before anything was published the approval is asked for afresh, as at the claim: hours
+        may have passed. Afterwards only what is there is verified, whoever has left.
+        """
+        not_eligible = await self._not_eligible_now(rollback)
         async with self._store.write() as tx:
             current = await tx.rollbacks.get(rollback.id, lock=True)
             now = await tx.now()
             until = current.execution.lease_until
-            if current.state not in _GOING or (until is not None and until >= now):
+            moved_on = current.execution.step is not rollback.execution.step
+            if current.state not in _GOING or (until is not None and until >= now) or moved_on:
                 return None
             execution = replace(
                 current.execution,
@@ -217,7 +225,32 @@ class Execute:
             )
         if taken.execution.attempt > PATIENCE:  # it dies each time: a person has to look
             return await self._settle(taken, unsettled(self._system(taken)))
-        return taken
+        return await self._stop_if_lapsed(taken, not_eligible, expired=now >= taken.expires_at)
+
+    async def _not_eligible_now(self, rollback: Rollback) -> Mapping[str, str]:
+        if rollback.execution.step not in _NOT_PUBLISHED:
+            return {}
+        async with self._store.read() as tx:
+            channel = (await tx.cases.get(rollback.case_id)).channel
+        return await self._eligibility.of_voters(rollback, channel=channel)
+
+    async def _stop_if_lapsed(
+        self, rollback: Rollback, not_eligible: Mapping[str, str], *, expired: bool
+    ) -> Rollback:
+        """Turn a rollback around that is no longer approved and that nothing was published of."""
+        if rollback.execution.step not in _NOT_PUBLISHED:
+            return rollback
+        counting = [v for v in approval.approvals(rollback) if v.person not in not_eligible]
+        if len(counting) >= rollback.policy.votes and not expired:
+            return rollback
+        facts: dict[str, Json] = {"expired": expired, "not_eligible": dict(not_eligible)}
+        progress = Progress(rollback, store=self._store, settle=self._settle)
+        if rollback.execution.kept_draft_id is None:  # nothing was written yet
+            await progress.end(Ending(State.FAILED, OutcomeCode.APPROVAL_LAPSED, facts))
+        else:
+            failure = OutcomeCode.APPROVAL_LAPSED
+            await progress.commit(step=Step.UNDOING, failure=failure, failure_facts=facts)
+        return progress.rollback
 
     def _system(self, rollback: Rollback) -> str:
         try:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
-from bot.errors import LeaseLost
+from bot.errors import Ambiguous, LeaseLost
 from bot.ports.store import Store
 from store.records import Unavailable
 
@@ -15,11 +17,12 @@ LEASE = timedelta(seconds=30)
 
 
 class Lease:
-    """Renews itself three times in its length while inside; `check` asks the database afresh.
+    """Renews itself three times in its length while inside.
 
-    At its default length the lease outlives every single call to the target (15 s), so a
-    process that has just checked it cannot be overtaken before its call ends, unless it is
-    stopped in between: that is why what was published is read back afterwards.
+    A write to the target is made `for_one_call`: it begins with the whole length ahead of it and
+    is cut off where the lease ends, so that nobody who takes over has us writing beside them.
+    A process that is stopped in between escapes that, and so does what is on its way: that is
+    why what was published is read back afterwards.
     """
 
     def __init__(
@@ -31,9 +34,10 @@ class Lease:
         self._epoch = epoch
         self._length = length
         self._renewing: asyncio.Task[None] | None = None
+        self._call: asyncio.Timeout | None = None
 
     async def __aenter__(self) -> Self:
-        self._renewing = asyncio.create_task(self._renew(), name=f"lease-{self._rollback_id}")
+        self._renewing = asyncio.create_task(self._keep(), name=f"lease-{self._rollback_id}")
         return self
 
     async def __aexit__(
@@ -46,22 +50,45 @@ class Lease:
         self._renewing.cancel()
         await asyncio.gather(self._renewing, return_exceptions=True)
 
-    async def check(self) -> None:
-        """Return if this process still holds the lease; else raise `LeaseLost`."""
-        async with self._store.read() as tx:
-            held = await tx.rollbacks.holds(self._rollback_id, owner=self._owner, epoch=self._epoch)
-        if not held:
-            raise LeaseLost(f"rollback {self._rollback_id} is no longer ours to execute")
+    @asynccontextmanager
+    async def for_one_call(self) -> AsyncIterator[None]:
+        """Make one write to the target inside, and nothing else.
 
-    async def _renew(self) -> None:
+        Raises:
+            LeaseLost: It is no longer ours; the inside was not entered.
+            Ambiguous: The lease ended first; the write was cut off and may have been applied.
+            Unavailable: The database cannot say.
+        """
+        until = await self._renew()
+        if until is None:
+            raise LeaseLost(f"rollback {self._rollback_id} is no longer ours to execute")
+        try:
+            async with asyncio.timeout_at(until) as self._call:
+                yield
+        except TimeoutError as error:
+            if self._call is None or not self._call.expired():
+                raise
+            raise Ambiguous("target", "a write outlasted the lease and was cut off") from error
+        finally:
+            self._call = None
+
+    async def _keep(self) -> None:
         while True:
             await asyncio.sleep(self._length.total_seconds() / 3)
             try:
-                async with self._store.write() as tx:
-                    held = await tx.rollbacks.renew(
-                        self._rollback_id, owner=self._owner, epoch=self._epoch, lease=self._length
-                    )
+                until = await self._renew()
             except Unavailable:
-                continue  # `check` decides; a lost database must not end the renewal
-            if not held:
+                continue  # a lost database must not end the renewal; the next write finds out
+            if until is None:
                 return
+            if self._call is not None and not self._call.expired():
+                self._call.reschedule(until)
+
+    async def _renew(self) -> float | None:
+        """Renew; return when it ends on the loop's clock at the earliest, or None: not ours."""
+        asked = asyncio.get_running_loop().time()
+        async with self._store.write() as tx:
+            held = await tx.rollbacks.renew(
+                self._rollback_id, owner=self._owner, epoch=self._epoch, lease=self._length
+            )
+        return asked + self._length.total_seconds() if held else None

@@ -15,7 +15,7 @@ from bot.domain import approval, policy
 from bot.domain.candidate import Choice, choose
 from bot.domain.diff import compare
 from bot.domain.policy import Policy
-from bot.domain.secrets import expected, plan
+from bot.domain.secrets import expected, out_of_reach, plan
 from bot.domain.words import FindingCode, OutcomeCode
 from bot.errors import (
     AccountLocked,
@@ -25,6 +25,7 @@ from bot.errors import (
     NotAllowed,
     NothingToDo,
     RollbackOpen,
+    SecretsOutOfReach,
     UnknownVersion,
     UpstreamDown,
     UpstreamRefused,
@@ -181,7 +182,13 @@ class Propose:
         finding: Finding,
         snapshot: PolicySnapshot,
     ) -> None:
-        leg = await self._leg(case.where, ground.live, candidate)
+        try:
+            leg = await self._leg(case.where, ground.live, candidate)
+        except SecretsOutOfReach as error:
+            system = self._targets.of(case.where)[0].name
+            facts = {"candidate": candidate.number, "names": list(error.names), "system": system}
+            await self._only_facts(case, Finding(FindingCode.SECRETS_OUT_OF_REACH, facts))
+            return
         new = NewRollback(
             case_id=case.id,
             nonce=self._nonce(),
@@ -237,8 +244,8 @@ class Propose:
         another version becomes the requester of the new one.
 
         Raises:
-            UnknownApp, UnknownVersion, NotAllowed, NothingToDo, EmptyVersion, RollbackOpen:
-                Nothing changed.
+            UnknownApp, UnknownVersion, NotAllowed, NothingToDo, EmptyVersion, RollbackOpen,
+                SecretsOutOfReach: Nothing changed.
             UpstreamDown: Slack or the target cannot be read.
         """
         self._targets.of(where)
@@ -331,9 +338,17 @@ class Propose:
         async with self._store.read() as tx:
             live_document = await tx.versions.document(live.id)
             candidate_document = await tx.versions.document(candidate.id)
-        return await asyncio.to_thread(
+        leg = await asyncio.to_thread(
             _leg_between, where, live, live_document, candidate, candidate_document
         )
+        if not live_document.secrets and not candidate_document.secrets:
+            return leg
+        if not await self._targets.of(where)[0].draft_secrets_only():
+            return leg
+        names = out_of_reach(expected(candidate_document, live_document), live_document)
+        if names:
+            raise SecretsOutOfReach(str(where), names)
+        return replace(leg, secrets={**leg.secrets, "of_draft": True})
 
     async def _ground(self, where: AppEnv) -> _Ground | None:
         async with self._store.read() as tx:

@@ -11,7 +11,13 @@ from bot.domain.diff import compare
 from bot.domain.diff_text import mini
 from bot.domain.secrets import expected
 from bot.domain.words import DraftNote, NoteCode, OutcomeCode
-from bot.errors import AccountLocked, LoginRefused, UpstreamDown, UpstreamRefused
+from bot.errors import (
+    AccountLocked,
+    AnswerUnreadable,
+    LoginRefused,
+    UpstreamDown,
+    UpstreamRefused,
+)
 from bot.ports.store import Store, Transaction
 from bot.services.outgoing import card_row, moved, note_row
 from store.records import (
@@ -91,14 +97,19 @@ class Settle:
 
     async def say_waiting(self, rollback: Rollback, error: UpstreamDown | UpstreamRefused) -> None:
         """Say in the thread what keeps us waiting; said once while the rollback stays as it is."""
-        login = isinstance(error, LoginRefused | AccountLocked)
-        code = NoteCode.WAITING_FOR_LOGIN if login else NoteCode.WAITING_FOR_TARGET
-        await self._say(rollback, code, {"system": error.system})
+        facts = {"system": error.system}
+        match error:
+            case LoginRefused() | AccountLocked():
+                await self._say(rollback, NoteCode.WAITING_FOR_LOGIN, facts)
+            case UpstreamRefused() if not isinstance(error, AnswerUnreadable):
+                facts["upstream_code"] = error.upstream_code
+                await self._say(rollback, NoteCode.WAITING_THOUGH_REFUSED, facts)
+            case _:
+                await self._say(rollback, NoteCode.WAITING_FOR_TARGET, facts)
 
     async def say_draft(self, rollback: Rollback, note: DraftNote) -> None:
         """Say in the thread what became of the editors' draft, and where ours is kept."""
-        facts = {"draft": note, "version_id": rollback.execution.kept_draft_id}
-        await self._say(rollback, NoteCode.DRAFT_NOTE, facts)
+        await self._say(rollback, NoteCode.DRAFT_NOTE, _draft_facts(rollback, note))
 
     async def _say(self, rollback: Rollback, code: NoteCode, facts: Mapping[str, Json]) -> None:
         async with self._store.write() as tx:
@@ -122,6 +133,33 @@ class Settle:
         if after.state is State.NEEDS_ATTENTION:
             facts["call"] = _to_call(after)
         await tx.outbox.put(note_row(case, NoteCode.ENDED, facts, moved(after)))
+        kept = await _draft_not_back(tx, after)
+        if kept is not None:
+            told = _draft_facts(after, kept)
+            await tx.outbox.put(note_row(case, NoteCode.DRAFT_NOTE, told, moved(after)))
+
+
+async def _draft_not_back(tx: Transaction, rollback: Rollback) -> DraftNote | None:
+    """What to say of an editors' draft that only our store holds now; None: nothing is missing."""
+    execution = rollback.execution
+    if execution.kept_draft_id is None:
+        return None
+    if rollback.state is State.COMPLETED:
+        note = DraftNote(execution.draft_note)
+        return note if note in {DraftNote.KEPT_ONLY, DraftNote.THEIRS_STAYS} else None
+    if rollback.state is not State.NEEDS_ATTENTION:
+        return None
+    kept = (await tx.versions.get(execution.kept_draft_id)).root
+    held_work = kept not in {rollback.leg.live_root, rollback.leg.expected_root}
+    return DraftNote.KEPT_ONLY if held_work else None
+
+
+def _draft_facts(rollback: Rollback, note: DraftNote) -> dict[str, Json]:
+    return {
+        "draft": note,
+        "where": str(rollback.leg.where),
+        "version_id": rollback.execution.kept_draft_id,
+    }
 
 
 def _to_call(rollback: Rollback) -> list[Json]:

@@ -43,11 +43,10 @@ class TakeIn:
 
     async def _assign(self) -> bool:
         async with self._store.read() as tx:
-            waiting = await tx.alerts.unassigned()
-        known = [pair for pair in _by_app(waiting) if pair[0] in self._channels]
-        for where, firings in known:  # others were taken out of the configuration meanwhile
+            waiting = await tx.alerts.unassigned(self._channels)
+        for where, firings in _by_app(waiting):
             await self._give(where, firings)
-        return bool(known)
+        return bool(waiting)
 
     async def _give(self, where: AppEnv, firings: Sequence[Firing]) -> None:
         async with self._store.write() as tx:

@@ -20,6 +20,7 @@ import pytest
 
 from bot import render
 from bot.adapters.dify.client import DifyTarget
+from bot.adapters.dify.credentials import Account
 from bot.adapters.dify.dsl import from_dsl
 from bot.domain import approval, button, card_view
 from bot.domain.diff import ChangeList, compare
@@ -224,7 +225,7 @@ async def published(documents: Sequence[Document]) -> AsyncIterator[tuple[DifyTa
             conversation_variables=content.get("conversation_variables", []),
         )
     dify = await start_dify(state=state)
-    target = DifyTarget("dify.test", url=dify.url, email=EMAIL, password=password)
+    target = DifyTarget("dify.test", url=dify.url, credentials=Account(EMAIL, password))
     try:
         yield target, app.id
     finally:

@@ -23,7 +23,7 @@ def failed(slack: SlackState) -> int:
 async def told(world: World) -> bool:
     """Nothing is due and nothing waits to be sent."""
     async with world.store.read() as tx:
-        unassigned = await tx.alerts.unassigned()
+        unassigned = await tx.alerts.unassigned([WHERE])
         changed = await tx.alerts.changed()
         return not (unassigned or changed or await tx.outbox.waiting())
 

@@ -116,9 +116,11 @@ class World:
         async with build(self.settings(**more)) as service:
             door = await service.start(LOOPBACK, 0)
             self.open_door(door.port)
-            await self.linked()
-            yield service
-            await service.stop(door)
+            try:
+                await self.linked()
+                yield service
+            finally:
+                await service.stop(door)
 
     async def serve(self, **more: str) -> Served:
         """Start `keyturn serve` as a process of its own; return when its door is open."""

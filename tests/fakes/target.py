@@ -14,7 +14,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from bot.errors import DraftMoved, NoSuchVersion, UpstreamRefused
-from bot.ports.target import LiveRef, SecretsComparison, SecretsVerdict, TargetDraft, TargetVersion
+from bot.ports.target import (
+    NONE,
+    LiveRef,
+    SecretsComparison,
+    SecretsVerdict,
+    TargetDraft,
+    TargetVersion,
+)
 from store.document import Document, canonical
 
 Hook = Callable[[], Awaitable[object] | object]
@@ -50,10 +57,20 @@ class FakeApp:
 
 
 class FakeTarget:
-    """Implements `bot.ports.target.Target`; `calls` names the port's methods as they came."""
+    """Implements `bot.ports.target.Target`; `calls` names the port's methods as they came.
 
-    def __init__(self, name: str = "dify.test", *, clock: Callable[[], datetime] | None = None):
+    With *hides_old_secrets* it gives out no published version's secrets, as Dify before 1.8.1.
+    """
+
+    def __init__(
+        self,
+        name: str = "dify.test",
+        *,
+        clock: Callable[[], datetime] | None = None,
+        hides_old_secrets: bool = False,
+    ):
         self.name = name
+        self.hides_old_secrets = hides_old_secrets
         self.apps: dict[str, FakeApp] = {}
         self.calls: list[str] = []
         self._clock = clock
@@ -191,29 +208,41 @@ class FakeTarget:
             return None
         return TargetDraft(found.token, found.document, app.draft_author, app.draft_at)
 
-    async def compare_secrets(self, app_id: str, *, live_id: str) -> SecretsComparison:
+    async def draft_secrets_only(self) -> bool:
+        return self.hides_old_secrets
+
+    async def compare_secrets(
+        self,
+        app_id: str,
+        *,
+        live_id: str,
+        own: Mapping[str, str] = NONE,
+        published_id: str = "",
+    ) -> SecretsComparison:
         await self._enter("compare_secrets")
         app = self._app(app_id)
-        draft = app.draft or Content(Document(app.mode, {}))
-        live = self._version(app, live_id)[1].secrets
-        differing = [
-            secret.name
-            for secret in draft.document.secrets
-            if live.get(secret.id) != draft.secrets[secret.id]
-        ]
+        nothing = Content(Document(app.mode, {}))
+        held = self._version(app, published_id)[1] if published_id else app.draft or nothing
+        try:
+            compared = self._compared(app, held, live_id, own)
+        except UpstreamRefused:
+            compared = SecretsComparison(SecretsVerdict.UNKNOWN)
         await self._leave("compare_secrets")
-        return SecretsComparison(
-            verdict=SecretsVerdict.DIFFER if differing else SecretsVerdict.EQUAL,
-            names=tuple(differing),
-            absent=tuple(identity for identity in live if identity not in draft.secrets),
-        )
+        return compared
 
     async def stage(
-        self, app_id: str, document: Document, *, token: str, secrets_from: Mapping[str, str]
+        self,
+        app_id: str,
+        document: Document,
+        *,
+        token: str,
+        secrets_from: Mapping[str, str],
+        root: str = "",
     ) -> str:
         await self._enter("stage")
         app = self._app(app_id)
-        if (app.draft.token if app.draft else "") != token:
+        moved = (app.draft.token if app.draft else "") != token
+        if moved or (root and (app.draft is None or app.draft.document.root != root)):
             raise DraftMoved(SYSTEM, "the draft was saved since it was read")
         kept = _values_of(app.draft) if app.draft else {}
         values = {
@@ -252,7 +281,29 @@ class FakeTarget:
                 return pair
         raise NoSuchVersion(SYSTEM, f"no version {version_id}")
 
+    def _compared(
+        self, app: FakeApp, held: Content, live_id: str, own: Mapping[str, str]
+    ) -> SecretsComparison:
+        live = self._version(app, live_id)[1].secrets
+        if not held.document.secrets and not (self.hides_old_secrets and live):
+            return SecretsComparison(SecretsVerdict.EQUAL)
+        shown = _mask if self.hides_old_secrets else str
+        wanted = {**live, **{key: self._value_of(app, key, own) for key in own}}
+        differing = tuple(
+            secret.name
+            for secret in held.document.secrets
+            if secret.id not in wanted or shown(wanted[secret.id]) != shown(held.secrets[secret.id])
+        )
+        if differing:
+            return SecretsComparison(SecretsVerdict.DIFFER, differing)
+        if not self.hides_old_secrets:
+            return SecretsComparison(SecretsVerdict.EQUAL)
+        absent = tuple(identity for identity in wanted if identity not in held.secrets)
+        return SecretsComparison(SecretsVerdict.ALIKE, absent=absent)
+
     def _value_of(self, app: FakeApp, secret_id: str, secrets_from: Mapping[str, str]) -> str:
+        if secret_id in secrets_from and self.hides_old_secrets:
+            raise UpstreamRefused(SYSTEM, "no version's secrets", "secret_out_of_reach")
         if secret_id not in secrets_from:
             raise UpstreamRefused(SYSTEM, "a secret without a value", "secret_without_value")
         values = self._version(app, secrets_from[secret_id])[1].secrets
@@ -272,6 +323,11 @@ class FakeTarget:
             await _run(self._after[method].popleft())
         if self._errors[method]:
             raise self._errors[method].popleft()[0]
+
+
+def _mask(value: str) -> str:
+    """What Dify showed of a value before 1.8.1."""
+    return f"{value[:6]}{'*' * 12}{value[-2:]}" if len(value) > 8 else "*" * 20
 
 
 def _values_of(draft: Content) -> Mapping[str, str]:

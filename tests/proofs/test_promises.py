@@ -22,6 +22,7 @@ from bot.errors import UpstreamDown
 from bot.playground.dify.state import DifyState
 from bot.playground.slack import people
 from bot.playground.story.workflow import APP
+from bot.ports.store import Store
 from bot.services.follow_up import FollowUp
 from bot.services.take_in import Intake
 from store import failpoint
@@ -32,6 +33,8 @@ from tests.acceptance.world import LIMIT_S, a_world, with_button
 from tests.adapters.alertmanager.bodies import a_message, as_body
 from tests.builders import ALICE, BOB, DAVE, KEYS, PROD
 from tests.proofs.trial import APP_ID, BAD, GOOD, LATER, Trial, a_target, a_trial
+from tests.unit.services.execution_scene import APP as SCENE_APP
+from tests.unit.services.execution_scene import KEY, ExecutionScene, a_secretive
 from tests.unit.services.scene import a_document
 
 TOKEN = "sk-proj-Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4MTIzNDU2"
@@ -150,6 +153,23 @@ async def test_promise_5_believed_only_when_read_back(trial: Trial) -> None:
     assert "edits_slipped_in" in trial.scene.messenger.codes
 
 
+async def test_promise_5_believed_only_when_its_secrets_are_too(sqlite_store: Store) -> None:
+    """A secret's value is in no root; one that slips in while we publish is no success."""
+    scene = ExecutionScene.of(sqlite_store)
+    documents = a_secretive("Answer kindly.", KEY), a_secretive("Answer wrongly.", KEY)
+    scene.publish(*documents, secrets=[{KEY: "live"}, {KEY: "live"}])
+    rollback = await scene.approved(draft=None)
+    scene.target.before(
+        "publish", lambda: scene.target.save_draft(SCENE_APP, scene.draft, secrets={KEY: "theirs"})
+    )
+
+    after = await scene.run(rollback)
+
+    assert scene.live.root == rollback.leg.expected_root
+    assert after.state is State.NEEDS_ATTENTION
+    assert after.outcome_facts["names"] == ["SECRET_3"]
+
+
 async def test_promise_6_nothing_is_lost(trial: Trial) -> None:
     """Unpublished work is in the draft again, and every version is still there."""
     trial.target = a_target(unpublished="Work in progress.")
@@ -259,7 +279,7 @@ async def test_promise_9_no_alert_is_dropped(trial: Trial) -> None:
     async with TestClient(TestServer(application)) as client:
         answers = [await _post(client) for _ in range(3)]
     async with trial.store.read() as tx:
-        stored = await tx.alerts.unassigned()
+        stored = await tx.alerts.unassigned([PROD])
 
     assert answers == [503, 202, 202]
     assert len(stored) == 1

@@ -167,6 +167,16 @@ def test_a_rejected_card_gives_the_reason() -> None:
     assert f":x: Rejected by <@{BOB}>: the fix is on its way" in shown(a_view(State.REJECTED))
 
 
+def test_the_card_says_when_the_secrets_will_be_those_of_the_draft() -> None:
+    one = shown(a_view(secrets_kept=("API_KEY",), secrets_of_draft=True))
+    many = shown(a_view(secrets_kept=("A", "B"), secrets_of_draft=True))
+
+    assert "`API_KEY` takes the value of the editors' draft" in one
+    assert "could not compare with live" in one
+    assert "`A`, `B` take the values of the editors' draft" in many
+    assert "live now" not in one + many
+
+
 def test_the_card_says_which_secrets_will_be_in_force() -> None:
     one = shown(a_view(secrets_from_version=("SMTP_PASSWORD",)))
     many = shown(a_view(secrets_kept=("A", "B"), secrets_from_version=("C", "D")))

@@ -125,6 +125,7 @@ def test_no_fact_of_a_note_escapes(text: str) -> None:
         (NoteCode.ALERT_ADDED, {"alertname": text}),
         (NoteCode.ALERT_RESOLVED, {"alertname": text}),
         (NoteCode.WAITING_FOR_TARGET, {"system": text}),
+        (NoteCode.WAITING_THOUGH_REFUSED, {"system": text, "upstream_code": text}),
         (NoteCode.EDITS_SLIPPED_IN, {"lines": [text] * 12}),
     ]
     for code, facts in notes:

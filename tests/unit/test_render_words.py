@@ -30,16 +30,24 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
     FindingCode.NO_CHANGE: {"lookback_minutes": 60, "newest": 7, "newest_at": AT},
     FindingCode.TWO_CHANGES: {"first": 6, "second": 7},
     FindingCode.NO_SOUND_VERSION: {"suspect": 7},
+    FindingCode.SECRETS_OUT_OF_REACH: {
+        "candidate": 6,
+        "names": ["API_KEY"],
+        "system": "dify.prod",
+    },
     FindingCode.TARGET_UNREADABLE: {"system": "dify.prod"},
     FindingCode.TARGET_LOGIN_REFUSED: {"system": "dify.prod"},
     OutcomeCode.COMPLETED: {"number": 8, "candidate": 6, "draft": "put_back"},
     OutcomeCode.REJECTED: {"slack_id": BOB, "reason": "a fix is on its way"},
     OutcomeCode.WITHDRAWN: {"slack_id": BOB},
     OutcomeCode.DRAFT_HAS_SECRETS: {"names": ["API_KEY"]},
+    OutcomeCode.DRAFT_LACKS_SECRETS: {"names": ["API_KEY"]},
     OutcomeCode.TARGET_DOWN: {"system": "dify.prod"},
     OutcomeCode.TARGET_REFUSED: {"system": "dify.prod", "upstream_code": "not_found"},
     OutcomeCode.LOGIN_REFUSED: {"system": "dify.prod"},
     OutcomeCode.LIVE_DIFFERS: {"number": 8},
+    OutcomeCode.SECRETS_DIFFER: {"number": 8, "names": ["API_KEY"]},
+    OutcomeCode.APPROVAL_LAPSED: {"expired": False},
     OutcomeCode.PUBLISHED_BY_OTHER: {"number": 8},
     OutcomeCode.OUTCOME_UNKNOWN: {"system": "dify.prod"},
     NoteCode.VOTE_APPROVED: {"slack_id": ALICE, "count": 1, "needed": 2},
@@ -50,9 +58,10 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
     NoteCode.ALERT_RESOLVED: {"alertname": "TriageWrong"},
     NoteCode.ALERT_ADDED: {"alertname": "TriageWrong"},
     NoteCode.EDITS_SLIPPED_IN: {"lines": ["[prompt] changed: Triage", "- be brief", "+ be kind"]},
-    NoteCode.DRAFT_NOTE: {"draft": "theirs_stays", "version_id": 31},
+    NoteCode.DRAFT_NOTE: {"draft": "theirs_stays", "where": "triage@prod", "version_id": 31},
     NoteCode.WAITING_FOR_TARGET: {"system": "dify.prod"},
     NoteCode.WAITING_FOR_LOGIN: {"system": "dify.prod"},
+    NoteCode.WAITING_THOUGH_REFUSED: {"system": "dify.prod", "upstream_code": "app_not_found"},
     NoteCode.NEW_VERSION_WHILE_OPEN: {"number": 8},
     AnswerCode.REFUSED: {"text": "Your vote is counted already."},
     AnswerCode.VOTE_COUNTED: {"count": 1, "needed": 2},
@@ -106,7 +115,12 @@ def test_every_fate_of_a_draft_has_words(code: DraftNote) -> None:
     ended = {"outcome": "completed", "facts": facts, "seconds": None}
 
     assert "draft" in note(Note(NoteCode.ENDED, ended)).text
-    assert "draft" in note(Note(NoteCode.DRAFT_NOTE, {"draft": code, "version_id": 31})).text
+    assert (
+        "draft"
+        in note(
+            Note(NoteCode.DRAFT_NOTE, {"draft": code, "where": "triage@prod", "version_id": 31})
+        ).text
+    )
 
 
 @pytest.mark.parametrize("code", NoteCode)

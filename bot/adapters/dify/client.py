@@ -1,7 +1,8 @@
-"""Dify as a target: the port's methods, spoken in the console API of 1.14.2.
+"""Dify as a target: the port's methods, spoken in the console API.
 
-A rollback's content is written by a draft sync, never by `/restore`: the sync compares the hash
-of the draft that was read, so an editor's save in between is refused instead of lost.
+What a release cannot do is known by `era`. A rollback's content is written by a draft sync,
+never by `/restore`: the sync compares the hash of the draft that was read, so an editor's save
+in between is refused instead of lost.
 """
 
 from __future__ import annotations
@@ -13,10 +14,19 @@ from urllib.parse import quote
 import aiohttp
 
 from bot.adapters.dify import dsl, era, secrets, shapes, wire
-from bot.adapters.dify.session import Account, Session
+from bot.adapters.dify.credentials import Credentials
+from bot.adapters.dify.examined import Examined
+from bot.adapters.dify.session import Session
 from bot.adapters.dify.transport import MAX_ANSWER, TIMEOUT, Answer, Request, Transport
-from bot.errors import DraftMoved, NoSuchVersion, UpstreamDown, UpstreamRefused
-from bot.ports.target import LiveRef, SecretsComparison, SecretsVerdict, TargetDraft, TargetVersion
+from bot.errors import DraftMoved, NoSuchApp, NoSuchVersion, UpstreamDown, UpstreamRefused
+from bot.ports.target import (
+    NONE,
+    LiveRef,
+    SecretsComparison,
+    SecretsVerdict,
+    TargetDraft,
+    TargetVersion,
+)
 from store.document import Document
 from store.records import Json
 
@@ -27,13 +37,14 @@ VERSIONS_A_PAGE = 20
 MAX_PAGE_BYTES = 64 * 2**20
 MAX_PAGES = 100_000  # Dify's own limit; a server that always has more must not hold us for ever
 NAME_MAX, COMMENT_MAX = 20, 100
+WITH_VERSIONS = frozenset({"workflow", "advanced-chat"})
 
 
 class DifyTarget:
-    """One Dify workspace, seen by one account; implements `bot.ports.target.Target`.
+    """One Dify workspace, seen with some credentials; implements `bot.ports.target.Target`.
 
-    *url* is the console's address. A session that is passed in lends its connections only: its
-    cookies are neither read nor written.
+    *url* is the console's address; *credentials* are an `Account` or an `AdminKey`. A session
+    that is passed in lends its connections only: its cookies are neither read nor written.
     """
 
     def __init__(
@@ -41,19 +52,18 @@ class DifyTarget:
         name: str,
         *,
         url: str,
-        email: str,
-        password: str,
+        credentials: Credentials,
         http: aiohttp.ClientSession | None = None,
         timeout: aiohttp.ClientTimeout = TIMEOUT,
     ) -> None:
         self.name = name
         self._transport = Transport(url, http=http, timeout=timeout)
-        self._session = Session(self._transport, Account(email, password))
+        self._session = Session(self._transport, credentials)
         self._modes: dict[str, str] = {}  # an app never changes its mode
 
-    def change_account(self, *, email: str, password: str) -> None:
+    def change_credentials(self, credentials: Credentials) -> None:
         """Use other credentials from now on; a refused login is forgotten."""
-        self._session.change_account(Account(email, password))
+        self._session.change_credentials(credentials)
 
     async def close(self) -> None:
         """Close the connections that were opened here."""
@@ -63,10 +73,29 @@ class DifyTarget:
         """Log in if need be and return the server's version, "" when it names none.
 
         Raises:
-            LoginRefused, AccountLocked, UpstreamDown, UpstreamRefused: It cannot be used now.
+            LoginRefused, AccountLocked, TargetTooOld, UpstreamDown, UpstreamRefused: It cannot be
+                used now.
         """
-        (await self._session.send(Request("GET", "/account/profile"))).json()
-        return self._session.version
+        await self._read("/account/profile")
+        return self._session.era.version
+
+    async def examine(self) -> Examined:
+        """Log in if need be and tell who we are, where, and what this release cannot do.
+
+        Raises:
+            As `greet`.
+        """
+        account_id, email = wire.profile(await self._read("/account/profile"))
+        workspace = wire.current_workspace(await self._read("/workspaces"))
+        members = await self._read("/workspaces/current/members", limit=MAX_PAGE_BYTES)
+        return Examined(
+            version=self._session.era.version,
+            email=email,
+            role=wire.role_of(members, account_id),
+            workspace_id=workspace.id,
+            workspace=workspace.name,
+            limitations=self._session.era.limitations(),
+        )
 
     # -- reads --------------------------------------------------------------------------------
 
@@ -120,7 +149,8 @@ class DifyTarget:
     async def live(self, app_id: str) -> TargetVersion | None:
         """The version that answers users now; None before the first publish."""
         mode = await self._mode(app_id)
-        return wire.live(await self._read(_path(app_id, "/workflows/publish")), mode=mode)
+        answer = await self._read(_path(app_id, "/workflows/publish"))
+        return wire.live(answer, mode=mode, named=self._session.era.names_versions)
 
     async def draft(self, app_id: str) -> TargetDraft | None:
         """The editors' draft; None when nobody has saved one yet."""
@@ -133,40 +163,80 @@ class DifyTarget:
             raise
         return wire.draft(answer, mode=mode)
 
-    async def compare_secrets(self, app_id: str, *, live_id: str) -> SecretsComparison:
-        """Compare the draft's secret values with those of the live version, in memory only."""
-        draft = await self.draft(app_id)
-        if draft is None:
+    async def draft_secrets_only(self) -> bool:
+        """True before 1.8.1, where an old version's export is silently the draft."""
+        return not (await self._session.known_era()).exports_versions
+
+    async def compare_secrets(
+        self,
+        app_id: str,
+        *,
+        live_id: str,
+        own: Mapping[str, str] = NONE,
+        published_id: str = "",
+    ) -> SecretsComparison:
+        """Compare secret values by id, in memory only; see the port."""
+        if await self.draft_secrets_only():
+            if own:  # no version's own values can be read here
+                return SecretsComparison(SecretsVerdict.UNKNOWN)
+            return await self._compare_masks(app_id, live_id, published_id)
+        held = await (self.live(app_id) if published_id else self.draft(app_id))
+        names = {secret.id: secret.name for secret in held.document.secrets} if held else {}
+        if not names:
             return SecretsComparison(SecretsVerdict.EQUAL)
-        names = {secret.id: secret.name for secret in draft.document.secrets}
         try:
-            of_live = await self._secret_values(app_id, live_id)
-            of_draft = await self._secret_values(app_id)
+            wanted = await self._wanted_values(app_id, live_id, own)
+            found = await self._secret_values(app_id, published_id)
         except UpstreamRefused as error:
             log.warning("secrets cannot be compared: %s", error)
             return SecretsComparison(SecretsVerdict.UNKNOWN)
-        return secrets.compared(of_draft, of_live, names)
+        return secrets.compared(found, wanted, names)
+
+    async def _compare_masks(
+        self, app_id: str, live_id: str, published_id: str
+    ) -> SecretsComparison:
+        """Compare what these releases show of each value: its first six and last two characters."""
+        live = await self._read(_path(app_id, "/workflows/publish"))
+        if wire.workflow_id(live) != (published_id or live_id):
+            return SecretsComparison(SecretsVerdict.UNKNOWN)
+        if not published_id:
+            draft = await self._read(_path(app_id, "/workflows/draft"))
+            return secrets.alike(wire.shown_secrets(draft), wire.shown_secrets(live))
+        query = {"page": "1", "limit": str(VERSIONS_A_PAGE)}
+        newest = await self._read(_path(app_id, "/workflows"), query, limit=MAX_PAGE_BYTES)
+        before = wire.workflow_among(newest, live_id)
+        if before is None:
+            return SecretsComparison(SecretsVerdict.UNKNOWN)
+        return secrets.alike(wire.shown_secrets(live), wire.shown_secrets(before))
 
     # -- writes -------------------------------------------------------------------------------
 
     async def stage(
-        self, app_id: str, document: Document, *, token: str, secrets_from: Mapping[str, str]
+        self,
+        app_id: str,
+        document: Document,
+        *,
+        token: str,
+        secrets_from: Mapping[str, str],
+        root: str = "",
     ) -> str:
         """Write *document* into the draft over *token* ("": there is none yet); see the port.
 
+        Dify's token covers the graph, not the variables, so the draft is read again after
+        everything that the write needs, and compared by its *root*.
+
         Raises:
-            DraftMoved: The draft is no longer at *token*; nothing was written.
+            DraftMoved: The draft is no longer at *token* or *root*; nothing was written.
             UpstreamRefused: Also when a secret has no source, and, with the code "secret_lost",
                 when an editor removed a secret between our last read and the write.
             Ambiguous: It may have been written: read the draft.
         """
-        draft = await self.draft(app_id)
-        if (draft.token if draft else "") != token:
-            raise DraftMoved(shapes.SYSTEM, "the draft was saved since it was read")
-        there = draft.document if draft else None
+        there = await self._unmoved(app_id, token, root)
         wanted = secrets.sources(document, there, secrets_from)
         values = await self._values(app_id, there, wanted)
         before = await self._if_readable(app_id, wanted.hidden)
+        if before or values:  # it took a while to read them
+            await self._unmoved(app_id, token, root)
         token = await self._sync(app_id, document, token, values)
         after = await self._if_readable(app_id, wanted.hidden)
         lost = secrets.overwritten(wanted.hidden, before, after)
@@ -204,6 +274,25 @@ class DifyTarget:
             raise DraftMoved(shapes.SYSTEM, "somebody saved the draft meanwhile", answer.code)
         return answer.read(wire.new_token)
 
+    async def _unmoved(self, app_id: str, token: str, root: str) -> Document | None:
+        """The draft, if it is still the one that was read."""
+        draft = await self.draft(app_id)
+        moved = (draft.token if draft else "") != token
+        if moved or (root and (draft is None or draft.document.root != root)):
+            raise DraftMoved(shapes.SYSTEM, "the draft was saved since it was read")
+        return draft.document if draft else None
+
+    async def _wanted_values(
+        self, app_id: str, live_id: str, own: Mapping[str, str]
+    ) -> secrets.Values:
+        """The values of *live_id*, but those of *own* from the versions named there."""
+        wanted = dict(await self._secret_values(app_id, live_id))
+        for version_id in sorted(set(own.values())):
+            found = await self._secret_values(app_id, version_id)
+            asked = [identity for identity, source in own.items() if source == version_id]
+            wanted |= {identity: found[identity] for identity in asked if identity in found}
+        return wanted
+
     async def _values(
         self, app_id: str, draft: Document | None, wanted: secrets.Sources
     ) -> secrets.Values:
@@ -226,6 +315,9 @@ class DifyTarget:
         """The plain secrets of a published version, or of the draft, by id."""
         query = {"include_secret": "true"}
         if version_id:
+            if await self.draft_secrets_only():
+                what = f"release {self._session.era.version} exports no version but the draft"
+                raise UpstreamRefused(shapes.SYSTEM, what, "secret_out_of_reach")
             query["workflow_id"] = version_id
         request = Request("GET", _path(app_id, "/export"), query=query)
         answer = await self._session.send(request)
@@ -254,14 +346,26 @@ class DifyTarget:
     async def _versions(self, app_id: str, mode: str, *, page: int, limit: int) -> wire.VersionPage:
         query = {"page": str(page), "limit": str(limit)}
         answer = await self._read(_path(app_id, "/workflows"), query, limit=MAX_PAGE_BYTES)
-        return wire.version_page(answer, mode=mode)
+        return wire.version_page(answer, mode=mode, named=self._session.era.names_versions)
 
     async def _read(
         self, path: str, query: Mapping[str, str] | None = None, *, limit: int | None = None
     ) -> Json:
         request = Request("GET", path, query=query or {}, limit=limit or MAX_ANSWER)
         answer: Answer = await self._session.send(request)
+        if answer.code == era.NO_APP and answer.status in {400, 404}:
+            raise self._not_there(path, answer)
         return answer.json()
+
+    def _not_there(self, path: str, answer: Answer) -> UpstreamRefused:
+        """Say why a route of an app is not found: another mode, or another workspace."""
+        app_id = path.split("/")[2] if path.startswith("/apps/") else ""
+        mode = self._modes.get(app_id, "")
+        if mode and mode not in WITH_VERSIONS:
+            said = f"the app {app_id} is of mode {mode[:40]}, which has no versions"
+            return UpstreamRefused(shapes.SYSTEM, said, answer.code)
+        said = f"no app {app_id[:64]} in the workspace of this account: wrong id, other workspace"
+        return NoSuchApp(shapes.SYSTEM, f"{said}, or deleted", answer.code)
 
 
 def _path(app_id: str, below: str = "") -> str:

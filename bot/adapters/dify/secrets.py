@@ -18,6 +18,8 @@ from store.records import Json
 _LIST = "environment_variables"
 Values = Mapping[str, str]  # a secret's id and its plain value: in local variables only
 
+Shown = Mapping[str, tuple[str, str]]  # a secret's id, its name and the mask that stands for it
+
 
 @dataclass(frozen=True)
 class Sources:
@@ -77,18 +79,31 @@ def environment(document: Document, values: Values) -> list[Json]:
     ]
 
 
-def compared(draft: Values, live: Values, names: Mapping[str, str]) -> SecretsComparison:
+def compared(found: Values, wanted: Values, names: Mapping[str, str]) -> SecretsComparison:
     """Compare by id and value, in constant time per value; *names* fills the answer."""
     differing = [
         identity
-        for identity, value in draft.items()
-        if identity not in live or not _equal(value, live[identity])
+        for identity, value in found.items()
+        if identity not in wanted or not _equal(value, wanted[identity])
     ]
     return SecretsComparison(
         verdict=SecretsVerdict.DIFFER if differing else SecretsVerdict.EQUAL,
         names=tuple(names.get(identity, identity) for identity in differing),
-        absent=tuple(identity for identity in live if identity not in draft),
     )
+
+
+def alike(draft: Shown, live: Shown) -> SecretsComparison:
+    """Compare what is shown of the values: other masks prove other values, equal ones nothing."""
+    differing = [
+        name
+        for identity, (name, mask) in draft.items()
+        if identity not in live or not _equal(mask, live[identity][1])
+    ]
+    absent = tuple(identity for identity in live if identity not in draft)
+    if differing:
+        return SecretsComparison(SecretsVerdict.DIFFER, tuple(differing), absent)
+    verdict = SecretsVerdict.ALIKE if draft or live else SecretsVerdict.EQUAL
+    return SecretsComparison(verdict, absent=absent)
 
 
 def overwritten(ids: Iterable[str], before: Values, after: Values) -> tuple[str, ...]:

@@ -53,12 +53,20 @@ class Answer:
     @property
     def code(self) -> str:
         """Dify's name of the error; "" when the body has none."""
+        return self._word("code")
+
+    @property
+    def failed(self) -> bool:
+        """True if the body says that it failed, which it may do with a status of success."""
+        return self._word("result") == "fail"
+
+    def _word(self, key: str) -> str:
         try:
             body = json.loads(self.body)
         except (ValueError, RecursionError):
             return ""
-        code = body.get("code") if isinstance(body, dict) else None
-        return code[:80] if isinstance(code, str) else ""
+        word = body.get(key) if isinstance(body, dict) else None
+        return word[:80] if isinstance(word, str) else ""
 
     def json(self) -> Json:
         """The body of a success. Raises as `check` and `read`."""

@@ -1,10 +1,11 @@
 """Dify's answers and documents: bytes and JSON in, values out. Pure; no secret gets through.
 
-The forms are those of the console API of 1.14.2 as recorded from a server.
+The forms are those of the console API as recorded from servers of 1.7.2, 1.10.1 and 1.14.2.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -20,7 +21,7 @@ from_dsl = dsl.from_dsl
 DRAFT = "draft"
 _ENVIRONMENT = "environment_variables"
 _REQUIRED = ("graph", "features", _ENVIRONMENT, "conversation_variables")
-_OPTIONAL = ("rag_pipeline_variables",)
+_LATER = "rag_pipeline_variables"  # not yet in 1.7.2: an update of Dify must change no root
 
 
 @dataclass(frozen=True)
@@ -63,25 +64,59 @@ def app_mode(answer: Json) -> str:
     return filled(answer, "mode", "app")
 
 
-def version_page(answer: Json, *, mode: str) -> VersionPage:
-    """Read an answer of `GET /apps/{id}/workflows`, whose first item is the draft."""
+def version_page(answer: Json, *, mode: str, named: bool = True) -> VersionPage:
+    """Read an answer of `GET /apps/{id}/workflows`, whose first item is the draft.
+
+    Before 1.0.1 versions are not *named*: they have neither name nor comment.
+    """
     found = items(answer, "items", "workflows")
     kinds = each(found, "workflows.items", lambda item, place: text(item, "version", place))
     published = [item for item, kind in zip(found, kinds, strict=True) if kind != DRAFT]
     return VersionPage(
-        versions=tuple(version(item, mode=mode) for item in published),
+        versions=tuple(version(item, mode=mode, named=named) for item in published),
         length=len(found),
         has_draft=DRAFT in kinds,
         has_more=flag(answer, "has_more", "workflows"),
     )
 
 
-def live(answer: Json, *, mode: str) -> TargetVersion | None:
-    """Read an answer of `GET …/workflows/publish`; null before the first publish."""
-    return None if answer is None else version(answer, mode=mode)
+def live(answer: Json, *, mode: str, named: bool = True) -> TargetVersion | None:
+    """Read an answer of `GET …/workflows/publish`: nothing before the first publish."""
+    return version(answer, mode=mode, named=named) if workflow_id(answer) else None
 
 
-def version(answer: Json, *, mode: str) -> TargetVersion:
+def workflow_id(answer: Json) -> str:
+    """The id of a workflow object; "" for null, or for one of nulls alone as before 1.14."""
+    if answer is None or field(answer, "id", "workflow") is None:
+        return ""
+    return filled(answer, "id", "workflow")
+
+
+def workflow_among(answer: Json, version_id: str) -> Json:
+    """The workflow object of *version_id* on a page of versions; None when it is not there."""
+    found = items(answer, "items", "workflows")
+    return next((item for item in found if field(item, "id", "workflows") == version_id), None)
+
+
+def shown_secrets(answer: Json) -> Mapping[str, tuple[str, str]]:
+    """Name and shown mask of each secret of a workflow object, by id.
+
+    Before 1.8.1 a mask holds eight characters of the value: compare it, and keep it nowhere.
+    """
+    if not workflow_id(answer):
+        return {}
+    place = f"workflow.{_ENVIRONMENT}"
+    return {
+        filled(variable, "id", place): (
+            text(variable, "name", place),
+            str(field(variable, "value", place)),
+        )
+        for variable in items(answer, _ENVIRONMENT, "workflow")
+        if text(variable, "value_type", place) == "secret"
+    }
+
+
+def version(answer: Json, *, mode: str, named: bool = True) -> TargetVersion:
     """Read the workflow object of a published version."""
     place = "workflow"
     number = text(answer, "version", place)
@@ -90,8 +125,8 @@ def version(answer: Json, *, mode: str) -> TargetVersion:
     return TargetVersion(
         external_id=filled(answer, "id", place),
         external_hash=filled(answer, "hash", place),
-        name=text(answer, "marked_name", place),
-        comment=text(answer, "marked_comment", place),
+        name=text(answer, "marked_name", place) if named else "",
+        comment=text(answer, "marked_comment", place) if named else "",
         author=_author(field(answer, "created_by", place), f"{place}.created_by"),
         published_at=_published_at(number, _time(answer, "created_at", place)),
         document=_document(answer, place, mode),
@@ -126,6 +161,35 @@ def exported(answer: Json) -> str:
     return text(answer, "data", "export")
 
 
+def profile(answer: Json) -> tuple[str, str]:
+    """Read id and e-mail address from an answer of `GET /account/profile`."""
+    return filled(answer, "id", "profile"), text(answer, "email", "profile")
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A workspace (tenant) of the server."""
+
+    id: str
+    name: str
+
+
+def current_workspace(answer: Json) -> Workspace:
+    """Read the workspace in use from an answer of `GET /workspaces`."""
+    for found in items(answer, "workspaces", "workspaces"):
+        if field(found, "current", "workspaces") is True:
+            return Workspace(filled(found, "id", "workspaces"), text(found, "name", "workspaces"))
+    raise shapes.unreadable("workspaces", "none is the current one")
+
+
+def role_of(answer: Json, account_id: str) -> str:
+    """Read the role of an account from `GET /workspaces/current/members`; "" if it has none."""
+    for member in items(answer, "accounts", "members"):
+        if text(member, "id", "members") == account_id:
+            return text(member, "role", "members")
+    return ""
+
+
 def _success(answer: Json, place: str) -> None:
     if text(answer, "result", place) != "success":
         raise shapes.unreadable(f"{place}.result", "not success")
@@ -155,7 +219,7 @@ def _published_at(number: str, created_at: datetime) -> datetime:
 
 def _document(answer: Json, place: str, mode: str) -> Document:
     content = {key: field(answer, key, place) for key in _REQUIRED}
-    content |= {key: mapping(answer, place)[key] for key in _OPTIONAL if key in answer}
+    content[_LATER] = mapping(answer, place).get(_LATER) or []
     mapping(content["graph"], f"{place}.graph")
     mapping(content["features"], f"{place}.features")
     each(items(answer, _ENVIRONMENT, place), f"{place}.{_ENVIRONMENT}", _check_variable)

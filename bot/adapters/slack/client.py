@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Container
+from collections.abc import Awaitable, Callable, Container
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +20,8 @@ from bot.render import BrokenBlocks, Message
 _RESPONSE_HOSTS = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
 # https://docs.slack.dev/messaging/working-with-files#upload
 _UPLOAD_HOSTS = frozenset({"files.slack.com", "files.slack-gov.com"})
+# https://docs.slack.dev/reference/methods/chat.postMessage#errors
+_BLOCKS_REFUSED = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"})
 _log = logging.getLogger(__name__)
 
 
@@ -47,26 +49,22 @@ class SlackMessenger:
         named = f"rollback {card.rollback_id}" if card.rollback_id else f"case {card.case_id}"
         message = _drawn(lambda: render.card(card), f"the card of {named}")
         metadata = {"event_type": "keyturn_card", "event_payload": {"case_id": card.case_id}}
-        if ts:
-            answer = await called(
-                self._web.chat_update(
-                    channel=channel,
-                    ts=ts,
-                    text=message.text,
-                    blocks=message.blocks,
-                    metadata=metadata,
-                    parse="none",
-                    link_names=False,
-                )
-            )
-        else:
-            answer = await self._post_message(message, channel=channel, metadata=metadata)
+
+        async def send(drawn: Message) -> dict[str, Any]:
+            if ts:
+                return await self._update(drawn, channel=channel, ts=ts, metadata=metadata)
+            return await self._post_message(drawn, channel=channel, metadata=metadata)
+
+        answer = await _or_plainly(send, message, f"the card of {named}")
         return str(answer.get("ts") or ts)
 
     async def reply(self, note: Note, *, channel: str, ts: str) -> None:
         """Say *note* in the thread of message *ts*."""
-        message = _drawn(lambda: render.note(note), f"the reply {note.code}")
-        await self._post_message(message, channel=channel, thread_ts=ts)
+        what = f"the reply {note.code}"
+        message = _drawn(lambda: render.note(note), what)
+        await _or_plainly(
+            lambda drawn: self._post_message(drawn, channel=channel, thread_ts=ts), message, what
+        )
 
     async def attach(self, text: str, *, filename: str, title: str, channel: str, ts: str) -> None:
         """Share *text* as a file in the thread of message *ts*.
@@ -150,6 +148,21 @@ class SlackMessenger:
             )
         )
 
+    async def _update(
+        self, message: Message, *, channel: str, ts: str, metadata: dict[str, Any]
+    ) -> dict[str, Any]:
+        return await called(
+            self._web.chat_update(
+                channel=channel,
+                ts=ts,
+                text=message.text,
+                blocks=message.blocks,
+                metadata=metadata,
+                parse="none",
+                link_names=False,
+            )
+        )
+
     def _is_slack(self, url: str, hosts: Container[str]) -> bool:
         """Whether *url* is of one of *hosts*, or of the Slack that we were told to use instead.
 
@@ -187,4 +200,24 @@ def _drawn(draw: Callable[[], Message], what: str) -> Message:
         return draw()
     except BrokenBlocks as error:
         _log.exception("could not be drawn", extra={"what": what, "why": str(error)})
-        return Message(f"Keyturn could not draw {what}; see its log.", [])
+        return _undrawn(what)
+
+
+async def _or_plainly(
+    send: Callable[[Message], Awaitable[dict[str, Any]]], message: Message, what: str
+) -> dict[str, Any]:
+    """Send *message*, or a fixed text where Slack's rules for blocks are no longer ours.
+
+    A person who is told too little looks further; one who is told nothing does not.
+    """
+    try:
+        return await send(message)
+    except UpstreamRefused as error:
+        if error.upstream_code not in _BLOCKS_REFUSED or not message.blocks:
+            raise
+        _log.exception("blocks were refused", extra={"what": what, "why": error.upstream_code})
+        return await send(_undrawn(what))
+
+
+def _undrawn(what: str) -> Message:
+    return Message(f"Keyturn could not draw {what}; see its log.", [])

@@ -7,14 +7,14 @@ from aiohttp import web
 from bot.playground.dify import refusals
 from bot.playground.dify.auth import ACCESS_LIFE, REFRESH_LIFE, Tokens
 from bot.playground.dify.doors import COOKIES, caller, cookie, json_object, state_of
-from bot.playground.dify.workflows import seconds
+from bot.playground.dify.workflows import Account, seconds
 
 
 async def setup_status(request: web.Request) -> web.Response:
     """Whether the first account exists."""
-    if state_of(request).accounts:
-        return web.json_response({"step": "finished", "setup_at": None})
-    return web.json_response({"step": "not_started", "setup_at": None})
+    state = state_of(request)
+    at = {"setup_at": None} if state.accounts or state.release.newest_fields else {}
+    return web.json_response({"step": "finished" if state.accounts else "not_started", **at})
 
 
 async def setup(request: web.Request) -> web.Response:
@@ -28,30 +28,44 @@ async def setup(request: web.Request) -> web.Response:
 
 
 async def login(request: web.Request) -> web.Response:
-    """Hand out three cookies for the right password."""
+    """Hand out three cookies, or two tokens, for the right password."""
     body = await json_object(request)
     email, password = body.get("email"), body.get("password")
     if not isinstance(email, str) or not isinstance(password, str):
         raise refusals.invalid_param("email and password are required")
-    return _with_cookies(request, state_of(request).auth.login(email, password))
+    return _handed_out(request, state_of(request).auth.login(email, password))
 
 
 async def refresh(request: web.Request) -> web.Response:
-    """Hand out new cookies for a refresh cookie; no CSRF token is asked for."""
-    token = cookie(request, "refresh_token")
+    """Hand out new tokens for a refresh token; no CSRF token is asked for."""
+    if state_of(request).release.bearer:
+        token = str((await json_object(request)).get("refresh_token") or "")
+        if not token:
+            return _parameter_missing("refresh_token")
+    else:
+        token = cookie(request, "refresh_token")
     if not token:
         return _refresh_failed("No refresh token provided")
     tokens = state_of(request).auth.refresh(token)
     if tokens is None:
         return _refresh_failed("Invalid refresh token")
-    return _with_cookies(request, tokens)
+    return _handed_out(request, tokens)
+
+
+def _parameter_missing(name: str) -> web.Response:
+    message = "Missing required parameter in the JSON body"
+    body = {"code": "invalid_param", "message": message, "params": name}
+    return web.json_response(body, status=400)
 
 
 def _refresh_failed(message: str) -> web.Response:
     return web.json_response({"result": "fail", "message": message}, status=401)
 
 
-def _with_cookies(request: web.Request, tokens: Tokens) -> web.Response:
+def _handed_out(request: web.Request, tokens: Tokens) -> web.Response:
+    if state_of(request).release.bearer:
+        data = {"access_token": tokens.access, "refresh_token": tokens.refresh}
+        return web.json_response({"result": "success", "data": data})
     response = web.json_response({"result": "success"})
     secure = state_of(request).host_cookies
     prefix = "__Host-" if secure else ""
@@ -70,13 +84,16 @@ def _with_cookies(request: web.Request, tokens: Tokens) -> web.Response:
 
 
 async def logout(request: web.Request) -> web.Response:
-    """End the refresh token and take the cookies away."""
-    caller(request)
+    """End the refresh token and take the cookies away; an access token stays valid."""
     state = state_of(request)
+    method = "GET" if state.release.bearer else "POST"
+    if request.method != method:
+        raise web.HTTPMethodNotAllowed(request.method, [method])
+    caller(request)
     state.auth.logout(cookie(request, "refresh_token"))
     response = web.json_response({"result": "success"})
     prefix = "__Host-" if state.host_cookies else ""
-    for name in COOKIES:
+    for name in () if state.release.bearer else COOKIES:
         response.set_cookie(
             prefix + name,
             "",
@@ -123,6 +140,16 @@ async def workspaces(request: web.Request) -> web.Response:
         "current": True,
     }
     return web.json_response({"workspaces": [workspace]})
+
+
+async def members(request: web.Request) -> web.Response:
+    """Everybody in the workspace with the role; of the upstream source, not recorded."""
+    caller(request)
+    return web.json_response({"accounts": [_member(a) for a in state_of(request).accounts]})
+
+
+def _member(account: Account) -> dict[str, object]:
+    return {**account.shown(), "avatar": None, "role": account.role, "status": "active"}
 
 
 async def version(request: web.Request) -> web.Response:

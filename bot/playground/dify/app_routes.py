@@ -92,9 +92,12 @@ async def export(request: web.Request) -> web.Response:
 def _to_export(request: web.Request, app: App) -> Workflow | None:
     if app.mode not in WORKFLOW_MODES:
         return None
-    wanted = request.query.get("workflow_id", "")
+    release = state_of(request).release
+    wanted = request.query.get("workflow_id", "") if release.exports_versions else ""
     found = app.workflow(wanted) if wanted else app.draft
-    if found is None or (wanted and found.is_draft):
+    if found is None:
+        raise refusals.DifyError(*release.unknown_export)
+    if wanted and found.is_draft:
         raise refusals.internal()
     return found
 

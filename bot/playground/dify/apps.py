@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
+from bot.playground.dify.releases import NEWEST, Release
 from bot.playground.dify.workflows import Account, Workflow, seconds
 
 _BACKGROUND = "#FFEAD5"
@@ -45,6 +46,14 @@ MODEL_CONFIG: dict[str, Any] = {
 }
 
 
+def _model_config(release: Release) -> dict[str, Any]:
+    config = copy.deepcopy(MODEL_CONFIG)
+    if not release.names_a_model:
+        config["model"] |= {"provider": None, "name": None}
+        config["sensitive_word_avoidance"] = {"enabled": False, "type": "", "configs": []}
+    return config
+
+
 @dataclass
 class App:
     """One app. `published` is oldest first; `live_id` is empty before the first publish."""
@@ -68,11 +77,12 @@ class App:
     updated_by: Account | None = None
     updated_at: datetime | None = None
     site: dict[str, Any] = field(default_factory=dict)
+    release: Release = NEWEST
 
     def __post_init__(self) -> None:
         self.updated_by, self.updated_at = self.created_by, self.created_at
         if self.mode in {"chat", "agent-chat", "completion"}:
-            self.model_config = copy.deepcopy(MODEL_CONFIG) | self._stamps()
+            self.model_config = _model_config(self.release) | self._stamps()
         self.site = self._new_site()
 
     @property
@@ -107,28 +117,34 @@ class App:
         }
 
     def detail(self, base_url: str) -> dict[str, Any]:
-        return self.created() | {
+        most = self.max_active_requests
+        if most is None and self.release.active_requests_are_counted:
+            most = 0
+        shown = self.created() | {
             "icon_type": self.icon_type,
             "api_base_url": f"{base_url}/v1",
-            "max_active_requests": self.max_active_requests,
+            "max_active_requests": most,
             "deleted_tools": [],
             "site": self.site | {"app_base_url": base_url},
-            "bound_agent_id": None,
             "icon_url": None,
         }
+        if self.release.newest_fields:
+            return shown | {"bound_agent_id": None}
+        del shown["tracing"]
+        return shown
 
     def listed(self) -> dict[str, Any]:
         """As it stands in the list of apps."""
-        return {
+        shown = {
             "id": self.id,
             "name": self.name,
             "max_active_requests": self.max_active_requests,
-            "description": self.description,
+            "description": self._description_or_prompt(),
             "mode": self.mode,
             "icon_type": self.icon_type,
             "icon": self.icon,
             "icon_background": self.icon_background,
-            "model_config": self.model_config,
+            "model_config": self._brief_config(),
             "workflow": self.live.brief() if self.live else None,
             "use_icon_as_answer_icon": self.use_icon_as_answer_icon,
             **self._stamps(),
@@ -136,9 +152,19 @@ class App:
             "access_mode": None,
             "create_user_name": None,
             "author_name": self.created_by.name,
-            "has_draft_trigger": False,
             "icon_url": None,
         }
+        return shown | ({"has_draft_trigger": False} if self.release.draft_triggers else {})
+
+    def _description_or_prompt(self) -> Any:
+        if self.model_config is None or self.description:
+            return self.description
+        return self.model_config["pre_prompt"]
+
+    def _brief_config(self) -> dict[str, Any] | None:
+        if self.model_config is None:
+            return None
+        return {name: self.model_config[name] for name in ("model", "pre_prompt", *self._stamps())}
 
     def _stamps(self) -> dict[str, Any]:
         by, at = self.updated_by or self.created_by, self.updated_at or self.created_at

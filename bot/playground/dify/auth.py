@@ -1,4 +1,4 @@
-"""Logins of the cookie era: three cookies, a CSRF header, single-use refresh, a lock.
+"""Logins: three cookies and a CSRF header, or a bearer token; single-use refresh, a lock.
 
 Tokens are opaque here; a real server's are JWTs, which no client may look into.
 """
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bot.playground.dify.refusals import DifyError, unauthorized
+from bot.playground.dify.releases import NEWEST, Release
 from bot.playground.dify.workflows import Account
 
 ACCESS_LIFE = timedelta(minutes=60)
@@ -51,14 +52,16 @@ class Auth:
 
     accounts: list[Account]
     clock: Callable[[], datetime]
+    release: Release = NEWEST
     access: dict[str, _Grant] = field(default_factory=dict)
     csrf: dict[str, _Grant] = field(default_factory=dict)
     refresh_tokens: dict[str, _Grant] = field(default_factory=dict)
     bad_logins: dict[str, _BadLogins] = field(default_factory=dict)
 
-    def login(self, email: str, encoded_password: str) -> Tokens:
-        """Check the password, base64 on the wire; the seventh bad login in a row finds a lock."""
-        password = _decoded(encoded_password)
+    def login(self, email: str, password: str) -> Tokens:
+        """Check the password as it was sent; the seventh bad login in a row finds a lock."""
+        if self.release.encoded_password:
+            password = _decoded(password)
         bad = self.bad_logins.setdefault(email.lower(), _BadLogins())
         if bad.locked_at and self.clock() - bad.locked_at >= LOCK_LIFE:
             bad.count, bad.locked_at = 0, None
@@ -75,7 +78,7 @@ class Auth:
             bad.count += 1
             if bad.count >= BAD_LOGINS_BEFORE_LOCK:
                 bad.locked_at = self.clock()
-            raise DifyError(401, "authentication_failed", "Invalid email or password.")
+            raise DifyError(*self.release.wrong_password)
         del self.bad_logins[email.lower()]
         account.last_login_at = self.clock()
         return self._hand_out(account)

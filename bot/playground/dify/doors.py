@@ -31,18 +31,25 @@ def caller(request: web.Request) -> Account:
     """Who is asking: by cookie or bearer and CSRF token, or by the admin key as the owner."""
     state = state_of(request)
     bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    token = cookie(request, "access_token") or bearer
+    token = bearer if state.release.bearer else cookie(request, "access_token") or bearer
     workspace = request.headers.get("X-WORKSPACE-ID", "")
     if state.admin_key and token == state.admin_key and workspace == state.workspace_id:
         if state.owner is None:
             raise refusals.unauthorized("Invalid token.")
+        if not state.release.admin_key_works:
+            _check_csrf(request, state.owner)
         return state.owner
     account = state.auth.who(token)
+    if not state.release.bearer:
+        _check_csrf(request, account)
+    return account
+
+
+def _check_csrf(request: web.Request, account: Account) -> None:
     header = request.headers.get("X-CSRF-Token", "")
-    state.auth.check_csrf(
+    state_of(request).auth.check_csrf(
         account, request.path, header=header, cookie=cookie(request, "csrf_token")
     )
-    return account
 
 
 def editor(request: web.Request) -> Account:

@@ -9,7 +9,6 @@ import yaml
 from bot.playground.dify.apps import App
 from bot.playground.dify.workflows import Workflow
 
-CURRENT_VERSION = "0.6.0"
 _STAMPS = ("created_by", "created_at", "updated_by", "updated_at")
 
 
@@ -19,14 +18,15 @@ class ImportFailed(Exception):
 
 def export(app: App, workflow: Workflow | None, *, include_secret: bool) -> str:
     """Write *app* with *workflow* as YAML; secrets are plain or empty."""
+    icon_type = {"icon_type": app.icon_type} if app.release.newest_fields else {}
     content: dict[str, Any] = {
-        "version": CURRENT_VERSION,
+        "version": app.release.dsl,
         "kind": "app",
         "app": {
             "name": app.name,
             "mode": app.mode,
             "icon": app.icon,
-            "icon_type": app.icon_type,
+            **icon_type,
             "icon_background": app.icon_background,
             "description": app.description,
             "use_icon_as_answer_icon": app.use_icon_as_answer_icon,
@@ -35,6 +35,8 @@ def export(app: App, workflow: Workflow | None, *, include_secret: bool) -> str:
     }
     if workflow is not None:
         content["workflow"] = _workflow(workflow, include_secret=include_secret)
+        if app.release.rag_variables:
+            content["workflow"]["rag_pipeline_variables"] = []
     else:
         config = app.model_config or {}
         content["model_config"] = {k: v for k, v in config.items() if k not in _STAMPS}
@@ -58,7 +60,6 @@ def _workflow(workflow: Workflow, *, include_secret: bool) -> dict[str, Any]:
         "conversation_variables": [
             v.exported("conversation", include_secret=True) for v in workflow.conversation_variables
         ],
-        "rag_pipeline_variables": [],
     }
 
 
@@ -78,9 +79,9 @@ def read(text: str) -> dict[str, Any]:
     return data
 
 
-def import_status(version: str) -> str:
+def import_status(version: str, current_version: str) -> str:
     """What becomes of a DSL version: newer or an older major waits for a person's word."""
-    imported, current = _numbers(version), _numbers(CURRENT_VERSION)
+    imported, current = _numbers(version), _numbers(current_version)
     if imported > current or imported[0] < current[0]:
         return "pending"
     return "completed-with-warnings" if imported[:2] < current[:2] else "completed"

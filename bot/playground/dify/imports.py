@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from bot.playground.dify import dsl
 from bot.playground.dify.apps import App
-from bot.playground.dify.dsl import CURRENT_VERSION, ImportFailed
+from bot.playground.dify.dsl import ImportFailed
 from bot.playground.dify.refusals import DifyError
 from bot.playground.dify.state import WORKFLOW_MODES, DifyState
 from bot.playground.dify.workflows import Account
@@ -22,28 +22,27 @@ def start(state: DifyState, request: dict[str, Any], by: Account) -> Answer:
     try:
         data = dsl.read(str(request.get("yaml_content") or ""))
         app = _target(state, request)
-        status = dsl.import_status(data["version"])
+        status = dsl.import_status(data["version"], state.release.dsl)
         if status == "pending":
             state.pending_imports[import_id] = {"request": request, "data": data}
-            app_id = app.id if app else None
-            return _answer(import_id, status, app_id, None, data["version"])
+            return _answer(state, import_id, status, app, data["version"])
         app = _carry_out(state, request, data, app, by)
     except ImportFailed as error:
-        return _failed(import_id, str(error))
-    return _answer(import_id, status, app.id, app.mode, data["version"])
+        return _failed(state, import_id, str(error))
+    return _answer(state, import_id, status, app, data["version"])
 
 
 def confirm(state: DifyState, import_id: str, by: Account) -> Answer:
     """Carry out a pending import; it can be used once."""
     pending = state.pending_imports.pop(import_id, None)
     if pending is None:
-        return _failed(import_id, "Import information expired or does not exist")
+        return _failed(state, import_id, "Import information expired or does not exist")
     request, data = pending["request"], pending["data"]
     try:
         app = _carry_out(state, request, data, _target(state, request), by)
     except ImportFailed as error:
-        return _failed(import_id, str(error))
-    return _answer(import_id, "completed", app.id, app.mode, data["version"])
+        return _failed(state, import_id, str(error))
+    return _answer(state, import_id, "completed", app, data["version"])
 
 
 def _target(state: DifyState, request: dict[str, Any]) -> App | None:
@@ -82,18 +81,23 @@ def _carry_out(
 
 
 def _answer(
-    import_id: str, status: str, app_id: str | None, mode: str | None, version: str, error: str = ""
+    state: DifyState,
+    import_id: str,
+    status: str,
+    app: App | None = None,
+    version: str = "",
+    error: str = "",
 ) -> Answer:
     return _HTTP_STATUS[status], {
         "id": import_id,
         "status": status,
-        "app_id": app_id,
-        "app_mode": mode,
-        "current_dsl_version": CURRENT_VERSION,
+        "app_id": app.id if app else None,
+        "app_mode": app.mode if app and status != "pending" else None,
+        "current_dsl_version": state.release.dsl,
         "imported_dsl_version": version,
         "error": error,
     }
 
 
-def _failed(import_id: str, error: str) -> Answer:
-    return _answer(import_id, "failed", None, None, "", error)
+def _failed(state: DifyState, import_id: str, error: str) -> Answer:
+    return _answer(state, import_id, "failed", error=error)

@@ -67,15 +67,15 @@ def app_not_found(message: str = "App not found.") -> DifyError:
     return DifyError(404, "app_not_found", message)
 
 
-def draft_not_exist() -> DifyError:
-    """404: the app has no draft yet."""
-    return DifyError(404, "draft_workflow_not_exist", "Draft workflow need to be initialized.")
+def draft_not_exist(status: int) -> DifyError:
+    """404, or 400: the app has no draft yet."""
+    return DifyError(status, "draft_workflow_not_exist", "Draft workflow need to be initialized.")
 
 
-def draft_not_sync() -> DifyError:
-    """409: somebody saved since."""
+def draft_not_sync(status: int) -> DifyError:
+    """409, or 400: somebody saved since."""
     return DifyError(
-        409,
+        status,
         "draft_workflow_not_sync",
         "Workflow graph might have been modified, please refresh and resubmit.",
     )

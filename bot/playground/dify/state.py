@@ -16,6 +16,7 @@ from bot.playground.dify import refusals, variables
 from bot.playground.dify.apps import App
 from bot.playground.dify.auth import Auth
 from bot.playground.dify.faults import Faults
+from bot.playground.dify.releases import NEWEST, RELEASES, Release
 from bot.playground.dify.variables import Variable
 from bot.playground.dify.workflows import Account, Workflow
 
@@ -31,7 +32,8 @@ def _now() -> datetime:
 class DifyState:
     """One Dify server with one workspace. Apps are found by id or by name."""
 
-    version: str = "1.14.2"
+    version: str = NEWEST.version  # what it says it is
+    release: Release = NEWEST  # how it behaves
     clock: Callable[[], datetime] = _now
     admin_key: str = ""
     host_cookies: bool = False  # name cookies `__Host-…`, as a server behind https does
@@ -43,7 +45,12 @@ class DifyState:
     auth: Auth = field(init=False)
 
     def __post_init__(self) -> None:
-        self.auth = Auth(self.accounts, lambda: self.clock())
+        self.auth = Auth(self.accounts, lambda: self.clock(), self.release)
+
+    @classmethod
+    def of(cls, version: str, **fields: Any) -> DifyState:
+        """An empty server of a release in `releases.RELEASES`; KeyError for another one."""
+        return cls(version=version, release=RELEASES[version], **fields)
 
     # -- people -------------------------------------------------------------------------------
 
@@ -84,7 +91,14 @@ class DifyState:
 
     def create_app(self, name: str, *, mode: str = "workflow", by: str = "", **fields: Any) -> App:
         """Create an app without a draft, as the console does before its first autosave."""
-        app = App(name=name, mode=mode, created_by=self._who(by), created_at=self.clock(), **fields)
+        app = App(
+            name=name,
+            mode=mode,
+            created_by=self._who(by),
+            created_at=self.clock(),
+            release=self.release,
+            **fields,
+        )
         self.apps.append(app)
         return app
 
@@ -106,7 +120,7 @@ class DifyState:
         """Replace the draft by *content* if its hash is *expected*; what is left out is cleared."""
         draft = app.draft
         if draft and draft.hash != expected:
-            raise refusals.draft_not_sync()
+            raise refusals.draft_not_sync(self.release.stale_draft_status)
         environment = variables.parse(content.get("environment_variables"))
         conversation = variables.parse(content.get("conversation_variables"))
         origin = draft.environment_variables if draft else ()
@@ -116,7 +130,9 @@ class DifyState:
             self._touch(draft, by)
         draft.graph = copy.deepcopy(dict(content.get("graph") or {}))
         draft.features = copy.deepcopy(dict(content.get("features") or {}))
-        draft.environment_variables = variables.keep_hidden(environment, origin)
+        draft.environment_variables = variables.keep_hidden(
+            environment, origin, unmask=self.release.takes_masks_back
+        )
         draft.conversation_variables = conversation
         return draft
 
@@ -148,7 +164,9 @@ class DifyState:
 
     def _new_draft(self, by: Account) -> Workflow:
         now = self.clock()
-        return Workflow({}, {}, (), (), created_by=by, created_at=now, updated_at=now)
+        return Workflow(
+            {}, {}, (), (), created_by=by, created_at=now, updated_at=now, release=self.release
+        )
 
     def _touch(self, workflow: Workflow, by: Account) -> None:
         workflow.updated_by, workflow.updated_at = by, self.clock()
@@ -179,6 +197,7 @@ class DifyState:
             version=str(now.astimezone(UTC).replace(tzinfo=None)),
             marked_name=name,
             marked_comment=comment,
+            release=self.release,
         )
         version.take_over(app.draft)
         app.published.append(version)
@@ -241,5 +260,8 @@ class DifyState:
 
 
 def _echo(kept: tuple[Variable, ...]) -> list[dict[str, Any]]:
-    """What a browser sends back of variables that it only read."""
-    return [variable.shown() for variable in kept]
+    """What a browser sends back of variables that it only read: the placeholder for a secret."""
+    return [
+        {**variable.shown(), "value": variables.HIDDEN if variable.secret else variable.value}
+        for variable in kept
+    ]

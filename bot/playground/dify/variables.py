@@ -2,6 +2,7 @@
 
 An echoed mask becomes the placeholder, and the placeholder keeps the draft's variable of the
 same id (Dify 1.13.3 and later); of an id that the draft lacks the placeholder itself is stored.
+Before 1.8.1 a mask shows the first six and the last two characters of a longer value.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from bot.playground.dify.refusals import invalid_param
 
 HIDDEN = "[__HIDDEN__]"
 MASK = "*" * 20
+_HIDDEN_WHOLLY = 8  # a shorter value would be shown by its first and last characters
 
 
 @dataclass(frozen=True)
@@ -31,15 +33,21 @@ class Variable:
     def secret(self) -> bool:
         return self.value_type == "secret"
 
-    def shown(self) -> dict[str, Any]:
+    def shown(self, *, masks_wholly: bool = True) -> dict[str, Any]:
         """As the console shows it: a secret is masked, whatever its value."""
         return {
             "value_type": self.value_type,
             "id": self.id,
             "name": self.name,
-            "value": MASK if self.secret else self.value,
+            "value": self._mask(wholly=masks_wholly) if self.secret else self.value,
             "description": self.description,
         }
+
+    def _mask(self, *, wholly: bool) -> str:
+        value = str(self.value)
+        if wholly or (value and len(value) <= _HIDDEN_WHOLLY):
+            return MASK
+        return f"{value[:6]}{'*' * 12}{value[-2:]}" if value else ""
 
     def exported(self, scope: str, *, include_secret: bool) -> dict[str, Any]:
         return {

@@ -8,7 +8,7 @@ from bot.playground.dify import refusals
 from bot.playground.dify.doors import absent, editor, json_object, state_of, whole_number
 from bot.playground.dify.doors import workflow_app as app_of
 from bot.playground.dify.state import MARKED_COMMENT_MAX, MARKED_NAME_MAX
-from bot.playground.dify.workflows import seconds
+from bot.playground.dify.workflows import nothing, seconds
 
 _LIMITS = {"marked_name": MARKED_NAME_MAX, "marked_comment": MARKED_COMMENT_MAX}
 
@@ -18,7 +18,8 @@ async def get_draft(request: web.Request) -> web.Response:
     editor(request)
     draft = app_of(request).draft
     if draft is None:
-        raise absent(refusals.draft_not_exist(), request)
+        error = refusals.draft_not_exist(state_of(request).release.no_draft_status)
+        raise absent(error, request) if error.status == 404 else error
     return web.json_response(draft.shown())
 
 
@@ -40,21 +41,23 @@ async def sync_draft(request: web.Request) -> web.Response:
 
 
 async def get_published(request: web.Request) -> web.Response:
-    """The live version, or null."""
+    """The live version; null or an object of nulls before the first one."""
     editor(request)
-    live = app_of(request).live
-    return web.json_response(live.shown() if live else None)
+    live, release = app_of(request).live, state_of(request).release
+    none = None if release.null_before_publish else nothing(release)
+    return web.json_response(live.shown() if live else none)
 
 
 async def publish(request: web.Request) -> web.Response:
     """Publish the draft as it is; there is no precondition."""
     account, app = editor(request), app_of(request)
-    if request.content_type != "application/json":
+    needs_json = state_of(request).release.publish_needs_json
+    if needs_json and request.content_type != "application/json":
         raise refusals.unsupported_media_type(
             "Did not attempt to load JSON data because the request Content-Type was not "
             "'application/json'."
         )
-    marks = _marks(await json_object(request), "PublishWorkflowPayload")
+    marks = await _marks(request, "PublishWorkflowPayload")
     version = state_of(request).publish(
         app,
         by=account,
@@ -64,7 +67,8 @@ async def publish(request: web.Request) -> web.Response:
     return web.json_response({"result": "success", "created_at": seconds(version.created_at)})
 
 
-def _marks(body: dict[str, object], model: str) -> dict[str, str]:
+async def _marks(request: web.Request, model: str) -> dict[str, str]:
+    body = await json_object(request)
     marks: dict[str, str] = {}
     for field, limit in _LIMITS.items():
         value = body.get(field)
@@ -73,6 +77,9 @@ def _marks(body: dict[str, object], model: str) -> dict[str, str]:
         if not isinstance(value, str):
             raise refusals.invalid_param(f"{field}: Input should be a valid string")
         if len(value) > limit:
+            if state_of(request).release.explains_length:
+                words = field.replace("_", " ").capitalize()
+                raise refusals.invalid_param(f"{words} cannot exceed {limit} characters")
             raise refusals.too_long(model, field, limit, value)
         marks[field] = value
     return marks
@@ -82,7 +89,7 @@ async def list_versions(request: web.Request) -> web.Response:
     """Newest first; the draft is item 0 and counts towards the limit."""
     account, app = editor(request), app_of(request)
     page = whole_number(request, "page", 1, most=99999)
-    limit = whole_number(request, "limit", 10, most=100)
+    limit = whole_number(request, "limit", state_of(request).release.versions_a_page, most=100)
     if request.query.get("user_id", account.id) != account.id:
         raise refusals.forbidden()
     items = [*([app.draft] if app.draft else []), *reversed(app.published)]
@@ -106,9 +113,12 @@ async def list_versions(request: web.Request) -> web.Response:
 async def patch_version(request: web.Request) -> web.Response:
     """Name or comment a version."""
     account, app = editor(request), app_of(request)
-    marks = _marks(await json_object(request), "WorkflowUpdatePayload")
+    marks, release = await _marks(request, "WorkflowUpdatePayload"), state_of(request).release
     if not marks:
-        return web.json_response({"message": "No valid fields to update"}, status=400)
+        why = {"message": "No valid fields to update"}
+        return web.json_response(
+            why if release.empty_patch_says_why else nothing(release), status=400
+        )
     found = app.workflow(request.match_info["workflow_id"])
     if found is None:
         raise refusals.not_found("Workflow not found")
@@ -126,7 +136,9 @@ async def delete_version(request: web.Request) -> web.Response:
 
 
 async def restore(request: web.Request) -> web.Response:
-    """Copy a version over the draft."""
+    """Copy a version over the draft; old releases have no such route."""
+    if not state_of(request).release.restores:
+        raise web.HTTPNotFound
     account, app = editor(request), app_of(request)
     draft = state_of(request).restore(app, request.match_info["workflow_id"], by=account)
     return web.json_response(

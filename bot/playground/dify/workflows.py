@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
+from bot.playground.dify.releases import NEWEST, Release
 from bot.playground.dify.variables import Variable
 
 DRAFT = "draft"
@@ -50,6 +51,7 @@ class Workflow:
     updated_by: Account | None = None
     marked_name: str = ""
     marked_comment: str = ""
+    release: Release = NEWEST
     id: str = field(default_factory=lambda: str(uuid4()))
 
     @property
@@ -59,7 +61,10 @@ class Workflow:
     @property
     def hash(self) -> str:
         """From 1.14.0 on over the graph alone; the text "None" is Dify's own salt."""
-        text = json.dumps({"graph": self.graph}, sort_keys=True) + "None"
+        content = {"graph": self.graph}
+        if self.release.hash_covers_features:
+            content["features"] = self.features
+        text = json.dumps(content, sort_keys=True) + "None"
         return hashlib.sha256(text.encode()).hexdigest()
 
     def take_over(self, other: Workflow) -> None:
@@ -71,7 +76,7 @@ class Workflow:
 
     def shown(self) -> dict[str, Any]:
         """The workflow object of the console API."""
-        return {
+        shown = {
             "id": self.id,
             "graph": self.graph,
             "features": self.features,
@@ -84,10 +89,12 @@ class Workflow:
             "updated_by": self.updated_by.shown() if self.updated_by else None,
             "updated_at": seconds(self.updated_at),
             "tool_published": False,
-            "environment_variables": [v.shown() for v in self.environment_variables],
+            "environment_variables": [
+                v.shown(masks_wholly=self.release.masks_wholly) for v in self.environment_variables
+            ],
             "conversation_variables": [v.shown() for v in self.conversation_variables],
-            "rag_pipeline_variables": [],
         }
+        return shown | ({"rag_pipeline_variables": []} if self.release.rag_variables else {})
 
     def brief(self) -> dict[str, Any]:
         """As it stands inside an app's detail."""
@@ -98,6 +105,18 @@ class Workflow:
             "updated_by": self.updated_by.id if self.updated_by else None,
             "updated_at": seconds(self.updated_at),
         }
+
+
+def nothing(release: Release) -> dict[str, Any]:
+    """The workflow object of nulls that stands for none on old releases."""
+    names = (
+        *("id", "graph", "features", "hash", "version", "marked_name", "marked_comment"),
+        *("created_at", "updated_by", "updated_at", "tool_published"),
+        *("environment_variables", "conversation_variables"),
+        *(("rag_pipeline_variables",) if release.rag_variables else ()),
+    )
+    nobody = {"id": None, "name": None, "email": None}
+    return {**dict.fromkeys(names), "created_by": nobody}
 
 
 def seconds(at: datetime) -> int:

@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 
 from bot.adapters.dify.client import DifyTarget
+from bot.adapters.dify.credentials import Account
 from bot.playground.dify.faults import Faults
 from bot.playground.dify.server import RunningDify, start
 from bot.playground.dify.state import DifyState
@@ -45,8 +46,10 @@ class Dify:
         return a_target(self.running.url, **settings)
 
 
-def a_target(url: str, **settings: Any) -> DifyTarget:
-    return DifyTarget("dify.test", url=url, **{"email": BOT, "password": PASSWORD, **settings})
+def a_target(
+    url: str, *, email: str = BOT, password: str = PASSWORD, **settings: Any
+) -> DifyTarget:
+    return DifyTarget("dify.test", url=url, **{"credentials": Account(email, password), **settings})
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What was recorded from a Dify 1.14.2, and how a recording is compared with our own answers.
+"""What was recorded from three Difys, and how a recording is compared with our own answers.
 
 Ids, tokens and times differ from server to server: the first time a recorded one meets ours,
 the two are bound, and from then on one must stand wherever the other did.
@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-_HERE = Path(__file__).resolve().parents[2] / "payloads" / "dify_1.14.2"
+_PAYLOADS = Path(__file__).resolve().parents[2] / "payloads"
+NEWEST = "1.14.2"
+VERSIONS = (NEWEST, "1.10.1", "1.7.2")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _VERSION_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{6})?")
 
@@ -25,10 +27,12 @@ IGNORED_FIELDS = {
     "access_token": "the random name of an app's public page",
     "code@site": "the random name of an app's public page",
 }
+UNORDERED = {"$.data": "apps that were made in the same second come in any order"}
 IGNORED_HEADERS = {
     "x-env": "says TESTING on the server that was recorded",
 }
 IGNORED_COOKIE_ATTRIBUTES = {"expires": "a time; max-age is compared"}
+_SET = re.compile(r"\{('[\w-]+'(?:, '[\w-]+')*)\}")
 # The web framework appends the path and guesses of its own to the message of a 404.
 IGNORED_MESSAGE_END = re.compile(r" You have requested this URI .*", re.DOTALL)
 
@@ -48,17 +52,28 @@ class Exchange:
     answer: Any
 
 
-def names() -> tuple[str, ...]:
+def names(version: str = NEWEST) -> tuple[str, ...]:
     """Every exchange that was recorded, in order, also those that are not kept here."""
-    return tuple(json.loads((_HERE / "index.json").read_text()))
+    return tuple(json.loads((_folder(version) / "index.json").read_text()))
 
 
-def kept() -> tuple[str, ...]:
-    return tuple(name for name in names() if (_HERE / f"{name}.json").exists())
+def kept(version: str = NEWEST) -> tuple[str, ...]:
+    return tuple(name for name in names(version) if (_folder(version) / f"{name}.json").exists())
 
 
-def load(name: str) -> Exchange:
-    raw = json.loads((_HERE / f"{name}.json").read_text())
+def titled(title: str, version: str) -> str:
+    """The name of the exchange whose title, without its number, is *title*."""
+    folder, _, wanted = title.rpartition("/")
+    found = [
+        name
+        for name in names(version)
+        if name.startswith(folder or "main") and name.partition("/")[2][4:] == wanted
+    ]
+    return found[0]
+
+
+def load(name: str, version: str = NEWEST) -> Exchange:
+    raw = json.loads((_folder(version) / f"{name}.json").read_text())
     request, response = raw["request"], raw["response"]
     path = request.get("path") or request["url"].split("/console/api", 1)[1]
     pairs = response.get("headers")
@@ -78,9 +93,13 @@ def load(name: str) -> Exchange:
     )
 
 
-def body(name: str) -> Any:
+def body(name: str, version: str = NEWEST) -> Any:
     """The recorded answer's body."""
-    return load(name).answer
+    return load(name, version).answer
+
+
+def _folder(version: str) -> Path:
+    return _PAYLOADS / f"dify_{version}"
 
 
 @dataclass
@@ -118,6 +137,10 @@ def differences(recorded: Any, ours: Any, bound: Names, place: str = "$") -> Ite
         for name in recorded.keys() & ours.keys():
             yield from differences(recorded[name], ours[name], bound, f"{place}.{name}")
     elif isinstance(recorded, list):
+        if place in UNORDERED:
+            recorded, ours = (
+                sorted(items, key=lambda app: str(app.get("name"))) for items in (recorded, ours)
+            )
         if len(recorded) != len(ours):
             yield f"{place}: {len(recorded)} items became {len(ours)}"
         for index, (left, right) in enumerate(zip(recorded, ours, strict=False)):
@@ -132,8 +155,16 @@ def _same(recorded: Any, ours: Any, bound: Names) -> bool:
     for form in (_UUID, _VERSION_TIME):
         if form.fullmatch(recorded):
             return bool(form.fullmatch(ours)) and bound.bind(recorded, ours)
-    recorded = IGNORED_MESSAGE_END.sub("", recorded)
-    return bound.translate(recorded) == IGNORED_MESSAGE_END.sub("", ours)
+    return bound.translate(_message(recorded)) == _message(ours)
+
+
+def _message(text: str) -> str:
+    return _in_order(IGNORED_MESSAGE_END.sub("", text)).rstrip(".")
+
+
+def _in_order(text: str) -> str:
+    """*text* with a Python set in it, whose order is not fixed, sorted."""
+    return _SET.sub(lambda found: str(sorted(found.group(1).split(", "))), text)
 
 
 def cookie_attributes(lines: Iterable[str]) -> dict[str, dict[str, str]]:

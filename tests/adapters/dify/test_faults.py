@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from bot.adapters.dify.session import Account
+from bot.adapters.dify.credentials import Account
 from bot.adapters.dify.transport import Request, Transport
 from bot.errors import (
     Ambiguous,

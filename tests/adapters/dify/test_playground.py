@@ -155,7 +155,7 @@ async def test_the_log_has_routes_and_statuses_and_no_bodies(dify: Dify) -> None
     await dify.target.live(dify.app_id)
 
     assert [(call.route, call.status) for call in dify.faults.log] == [
-        *(("login", 200), ("app_detail", 200), ("published_get", 200)),
+        *(("setup_status", 200), ("login", 200), ("app_detail", 200), ("published_get", 200)),
     ]
     assert all(PASSWORD not in repr(call) for call in dify.faults.log)
 

@@ -9,7 +9,8 @@ import aiohttp
 import pytest
 
 from bot.adapters.dify.client import DifyTarget
-from bot.adapters.dify.session import LOCKED_PAUSE_S, Account, Session
+from bot.adapters.dify.credentials import Account
+from bot.adapters.dify.session import LOCKED_PAUSE_S, Session
 from bot.adapters.dify.transport import Request, Transport
 from bot.errors import AccountLocked, AnswerUnreadable, LoginRefused, UpstreamDown, UpstreamRefused
 from bot.playground.dify.faults import Fault
@@ -83,7 +84,7 @@ async def test_a_refused_login_is_not_tried_again_until_the_settings_change(dify
                 await target.live(dify.app_id)
         assert dify.faults.count("login") == 1
 
-        target.change_account(email=BOT, password=PASSWORD)
+        target.change_credentials(Account(BOT, PASSWORD))
 
         assert await target.live(dify.app_id) is not None
         assert dify.faults.count("login") == 2
@@ -144,7 +145,7 @@ async def test_a_lock_is_looked_at_again_after_an_hour(dify: Dify) -> None:
 
 async def test_credentials_that_change_during_a_login_are_the_ones_that_count(dify: Dify) -> None:
     target = dify.another_target(password="wrong")
-    dify.faults.before("login", lambda: target.change_account(email=BOT, password=PASSWORD))
+    dify.faults.before("login", lambda: target.change_credentials(Account(BOT, PASSWORD)))
 
     assert await target.live(dify.app_id) is not None
     assert dify.faults.count("login") == 2

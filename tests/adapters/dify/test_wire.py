@@ -13,7 +13,7 @@ import pytest
 from bot.adapters.dify import dsl, shapes, wire
 from bot.errors import AnswerUnreadable
 from store.document import canonical
-from tests.adapters.dify.recordings import body, kept, load
+from tests.adapters.dify.recordings import VERSIONS, body, kept, load, titled
 
 Form = Callable[[Any], object]
 
@@ -180,14 +180,52 @@ def test_everything_of_a_workflow_that_is_no_secret_is_in_its_document() -> None
     assert told["environment_variables"][1] == answer["environment_variables"][1]
 
 
-def test_a_server_without_rag_variables_has_a_document_without_them() -> None:
+def test_a_server_that_learns_of_rag_variables_changes_no_root() -> None:
     answer = body("main/031_published_current")
+    newer = wire.live(answer, mode="workflow")
     del answer["rag_pipeline_variables"]
 
-    live = wire.live(answer, mode="workflow")
+    older = wire.live(answer, mode="workflow")
+
+    assert older is not None
+    assert newer is not None
+    assert older.document.root == newer.document.root
+
+
+def test_before_versions_had_names_theirs_are_empty() -> None:
+    answer = body("main/031_published_current")
+    del answer["marked_name"], answer["marked_comment"]
+
+    live = wire.live(answer, mode="workflow", named=False)
 
     assert live is not None
-    assert "rag_pipeline_variables" not in live.document.content
+    assert (live.name, live.comment) == ("", "")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_no_mask_of_any_release_gets_into_a_document(version: str) -> None:
+    documents = [
+        wire.live(body(titled("published_current", version), version), mode="workflow"),
+        wire.draft(body(titled("draft_get_masked_secret", version), version), mode="workflow"),
+        *wire.version_page(
+            body(titled("versions_list", version), version), mode="workflow"
+        ).versions,
+    ]
+
+    for found in documents:
+        assert found is not None
+        told = canonical(found.document.content)
+        assert b"API_KEY" in told
+        assert b"***" not in told
+        assert b"sk-" not in told
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_nothing_is_live_before_the_first_publish_on_any_release(version: str) -> None:
+    answer = body(titled("published_before_publish", version), version)
+
+    assert wire.live(answer, mode="workflow") is None
+    assert wire.shown_secrets(answer) == {}
 
 
 @pytest.mark.parametrize(

@@ -101,10 +101,35 @@ async def test_a_card_that_cannot_stand_there_is_refused_by_its_code(
     assert raised.value.upstream_code == code
 
 
-async def test_blocks_that_slack_refuses_are_refused_by_its_code(
-    slack: RunningSlack, messenger: SlackMessenger
+@pytest.mark.parametrize("method", ["chat.postMessage", "chat.update"])
+async def test_a_card_whose_blocks_slack_refuses_stands_as_a_sentence(
+    slack: RunningSlack, messenger: SlackMessenger, card: str, method: str
+) -> None:
+    slack.state.faults.order("refuse", method, code="invalid_blocks")
+
+    ts = card if method == "chat.update" else ""
+    told = await messenger.show(a_view(), channel=INCIDENTS, ts=ts)
+
+    stands = next(m for m in slack.state.messages(INCIDENTS) if m.ts == told)
+    assert stands.text == "Keyturn could not draw the card of rollback 17; see its log."
+    assert stands.blocks == []
+
+
+async def test_a_reply_whose_blocks_slack_refuses_stands_as_a_sentence(
+    slack: RunningSlack, messenger: SlackMessenger, card: str
 ) -> None:
     slack.state.faults.order("refuse", "chat.postMessage", code="invalid_blocks")
+
+    await messenger.reply(VOTE, channel=INCIDENTS, ts=card)
+
+    (said,) = slack.state.thread(INCIDENTS, card)
+    assert said.text == "Keyturn could not draw the reply vote_approved; see its log."
+
+
+async def test_a_card_that_slack_refuses_even_as_a_sentence_is_refused_by_its_code(
+    slack: RunningSlack, messenger: SlackMessenger
+) -> None:
+    slack.state.faults.order("refuse", "chat.postMessage", code="invalid_blocks", times=2)
 
     with pytest.raises(UpstreamRefused) as raised:
         await messenger.show(a_view(), channel=INCIDENTS, ts="")

@@ -74,7 +74,7 @@ async def test_a_resolved_firing_never_fires_again(store: Store) -> None:
 
     assert await taken(store, a_firing(), digest="d3") == ()
     async with store.read() as tx:
-        assert await tx.alerts.unassigned() == []
+        assert await tx.alerts.unassigned([PROD]) == []
 
 
 async def test_the_same_alert_at_a_later_start_is_another_firing(store: Store) -> None:
@@ -105,7 +105,7 @@ async def test_a_firing_that_came_resolved_is_told_but_waits_for_no_case(store: 
 
     assert [firing.status for firing in told] == [FiringStatus.RESOLVED]
     async with store.read() as tx:
-        assert await tx.alerts.unassigned() == []
+        assert await tx.alerts.unassigned([PROD]) == []
 
 
 async def test_firings_wait_for_a_case_oldest_first_and_at_most_the_limit(store: Store) -> None:
@@ -113,11 +113,24 @@ async def test_firings_wait_for_a_case_oldest_first_and_at_most_the_limit(store:
     await taken(store, *(a_firing(starts_at=start) for start in starts))
 
     async with store.read() as tx:
-        waiting = await tx.alerts.unassigned()
-        two = await tx.alerts.unassigned(limit=2)
+        waiting = await tx.alerts.unassigned([PROD])
+        two = await tx.alerts.unassigned([PROD], limit=2)
 
     assert [firing.starts_at for firing in waiting] == sorted(starts)
     assert two == waiting[:2]
+
+
+async def test_alerts_of_other_apps_take_no_place_among_those_that_wait(store: Store) -> None:
+    gone = replace(PROD, app="gone")
+    others = [a_firing(fingerprint=str(n), where=gone) for n in range(3)]
+    await taken(store, *others, a_firing(fingerprint="ours"))
+
+    async with store.read() as tx:
+        ours = await tx.alerts.unassigned([PROD], limit=2)
+        nobodys = await tx.alerts.unassigned([])
+
+    assert [firing.fingerprint for firing in ours] == ["ours"]
+    assert nobodys == []
 
 
 async def test_a_case_has_its_firings_by_their_start(store: Store) -> None:
@@ -128,7 +141,7 @@ async def test_a_case_has_its_firings_by_their_start(store: Store) -> None:
 
     async with store.read() as tx:
         found = await tx.alerts.of_case(case_id)
-        assert await tx.alerts.unassigned() == []
+        assert await tx.alerts.unassigned([PROD]) == []
         assert await tx.alerts.of_case(case_id + 1) == []
     assert [firing.id for firing in found] == [early.id, late.id]
     assert {firing.case_id for firing in found} == {case_id}
@@ -156,7 +169,7 @@ async def test_alerts_of_unknown_apps_are_counted_and_wait_for_nobody(store: Sto
 
     async with store.read() as tx:
         unknown = await tx.alerts.unknown_apps()
-        assert await tx.alerts.unassigned() == []
+        assert await tx.alerts.unassigned([PROD]) == []
     assert unknown == [("mail", "prod", 2), ("", "", 1), ("chat", "prod", 1)]
 
 
@@ -167,7 +180,7 @@ async def test_an_app_that_was_configured_meanwhile_is_known_at_the_next_deliver
 
     assert await taken(store, a_firing()) == ()
     async with store.read() as tx:
-        assert [firing.where for firing in await tx.alerts.unassigned()] == [PROD]
+        assert [firing.where for firing in await tx.alerts.unassigned([PROD])] == [PROD]
         assert await tx.alerts.unknown_apps() == []
 
 

@@ -14,8 +14,12 @@ from tests.contract.store.things import LEASE, an_entry, an_executing_rollback
 
 
 async def holds(store: SqlStore, rollback_id: int, owner: str, epoch: int) -> bool:
+    """As `renew` would say, without renewing."""
     async with store.read() as tx:
-        return await tx.rollbacks.holds(rollback_id, owner=owner, epoch=epoch)
+        execution = (await tx.rollbacks.get(rollback_id)).execution
+        now = await tx.now()
+    runs = execution.lease_until is not None and execution.lease_until >= now
+    return runs and (execution.owner, execution.lease_epoch) == (owner, epoch)
 
 
 async def renew(store: SqlStore, rollback_id: int, owner: str, epoch: int) -> bool:
@@ -29,7 +33,9 @@ async def test_only_the_owner_of_the_newest_epoch_holds_a_rollback(timed_store: 
     assert await holds(timed_store, rollback.id, "one", 1)
     assert not await holds(timed_store, rollback.id, "two", 1)
     assert not await holds(timed_store, rollback.id, "one", 2)
-    assert not await holds(timed_store, 404, "one", 1)
+    assert not await renew(timed_store, rollback.id, "two", 1)
+    assert not await renew(timed_store, rollback.id, "one", 2)
+    assert not await renew(timed_store, 404, "one", 1)
 
 
 async def test_a_lease_runs_out(timed_store: SqlStore, hand: Hand) -> None:

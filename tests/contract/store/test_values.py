@@ -139,7 +139,7 @@ async def test_moments_are_ordered_in_the_database_as_they_are_in_time(store: Sq
     )
 
     async with store.read() as tx:
-        waiting = await tx.alerts.unassigned()
+        waiting = await tx.alerts.unassigned([PROD])
 
     assert [f.fingerprint for f in waiting] == ["2", "0", "1"]
 

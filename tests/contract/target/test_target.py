@@ -67,6 +67,20 @@ async def stage(world: World, document: Document, **secrets_from: str) -> str:
     return await world.target.stage(world.app_id, document, token=token, secrets_from=sources)
 
 
+def same(world: World) -> SecretsVerdict:
+    """The verdict on secrets that do not differ as far as this target can tell."""
+    return SecretsVerdict.ALIKE if world.draft_secrets_only else SecretsVerdict.EQUAL
+
+
+async def assert_out_of_reach(world: World, document: Document, **secrets_from: str) -> None:
+    """No version's value is taken, above all not the draft's instead; nothing is written."""
+    before = await draft_of(world)
+    with pytest.raises(UpstreamRefused) as caught:
+        await stage(world, document, **secrets_from)
+    assert caught.value.upstream_code == "secret_out_of_reach"
+    assert await draft_of(world) == before
+
+
 # -- reading ----------------------------------------------------------------------------------
 
 
@@ -179,7 +193,19 @@ async def test_a_draft_that_was_saved_since_is_not_written_over(world: World) ->
     assert (await draft_of(world)).document == without_values(a_workflow("theirs"))
 
 
-async def test_the_token_covers_the_graph_alone(world: World) -> None:
+async def test_the_token_notices_a_save_of_the_features_where_it_covers_them(
+    world: World,
+) -> None:
+    await world.editor.save(world.app_id, a_workflow("one"))
+    before = await draft_of(world)
+    await world.editor.save(world.app_id, a_workflow("one", features={"opening_statement": "Hi"}))
+
+    after = await draft_of(world)
+    assert (after.token != before.token) is world.token_covers_features
+    assert after.document != before.document
+
+
+async def test_the_token_never_covers_variables(world: World) -> None:
     await world.editor.save(world.app_id, a_workflow("one", a_text("GREETING", "old")))
     before = await draft_of(world)
     await world.editor.save(world.app_id, a_workflow("one", a_text("GREETING", "new")))
@@ -276,10 +302,33 @@ async def test_a_secret_that_the_draft_lacks_takes_the_value_of_the_named_versio
     )
     await world.publish(a_workflow("two", a_secret("sk-new")))
     [_, candidate] = await history_of(world)
+    if world.draft_secrets_only:
+        await assert_out_of_reach(world, candidate.document, **{OTHER_KEY: version_id})
+        return
 
     await stage(world, candidate.document, **{OTHER_KEY: version_id})
 
     assert await world.editor.secrets(world.app_id) == {KEY: "sk-new", OTHER_KEY: "other"}
+
+
+async def test_a_save_that_the_token_does_not_cover_stops_the_write_by_its_root(
+    world: World,
+) -> None:
+    await world.publish(a_workflow("one", a_text("GREETING", "hi")))
+    read = await draft_of(world)
+    await world.editor.save(world.app_id, a_workflow("one", a_text("GREETING", "hello")))
+    now = await draft_of(world)
+
+    with pytest.raises(DraftMoved):
+        await world.target.stage(
+            world.app_id,
+            without_values(a_workflow("two")),
+            token=now.token,
+            root=read.document.root,
+            secrets_from={},
+        )
+
+    assert (await draft_of(world)).document == now.document
 
 
 async def test_a_secret_without_any_source_stops_the_write(world: World) -> None:
@@ -297,6 +346,9 @@ async def test_a_secret_of_a_deleted_version_stops_the_write(world: World) -> No
     await world.publish(a_workflow("two"))
     await world.editor.delete(world.app_id, version_id)
     wanted = without_values(a_workflow("one", a_secret("")))
+    if world.draft_secrets_only:
+        await assert_out_of_reach(world, wanted, **{KEY: version_id})
+        return
 
     with pytest.raises(NoSuchVersion):
         await stage(world, wanted, **{KEY: version_id})
@@ -310,7 +362,23 @@ async def test_equal_secrets_in_draft_and_live_are_equal(world: World) -> None:
 
     compared = await world.target.compare_secrets(world.app_id, live_id=live_id)
 
-    assert compared.verdict is SecretsVerdict.EQUAL
+    assert compared.verdict is same(world)
+
+
+async def test_equal_ends_of_values_prove_nothing_where_no_more_is_shown(world: World) -> None:
+    live_id = await world.publish(a_workflow("one", a_secret("sk-pro-1111-xy")))
+    await world.editor.save(world.app_id, a_workflow("one", a_secret("sk-pro-2222-xy")))
+
+    compared = await world.target.compare_secrets(world.app_id, live_id=live_id)
+
+    hidden = world.draft_secrets_only
+    assert compared.verdict is (SecretsVerdict.ALIKE if hidden else SecretsVerdict.DIFFER)
+
+
+async def test_a_target_says_whether_the_secrets_of_old_versions_can_be_read(
+    world: World,
+) -> None:
+    assert await world.target.draft_secrets_only() is world.draft_secrets_only
 
 
 async def test_an_app_without_secrets_has_equal_ones(world: World) -> None:
@@ -340,13 +408,54 @@ async def test_a_secret_that_only_the_draft_has_would_be_lost_too(world: World) 
     assert (compared.verdict, compared.names) == (SecretsVerdict.DIFFER, ("NEW",))
 
 
-async def test_a_secret_that_only_live_has_is_absent_and_no_difference(world: World) -> None:
+async def test_a_secret_that_only_live_has_is_no_difference(world: World) -> None:
     live_id = await world.publish(a_workflow("one", a_secret("sk-1")))
     await world.editor.save(world.app_id, a_workflow("one"))
 
     compared = await world.target.compare_secrets(world.app_id, live_id=live_id)
 
-    assert (compared.verdict, compared.absent) == (SecretsVerdict.EQUAL, (KEY,))
+    assert compared.verdict is same(world)
+    if compared.verdict is SecretsVerdict.ALIKE:
+        assert compared.absent == (KEY,), "its value could be taken from nowhere"
+
+
+async def test_a_secret_with_a_source_of_its_own_is_compared_with_that(world: World) -> None:
+    other = a_secret("o-1", key=OTHER_KEY, name="OTHER")
+    old = await world.publish(a_workflow("one", a_secret("sk-1"), other))
+    live_id = await world.publish(a_workflow("two", a_secret("sk-2")))
+    await world.editor.save(world.app_id, a_workflow("one", a_secret("sk-2"), other))
+
+    as_planned = await world.target.compare_secrets(
+        world.app_id, live_id=live_id, own={OTHER_KEY: old}
+    )
+    without = await world.target.compare_secrets(world.app_id, live_id=live_id)
+
+    hidden = world.draft_secrets_only
+    assert as_planned.verdict is (SecretsVerdict.UNKNOWN if hidden else SecretsVerdict.EQUAL)
+    assert (without.verdict, without.names) == (SecretsVerdict.DIFFER, ("OTHER",))
+
+
+async def test_secrets_of_a_deleted_version_cannot_be_compared(world: World) -> None:
+    old = await world.publish(a_workflow("one", a_secret("sk-1")))
+    live_id = await world.publish(a_workflow("two", a_secret("sk-1")))
+    await world.editor.delete(world.app_id, old)
+
+    compared = await world.target.compare_secrets(world.app_id, live_id=live_id, own={KEY: old})
+
+    assert compared.verdict is SecretsVerdict.UNKNOWN
+
+
+async def test_the_secrets_of_a_published_version_are_compared_too(world: World) -> None:
+    values = ("sk-one-1111-aa", "sk-one-1111-aa", "sk-two-2222-bb")
+    old = await world.publish(a_workflow("one", a_secret(values[0])))
+    kept = await world.publish(a_workflow("two", a_secret(values[1])))
+
+    alike = await world.target.compare_secrets(world.app_id, live_id=old, published_id=kept)
+    other = await world.publish(a_workflow("three", a_secret(values[2])))
+    differ = await world.target.compare_secrets(world.app_id, live_id=old, published_id=other)
+
+    assert alike.verdict is same(world)
+    assert (differ.verdict, differ.names) == (SecretsVerdict.DIFFER, ("API_KEY",))
 
 
 # -- publishing -------------------------------------------------------------------------------

@@ -29,21 +29,21 @@ KEY, OTHER_KEY = "38b095ac-9566-4238-bba4-6ba508d29ae5", "8103624d-4020-45ae-8d4
 GOOD, BAD = a_document("Answer kindly."), a_document("Answer wrongly.")
 WIP, EDIT = a_document("Answer in rhyme."), a_document("Answer in prose.")
 WRITES = ("stage", "publish")
-READS = ("live", "draft", "compare_secrets")
+READS = ("live", "draft", "compare_secrets", "history")
 
 # What one execution asks of the target when nobody disturbs it and the draft held work.
 CLAIM_READS_LIVE = 0
 KEEP_READS_LIVE, KEEP_READS_DRAFT, KEEP_COMPARES = 1, 2, 3
 STAGE_READS_DRAFT, STAGE_WRITES = 4, 5
 PUBLISH_READS_LIVE, PUBLISH_READS_DRAFT, PUBLISHES = 6, 7, 8
-READ_BACK = 9
-RETURN_READS_DRAFT, RETURN_WRITES = 10, 11
+READ_BACK, READ_HISTORY = 9, 10
+RETURN_READS_DRAFT, RETURN_WRITES = 11, 12
 HAPPY = (
     *("live",),
     *("live", "draft", "compare_secrets"),
     *("draft", "stage"),
     *("live", "draft", "publish"),
-    *("live",),
+    *("live", "history"),
     *("draft", "stage"),
 )
 Deed = Callable[[], Awaitable[object] | object]

@@ -91,7 +91,7 @@ async def test_a_save_in_the_moment_of_publishing_is_told_and_never_called_succe
     lines = await slipped_in(scene)
     assert any("Answer in prose." in line for line in lines)
     assert not any("Answer in rhyme." in line for line in lines)
-    assert scene.messenger.codes[-1] == "ended"
+    assert scene.messenger.codes[-2:] == ["ended", "draft_note"]
     async with scene.store.read() as tx:
         assert await tx.versions.condemned(PROD) == frozenset()
 

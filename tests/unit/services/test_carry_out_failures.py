@@ -17,7 +17,7 @@ from bot.ports.store import Store
 from bot.ports.target import SecretsComparison, SecretsVerdict
 from bot.services.carry_out import PATIENCE
 from store.document import Document
-from store.records import State, Step
+from store.records import Rollback, State, Step
 from tests.unit.services.execution_scene import (
     APP,
     BAD,
@@ -193,6 +193,21 @@ async def test_a_publish_that_cannot_be_is_undone(
     assert (entry.status, entry.what["outcome"]) == ("failed", code)
 
 
+async def test_the_targets_own_reason_for_a_refusal_is_logged_shown_and_recorded(
+    scene: ExecutionScene, caplog: pytest.LogCaptureFixture
+) -> None:
+    rollback = await scene.approved()
+    scene.target.fail("publish", NO)
+
+    ended = await scene.run(rollback)
+
+    assert ended.outcome_facts == {"system": "dify.test", "upstream_code": "bad_request"}
+    (entry,) = await scene.entries("rollback.failed")
+    assert entry.what["facts"]["upstream_code"] == "bad_request"
+    (record,) = [r for r in caplog.records if r.message == "step of a rollback was refused"]
+    assert record.__dict__["why"] == "dify.test: no"
+
+
 async def test_a_publish_whose_answer_makes_no_sense_is_believed_when_read_back(
     scene: ExecutionScene,
 ) -> None:
@@ -242,6 +257,15 @@ async def test_a_save_while_it_is_undone_stays_and_the_thread_says_so(
     assert await scene.told_codes() == ["executing", "draft_note", "ended"]
 
 
+async def kept_and_named(scene: ExecutionScene, ended: Rollback) -> Document:
+    """The editors' draft under the number that the thread names."""
+    await scene.tell()
+    told = [r.note.facts for r in scene.messenger.replies if r.note.code == "draft_note"][-1]
+    assert (told["draft"], told["where"]) == (DraftNote.KEPT_ONLY, str(ended.leg.where))
+    async with scene.store.read() as tx:
+        return await tx.versions.document(told["version_id"])
+
+
 # -- the end itself fails -----------------------------------------------------------------------
 
 
@@ -257,6 +281,17 @@ async def test_a_live_version_that_cannot_be_read_back_is_for_a_person(
     assert (ended.state, ended.outcome) == (State.NEEDS_ATTENTION, OutcomeCode.OUTCOME_UNKNOWN)
     assert ended.outcome_facts == {"system": scene.target.name}
     assert scene.ours(rollback) == 1
+    assert await kept_and_named(scene, ended) == WIP
+
+
+async def test_a_draft_without_work_of_its_own_is_not_said_to_be_kept(
+    scene: ExecutionScene,
+) -> None:
+    rollback = await scene.approved(draft=None)
+    scene.at(READ_BACK, lambda: scene.always("live", NO, times=1))
+
+    assert (await scene.run(rollback)).state is State.NEEDS_ATTENTION
+    assert "draft_note" not in await scene.told_codes()
 
 
 @pytest.mark.parametrize("method", ["draft", "stage"])
@@ -271,9 +306,7 @@ async def test_a_draft_that_cannot_be_put_back_is_kept_and_the_rollback_is_compl
 
     assert ended.state is State.COMPLETED
     assert ended.outcome_facts["draft"] == DraftNote.KEPT_ONLY
-    assert ended.execution.kept_draft_id is not None
-    async with scene.store.read() as tx:
-        assert await tx.versions.document(ended.execution.kept_draft_id) == WIP
+    assert await kept_and_named(scene, ended) == WIP
 
 
 @pytest.mark.parametrize("method", ["draft", "stage"])
@@ -292,6 +325,7 @@ async def test_a_draft_that_cannot_be_put_back_although_nothing_was_published_ca
         OutcomeCode.DRAFT_NOT_PUT_BACK,
     )
     assert scene.live == BAD
+    assert await kept_and_named(scene, ended) == WIP
 
 
 async def test_nobody_claims_to_know_what_is_live_when_it_was_not_read(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot.domain.words import OutcomeCode
-from bot.errors import LoginRefused, UnknownApp, UpstreamDown, UpstreamRefused
+from bot.errors import BotError, LoginRefused, UnknownApp, UpstreamDown, UpstreamRefused
 from bot.ports.store import Store
 from bot.services.carry_out import PATIENCE
 from store.records import AppEnv, Rollback, State, Step
@@ -94,10 +94,11 @@ async def test_a_refusal_by_slack_voids_nobodys_vote(scene: ExecutionScene) -> N
     [
         (DOWN, "waiting_for_target"),
         (LoginRefused("dify.test", "wrong password"), "waiting_for_login"),
+        (UpstreamRefused("dify.test", "gone", "app_not_found"), "waiting_though_refused"),
     ],
 )
 async def test_without_the_target_it_waits_and_says_so_once(
-    scene: ExecutionScene, error: UpstreamDown, code: str
+    scene: ExecutionScene, error: BotError, code: str
 ) -> None:
     rollback = await scene.approved()
     scene.always("live", error, times=3)

@@ -10,13 +10,13 @@ from datetime import timedelta
 
 import pytest
 
-from bot.errors import LeaseLost
+from bot.errors import Ambiguous, LeaseLost
 from bot.ports.store import Store, Transaction
 from bot.services.lease import LEASE, Lease
 from store.records import Rollback, Step, Unavailable
 from tests.unit.services.execution_scene import ExecutionScene
 
-SHORT = timedelta(milliseconds=30)
+SHORT = timedelta(milliseconds=150)
 LIMIT_S = 20.0
 
 
@@ -46,6 +46,10 @@ class Renewals:
                 yield tx
         finally:
             self._seen.release()
+
+    def lose(self) -> None:
+        """Be gone from now on."""
+        self._lost = 1_000_000
 
     async def one(self) -> None:
         """Wait until another one has been tried."""
@@ -80,10 +84,14 @@ async def test_it_outlives_a_single_call_to_the_target() -> None:
     assert timedelta(seconds=15) < LEASE
 
 
-async def test_whoever_holds_it_passes(scene: ExecutionScene) -> None:
-    rollback = await held(scene)
+async def test_whoever_holds_it_writes_with_the_whole_length_ahead(scene: ExecutionScene) -> None:
+    rollback = await held(scene, until=timedelta(seconds=5))
 
-    await a_lease(scene.store, rollback, length=LEASE).check()
+    async with a_lease(scene.store, rollback, length=LEASE).for_one_call():
+        left = await until(scene, rollback)
+
+    async with scene.store.read() as tx:
+        assert left > (await tx.now()).timestamp() + 20
 
 
 @pytest.mark.parametrize(("owner", "epoch"), [("w2", 7), ("w1", 6), ("w1", 8)])
@@ -93,14 +101,51 @@ async def test_another_owner_or_epoch_does_not(
     rollback = await held(scene)
 
     with pytest.raises(LeaseLost):
-        await a_lease(scene.store, rollback, owner=owner, epoch=epoch, length=LEASE).check()
+        async with a_lease(
+            scene.store, rollback, owner=owner, epoch=epoch, length=LEASE
+        ).for_one_call():
+            pytest.fail("it wrote")
 
 
-async def test_nobody_passes_when_the_time_is_over(scene: ExecutionScene) -> None:
+async def test_nobody_writes_when_the_time_is_over(scene: ExecutionScene) -> None:
     rollback = await held(scene, until=-timedelta(milliseconds=1))
 
     with pytest.raises(LeaseLost):
-        await a_lease(scene.store, rollback, length=LEASE).check()
+        async with a_lease(scene.store, rollback, length=LEASE).for_one_call():
+            pytest.fail("it wrote")
+
+
+async def test_a_write_is_cut_off_where_a_lease_ends_that_cannot_be_renewed(
+    scene: ExecutionScene,
+) -> None:
+    rollback = await held(scene)
+    store = Renewals(scene.store)
+
+    async def write_for_ever(lease: Lease) -> None:
+        async with lease.for_one_call():
+            store.lose()
+            await asyncio.Event().wait()
+
+    async with a_lease(store, rollback, length=SHORT) as lease:
+        with pytest.raises(Ambiguous):
+            await write_for_ever(lease)
+
+
+async def test_a_long_write_goes_on_while_the_lease_is_renewed(scene: ExecutionScene) -> None:
+    rollback = await held(scene)
+    store = Renewals(scene.store)
+
+    async with a_lease(store, rollback, length=SHORT) as lease, lease.for_one_call():
+        for _ in range(7):  # more than two lengths
+            await store.one()
+
+
+async def test_a_timeout_of_the_calls_own_stays_what_it_is(scene: ExecutionScene) -> None:
+    rollback = await held(scene)
+
+    with pytest.raises(TimeoutError):
+        async with a_lease(scene.store, rollback, length=LEASE).for_one_call():
+            raise TimeoutError
 
 
 async def test_it_is_renewed_again_and_again_without_a_new_revision(scene: ExecutionScene) -> None:

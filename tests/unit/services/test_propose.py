@@ -219,6 +219,22 @@ async def test_an_app_without_history_gets_the_facts(scene: ExecutionScene) -> N
     await only_facts(scene, FindingCode.NO_HISTORY)
 
 
+async def test_a_version_whose_secrets_no_target_call_could_fill_gets_the_facts(
+    scene: ExecutionScene,
+) -> None:
+    scene.target.hides_old_secrets = True
+    good, bad = a_secretive("Kindly.", KEY, OTHER_KEY), a_secretive("Wrongly.", KEY)
+    scene.publish(good, bad, secrets=[{KEY: "k", OTHER_KEY: "o"}, {KEY: "k"}])
+    await fire(scene)
+
+    assert await scene.propose.step()
+
+    await only_facts(scene, FindingCode.SECRETS_OUT_OF_REACH)
+    finding = (await case_of(scene)).finding
+    assert finding is not None
+    assert finding.facts == {"candidate": 1, "names": ["SECRET_8"], "system": "dify.test"}
+
+
 async def test_two_changes_at_once_get_the_facts(scene: ExecutionScene) -> None:
     scene.target.publish_document(APP, GOOD, at=NOON - timedelta(hours=3))
     for minute, document in ((3, BAD), (2, EDIT)):

@@ -52,7 +52,7 @@ async def test_a_delivery_is_stored_before_anybody_is_woken(scene: Scene) -> Non
     await arrive(scene, a_firing())
 
     async with scene.store.read() as tx:
-        assert len(await tx.alerts.unassigned()) == 1
+        assert len(await tx.alerts.unassigned([PROD])) == 1
     assert scene.nudged == [1]
 
 

@@ -24,10 +24,13 @@ from bot.adapters.alertmanager.routes import routes as alertmanager_routes
 from bot.adapters.dify.client import DifyTarget
 from bot.adapters.dify.credentials import Account, AdminKey, Credentials
 from bot.adapters.dify.transport import TIMEOUT as DIFY_TIMEOUT
+from bot.adapters.slack.admission import Admission
 from bot.adapters.slack.client import SlackMessenger
 from bot.adapters.slack.directory import SlackDirectory
 from bot.adapters.slack.door import routes as slack_routes
+from bot.adapters.slack.link import Limits
 from bot.adapters.slack.listeners import build_app as build_bolt
+from bot.adapters.slack.socket_mode import SocketMode
 from bot.config.settings import DifySettings, Settings
 from bot.domain import approval
 from bot.services.carry_out import Pause
@@ -40,6 +43,7 @@ from bot.services.opening import Rules
 from bot.services.places import Places
 from bot.services.probe import Probe
 from bot.services.propose import Propose
+from bot.services.resync import Resync
 from bot.services.snapshot import Snapshot
 from bot.services.take_in import Intake, TakeIn
 from bot.services.waiting import backoff
@@ -76,12 +80,20 @@ async def _pause(tries: int) -> None:
     await asyncio.sleep(backoff(tries, jitter=random.random()).total_seconds())  # noqa: S311
 
 
+_LINK = Limits()
+
+
 @dataclass(frozen=True)
 class Patience:
-    """How long an execution waits for Dify: between two tries of a step, and for one call."""
+    """How long others are waited for.
+
+    `pause` is between two tries of an execution's step, `call` for one call of Dify's, and `link`
+    for the words of a socket to Slack.
+    """
 
     pause: Pause = _pause
     call: ClientTimeout = DIFY_TIMEOUT
+    link: Limits = _LINK
 
 
 @dataclass
@@ -95,6 +107,8 @@ class Service:
     timer: AsyncIOScheduler
     first: tuple[jobs.Run, ...]  # ticks that do not wait for their first period
     take_snapshots: Callable[[], Awaitable[object]]
+    admission: Admission | None
+    socket: SocketMode | None  # the way in from Slack, unless it is the door
     _tasks: set[asyncio.Task[object]] = field(default_factory=set)
 
     async def start(self, host: str, port: int) -> Running:
@@ -104,6 +118,8 @@ class Service:
             OSError: The address is taken or is not ours.
         """
         running = await open_door(self.application, host, port)
+        if self.socket is not None:
+            self.socket.start()
         if self.role is not Role.WEB:
             self.workers.start()
             self.timer.start()
@@ -113,7 +129,11 @@ class Service:
 
     async def stop(self, running: Running) -> None:
         """Close the door, let the work at hand finish, and stop."""
+        if self.socket is not None:
+            await self.socket.stop()
         await running.close()
+        if self.admission is not None:
+            await self.admission.finish()
         if self.role is not Role.WEB:
             self.timer.shutdown(wait=False)
             for task in self._tasks:
@@ -151,7 +171,7 @@ async def build(
         outside = _Outside.of(settings, http, patience.call)
         for target in outside.targets.values():
             closing.push_async_callback(target.close)
-        yield _Assembly(settings, role, store, outside, patience.pause).service()
+        yield _Assembly(settings, role, store, outside, patience).service()
 
 
 async def open_migrated(settings: Settings) -> SqlStore:
@@ -202,6 +222,7 @@ def _credentials(dify: DifySettings) -> Credentials:
 class _Outside:
     """The outside systems, as far as the settings name them."""
 
+    http: ClientSession
     messenger: SlackMessenger
     directory: SlackDirectory
     targets: dict[str, DifyTarget]
@@ -221,6 +242,7 @@ class _Outside:
             for name, dify in settings.dify.items()
         }
         return cls(
+            http=http,
             messenger=SlackMessenger(token=token, base_url=slack.api_url, session=http),
             directory=SlackDirectory(
                 token=token,
@@ -243,10 +265,10 @@ class _Assembly:
     """Plugs the use cases together; lives only while `build` runs."""
 
     def __init__(
-        self, settings: Settings, role: Role, store: SqlStore, outside: _Outside, pause: Pause
+        self, settings: Settings, role: Role, store: SqlStore, outside: _Outside, patience: Patience
     ) -> None:
         self._settings = settings
-        self._pause = pause
+        self._patience = patience
         self._role = role
         self._store = store
         self._outside = outside
@@ -281,6 +303,8 @@ class _Assembly:
             nonce=lambda: secrets.token_hex(16),
         )
         self._deliver = self._deliverer()
+        self._admission = self._admitting()
+        self._socket = self._slack_socket()
         steps = {
             "take_in": TakeIn(store, channels).step,
             "propose": propose.step,
@@ -290,7 +314,7 @@ class _Assembly:
                 outside.places,
                 outside.directory,
                 owner=self._owner,
-                pause=self._pause,
+                pause=self._patience.pause,
                 lease=settings.execution_lease,
             ).step,
             "deliver": self._deliver.step,
@@ -311,6 +335,8 @@ class _Assembly:
             timer=self._timer,
             first=(first, probe),
             take_snapshots=snapshot.sweep,
+            admission=self._admission,
+            socket=self._socket,
         )
 
     def _deliverer(self) -> Deliver:
@@ -353,16 +379,9 @@ class _Assembly:
 
     def _routes(self) -> Iterable[web.RouteDef]:
         settings = self._settings
-        if self._role is Role.WORKER:
+        if self._admission is None:
             return []
         nudge = self._workers.nudge
-
-        async def put(item: NewInboxItem) -> bool:
-            async with self._store.write() as tx:
-                new = await tx.inbox.put(item)
-            nudge("decide")
-            return new
-
         return [
             *alertmanager_routes(
                 tokens=[token.get_secret_value() for token in settings.webhook_tokens],
@@ -370,15 +389,46 @@ class _Assembly:
                 known=settings.places,
                 take_in=Intake(self._store, nudge=lambda: nudge("take_in")),
             ),
-            *slack_routes(
-                build_bolt(put=put, forms=self._outside.messenger),
-                signing_secrets=[
-                    secret.get_secret_value().encode() for secret in settings.slack.signing_secrets
-                ],
-                team=self._outside.directory.team,
-                clock=utc_now,
-            ),
+            *(self._slack_door(self._admission) if self._socket is None else []),
         ]
+
+    def _slack_door(self, admit: Admission) -> list[web.RouteDef]:
+        signing = self._settings.slack.signing_secrets
+        return slack_routes(
+            admit,
+            signing_secrets=[secret.get_secret_value().encode() for secret in signing],
+            clock=utc_now,
+        )
+
+    def _slack_socket(self) -> SocketMode | None:
+        """The links to Slack of a process that takes in, when Slack comes in that way."""
+        slack = self._settings.slack
+        if self._admission is None or slack.mode != "socket":
+            return None
+        return SocketMode(
+            app_token=slack.app_token.get_secret_value() if slack.app_token else "",
+            base_url=slack.api_url,
+            session=self._outside.http,
+            admit=self._admission,
+            resync=Resync(self._store, nudge=self._workers.nudge),
+            jitter=random.random,
+            limits=self._patience.link,
+        )
+
+    def _admitting(self) -> Admission | None:
+        """What takes in from Slack, whichever way; a worker takes in nothing."""
+        if self._role is Role.WORKER:
+            return None
+
+        async def put(item: NewInboxItem) -> bool:
+            async with self._store.write() as tx:
+                new = await tx.inbox.put(item)
+            self._workers.nudge("decide")
+            return new
+
+        return Admission(
+            build_bolt(put=put, forms=self._outside.messenger), team=self._outside.directory.team
+        )
 
     async def _ready(self) -> Readiness:
         down: list[str] = []
@@ -391,6 +441,8 @@ class _Assembly:
         if self._role is not Role.WEB:
             down += [f"worker:{name}" for name in self._workers.dead()]
         degraded = set(self._probe.trouble) | ({"slack"} if self._deliver.trouble else set())
+        if self._socket is not None and self._socket.trouble:
+            degraded.add("slack_socket")
         return Readiness(down=tuple(down), degraded=tuple(sorted(degraded)))
 
 

@@ -132,6 +132,9 @@ def demo(
     dify: Annotated[
         DifyRelease, typer.Option(help="Release that the local Dify behaves like.")
     ] = "1.14.2",
+    socket: Annotated[
+        bool, typer.Option("--socket", help="Let Slack send by Socket Mode instead of HTTP.")
+    ] = False,
 ) -> None:
     """Try it here: an alert, a card, two people, a rollback."""
     from bot import log
@@ -139,7 +142,7 @@ def demo(
 
     log.configure(level="ERROR")
     try:
-        code = run(port=port, headless=headless, say=_say, dify_version=dify)
+        code = run(port=port, headless=headless, socket=socket, dify_version=dify, say=_say)
     except OSError as error:
         _explain_address(error, port)
     except TimeoutError:

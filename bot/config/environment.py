@@ -74,6 +74,14 @@ def _database(value: SecretStr) -> SecretStr:
     return value
 
 
+def _app_token(value: SecretStr | None) -> SecretStr | None:
+    if value is None:
+        return None
+    if not value.get_secret_value().startswith("xapp-"):
+        raise wrong("must begin with xapp-; it is the app-level token, with connections:write")
+    return _tokens((value,))[0]
+
+
 def _lease(value: timedelta) -> timedelta:
     if value < _SHORTEST_LEASE:
         raise wrong('must be at least "1s", since it has to be renewed in time')
@@ -133,6 +141,11 @@ class Environment(BaseSettings):
         default=(),
         validation_alias="SLACK_SIGNING_SECRET",
         description="Signing secret of the Slack app; several for rotation",
+    )
+    slack_app_token: Annotated[SecretStr | None, AfterValidator(_app_token)] = Field(
+        default=None,
+        validation_alias="SLACK_APP_TOKEN",
+        description="App-level token, `xapp-…`, for Socket Mode",
     )
     slack_api_url: Annotated[str, AfterValidator(_slack_api)] = Field(
         default=SLACK_API_URL,

@@ -24,6 +24,7 @@ from bot.config.settings import (
     DifySettings,
     Place,
     Settings,
+    SlackMode,
     SlackSettings,
 )
 from bot.config.variables import read_secret_file, with_secret_files
@@ -31,6 +32,8 @@ from bot.domain.policy import Policy
 from store.records import AppEnv
 
 _MAX_FILE_BYTES = 4 * 1024 * 1024
+_SIGNING_SECRET = "SLACK_SIGNING_SECRET"  # noqa: S105  # the name of the variable
+_SLACK = ("SLACK_BOT_TOKEN", _SIGNING_SECRET, "SLACK_APP_TOKEN")
 
 
 def from_process(*, serving: bool = False) -> Settings:
@@ -64,7 +67,7 @@ def load(
         _serving(raw, variables, mistakes)
     mistakes.raise_if_any()
     assert environment is not None and document is not None  # noqa: S101, PT018 - else mistakes
-    return _settings(environment, document, secrets)
+    return _settings(environment, document, secrets, _mode(raw, variables))
 
 
 def database_url(environ: Mapping[str, str] | None = None) -> SecretStr:
@@ -150,12 +153,19 @@ def _serving(raw: Mapping[str, object], variables: Mapping[str, str], mistakes: 
             "is missing; buttons are signed with it. Make one with "
             "python3 -c 'import secrets; print(secrets.token_urlsafe(32))' and keep it",
         )
-    slack = {
-        name: bool(variables.get(name)) for name in ("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET")
-    }
-    if crosschecks.tables(raw, "app") or any(slack.values()):
-        for name in (name for name, there in slack.items() if not there):
+    if crosschecks.tables(raw, "app") or any(variables.get(name) for name in _SLACK):
+        came_in = "SLACK_APP_TOKEN" if _mode(raw, variables) == "socket" else _SIGNING_SECRET
+        for name in (name for name in ("SLACK_BOT_TOKEN", came_in) if not variables.get(name)):
             mistakes.add((name,), "is missing; the Slack app's settings page shows it")
+
+
+def _mode(raw: Mapping[str, object], variables: Mapping[str, str]) -> SlackMode:
+    """How Slack comes in: as the file says, else the one way for which there is a secret."""
+    said = crosschecks.tables(raw, "slack").get("mode")
+    if said in ("http", "socket"):
+        return "socket" if said == "socket" else "http"
+    only_socket = variables.get("SLACK_APP_TOKEN") and not variables.get(_SIGNING_SECRET)
+    return "socket" if only_socket else "http"
 
 
 def _dify(table: tables.DifyTable, secret: SecretStr) -> DifySettings:
@@ -170,7 +180,10 @@ def _dify(table: tables.DifyTable, secret: SecretStr) -> DifySettings:
 
 
 def _settings(
-    environment: Environment, document: tables.Document, secrets: Mapping[str, SecretStr]
+    environment: Environment,
+    document: tables.Document,
+    secrets: Mapping[str, SecretStr],
+    mode: SlackMode,
 ) -> Settings:
     return Settings(
         database_url=environment.database_url,
@@ -181,6 +194,8 @@ def _settings(
         slack=SlackSettings(
             bot_token=environment.slack_bot_token,
             signing_secrets=environment.slack_signing_secret,
+            app_token=environment.slack_app_token,
+            mode=mode,
             api_url=environment.slack_api_url,
             channel=document.slack.channel or "",
             team=document.slack.team or "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Literal
 
 from pydantic import SecretStr
 
@@ -16,14 +17,17 @@ DEFAULT_PORT = 3000
 DEFAULT_DATABASE_URL = "sqlite:///keyturn.db"
 DEFAULT_EXECUTION_LEASE = timedelta(seconds=30)
 SLACK_API_URL = "https://slack.com/api/"
+SlackMode = Literal["http", "socket"]
 
 
 @dataclass(frozen=True)
 class SlackSettings:
-    """How to reach Slack. Without a token cards wait in the outbox."""
+    """How to reach Slack, and how Slack reaches us. Without a token cards wait in the outbox."""
 
     bot_token: SecretStr | None = None
     signing_secrets: tuple[SecretStr, ...] = ()
+    app_token: SecretStr | None = None
+    mode: SlackMode = "http"
     api_url: str = SLACK_API_URL
     channel: str = ""
     team: str = ""

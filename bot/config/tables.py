@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.config import fields
+from bot.config.settings import SlackMode
 
 Criticality = Literal["low", "medium", "high", "critical"]
 LabelName = Annotated[str, Field(min_length=1, max_length=200)]
@@ -28,6 +29,11 @@ class SlackTable(Table):
     team: fields.Team | None = Field(
         default=None,
         description="Workspace id; clicks from elsewhere are refused. Default: the token's own",
+    )
+    mode: SlackMode | None = Field(
+        default=None,
+        description="How Slack comes in: `http` or `socket`. Default: `socket` when only "
+        "`SLACK_APP_TOKEN` is set, else `http`",
     )
 
 

@@ -24,6 +24,7 @@ class Report:
     """What came of it; `status` is "completed" only if all of it was seen to be true."""
 
     status: str
+    transport: str
     app: str
     from_version: int | None
     to_version: int | None
@@ -60,6 +61,8 @@ async def tell(stage: Stage, say: Say) -> Report:
 
 async def _read_history(stage: Stage, say: Say) -> str:
     """Let the first snapshot be taken; return the hash of the graph that is live and good."""
+    if stage.by_socket:
+        say("Slack sends by Socket Mode: Keyturn has opened a connection and needs no address")
     await stage.service.take_snapshots()
     async with stage.service.store.read() as tx:
         newest = await tx.versions.newest(WHERE)
@@ -129,7 +132,7 @@ async def _look(
     kept = draft is not None and draft.hash == unpublished
     audit = await stage.service.verify_audit()
     numbers = await _numbers(stage, rollback)
-    broken = len(stage.slack.state.problems)
+    broken = len(stage.slack.state.problems) + len(stage.slack.state.sockets.complaints)
     done = rollback.state is State.COMPLETED and live_is_good and kept and audit.ok and not broken
     say(f"rollback {rollback.id} ended as {rollback.state}")
     say(f"Dify's live version is {'the good one again' if live_is_good else 'NOT the good one'}")
@@ -137,6 +140,7 @@ async def _look(
     say(f"the audit chain of {audit.entries} entries {'verifies' if audit.ok else 'is BROKEN'}")
     return Report(
         status="completed" if done else "failed",
+        transport="socket" if stage.by_socket else "http",
         app=str(WHERE),
         from_version=numbers[0],
         to_version=numbers[1],

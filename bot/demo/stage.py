@@ -49,6 +49,11 @@ class Stage:
     webhook_token: str
     alert: Alert | None = None
 
+    @property
+    def by_socket(self) -> bool:
+        """Whether Slack sends by Socket Mode."""
+        return self.slack.state.sockets.enabled
+
     async def publish_bad(self) -> None:
         """Publish the change that makes users suffer, and let an editor go on working."""
         seed.publish_bad(self.dify.state)
@@ -73,16 +78,24 @@ class Stage:
 
 
 @asynccontextmanager
-async def set_up(folder: Path, *, dify_version: str = NEWEST.version) -> AsyncIterator[Stage]:
+async def set_up(
+    folder: Path, *, socket: bool = False, dify_version: str = NEWEST.version
+) -> AsyncIterator[Stage]:
     """Start everything in *folder*, with secrets made for this run alone; stop it at the end.
 
-    *dify_version* is one of `releases.RELEASES`; KeyError for another.
+    Slack sends over HTTP, or with *socket* by Socket Mode. *dify_version* is one of
+    `releases.RELEASES`; KeyError for another.
     """
     bot_token, signing_secret = f"xoxb-{secrets.token_hex(12)}", secrets.token_hex(16)
+    app_token = f"xapp-1-{secrets.token_hex(12)}" if socket else ""
     password, webhook_token = secrets.token_urlsafe(12), secrets.token_urlsafe(24)
     async with AsyncExitStack() as closing:
         slack = await start_slack(
-            host=LOOPBACK, port=0, signing_secret=signing_secret, bot_token=bot_token
+            host=LOOPBACK,
+            port=0,
+            signing_secret=signing_secret,
+            bot_token=bot_token,
+            app_token=app_token,
         )
         closing.push_async_callback(slack.stop)
         dify_state = DifyState.of(dify_version)
@@ -96,6 +109,7 @@ async def set_up(folder: Path, *, dify_version: str = NEWEST.version) -> AsyncIt
             app_id=app_id,
             bot_token=bot_token,
             signing_secret=signing_secret,
+            app_token=app_token,
             password=password,
             webhook_token=webhook_token,
         )
@@ -103,6 +117,8 @@ async def set_up(folder: Path, *, dify_version: str = NEWEST.version) -> AsyncIt
         door = await service.start(LOOPBACK, 0)
         closing.push_async_callback(service.stop, door)
         slack.driver.events_url = f"http://{LOOPBACK}:{door.port}/slack/events"
+        if socket:
+            await slack.state.until(lambda s: s.sockets.links)
         yield Stage(slack, dify, service, door, webhook_token)
 
 
@@ -114,6 +130,7 @@ def _settings(
     app_id: str,
     bot_token: str,
     signing_secret: str,
+    app_token: str,
     password: str,
     webhook_token: str,
 ) -> Settings:
@@ -124,6 +141,8 @@ def _settings(
         slack=SlackSettings(
             bot_token=SecretStr(bot_token),
             signing_secrets=(SecretStr(signing_secret),),
+            app_token=SecretStr(app_token),
+            mode="socket" if app_token else "http",
             api_url=slack_url,
             channel=people.INCIDENTS,
             team=people.TEAM,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.world import World, a_world
+from tests.acceptance.world import Transport, World, a_world
 
 
 @pytest.fixture
@@ -15,6 +15,25 @@ async def world(tmp_path: Path, sqlite_url: str) -> AsyncIterator[World]:
     """A world on SQLite."""
     async with a_world(tmp_path, sqlite_url) as made:
         yield made
+
+
+@pytest.fixture
+async def linked_world(tmp_path: Path, sqlite_url: str) -> AsyncIterator[World]:
+    """A world on SQLite whose Slack sends by Socket Mode."""
+    async with a_world(tmp_path, sqlite_url, "socket") as made:
+        yield made
+        assert made.slack.state.sockets.complaints == []
+
+
+@pytest.fixture(params=["http", "socket"])
+async def world_by_each(
+    request: pytest.FixtureRequest, tmp_path: Path, sqlite_url: str
+) -> AsyncIterator[World]:
+    """A world on SQLite by each of Slack's two ways in."""
+    transport: Transport = request.param
+    async with a_world(tmp_path, sqlite_url, transport) as made:
+        yield made
+        assert made.slack.state.sockets.complaints == []
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from aiohttp import ClientTimeout
 
+from bot.adapters.slack.link import Limits
 from bot.app import Patience, Service, build
 from bot.playground.slack import people
 from bot.playground.slack.things import Message
@@ -16,6 +17,7 @@ from store.records import Rollback
 from tests.acceptance.world import LIMIT_S, LOOPBACK, WHERE, World
 
 CALL_S = 2.0
+AT_ONCE = Limits(settled=0.0)  # a link that ends is followed by the next one without a wait
 
 
 async def at_once(_: int) -> None:
@@ -26,10 +28,11 @@ async def at_once(_: int) -> None:
 @asynccontextmanager
 async def impatient(world: World, *, call_s: float = CALL_S, **more: str) -> AsyncIterator[Service]:
     """Run the service; a call to Dify has *call_s* seconds."""
-    patience = Patience(pause=at_once, call=ClientTimeout(total=call_s))
+    patience = Patience(pause=at_once, call=ClientTimeout(total=call_s), link=AT_ONCE)
     async with build(world.settings(**more), patience=patience) as service:
         door = await service.start(LOOPBACK, 0)
         world.open_door(door.port)
+        await world.linked()
         try:
             yield service
         finally:

@@ -83,8 +83,9 @@ async def browser(chromium: Path) -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    async with set_up(tmp_path) as running:
+async def stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stage]:
+    """The demo; by Socket Mode for a test that says so."""
+    async with set_up(tmp_path, socket=getattr(request, "param", False)) as running:
         await running.service.take_snapshots()
         yield running
 
@@ -167,6 +168,7 @@ async def test_a_newcomer_breaks_the_bot_and_two_people_bring_it_back(
     assert stage.slack.state.problems == []
 
 
+@pytest.mark.parametrize("stage", [False, True], ids=["http", "socket"], indirect=True)
 async def test_a_reviewer_rejects_with_a_reason_and_everybody_reads_it(
     stage: Stage, browser: Browser, tmp_path: Path
 ) -> None:

@@ -17,7 +17,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from bot.app import Service, build
 from bot.config.load import load
@@ -46,6 +46,7 @@ VOTERS = (people.ALICE, people.BOB)
 LIMIT_S = 60.0
 LOOK_AGAIN_S = 0.05
 T = TypeVar("T")
+Transport = Literal["http", "socket"]
 
 _CONFIG = """
 [slack]
@@ -116,6 +117,7 @@ class World:
             door = await service.start(LOOPBACK, 0)
             self.open_door(door.port)
             try:
+                await self.linked()
                 yield service
             finally:
                 await service.stop(door)
@@ -126,13 +128,26 @@ class World:
             {**_bare_environment(), **self.environment(**more)}, cwd=self.folder
         )
         self._served.append(served)
+        links = self.slack.state.sockets.opened
         self.open_door(await served.port(within=LIMIT_S))
+        await self.linked(after=links)
         return served
 
     def open_door(self, port: int) -> None:
         """Let Slack and Alertmanager send to *port* from now on."""
         self.port = port
         self.slack.driver.events_url = f"http://{LOOPBACK}:{port}/slack/events"
+
+    async def linked(self, *, after: int = 0) -> None:
+        """Wait until Slack can send: over HTTP at once, by Socket Mode when there is a link.
+
+        It must be a newer one than those that were opened by the time *after* was counted.
+        """
+        sockets = self.slack.state.sockets
+        if sockets.enabled:
+            await self.slack.state.until(
+                lambda _: sockets.links and sockets.opened > after, within=LIMIT_S
+            )
 
     async def kill_all(self) -> None:
         """End every process that was started here."""
@@ -269,11 +284,18 @@ class World:
 
 
 @asynccontextmanager
-async def a_world(folder: Path, database_url: str) -> AsyncIterator[World]:
-    """A world whose service is to run on the migrated database at *database_url*."""
+async def a_world(
+    folder: Path, database_url: str, transport: Transport = "http"
+) -> AsyncIterator[World]:
+    """A world whose service is to run on the migrated database at *database_url*.
+
+    Slack sends by *transport*.
+    """
+    app_token = f"xapp-1-{secrets.token_hex(12)}" if transport == "socket" else ""
+    way_in = {"SLACK_APP_TOKEN": app_token} if app_token else _a_signing_secret()
     given = {
         "SLACK_BOT_TOKEN": f"xoxb-{secrets.token_hex(12)}",
-        "SLACK_SIGNING_SECRET": secrets.token_hex(16),
+        **way_in,
         "KEYTURN_WEBHOOK_TOKEN": secrets.token_urlsafe(24),
         "KEYTURN_SECRET_KEY": secrets.token_urlsafe(32),
         "DIFY_PASSWORD": secrets.token_urlsafe(12),
@@ -282,8 +304,9 @@ async def a_world(folder: Path, database_url: str) -> AsyncIterator[World]:
         slack = await start_slack(
             host=LOOPBACK,
             port=0,
-            signing_secret=given["SLACK_SIGNING_SECRET"],
+            signing_secret=given.get("SLACK_SIGNING_SECRET", ""),
             bot_token=given["SLACK_BOT_TOKEN"],
+            app_token=app_token,
         )
         closing.push_async_callback(slack.stop)
         state = DifyState()
@@ -297,6 +320,10 @@ async def a_world(folder: Path, database_url: str) -> AsyncIterator[World]:
         world = World(slack, dify, store, database_url, folder, config, given)
         closing.push_async_callback(world.kill_all)
         yield world
+
+
+def _a_signing_secret() -> dict[str, str]:
+    return {"SLACK_SIGNING_SECRET": secrets.token_hex(16)}
 
 
 def _toml(dify_url: str, app_id: str) -> str:

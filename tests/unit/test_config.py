@@ -451,3 +451,64 @@ def test_plain_http_to_another_machine_is_an_explicit_choice(read: Load) -> None
 )
 def test_each_usual_form_of_a_database_address_is_taken(url: str) -> None:
     assert database_url({"DATABASE_URL": url}).get_secret_value() == url
+
+
+# -- How Slack comes in -------------------------------------------------------------------------
+
+APP_TOKEN = {"SLACK_APP_TOKEN": "xapp-1-geheim-4"}
+KEY_AND_BOT = {"KEYTURN_SECRET_KEY": "k" * 32, "SLACK_BOT_TOKEN": "xoxb-geheim-2"}
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "mode"),
+    [
+        ("", SERVING, "http"),
+        ("", {**KEY_AND_BOT, **APP_TOKEN}, "socket"),
+        ("", {**SERVING, **APP_TOKEN}, "http"),
+        ('[slack]\nmode = "socket"', {**SERVING, **APP_TOKEN}, "socket"),
+        ('[slack]\nmode = "http"', {**SERVING, **APP_TOKEN}, "http"),
+    ],
+)
+def test_slack_comes_in_by_the_way_that_is_named_else_the_one_with_a_secret(
+    read: Load, text: str, environ: dict[str, str], mode: str
+) -> None:
+    assert read(text, environ, serving=True).slack.mode == mode
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "missing"),
+    [
+        ('[slack]\nmode = "socket"', SERVING, "SLACK_APP_TOKEN"),
+        ('[slack]\nmode = "http"', {**KEY_AND_BOT, **APP_TOKEN}, "SLACK_SIGNING_SECRET"),
+        ("", {"KEYTURN_SECRET_KEY": "k" * 32, **APP_TOKEN}, "SLACK_BOT_TOKEN"),
+    ],
+)
+def test_the_secret_of_the_way_in_is_demanded(
+    mistakes: Mistakes, text: str, environ: dict[str, str], missing: str
+) -> None:
+    (told,) = mistakes(text, environ, serving=True)
+
+    assert told.startswith(f"{missing}: is missing")
+
+
+def test_another_token_in_the_place_of_the_apps_is_named_and_not_quoted(
+    mistakes: Mistakes,
+) -> None:
+    (told,) = mistakes("", {**KEY_AND_BOT, "SLACK_APP_TOKEN": "xoxb-geheim-5"})
+
+    assert told.startswith("SLACK_APP_TOKEN: must begin with xapp-")
+    assert "geheim" not in told
+
+
+def test_the_app_token_may_stand_in_a_file(read: Load, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("xapp-1-geheim-6\n")
+    settings = read("", {**KEY_AND_BOT, "SLACK_APP_TOKEN_FILE": str(tmp_path / "token")})
+
+    assert settings.slack.app_token is not None
+    assert settings.slack.app_token.get_secret_value() == "xapp-1-geheim-6"
+
+
+def test_a_way_in_that_does_not_exist_is_refused(mistakes: Mistakes) -> None:
+    (told,) = mistakes('[slack]\nmode = "sockets"')
+
+    assert told.startswith("slack.mode: ")

@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext
@@ -31,11 +31,21 @@ Put = Callable[[NewInboxItem], Awaitable[bool]]
 
 @dataclass
 class Envelope:
-    """Travels with a request through Bolt: its digest in, what became of it out."""
+    """Travels with a request through Bolt: its digest in, what became of it out.
+
+    `later` holds what goes on after the acknowledgement: Bolt keeps no hold of it.
+    """
 
     digest: str
+    later: set[asyncio.Task[None]] = field(default_factory=set)
     handled: bool = False
     trouble: BotError | StoreError | None = None
+
+    def go_on(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do *work* beside the answer."""
+        task = asyncio.create_task(work)
+        self.later.add(task)
+        task.add_done_callback(self.later.discard)
 
 
 class OpensForms(Protocol):
@@ -84,7 +94,7 @@ def _clicks(app: AsyncApp, put: Put, forms: OpensForms) -> None:
         item = await _commit(context, put, lambda digest: wire.click(body, action, digest))
         await ack()
         if item is not None and item.action == "reject":
-            await _ask_why(forms, body, item)
+            _envelope(context).go_on(_ask_why(forms, body, item))
 
 
 def _forms(app: AsyncApp, put: Put) -> None:

@@ -54,7 +54,27 @@ def parse(body: bytes, content_type: str) -> Received:
     """
     if content_type.partition(";")[0].strip().lower() == _FORM:
         return _form(_fields(body))
-    return _event(_object(_text(body)))
+    return event(_object(_text(body)))
+
+
+def interaction(payload: Mapping[str, Any]) -> Received:
+    """A pressed button or a sent form. Raises `BadInput` when nobody known has sent it."""
+    return Received("interaction", _interaction_sender(payload), payload)
+
+
+def typed(fields: Mapping[str, Any]) -> Received:
+    """A slash command. Raises `BadInput` when nobody known has typed it."""
+    team = _id(fields, "team_id")
+    return Received("command", Sender(team, _id(fields, "user_id"), team), fields)
+
+
+def event(body: Mapping[str, Any]) -> Received:
+    """An event, or Slack's question whether this address is ours."""
+    if body.get("type") == "url_verification":
+        return Received("url_verification", None, challenge=_str(body, "challenge"))
+    team = _str(body, "team_id")
+    user = body.get("event", {}).get("user", "") if isinstance(body.get("event"), dict) else ""
+    return Received("event", Sender(team, user if isinstance(user, str) else "", team), body)
 
 
 def click(payload: Mapping[str, Any], action: Mapping[str, Any], digest: str) -> NewInboxItem:
@@ -124,22 +144,12 @@ def command(form: Mapping[str, Any], digest: str) -> NewInboxItem:
 
 def _form(fields: Mapping[str, str]) -> Received:
     if "payload" in fields:
-        payload = _object(fields["payload"])
-        return Received("interaction", _interaction_sender(payload), payload)
+        return interaction(_object(fields["payload"]))
     if "command" in fields:
-        sender = Sender(_id(fields, "team_id"), _id(fields, "user_id"), _id(fields, "team_id"))
-        return Received("command", sender, fields)
+        return typed(fields)
     if fields.get("ssl_check") == "1":
         return Received("ssl_check", None)
     raise BadInput("a form that is neither an interaction nor a command")
-
-
-def _event(body: Mapping[str, Any]) -> Received:
-    if body.get("type") == "url_verification":
-        return Received("url_verification", None, challenge=_str(body, "challenge"))
-    team = _str(body, "team_id")
-    user = body.get("event", {}).get("user", "") if isinstance(body.get("event"), dict) else ""
-    return Received("event", Sender(team, user if isinstance(user, str) else "", team), body)
 
 
 def _interaction_sender(payload: Mapping[str, Any]) -> Sender:
@@ -162,10 +172,19 @@ def _fields(body: bytes) -> dict[str, str]:
 
 
 def _object(text: str) -> dict[str, Any]:
+    return shallow(load(text))
+
+
+def load(text: str) -> object:
+    """What *text* says as JSON. Raises `BadInput` when it is none."""
     try:
-        found = json.loads(text, parse_constant=_no_number)
+        return json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise BadInput("not JSON") from error
+
+
+def shallow(found: object) -> dict[str, Any]:
+    """*found*, if it is an object that can be walked. Raises `BadInput`."""
     if not isinstance(found, dict):
         raise BadInput("not a JSON object")
     if not _shallow(found):

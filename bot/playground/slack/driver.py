@@ -1,4 +1,7 @@
-"""What people do in Slack, sent to the app as Slack sends it: signed, within three seconds."""
+"""What people do in Slack, sent to the app as Slack sends it, within three seconds.
+
+Over HTTP each request is signed; with Socket Mode on, the same goes over one of the app's sockets.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import aiohttp
 
 from bot.playground.slack import hooks, shapes, views
 from bot.playground.slack.shapes import HONEST, Forge
-from bot.playground.slack.signing import Signed, sign, sign_form
+from bot.playground.slack.signing import Signed, as_envelope, sign, sign_form
 from bot.playground.slack.state import Hook, SlackState
 from bot.playground.slack.things import Json, Message, SlackError, View
 
@@ -185,6 +188,9 @@ class Driver:
 
     async def send(self, signed: Signed) -> Answer:
         """Send exactly these bytes to the app; again and again, if that is the test."""
+        if self._state.sockets.enabled:
+            said = await self._state.sockets.deliver(*as_envelope(signed))
+            return Answer(0, "") if said is None else Answer(200, json.dumps(said) if said else "")
         if self.events_url is None:
             raise RuntimeError("events_url is not set: there is no app to send to")
         try:

@@ -106,6 +106,7 @@ TIER_OF = {
     "files.getUploadURLExternal": "4",
     "files.completeUploadExternal": "4",
     "files.info": "4",
+    "apps.connections.open": "1",
 }
 
 

@@ -1,4 +1,4 @@
-"""The local Slack over HTTP: Web API, uploads and response_urls, on loopback only."""
+"""The local Slack: Web API, uploads, response_urls and Socket Mode, on loopback only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import aiohttp
 from aiohttp import web
 
-from bot.playground.slack import arguments, files, hooks, posting, reading, views
+from bot.playground.slack import arguments, files, hooks, posting, reading, sockets, views
 from bot.playground.slack.arguments import Arguments
 from bot.playground.slack.driver import Driver
 from bot.playground.slack.faults import Fault, Kind
@@ -42,6 +42,7 @@ METHODS: dict[str, tuple[Method, str]] = {  # what it does, the scope that it ne
     "views.update": (views.update, ""),
     "views.publish": (views.publish, ""),
 }
+CONNECT = "apps.connections.open"  # the one method that wants the app's own token
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,13 @@ async def start(
     *,
     signing_secret: str,
     bot_token: str,
+    app_token: str = "",
     events_url: str | None = None,
     state: SlackState | None = None,
 ) -> RunningSlack:
     """Start a local Slack; *events_url* (the app's `/slack/events`) may be set later on the driver.
+
+    With an *app_token* the app has Socket Mode, and nothing is sent to *events_url*.
 
     Raises:
         ValueError: *host* is not a loopback address: whoever reaches this server is somebody.
@@ -71,7 +75,8 @@ async def start(
     if not ipaddress.ip_address(host).is_loopback:
         raise ValueError(f"the local Slack listens on loopback only, not on {host}")
     workspace = state or SlackState()
-    application = _application(workspace, bot_token)
+    workspace.sockets.enabled = bool(app_token)
+    application = _application(workspace, _Tokens(bot_token, app_token))
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     site = web.TCPSite(runner, host, port)
@@ -82,6 +87,7 @@ async def start(
 
     async def stop() -> None:
         workspace.faults.clear()
+        await workspace.sockets.stop()
         await session.close()
         await runner.cleanup()
 
@@ -89,12 +95,28 @@ async def start(
     return RunningSlack(f"{workspace.url}api/", workspace, driver, stop)
 
 
-def _application(state: SlackState, token: str) -> web.Application:
+@dataclass(frozen=True)
+class _Tokens:
+    bot: str
+    app: str
+
+    def check(self, method: str, bearer: str) -> None:
+        """Raise Slack's refusal unless *bearer* is the token that *method* wants."""
+        if not bearer:
+            raise SlackError("not_authed")
+        wanted, other = (self.app, self.bot) if method == CONNECT else (self.bot, self.app)
+        if other and hmac.compare_digest(bearer.encode(), other.encode()):
+            raise SlackError("not_allowed_token_type")
+        if not wanted or not hmac.compare_digest(bearer.encode(), wanted.encode()):
+            raise SlackError("invalid_auth")
+
+
+def _application(state: SlackState, tokens: _Tokens) -> web.Application:
     async def api(request: web.Request) -> web.Response:
         return await _under_faults(state, request, request.match_info["method"], call)
 
     async def call(request: web.Request) -> web.Response:
-        return await _call(state, request, token)
+        return await _call(state, request, tokens)
 
     async def upload(request: web.Request) -> web.Response:
         return await _under_faults(state, request, "upload", receive)
@@ -108,11 +130,17 @@ def _application(state: SlackState, token: str) -> web.Application:
     async def respond(request: web.Request) -> web.Response:
         return await _respond(state, request)
 
+    async def link(request: web.Request) -> web.StreamResponse:
+        if state.faults.down and request.transport is not None:
+            request.transport.abort()
+        return await state.sockets.serve(request)
+
     app = web.Application(client_max_size=20 * 2**20)
     app.router.add_route("GET", "/api/{method}", api)
     app.router.add_route("POST", "/api/{method}", api)
     app.router.add_post("/upload/v1/{token}", upload)
     app.router.add_post("/actions/{team}/{token}", hook)
+    app.router.add_get(sockets.PATH, link)
     return app
 
 
@@ -149,7 +177,7 @@ async def _befall(state: SlackState, request: web.Request, fault: Fault) -> web.
     return web.Response(status=500, text="upstream error")
 
 
-async def _call(state: SlackState, request: web.Request, token: str) -> web.Response:
+async def _call(state: SlackState, request: web.Request, tokens: _Tokens) -> web.Response:
     method = request.match_info["method"]
     given: Json = {}
     try:
@@ -157,7 +185,8 @@ async def _call(state: SlackState, request: web.Request, token: str) -> web.Resp
         if wait := state.rates.wait_s(method, str(given.get("channel", "")), now=state.now()):
             _note(state, method, given, 429, "ratelimited")
             return _throttled(wait)
-        answer = {"ok": True, **_run(state, method, Arguments(given), bearer, token)}
+        tokens.check(method, bearer)
+        answer = {"ok": True, **_run(state, method, Arguments(given))}
     except SlackError as error:
         answer = {"ok": False, "error": error.code, **error.more}
     _note(state, method, given, 200, answer.get("error", "ok"))
@@ -165,11 +194,10 @@ async def _call(state: SlackState, request: web.Request, token: str) -> web.Resp
     return web.json_response(answer, headers={"X-OAuth-Scopes": scopes})
 
 
-def _run(state: SlackState, method: str, args: Arguments, bearer: str, token: str) -> Json:
-    if not bearer:
-        raise SlackError("not_authed")
-    if not hmac.compare_digest(bearer.encode(), token.encode()):
-        raise SlackError("invalid_auth")
+def _run(state: SlackState, method: str, args: Arguments) -> Json:
+    if method == CONNECT:
+        link = state.url.replace("http://", "ws://", 1) + sockets.PATH.lstrip("/")
+        return {"url": f"{link}?ticket={state.sockets.ticket()}&app_id={state.app}"}
     if method not in METHODS:
         raise SlackError("unknown_method", req_method=method)
     run, scope = METHODS[method]

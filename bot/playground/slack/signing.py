@@ -1,4 +1,4 @@
-"""Slack's request signature, version 0.
+"""Slack's request signature, version 0, and the same request as Socket Mode carries it.
 
 Rule: docs.slack.dev/authentication/verifying-requests-from-slack.
 """
@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
+
+from bot.playground.slack.things import Json
 
 
 @dataclass(frozen=True)
@@ -37,3 +40,17 @@ def sign(body: bytes, content_type: str, *, secret: str, at: float) -> Signed:
     }
     headers |= {"X-Slack-Request-Timestamp": timestamp, "X-Slack-Signature": f"v0={digest}"}
     return Signed(body, headers)
+
+
+def as_envelope(signed: Signed) -> tuple[str, Json]:
+    """The type and payload under which Socket Mode carries what *signed* carries over HTTP.
+
+    Rule: docs.slack.dev/apis/events-api/using-socket-mode. There is no signature: whoever holds
+    the connection is the app.
+    """
+    if signed.headers["Content-Type"] == "application/json":
+        return "events_api", json.loads(signed.body)
+    fields = dict(parse_qsl(signed.body.decode(), keep_blank_values=True))
+    if "payload" in fields:
+        return "interactive", json.loads(fields["payload"])
+    return "slash_commands", fields

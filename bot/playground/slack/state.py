@@ -13,6 +13,7 @@ from bot.blockkit import Problem
 from bot.playground.slack import people
 from bot.playground.slack.faults import Faults, RateLimits
 from bot.playground.slack.people import Channel, User, UserGroup
+from bot.playground.slack.sockets import Sockets
 from bot.playground.slack.things import (
     Call,
     Complaint,
@@ -80,6 +81,7 @@ class SlackState:
         self.calls: list[Call] = []
         self.faults = Faults()
         self.rates = RateLimits()
+        self.sockets = Sockets(now, self.touch)
         self.share_delay_s = 0.01  # files appear in their channel a moment after the answer
         self.revision = 0
         self._messages: list[Message] = []

@@ -12,6 +12,7 @@ from aiohttp import ClientSession, ClientTimeout
 from aiohttp.test_utils import TestServer
 
 from bot import web
+from bot.adapters.slack.admission import Admission
 from bot.adapters.slack.client import SlackMessenger
 from bot.adapters.slack.directory import SlackDirectory
 from bot.adapters.slack.door import routes
@@ -29,15 +30,20 @@ MANIFEST = Path(__file__).parents[3] / "deploy" / "slack-manifest.yaml"
 
 
 class FakeInbox:
-    """One row per digest, as in the store; `fault` is raised instead, `gate` holds it up."""
+    """One row per digest, as in the store; `fault` is raised instead, `gate` holds it up.
+
+    `waiting` is set when somebody stands before the gate.
+    """
 
     def __init__(self) -> None:
         self.rows: dict[str, NewInboxItem] = {}
         self.fault: Exception | None = None
         self.gate = asyncio.Event()
         self.gate.set()
+        self.waiting = asyncio.Event()
 
     async def put(self, item: NewInboxItem) -> bool:
+        self.waiting.set()
         await self.gate.wait()
         if self.fault:
             raise self.fault
@@ -129,7 +135,8 @@ async def door(
         return web.Readiness()
 
     bolt = build_app(put=inbox.put, forms=messenger)
-    mounted = routes(bolt, signing_secrets=secrets, team=team, clock=lambda: NOON)
+    admit = Admission(bolt, team=team)
+    mounted = routes(admit, signing_secrets=secrets, clock=lambda: NOON)
     running = TestServer(web.build(routes=mounted, ready=ready))
     await running.start_server()
     slack.driver.events_url = str(running.make_url("/slack/events"))

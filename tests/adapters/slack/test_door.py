@@ -20,7 +20,7 @@ from multidict import CIMultiDict
 
 from bot.adapters.slack import door as door_module
 from bot.adapters.slack import listeners
-from bot.adapters.slack.door import MAX_BYTES
+from bot.adapters.slack.admission import MAX_BYTES
 from bot.errors import UpstreamDown
 from bot.playground.slack.people import ALICE, OTHER_TEAM, TEAM
 from bot.playground.slack.signing import Signed

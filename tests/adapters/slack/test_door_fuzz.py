@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot import web
+from bot.adapters.slack.admission import Admission
 from bot.adapters.slack.door import routes
 from bot.adapters.slack.listeners import build_app
 from bot.playground.slack.people import TEAM
@@ -62,9 +63,8 @@ def a_door(inbox: FakeInbox) -> Iterator[Send]:
                 return web.Readiness()
 
             mounted = routes(
-                build_app(put=inbox.put, forms=NoForms()),
+                Admission(build_app(put=inbox.put, forms=NoForms()), team=OurTeam()),
                 signing_secrets=[SECRET.encode()],
-                team=OurTeam(),
                 clock=lambda: NOON,
             )
             server = TestServer(web.build(routes=mounted, ready=ready))

@@ -43,3 +43,12 @@ def test_slack_comes_in_by_http(manifest: dict[str, Any]) -> None:
     assert manifest["settings"]["interactivity"]["is_enabled"]
     assert not manifest["settings"]["socket_mode_enabled"]
     assert not manifest["settings"]["token_rotation_enabled"]  # there is no one to rotate it
+
+
+def test_the_app_of_socket_mode_is_the_same_but_for_the_addresses(manifest: dict[str, Any]) -> None:
+    socket = yaml.safe_load(MANIFEST.with_name("slack-manifest-socket.yaml").read_text())
+    (command,) = manifest["features"]["slash_commands"]
+    del command["url"], manifest["settings"]["interactivity"]["request_url"]
+    manifest["settings"]["socket_mode_enabled"] = True
+
+    assert socket == manifest

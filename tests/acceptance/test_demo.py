@@ -1,0 +1,20 @@
+"""`keyturn demo --headless`: the whole story told, by each of Slack's two ways in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.demo.headless import tell
+from bot.demo.stage import set_up
+
+
+@pytest.mark.parametrize("transport", ["http", "socket"])
+async def test_the_story_ends_well(tmp_path: Path, transport: str) -> None:
+    said: list[str] = []
+    async with set_up(tmp_path, socket=transport == "socket") as stage:
+        report = await tell(stage, said.append)
+
+    assert (report.status, report.transport) == ("completed", transport)
+    assert any("Socket Mode" in line for line in said) == (transport == "socket")

@@ -21,6 +21,7 @@ from store.engine import LOCK_TIMEOUT_S, POSTGRES_LIMITS, open_engines, translat
 from store.events import Events
 from store.faults import named_faults
 from store.inbox import Inbox
+from store.included import Included
 from store.outbox import Outbox
 from store.records import Corrupt, NotMigrated, State
 from store.rollbacks import Rollbacks
@@ -28,7 +29,7 @@ from store.slots import Slots
 from store.versions import Versions
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-HEAD = "0001"
+HEAD = "0002"
 Moves = Mapping[State, frozenset[State]]
 Clock = Callable[[], datetime]
 
@@ -46,6 +47,7 @@ class Transaction:
     outbox: Outbox
     events: Events
     slots: Slots
+    included: Included
     now: DatabaseClock
 
 
@@ -129,6 +131,7 @@ class SqlStore:
             outbox=Outbox(session, now),
             events=events,
             slots=Slots(session, now),
+            included=Included(session, now, audit),
             now=now,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -17,6 +17,7 @@ from store.records import (
     Event,
     Firing,
     InboxItem,
+    IncludedApp,
     NewInboxItem,
     NewOutgoing,
     NewRollback,
@@ -89,6 +90,14 @@ class Alerts(Protocol):
 
     async def unassigned(self, *, limit: int = 200) -> list[Firing]:
         """Firings with a known app that no case has taken in yet, oldest first."""
+        ...
+
+    async def unnamed(self, *, after: int = 0, limit: int = 500) -> list[Firing]:
+        """Firing alerts without a known app, by id, above id *after*."""
+        ...
+
+    async def name(self, firing_ids: Sequence[int], where: AppEnv | None) -> None:
+        """Say which app these firings are about (None: no known one), unless a case has them."""
         ...
 
     async def assign(self, firing_ids: Sequence[int], case_id: int) -> None: ...
@@ -244,6 +253,22 @@ class Slots(Protocol):
     async def finish(self, slot: Slot) -> None: ...
 
 
+class Included(Protocol):
+    """Apps that are watched without a table of their own."""
+
+    async def all(self) -> list[IncludedApp]:
+        """Every app that was ever taken over, by its name; also those that are gone."""
+        ...
+
+    async def save(self, apps: Iterable[IncludedApp], *, entries: Iterable[AuditDraft]) -> None:
+        """Store *apps* as they are now, with the audit *entries* that say what changed.
+
+        Raises:
+            Stale: The name belongs to another app of a target: somebody else gave it away.
+        """
+        ...
+
+
 class Transaction(Protocol):
     """One database transaction: all of it or nothing. No HTTP call is made inside one."""
 
@@ -265,6 +290,8 @@ class Transaction(Protocol):
     def events(self) -> Events: ...
     @property
     def slots(self) -> Slots: ...
+    @property
+    def included(self) -> Included: ...
     async def now(self) -> datetime:
         """Database time, aware, UTC."""
         ...

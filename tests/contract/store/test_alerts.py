@@ -210,3 +210,32 @@ async def test_ten_thousand_firings_come_in_one_delivery_and_end_in_the_next(
     assert len({firing.id for firing in told}) == 10_000
     assert again == ()
     assert len(ended) == 10_000
+
+
+async def test_a_firing_of_an_unknown_app_can_be_named_later_and_the_name_taken_away(
+    store: Store,
+) -> None:
+    (stranger,) = await taken(store, replace(a_firing(), where=None))
+    (known,) = await taken(store, replace(a_firing(), fingerprint="bb"), digest="d2")
+    async with store.read() as tx:
+        assert [firing.id for firing in await tx.alerts.unnamed()] == [stranger.id]
+        assert await tx.alerts.unnamed(after=stranger.id) == []
+
+    async with store.write() as tx:
+        await tx.alerts.name([stranger.id], PROD)
+        await tx.alerts.name([known.id], None)
+
+    async with store.read() as tx:
+        assert [firing.id for firing in await tx.alerts.unnamed()] == [known.id]
+        assert [firing.id for firing in await tx.alerts.unassigned()] == [stranger.id]
+
+
+async def test_a_firing_that_a_case_has_keeps_its_name(store: Store) -> None:
+    (firing,) = await taken(store, a_firing())
+    case_id = await a_case_with(store, firing)
+
+    async with store.write() as tx:
+        await tx.alerts.name([firing.id], None)
+
+    async with store.read() as tx:
+        assert [one.where for one in await tx.alerts.of_case(case_id)] == [PROD]

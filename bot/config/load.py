@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import SecretStr, ValidationError
 
-from bot.adapters.alertmanager.wire import LabelMap
 from bot.config import crosschecks, tables
 from bot.config.environment import Environment
 from bot.config.mistakes import Mistakes
@@ -26,6 +26,8 @@ from bot.config.settings import (
     SlackSettings,
 )
 from bot.config.variables import read_secret_file, with_secret_files
+from bot.domain.including import Include
+from bot.domain.naming import LabelMap, Match, sole_environments
 from bot.domain.policy import Policy
 from store.records import AppEnv
 
@@ -63,7 +65,7 @@ def load(
         _serving(raw, variables, mistakes)
     mistakes.raise_if_any()
     assert environment is not None and document is not None  # noqa: S101, PT018 - else mistakes
-    return _settings(environment, document, passwords)
+    return replace(_settings(environment, document, passwords), notices=mistakes.notices)
 
 
 def database_url(environ: Mapping[str, str] | None = None) -> SecretStr:
@@ -105,6 +107,8 @@ def _file(path: Path, mistakes: Mistakes, *, named: bool) -> Mapping[str, object
         mistakes.add(path.name, "is not UTF-8 text")
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         mistakes.add(path.name, f"is not TOML: {error}")
+    except ValueError:  # a number of thousands of digits, or a name that no file has
+        mistakes.add(path.name, "cannot be read: a number or its name is too long")
     return {}
 
 
@@ -147,7 +151,7 @@ def _serving(raw: Mapping[str, object], variables: Mapping[str, str], mistakes: 
     slack = {
         name: bool(variables.get(name)) for name in ("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET")
     }
-    if crosschecks.tables(raw, "app") or any(slack.values()):
+    if crosschecks.watches(raw) or any(slack.values()):
         for name in (name for name, there in slack.items() if not there):
             mistakes.add((name,), "is missing; the Slack app's settings page shows it")
 
@@ -169,7 +173,13 @@ def _settings(
             team=document.slack.team or "",
         ),
         dify={
-            name: DifySettings(table.url, table.email, passwords[name], table.allow_http)
+            name: DifySettings(
+                table.url,
+                table.email,
+                passwords[name],
+                table.allow_http,
+                _include(table, document),
+            )
             for name, table in document.dify.items()
         },
         apps={
@@ -197,6 +207,17 @@ def _places(document: tables.Document) -> dict[AppEnv, Place]:
     }
 
 
+def _include(table: tables.DifyTable, document: tables.Document) -> Include | None:
+    if not table.include or table.environment is None:
+        return None
+    return Include(
+        env=table.environment,
+        tags=frozenset(rule.partition(":")[2] for rule in table.include if rule != "all"),
+        everything="all" in table.include,
+        channel=table.channel or document.slack.channel or "",
+    )
+
+
 def _policy(table: tables.PolicyTable) -> Policy:
     return Policy(
         votes=table.votes,
@@ -210,9 +231,23 @@ def _policy(table: tables.PolicyTable) -> Policy:
 
 def _alerts(document: tables.Document) -> AlertSettings:
     labels = document.alerts.labels
-    match = tuple((table.match, app) for app, table in document.app.items() if table.match)
+    places = [(app, env) for app, table in document.app.items() for env in table.environments]
     return AlertSettings(
-        labels=LabelMap(app=labels.app, env=labels.env, match=match),
+        labels=LabelMap(
+            app=labels.app,
+            env=labels.env,
+            match=tuple(_matches(document)),
+            sole=sole_environments(places),
+        ),
         usual_for=document.alerts.for_,
         lookback=document.alerts.lookback,
     )
+
+
+def _matches(document: tables.Document) -> Iterator[Match]:
+    for app, table in document.app.items():
+        if table.match:
+            yield Match(table.match, app)
+        for env, place in table.environments.items():
+            if place.match:
+                yield Match(place.match, app, env)

@@ -8,7 +8,8 @@ from datetime import timedelta
 
 from pydantic import SecretStr
 
-from bot.adapters.alertmanager.wire import LabelMap
+from bot.domain.including import Include
+from bot.domain.naming import LabelMap
 from bot.domain.policy import Policy
 from store.records import AppEnv
 
@@ -37,6 +38,7 @@ class DifySettings:
     email: str
     password: SecretStr
     allow_http: bool = False
+    include: Include | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class AppSettings:
 
     criticality: str = "medium"
     depends_on: tuple[str, ...] = ()
-    match: Mapping[str, str] = field(default_factory=dict)
+    match: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ class Settings:
     people: Mapping[str, str] = field(default_factory=dict)
     execution_lease: timedelta = DEFAULT_EXECUTION_LEASE
     failpoint: str = ""
+    notices: tuple[str, ...] = field(default=(), compare=False)  # no mistakes, but to be known
 
     @property
     def on_sqlite(self) -> bool:

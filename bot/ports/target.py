@@ -14,12 +14,13 @@ from store.records import AppEnv
 
 @dataclass(frozen=True)
 class LiveRef:
-    """An app of the target and the id of its live version; "" when nothing is published."""
+    """An app of the target, its tags' names, and its live version's id; "" when there is none."""
 
     app_id: str
     name: str
     mode: str
     live_id: str
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -10,6 +11,8 @@ from bot.domain.words import NoteCode
 from bot.ports.store import Store, Transaction
 from bot.services.outgoing import card_row, note_row
 from store.records import AppEnv, AuditDraft, Case, Delivery, Firing, FiringStatus, Json
+
+log = logging.getLogger(__name__)
 
 
 class Intake:
@@ -33,21 +36,64 @@ class Intake:
 class TakeIn:
     """The worker's part: one case per app@env, whatever arrives."""
 
-    def __init__(self, store: Store, channels: Mapping[AppEnv, str]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        channels: Mapping[AppEnv, str],
+        *,
+        meaning: Callable[[Mapping[str, str]], AppEnv | None],
+    ) -> None:
+        """Take what gathering needs.
+
+        Args:
+            store: Where alerts and cases are kept.
+            channels: The watched apps, and where their cards go.
+            meaning: The watched app that an alert's labels mean; None for no one.
+        """
         self._store = store
         self._channels = channels
+        self._meaning = meaning
+        self._looked_at = 0  # up to this id, unnamed firings were compared with these apps
 
     async def step(self) -> bool:
         """Give every new firing to its case, and every change of one to its card."""
-        return await self._assign() | await self._update()
+        return await self._name() | await self._assign() | await self._update()
+
+    async def _name(self) -> bool:
+        """Look again at alerts of apps that were unknown when they came; true if there were any.
+
+        An app may have been added to the settings since, or been tagged a moment ago.
+        """
+        async with self._store.read() as tx:
+            unnamed = await tx.alerts.unnamed(after=self._looked_at)
+        if not unnamed:
+            return False
+        found: dict[AppEnv, list[int]] = {}
+        for firing in unnamed:
+            where = self._meaning(firing.labels)
+            if where is not None and where in self._channels:
+                found.setdefault(where, []).append(firing.id)
+        async with self._store.write() as tx:
+            for where, ids in found.items():
+                await tx.alerts.name(ids, where)
+        self._looked_at = unnamed[-1].id
+        return True
 
     async def _assign(self) -> bool:
         async with self._store.read() as tx:
             waiting = await tx.alerts.unassigned()
-        known = [pair for pair in _by_app(waiting) if pair[0] in self._channels]
-        for where, firings in known:  # others were taken out of the configuration meanwhile
-            await self._give(where, firings)
-        return bool(known)
+        for where, firings in _by_app(waiting):
+            if where in self._channels:
+                await self._give(where, firings)
+            else:
+                await self._forget(where, firings)
+        return bool(waiting)
+
+    async def _forget(self, where: AppEnv, firings: Sequence[Firing]) -> None:
+        """Count alerts as unknown whose app is no longer watched; they would be in the way."""
+        log.warning("alerts of an app that is not watched", extra={"app": str(where)})
+        async with self._store.write() as tx:
+            await tx.alerts.name([firing.id for firing in firings], None)
 
     async def _give(self, where: AppEnv, firings: Sequence[Firing]) -> None:
         async with self._store.write() as tx:

@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
+from uuid import NAMESPACE_DNS, uuid4, uuid5
 
 from bot.playground.dify.workflows import Account, Workflow, seconds
 
@@ -68,6 +68,7 @@ class App:
     updated_by: Account | None = None
     updated_at: datetime | None = None
     site: dict[str, Any] = field(default_factory=dict)
+    tags: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.updated_by, self.updated_at = self.created_by, self.created_at
@@ -103,7 +104,7 @@ class App:
             "use_icon_as_answer_icon": self.use_icon_as_answer_icon,
             **self._stamps(),
             "access_mode": None,
-            "tags": [],
+            "tags": self._shown_tags(),
         }
 
     def detail(self, base_url: str) -> dict[str, Any]:
@@ -132,13 +133,19 @@ class App:
             "workflow": self.live.brief() if self.live else None,
             "use_icon_as_answer_icon": self.use_icon_as_answer_icon,
             **self._stamps(),
-            "tags": [],
+            "tags": self._shown_tags(),
             "access_mode": None,
             "create_user_name": None,
             "author_name": self.created_by.name,
             "has_draft_trigger": False,
             "icon_url": None,
         }
+
+    def _shown_tags(self) -> list[dict[str, str]]:
+        """Tags as they stand in every answer about an app; the id of a name stays the same."""
+        return [
+            {"id": str(uuid5(NAMESPACE_DNS, tag)), "name": tag, "type": "app"} for tag in self.tags
+        ]
 
     def _stamps(self) -> dict[str, Any]:
         by, at = self.updated_by or self.created_by, self.updated_at or self.created_at

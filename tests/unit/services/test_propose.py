@@ -58,7 +58,7 @@ async def fire(scene: ExecutionScene, where: AppEnv = PROD, fingerprint: str = "
     firing = a_firing(starts_at=NOON, where=where, fingerprint=name)
     delivery = Delivery("alertmanager", "keyturn", "group", name, 0, (firing,))
     await Intake(scene.store, nudge=lambda: None)(delivery)
-    await TakeIn(scene.store, scene.channels).step()
+    await TakeIn(scene.store, scene.channels, meaning=lambda _: None).step()
     return await case_of(scene, where)
 
 

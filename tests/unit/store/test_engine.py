@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from bot.domain.approval import MOVES
-from store.engine import open_engines, translate_url
+from store.address import translate_url
+from store.engine import open_engines
 from store.session import open_store
 
 

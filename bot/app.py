@@ -343,12 +343,12 @@ class _Assembly:
             workers=self._workers,
             timer=self._timer,
             first=first,
-            take_snapshots=bound(current, lambda parts: parts.sweep()),
+            take_snapshots=_sweeper(current),
             renewal=self._renewal,
         )
 
     def _jobs(self, current: Current[_Parts]) -> tuple[jobs.Run, ...]:
-        sweep = bound(current, lambda parts: parts.sweep())
+        sweep = _sweeper(current)
         follow_up = FollowUp(self._store)
         first = self._every(SNAPSHOTS_EVERY, "snapshot", sweep)
         self._every(FOLLOW_UP_EVERY, "expire", follow_up.expire_overdue)
@@ -532,6 +532,19 @@ class _Assembly:
         degraded |= {"slack"} if parts.deliver.trouble else set()
         degraded |= {"settings"} if self._renewal.refused else set()
         return Readiness(down=tuple(down), degraded=tuple(sorted(degraded)))
+
+
+def _sweeper(current: Current[_Parts]) -> Callable[[], Awaitable[None]]:
+    """Look at every app, and at once again when that found other apps to watch."""
+    sweep = bound(current, lambda parts: parts.sweep())
+
+    async def swept() -> None:
+        before = current.value
+        await sweep()
+        if current.value is not before:
+            await sweep()
+
+    return swept
 
 
 async def _take_step(name: str, parts: _Parts) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -30,33 +31,45 @@ class Included:
         )
         return [_app(row) for row in rows]
 
-    async def save(self, apps: Iterable[IncludedApp], *, entries: Iterable[AuditDraft]) -> None:
-        """Store *apps* as they are now, with the audit *entries* that say what changed.
+    async def save(
+        self, apps: Iterable[IncludedApp], *, entry: Callable[[IncludedApp], AuditDraft | None]
+    ) -> list[IncludedApp]:
+        """Store *apps* as they are now; return those that were otherwise, each with its *entry*.
+
+        What another process has stored meanwhile is neither changed nor recorded twice.
 
         Raises:
             Stale: The name belongs to another app of a target: somebody else gave it away.
         """
         now = await self._now()
-        for app in apps:
-            gone_at = now if app.gone else None
-            row = {
-                "target": app.target,
-                "external_id": app.external_id,
-                "env": app.where.env,
-                "app": app.where.app,
-                "name": app.name,
-                "since": now,
-                "gone_at": gone_at,
-            }
-            await self._session.execute(
-                insert(self._session, IncludedRow)
-                .values(row)
-                .on_conflict_do_update(
-                    index_elements=["target", "external_id", "env"],
-                    set_={"name": app.name, "gone_at": gone_at},
-                )
+        changed = [app for app in apps if await self._differs(app, now)]
+        entries = [drafted for app in changed if (drafted := entry(app)) is not None]
+        await self._audit.append_many(entries)
+        return changed
+
+    async def _differs(self, app: IncludedApp, now: datetime) -> bool:
+        gone_at = now if app.gone else None
+        row = {
+            "target": app.target,
+            "external_id": app.external_id,
+            "env": app.where.env,
+            "app": app.where.app,
+            "name": app.name,
+            "since": now,
+            "gone_at": gone_at,
+        }
+        there = col(IncludedRow.gone_at).is_(None)
+        stored = await self._session.execute(
+            insert(self._session, IncludedRow)
+            .values(row)
+            .on_conflict_do_update(
+                index_elements=["target", "external_id", "env"],
+                set_={"name": app.name, "gone_at": gone_at},
+                where=(col(IncludedRow.name) != app.name) | (there if app.gone else ~there),
             )
-        await self._audit.append_many(list(entries))
+            .returning(col(IncludedRow.app))
+        )
+        return stored.first() is not None
 
 
 def _app(row: IncludedRow) -> IncludedApp:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -260,8 +260,10 @@ class Included(Protocol):
         """Every app that was ever taken over, by its name; also those that are gone."""
         ...
 
-    async def save(self, apps: Iterable[IncludedApp], *, entries: Iterable[AuditDraft]) -> None:
-        """Store *apps* as they are now, with the audit *entries* that say what changed.
+    async def save(
+        self, apps: Iterable[IncludedApp], *, entry: Callable[[IncludedApp], AuditDraft | None]
+    ) -> list[IncludedApp]:
+        """Store *apps* as they are now; return those that were otherwise, each with its *entry*.
 
         Raises:
             Stale: The name belongs to another app of a target: somebody else gave it away.

@@ -67,16 +67,16 @@ class Inclusion:
         self._notice(target.name, taken)
         if not taken.changed:
             return False
-        entries = [_entry(app) for app in (*taken.new, *taken.gone)]
         try:
             async with self._store.write() as tx:
-                await tx.included.save(taken.changed, entries=entries)
+                changed = await tx.included.save((*taken.new, *taken.gone), entry=_entry)
+                await tx.included.save(taken.renamed, entry=lambda _: None)
         except Stale:
             log.warning("names were given to apps meanwhile", extra={"target": target.name})
             return False
-        for app in (*taken.new, *taken.gone):
+        for app in changed:
             what = "app no longer included" if app.gone else "app included"
-            log.info(what, extra={"app": str(app.where), "name": app.name, "id": app.external_id})
+            log.info(what, extra={"app": str(app.where), "called": app.name})
         return True
 
     def _notice(self, target: str, taken: Taken) -> None:

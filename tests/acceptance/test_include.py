@@ -12,6 +12,7 @@ from bot.app import Role, build
 from bot.errors import ConfigurationWrong
 from bot.playground.dify.apps import App
 from bot.playground.dify.faults import Fault
+from bot.playground.slack import people
 from bot.playground.story.workflow import APP
 from store.records import Case, State
 from tests.acceptance.test_reload import an_alert, entries, post, readiness
@@ -126,7 +127,7 @@ async def test_a_person_cannot_ask_for_an_app_that_is_watched_no_more(tagged: Wo
         await tagged.read_history()
         tagged.dify.state.app(APP).tags.clear()
         await service.take_snapshots()
-        await tagged.slack.driver.command(VOTERS[0], "/rollback", f"to {WHERE} 1")
+        await tagged.slack.driver.command(VOTERS[0], people.INCIDENTS, "/rollback", f"to {WHERE} 1")
 
         async def refused() -> bool:
             return bool(await entries(tagged, "rollback.ask"))

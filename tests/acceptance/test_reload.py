@@ -112,7 +112,9 @@ async def test_a_slack_secret_that_was_taken_out_opens_nothing_any_more(world: W
         for both, fine in ((f"{new} {old}", True), (new, False)):
             world.secrets["SLACK_SIGNING_SECRET"] = both
             assert await service.reload()
-            assert (await driver.command(VOTERS[0], "/rollback", "help")).ok is fine
+            assert (
+                await driver.command(VOTERS[0], people.INCIDENTS, "/rollback", "help")
+            ).ok is fine
 
 
 async def test_a_request_that_is_under_way_ends_with_the_settings_that_it_began_with(
@@ -153,7 +155,8 @@ async def test_no_alert_and_no_command_is_lost_while_settings_are_reloaded_again
         token = world.secrets["KEYTURN_WEBHOOK_TOKEN"]
         alerts = (post(world, an_alert(world, f"Alert{n}"), token) for n in range(many))
         commands = (
-            world.slack.driver.command(VOTERS[0], "/rollback", "status") for _ in range(many)
+            world.slack.driver.command(VOTERS[0], people.INCIDENTS, "/rollback", "status")
+            for _ in range(many)
         )
         statuses, answers, _ = await asyncio.gather(
             asyncio.gather(*alerts), asyncio.gather(*commands), reload_all_the_time()

@@ -263,6 +263,21 @@ async def test_labels_mean_an_app_as_the_settings_say_now(world: World) -> None:
     assert case.where == WHERE
 
 
+async def test_the_channel_of_an_environment_is_where_its_next_card_goes(world: World) -> None:
+    app_id = world.dify.state.app(APP).id
+    place = f'{{ target = "dify.local", id = "{app_id}", channel = "C0ELSEWHERE" }}'
+    async with asyncio.timeout(LIMIT_S), world.here() as service:
+        world.edit(app=f"[app.{APP}]\nenvironments.prod = {place}\n")
+        assert await service.reload()
+        await world.fire()
+
+        async def channels() -> list[str]:
+            async with world.store.read() as tx:
+                return [case.channel for case in await tx.cases.open_cases()]
+
+        assert await world.until(channels) == ["C0ELSEWHERE"]
+
+
 async def test_another_password_is_used_at_once_and_a_refused_one_is_forgotten(
     world: World,
 ) -> None:

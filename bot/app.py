@@ -158,6 +158,8 @@ async def build(
         NotMigrated: Its schema is not this program's (PostgreSQL; SQLite migrates itself).
     """
     failpoint.arm(settings.failpoint)
+    for line in settings.notices:
+        log.warning("settings", extra={"notice": line})
     async with AsyncExitStack() as closing:
         store = await open_migrated(settings)
         closing.push_async_callback(store.close)

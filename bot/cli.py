@@ -11,6 +11,7 @@ import errno
 import signal
 import sys
 from collections.abc import Coroutine
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeVar
 
@@ -20,6 +21,7 @@ from bot.errors import BotError, ConfigurationWrong
 from store.records import NotMigrated, StoreError, Unavailable
 
 if TYPE_CHECKING:
+    from bot.app import Service
     from bot.config.settings import Settings
 
 DONE, NO, WRONG_USE = 0, 1, 2
@@ -187,12 +189,32 @@ def _run(work: Coroutine[Any, Any, _T]) -> _T:
 
 async def _serve(settings: Settings, role: str, host: str, port: int) -> None:
     from bot.app import Role, build
+    from bot.config.load import from_process
 
-    stop = _stop_on_signals()
-    async with build(settings, role=Role(role)) as service:
+    stop, again = _stop_on_signals(), _told_to_reload()
+    reread = partial(from_process, serving=True)
+    async with build(settings, role=Role(role), reread=reread) as service:
         running = await service.start(host, port)
+        reloading = asyncio.create_task(_reload_when_told(service, again))
         await stop.wait()
+        reloading.cancel()
+        await asyncio.gather(reloading, return_exceptions=True)
         await service.stop(running)
+
+
+def _told_to_reload() -> asyncio.Event:
+    """An event that SIGHUP sets; one that comes before the service stands waits for it."""
+    again = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, again.set)
+    return again
+
+
+async def _reload_when_told(service: Service, again: asyncio.Event) -> None:
+    """Reload for each signal; several that come meanwhile are one."""
+    while True:
+        await again.wait()
+        again.clear()
+        await service.reload()
 
 
 def _stop_on_signals() -> asyncio.Event:

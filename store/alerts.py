@@ -60,6 +60,27 @@ class Alerts:
         )
         return [_firing(row) for row in rows]
 
+    async def unnamed(self, *, after: int = 0, limit: int = 500) -> list[Firing]:
+        """Firing alerts without a known app, by id, above id *after*."""
+        rows = await self._session.scalars(
+            select(FiringRow)
+            .where(
+                col(FiringRow.id) > after,
+                col(FiringRow.app).is_(None),
+                col(FiringRow.status) == FiringStatus.FIRING,
+            )
+            .order_by(col(FiringRow.id))
+            .limit(limit)
+        )
+        return [_firing(row) for row in rows]
+
+    async def name(self, firing_ids: Sequence[int], where: AppEnv) -> None:
+        """Say which app these firings are about, unless a case has them."""
+        named = {"app": where.app, "env": where.env}
+        for some in _batches(firing_ids):
+            free = _ROW.id.in_(some) & _ROW.case_id.is_(None)
+            await self._session.execute(update(_TABLE).where(free).values(named))
+
     async def assign(self, firing_ids: Sequence[int], case_id: int) -> None:
         """Give firings to a case that does not have them yet."""
         free = col(FiringRow.id).in_(firing_ids) & col(FiringRow.case_id).is_(None)

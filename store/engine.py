@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import ssl
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from sqlalchemy import event, text
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 LOCK_TIMEOUT_S = 5.0
@@ -18,10 +18,6 @@ CONNECT_TIMEOUT_S = 5
 COMMAND_TIMEOUT_S = 30
 QUEUE_TIMEOUT_S = 30  # how long a writer waits for those before it, in this process
 POOL_SIZE = 10
-_POSTGRES = frozenset({"postgres", "postgresql"})
-_SSL_BY_LIBPQ = frozenset({"disable", "allow", "prefer", "require", "verify-ca", "verify-full"})
-_DROPPED = frozenset({"channel_binding", "gssencmode", "application_name", "sslnegotiation"})
-_KEPT = frozenset({"host", "port", "ssl", "prepared_statement_cache_size"})
 
 # A writer that waits for a row longer than SQLite's would wait gives up in the same way, and a
 # process that was stopped inside a transaction does not hold its locks for ever.
@@ -29,51 +25,6 @@ POSTGRES_LIMITS = text(
     "SELECT set_config('lock_timeout', :lock_timeout, true), "
     "set_config('idle_in_transaction_session_timeout', '60s', true)"
 )
-
-
-def translate_url(url: str) -> URL:
-    """Return *url* as SQLAlchemy's async URL.
-
-    Takes `postgres://`, `postgresql://` (with libpq's `sslmode`; its options that change
-    nothing for us are dropped), `sqlite:///path` and a plain file path.
-
-    Raises:
-        ValueError: It is none of these, or has an option without a translation. The message
-            quotes no password.
-    """
-    if "://" not in url:
-        return _sqlite_file(url)
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        raise ValueError("the database URL cannot be read") from None
-    backend = parsed.drivername.partition("+")[0]
-    if backend == "sqlite":
-        return _sqlite_file(parsed.database)
-    if backend in _POSTGRES:
-        return parsed.set(drivername="postgresql+asyncpg", query=_options(parsed))
-    raise ValueError(f"cannot use a database of the kind {backend!r}")
-
-
-def _sqlite_file(path: str | None) -> URL:
-    """A database in memory is refused: each connection would see one of its own."""
-    if not path or path.startswith((":memory:", "file:")):
-        raise ValueError("SQLite needs the path of a file")
-    return URL.create("sqlite+aiosqlite", database=path)
-
-
-def _options(parsed: URL) -> dict[str, Any]:
-    options: dict[str, Any] = {}
-    for name, value in parsed.query.items():
-        if name == "sslmode":
-            if value not in _SSL_BY_LIBPQ:
-                raise ValueError("sslmode of the database URL is not one of libpq's")
-            options["ssl"] = value
-        elif name in _KEPT:
-            options[name] = value
-        elif name not in _DROPPED:
-            raise ValueError(f"the option {name!r} of the database URL has no meaning here")
-    return options
 
 
 def open_engines(
@@ -88,16 +39,35 @@ def open_engines(
     if url.get_backend_name() == "sqlite":
         one = partial(_sqlite, url, lock_timeout_s=lock_timeout_s, durable=durable)
         return one(writing=True), one(writing=False)
+    url, tls = _tls(url)
     writing = create_async_engine(
         url,
         pool_pre_ping=True,
         pool_size=POOL_SIZE,
         pool_timeout=QUEUE_TIMEOUT_S,
         hide_parameters=True,
-        connect_args={"timeout": CONNECT_TIMEOUT_S, "command_timeout": COMMAND_TIMEOUT_S},
+        connect_args={"timeout": CONNECT_TIMEOUT_S, "command_timeout": COMMAND_TIMEOUT_S, **tls},
     )
     reading = writing.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     return writing, reading
+
+
+def _tls(url: URL) -> tuple[URL, dict[str, ssl.SSLContext]]:
+    """Take libpq's `sslrootcert` out of *url*: asyncpg knows it in the environment alone.
+
+    With a root certificate `require` verifies the chain
+    (https://www.postgresql.org/docs/current/libpq-ssl.html).
+
+    Raises:
+        OSError: The file cannot be read or holds no certificate.
+    """
+    root = url.query.get("sslrootcert")
+    url = url.difference_update_query(["sslrootcert"])
+    if root is None or url.query.get("ssl") not in {"require", "verify-ca", "verify-full"}:
+        return url, {}
+    context = ssl.create_default_context(cafile=None if root == "system" else str(root))
+    context.check_hostname = url.query["ssl"] == "verify-full" or root == "system"
+    return url.difference_update_query(["ssl"]), {"ssl": context}
 
 
 def _sqlite(url: URL, *, writing: bool, lock_timeout_s: float, durable: bool) -> AsyncEngine:

@@ -85,6 +85,21 @@ class AppEnv:
         return cls(app, env)
 
 
+@dataclass(frozen=True)
+class IncludedApp:
+    """An app of a target that is watched without a table of its own.
+
+    `name` is what people call it there; `gone` says that it is watched no more: it was deleted
+    or lost its tag. It keeps `where`, which is never given to another app.
+    """
+
+    where: AppEnv
+    target: str
+    external_id: str
+    name: str
+    gone: bool = False
+
+
 # -- Versions ---------------------------------------------------------------------------------
 
 

@@ -13,14 +13,16 @@ from alembic.config import Config
 from sqlalchemy import inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
+from store.address import translate_url
 from store.alerts import Alerts
 from store.audit import Audit
 from store.cases import Cases
 from store.clock import DatabaseClock
-from store.engine import LOCK_TIMEOUT_S, POSTGRES_LIMITS, open_engines, translate_url
+from store.engine import LOCK_TIMEOUT_S, POSTGRES_LIMITS, open_engines
 from store.events import Events
 from store.faults import named_faults
 from store.inbox import Inbox
+from store.included import Included
 from store.outbox import Outbox
 from store.records import Corrupt, NotMigrated, State
 from store.rollbacks import Rollbacks
@@ -28,7 +30,7 @@ from store.slots import Slots
 from store.versions import Versions
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-HEAD = "0001"
+HEAD = "0002"
 Moves = Mapping[State, frozenset[State]]
 Clock = Callable[[], datetime]
 
@@ -46,6 +48,7 @@ class Transaction:
     outbox: Outbox
     events: Events
     slots: Slots
+    included: Included
     now: DatabaseClock
 
 
@@ -129,6 +132,7 @@ class SqlStore:
             outbox=Outbox(session, now),
             events=events,
             slots=Slots(session, now),
+            included=Included(session, now, audit),
             now=now,
         )
 
@@ -144,7 +148,7 @@ async def open_store(
     """Open the store at *url*; the schema is not looked at (see `check`).
 
     Args:
-        url: As `engine.translate_url` takes it.
+        url: As `address.translate_url` takes it.
         moves: The legal moves of a rollback; the store refuses the rest.
         clock: In place of the database's clock, for tests.
         lock_timeout_s: How long a writer waits for the locks of others.
@@ -156,7 +160,8 @@ async def open_store(
     """
     address = translate_url(url)
     on_sqlite = address.get_backend_name() == "sqlite"
-    writing, reading = open_engines(address, lock_timeout_s=lock_timeout_s, durable=durable)
+    with named_faults():
+        writing, reading = open_engines(address, lock_timeout_s=lock_timeout_s, durable=durable)
     store = SqlStore(writing, reading, moves, clock, lock_timeout_s)
     try:
         with named_faults():

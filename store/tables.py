@@ -391,3 +391,17 @@ class SlotRow(SQLModel, table=True):
     owner: str = _text()
     lease_until: datetime = _time()
     finished_at: datetime | None = _time(nullable=True)
+
+
+class IncludedRow(SQLModel, table=True):
+    """An app of a target that is watched without a table of its own, and under which name."""
+
+    __tablename__ = "included"
+    __table_args__ = (UniqueConstraint("app", "env"),)
+    target: str = Field(sa_column=Column(SafeText, primary_key=True))
+    external_id: str = Field(sa_column=Column(SafeText, primary_key=True))
+    env: str = Field(sa_column=Column(SafeText, primary_key=True))
+    app: str = _text()
+    name: str = _text()
+    since: datetime = _time()
+    gone_at: datetime | None = _time(nullable=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from bot.config.fields import secure
 from bot.config.mistakes import Mistakes, at, did_you_mean
@@ -101,21 +102,92 @@ def _dependencies_exist(raw: Raw, mistakes: Mistakes) -> None:
                 mistakes.add(path, f'no app is called "{needed}"{did_you_mean(needed, apps)}')
 
 
+@dataclass(frozen=True)
+class _Claim:
+    """A `match` table: its path, and the places that its labels mean."""
+
+    path: tuple[str, ...]
+    labels: Mapping[str, frozenset[str]]
+    app: str
+    envs: frozenset[str]
+
+    def overlaps(self, other: _Claim) -> bool:
+        """True if an alert that carries the labels of one carries those of the other too."""
+        return (
+            self.labels.keys() == other.labels.keys()
+            and all(self.labels[name] & other.labels[name] for name in self.labels)
+            and bool(self.envs & other.envs if self.app != other.app else self.envs != other.envs)
+        )
+
+
 def _labels_mean_one_app(raw: Raw, mistakes: Mistakes) -> None:
-    seen: dict[frozenset[tuple[str, object]], str] = {}
+    """What is certain to be ambiguous is refused; other alerts may still mean two apps."""
+    seen: dict[frozenset[str], list[_Claim]] = {}
+    for claim in _claims(raw):
+        others = seen.setdefault(frozenset(claim.labels), [])
+        first = next((other for other in others if claim.overlaps(other)), None)
+        if first is not None:
+            mistakes.add(claim.path, f'the same labels mean "{first.app}" already')
+        others.append(claim)
+
+
+def _claims(raw: Raw) -> Iterator[_Claim]:
     for app in tables(raw, "app"):
-        labels = at(raw, "app", app, "match")
-        if not isinstance(labels, Mapping) or not labels:
+        envs = tables(raw, "app", app, "environments")
+        labels = _label_values(at(raw, "app", app, "match"))
+        if labels:
+            yield _Claim(("app", app, "match"), labels, app, frozenset(envs))
+        for env in envs:
+            labels = _label_values(at(raw, "app", app, "environments", env, "match"))
+            if labels:
+                path = ("app", app, "environments", env, "match")
+                yield _Claim(path, labels, app, frozenset({env}))
+
+
+def _label_values(match: object) -> Mapping[str, frozenset[str]]:
+    if not isinstance(match, Mapping):
+        return {}
+    values = {
+        name: frozenset([value] if isinstance(value, str) else _texts(value))
+        for name, value in match.items()
+    }
+    return values if all(values.values()) else {}
+
+
+def _included_apps_have_a_place(raw: Raw, mistakes: Mistakes) -> None:
+    for name in tables(raw, "dify"):
+        rules = _texts(at(raw, "dify", name, "include"))
+        beside = {key: at(raw, "dify", name, key) for key in ("environment", "channel")}
+        if not rules:
+            for key in (key for key, value in beside.items() if value is not None):
+                mistakes.add(("dify", name, key), "is of use only with include beside it")
             continue
-        if not all(isinstance(value, str) for value in labels.values()):
+        if beside["environment"] is None:
+            sentence = 'is missing; say where the included apps live, such as "prod"'
+            mistakes.add(("dify", name, "environment"), sentence)
+        if beside["channel"] is None and at(raw, "slack", "channel") is None:
+            sentence = "is missing; set it here or for all apps as [slack] channel"
+            mistakes.add(("dify", name, "channel"), sentence)
+        if "all" in rules and len(rules) > 1:
+            mistakes.add(("dify", name, "include"), '"all" needs no tags beside it')
+
+
+def _a_workspace_is_included_once(raw: Raw, mistakes: Mistakes) -> None:
+    """An app that two tables take over would have two names, and two open rollbacks."""
+    seen: dict[tuple[str, str], str] = {}
+    for name in tables(raw, "dify"):
+        url, email = at(raw, "dify", name, "url"), at(raw, "dify", name, "email")
+        if not _texts(at(raw, "dify", name, "include")):
             continue
-        first = seen.setdefault(frozenset(labels.items()), app)
-        if first != app:
-            mistakes.add(("app", app, "match"), f'the same labels mean "{first}" already')
+        if isinstance(url, str) and isinstance(email, str):
+            first = seen.setdefault((url.rstrip("/"), email), name)
+            if first != name:
+                sentence = f"is included by dify.{first} already; an app has one name"
+                mistakes.add(("dify", name, "include"), f"the same workspace {sentence}")
 
 
 def _policies_are_used(raw: Raw, mistakes: Mistakes) -> None:
-    environments = {env for _, env, _ in _places(raw)}
+    environments = {env for _, env, _ in _places(raw)} | _included_environments(raw)
     for env in tables(raw, "policy"):
         if environments and env not in environments:
             hint = did_you_mean(env, sorted(environments))
@@ -148,9 +220,18 @@ _RULES: Sequence[Callable[[Raw, Mistakes], None]] = (
     _every_card_has_a_channel,
     _dependencies_exist,
     _labels_mean_one_app,
+    _included_apps_have_a_place,
+    _a_workspace_is_included_once,
     _policies_are_used,
     _quorum_can_be_reached,
 )
+
+
+def watches(raw: Raw) -> bool:
+    """True if anything is to be watched: an app with a table, or a workspace's apps."""
+    return bool(tables(raw, "app")) or any(
+        _texts(at(raw, "dify", name, "include")) for name in tables(raw, "dify")
+    )
 
 
 def tables(raw: Raw, *path: str) -> Mapping[str, object]:
@@ -167,6 +248,11 @@ def _places(raw: Raw) -> list[tuple[str, str, Mapping[str, object]]]:
         for env, place in tables(raw, "app", app, "environments").items()
         if isinstance(place, Mapping)
     ]
+
+
+def _included_environments(raw: Raw) -> set[str]:
+    found = (at(raw, "dify", name, "environment") for name in tables(raw, "dify"))
+    return {env for env in found if isinstance(env, str)}
 
 
 def _texts(value: object) -> list[str]:

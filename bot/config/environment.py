@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import (
@@ -25,17 +24,11 @@ from bot.config.settings import (
     DEFAULT_PORT,
     SLACK_API_URL,
 )
+from store.address import translate_url
 
 DEFAULT_CONFIG = "keyturn.toml"
 MIN_KEY_CHARACTERS = 16
 _SHORTEST_LEASE = timedelta(seconds=1)
-_DATABASES = (
-    "sqlite:///",
-    "sqlite+aiosqlite:///",
-    "postgres://",
-    "postgresql://",
-    "postgresql+asyncpg://",
-)
 
 
 def _several(value: object) -> object:
@@ -62,15 +55,12 @@ def _keys(values: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
 
 def _database(value: SecretStr) -> SecretStr:
     url = value.get_secret_value()
-    if not url.startswith(_DATABASES):
-        raise wrong("must begin with sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME")
+    if "://" not in url:
+        raise wrong("must begin with sqlite:/// or postgresql://")
     try:
-        parts = urlsplit(url)
-        whole = bool(parts.path.strip("/")) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        whole = False
-    if not whole:
-        raise wrong("has no sound host, port and name; write @ / : ? # in a password as %40 %2F …")
+        translate_url(url)
+    except ValueError as error:
+        raise wrong(str(error)) from None
     return value
 
 
@@ -105,7 +95,7 @@ class Environment(BaseSettings):
     database_url: Annotated[SecretStr, AfterValidator(_database)] = Field(
         default=SecretStr(DEFAULT_DATABASE_URL),
         validation_alias="DATABASE_URL",
-        description="SQLite file or PostgreSQL; `postgres://` and `?sslmode=` are understood",
+        description="SQLite or PostgreSQL in any usual spelling: `postgres://`, `?sslmode=`, …",
     )
     config: str = Field(
         default=DEFAULT_CONFIG,

@@ -123,9 +123,28 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
+def _include(value: str) -> str:
+    kind, _, tag = value.partition(":")
+    if value != "all" and (kind != "tag" or not tag.strip() or len(tag) > _MAX_NAME):
+        raise wrong('must be "all" or "tag:NAME" with the name of a tag in Dify')
+    return value
+
+
+def label_values(value: object) -> object:
+    """One value or a list of them, as a tuple of texts that are not empty."""
+    values = [value] if isinstance(value, str) else value
+    if not isinstance(values, list) or not all(isinstance(v, str) and v for v in values):
+        raise wrong('must be a text such as "triage-api", or a list of texts')
+    if not values:
+        raise wrong("must hold at least one value")
+    return tuple(values)
+
+
 Duration = Annotated[timedelta, BeforeValidator(duration)]
 PositiveDuration = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_positive)]
 Name = Annotated[str, AfterValidator(name)]
+Include = Annotated[str, AfterValidator(_include)]
+LabelValues = Annotated[tuple[str, ...], BeforeValidator(label_values)]
 AppId = Annotated[str, AfterValidator(_app_id)]
 Email = Annotated[str, AfterValidator(_email)]
 Url = Annotated[str, AfterValidator(url)]

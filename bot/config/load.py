@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import SecretStr, ValidationError
 
-from bot.adapters.alertmanager.wire import LabelMap
 from bot.config import crosschecks, tables
 from bot.config.environment import Environment
 from bot.config.mistakes import Mistakes
@@ -28,6 +28,8 @@ from bot.config.settings import (
     SlackSettings,
 )
 from bot.config.variables import read_secret_file, with_secret_files
+from bot.domain.including import Include
+from bot.domain.naming import LabelMap, Match, sole_environments
 from bot.domain.policy import Policy
 from store.records import AppEnv
 
@@ -67,7 +69,8 @@ def load(
         _serving(raw, variables, mistakes)
     mistakes.raise_if_any()
     assert environment is not None and document is not None  # noqa: S101, PT018 - else mistakes
-    return _settings(environment, document, secrets, _mode(raw, variables))
+    settings = _settings(environment, document, secrets, _mode(raw, variables))
+    return replace(settings, notices=mistakes.notices)
 
 
 def database_url(environ: Mapping[str, str] | None = None) -> SecretStr:
@@ -109,6 +112,8 @@ def _file(path: Path, mistakes: Mistakes, *, named: bool) -> Mapping[str, object
         mistakes.add(path.name, "is not UTF-8 text")
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         mistakes.add(path.name, f"is not TOML: {error}")
+    except ValueError:  # a number of thousands of digits, or a name that no file has
+        mistakes.add(path.name, "cannot be read: a number or its name is too long")
     return {}
 
 
@@ -153,7 +158,7 @@ def _serving(raw: Mapping[str, object], variables: Mapping[str, str], mistakes: 
             "is missing; buttons are signed with it. Make one with "
             "python3 -c 'import secrets; print(secrets.token_urlsafe(32))' and keep it",
         )
-    if crosschecks.tables(raw, "app") or any(variables.get(name) for name in _SLACK):
+    if crosschecks.watches(raw) or any(variables.get(name) for name in _SLACK):
         came_in = "SLACK_APP_TOKEN" if _mode(raw, variables) == "socket" else _SIGNING_SECRET
         for name in (name for name in ("SLACK_BOT_TOKEN", came_in) if not variables.get(name)):
             mistakes.add((name,), "is missing; the Slack app's settings page shows it")
@@ -200,7 +205,10 @@ def _settings(
             channel=document.slack.channel or "",
             team=document.slack.team or "",
         ),
-        dify={name: _dify(table, secrets[name]) for name, table in document.dify.items()},
+        dify={
+            name: replace(_dify(table, secrets[name]), include=_include(table, document))
+            for name, table in document.dify.items()
+        },
         apps={
             name: AppSettings(table.criticality, tuple(table.depends_on), table.match)
             for name, table in document.app.items()
@@ -226,6 +234,17 @@ def _places(document: tables.Document) -> dict[AppEnv, Place]:
     }
 
 
+def _include(table: tables.DifyTable, document: tables.Document) -> Include | None:
+    if not table.include or table.environment is None:
+        return None
+    return Include(
+        env=table.environment,
+        tags=frozenset(rule.partition(":")[2] for rule in table.include if rule != "all"),
+        everything="all" in table.include,
+        channel=table.channel or document.slack.channel or "",
+    )
+
+
 def _policy(table: tables.PolicyTable) -> Policy:
     return Policy(
         votes=table.votes,
@@ -239,9 +258,23 @@ def _policy(table: tables.PolicyTable) -> Policy:
 
 def _alerts(document: tables.Document) -> AlertSettings:
     labels = document.alerts.labels
-    match = tuple((table.match, app) for app, table in document.app.items() if table.match)
+    places = [(app, env) for app, table in document.app.items() for env in table.environments]
     return AlertSettings(
-        labels=LabelMap(app=labels.app, env=labels.env, match=match),
+        labels=LabelMap(
+            app=labels.app,
+            env=labels.env,
+            match=tuple(_matches(document)),
+            sole=sole_environments(places),
+        ),
         usual_for=document.alerts.for_,
         lookback=document.alerts.lookback,
     )
+
+
+def _matches(document: tables.Document) -> Iterator[Match]:
+    for app, table in document.app.items():
+        if table.match:
+            yield Match(table.match, app)
+        for env, place in table.environments.items():
+            if place.match:
+                yield Match(place.match, app, env)

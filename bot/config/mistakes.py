@@ -39,6 +39,16 @@ class Mistakes:
 
     def __init__(self) -> None:
         self._lines: list[str] = []
+        self._notices: list[str] = []
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What is no mistake, but should be known; in the same form."""
+        return tuple(self._notices)
+
+    def notice(self, path: Path, sentence: str) -> None:
+        """Add something that should be known and holds up nothing."""
+        self._notices.append(f"{dotted(path)}: {sentence}")
 
     def add(self, path: Path | str, sentence: str) -> None:
         """Add one mistake at *path*; a text stands for itself, such as a file's name."""

@@ -9,7 +9,8 @@ from typing import Literal
 
 from pydantic import SecretStr
 
-from bot.adapters.alertmanager.wire import LabelMap
+from bot.domain.including import Include
+from bot.domain.naming import LabelMap
 from bot.domain.policy import Policy
 from store.records import AppEnv
 
@@ -43,6 +44,7 @@ class DifySettings:
     allow_http: bool = False
     admin_key: SecretStr | None = None
     workspace: str = ""  # with the admin key: the tenant's id
+    include: Include | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class AppSettings:
 
     criticality: str = "medium"
     depends_on: tuple[str, ...] = ()
-    match: Mapping[str, str] = field(default_factory=dict)
+    match: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ class Settings:
     people: Mapping[str, str] = field(default_factory=dict)
     execution_lease: timedelta = DEFAULT_EXECUTION_LEASE
     failpoint: str = ""
+    notices: tuple[str, ...] = field(default=(), compare=False)  # no mistakes, but to be known
 
     @property
     def on_sqlite(self) -> bool:

@@ -68,6 +68,16 @@ class DifyTable(Table):
     allow_http: bool = Field(
         default=False, description="Send the password over plain `http://` to another machine"
     )
+    include: list[fields.Include] = Field(
+        default_factory=list,
+        description='Apps watched without a table of their own: `["tag:NAME", …]` or `["all"]`',
+    )
+    environment: fields.Name | None = Field(
+        default=None, description="The environment of the included apps; required with `include`"
+    )
+    channel: fields.Channel | None = Field(
+        default=None, description="Channel id for their cards. Default: `slack.channel`"
+    )
 
 
 class EnvironmentTable(Table):
@@ -77,6 +87,10 @@ class EnvironmentTable(Table):
     id: fields.AppId = Field(description="The app's id there")
     channel: fields.Channel | None = Field(
         default=None, description="Channel id for its cards. Default: `slack.channel`"
+    )
+    match: dict[LabelName, fields.LabelValues] = Field(
+        default_factory=dict,
+        description="Alert labels that mean the app in this environment",
     )
 
 
@@ -94,9 +108,10 @@ class AppTable(Table):
         default_factory=list,
         description="Apps that this one calls, by their names here; accepted, not used yet",
     )
-    match: dict[LabelName, str] = Field(
+    match: dict[LabelName, fields.LabelValues] = Field(
         default_factory=dict,
-        description="Alert labels that mean this app, where they are not its name",
+        description="Alert labels that mean this app, where they are not its name: "
+        "all of them, each with its value or one of a list",
     )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -47,10 +49,12 @@ def with_secret_files(environ: Mapping[str, str], mistakes: Mistakes) -> dict[st
 
 
 def read_secret_file(file: Path, path: tuple[str, ...], mistakes: Mistakes) -> str | None:
-    """The secret in *file* without its last newline; None, and a mistake, if there is none."""
+    """The secret in *file* without its last newline; None, and a mistake, if there is none.
+
+    That everybody on the machine can read it is a notice: mounted secrets often come so.
+    """
     try:
-        with file.open("rb") as stream:
-            content = stream.read(_MAX_SECRET_FILE_BYTES + 1)
+        content, mode = _first_bytes(file)
         secret = content.decode().strip("\r\n")
     except OSError as error:
         mistakes.add(path, f"the file cannot be read ({error.strerror})")
@@ -58,10 +62,21 @@ def read_secret_file(file: Path, path: tuple[str, ...], mistakes: Mistakes) -> s
     except UnicodeDecodeError:
         mistakes.add(path, "the file is not UTF-8 text")
         return None
+    except ValueError:  # no name of a file
+        mistakes.add(path, "the file cannot be read (no file has such a name)")
+        return None
     if not secret.strip() or len(content) > _MAX_SECRET_FILE_BYTES:
         mistakes.add(path, "the file is empty or too large to hold a secret")
         return None
+    if stat.S_ISREG(mode) and mode & stat.S_IROTH:
+        mistakes.notice(path, "everybody on this machine can read the file; chmod 600 or 640 it")
     return secret
+
+
+def _first_bytes(file: Path) -> tuple[bytes, int]:
+    """What *file* begins with, and its mode; a pipe that nobody writes to is empty."""
+    with open(os.open(file, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
+        return stream.read(_MAX_SECRET_FILE_BYTES + 1) or b"", os.fstat(stream.fileno()).st_mode
 
 
 def _near_misses(variables: Mapping[str, str], mistakes: Mistakes) -> None:

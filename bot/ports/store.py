@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -17,6 +17,7 @@ from store.records import (
     Event,
     Firing,
     InboxItem,
+    IncludedApp,
     NewInboxItem,
     NewOutgoing,
     NewRollback,
@@ -89,6 +90,14 @@ class Alerts(Protocol):
 
     async def unassigned(self, apps: Collection[AppEnv], *, limit: int = 200) -> list[Firing]:
         """Alerts of *apps* that fire and that no case has taken in yet, oldest first."""
+        ...
+
+    async def unnamed(self, *, after: int = 0, limit: int = 500) -> list[Firing]:
+        """Firing alerts without a known app, by id, above id *after*."""
+        ...
+
+    async def name(self, firing_ids: Sequence[int], where: AppEnv) -> None:
+        """Say which app these firings are about, unless a case has them."""
         ...
 
     async def assign(self, firing_ids: Sequence[int], case_id: int) -> None: ...
@@ -240,6 +249,24 @@ class Slots(Protocol):
     async def finish(self, slot: Slot) -> None: ...
 
 
+class Included(Protocol):
+    """Apps that are watched without a table of their own."""
+
+    async def all(self) -> list[IncludedApp]:
+        """Every app that was ever taken over, by its name; also those that are gone."""
+        ...
+
+    async def save(
+        self, apps: Iterable[IncludedApp], *, entry: Callable[[IncludedApp], AuditDraft | None]
+    ) -> list[IncludedApp]:
+        """Store *apps* as they are now; return those that were otherwise, each with its *entry*.
+
+        Raises:
+            Stale: The name belongs to another app of a target: somebody else gave it away.
+        """
+        ...
+
+
 class Transaction(Protocol):
     """One database transaction: all of it or nothing. No HTTP call is made inside one."""
 
@@ -261,6 +288,8 @@ class Transaction(Protocol):
     def events(self) -> Events: ...
     @property
     def slots(self) -> Slots: ...
+    @property
+    def included(self) -> Included: ...
     async def now(self) -> datetime:
         """Database time, aware, UTC."""
         ...

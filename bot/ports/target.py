@@ -17,12 +17,13 @@ NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class LiveRef:
-    """An app of the target and the id of its live version; "" when nothing is published."""
+    """An app of the target, its tags' names, and its live version's id; "" when there is none."""
 
     app_id: str
     name: str
     mode: str
     live_id: str
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

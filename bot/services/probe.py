@@ -14,9 +14,15 @@ log = logging.getLogger(__name__)
 class Probe:
     """Asks each outside system now and then, and remembers who did not answer."""
 
-    def __init__(self, greetings: Mapping[str, Callable[[], Awaitable[object]]]) -> None:
+    def __init__(
+        self,
+        greetings: Mapping[str, Callable[[], Awaitable[object]]],
+        *,
+        trouble: Mapping[str, str] | None = None,
+    ) -> None:
+        """Ask by *greetings*; *trouble* is what an earlier probe found, as far as it is asked."""
         self._greetings = greetings
-        self._trouble: dict[str, str] = {}
+        self._trouble = {n: why for n, why in (trouble or {}).items() if n in greetings}
 
     @property
     def trouble(self) -> dict[str, str]:

@@ -6,13 +6,14 @@ An app that nobody published since costs one line of a page that lists all of th
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from itertools import count
 
 from bot.errors import UpstreamDown
 from bot.ports.store import Store
-from bot.ports.target import Target, Targets, TargetVersion
+from bot.ports.target import LiveRef, Target, Targets, TargetVersion
 from bot.services.apart import Apart
+from bot.services.include import Inclusion
 from bot.services.outdate import outdate
 from bot.services.recording import catch_up, record
 from store.records import AppEnv, Version
@@ -26,10 +27,29 @@ BATCH = 20  # older versions imported by one step in the background
 class Snapshot:
     """Keeps the store's history in step with the targets'."""
 
-    def __init__(self, store: Store, targets: Targets, *, nudge: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        targets: Targets,
+        *,
+        nudge: Callable[[], None],
+        inclusion: Inclusion | None = None,
+        included: Callable[[], Awaitable[object]] | None = None,
+    ) -> None:
+        """Take what reading needs.
+
+        Args:
+            store: Where versions are kept.
+            targets: The apps that are watched.
+            nudge: Called when what is new took the ground from an open rollback.
+            inclusion: Told of every complete listing, for apps without a table.
+            included: Called when it then watches other apps than before.
+        """
         self._store = store
         self._targets = targets
         self._nudge = nudge
+        self._inclusion = inclusion
+        self._included = included
         self._complete: set[AppEnv] = set()  # nothing older is there to import
 
     async def sweep(self) -> list[Version]:
@@ -41,17 +61,25 @@ class Snapshot:
         known = await self._known()
         found: list[Version] = []
         apart = Apart(log)
-        for target, apps in _by_target(self._targets.all()):
-            changed: list[AppEnv] = []
+        other_apps = False
+        also = self._inclusion.targets if self._inclusion else ()
+        for target, apps in _by_target(self._targets.all(), also):
+            refs: list[LiveRef] = []
             with apart.piece("workspace not read", target=target.name):
-                changed = [
-                    where
-                    async for where, live_id in _live(target, apps)
-                    if live_id and known.get(where) != live_id
-                ]
+                refs = [ref async for ref in target.list_live()]
+                if self._inclusion is not None:
+                    other_apps |= await self._inclusion.listed(target, refs)
+            changed = [
+                where
+                for ref in refs
+                for where in apps.get(ref.app_id, ())
+                if ref.live_id and known.get(where) != ref.live_id
+            ]
             for where in changed:
                 with apart.piece("app not read", app=str(where)):
                     found += await self.refresh(where)
+        if other_apps and self._included is not None:
+            await self._included()
         apart.tell()
         return found
 
@@ -140,22 +168,16 @@ class Snapshot:
 
 
 def _by_target(
-    places: Mapping[AppEnv, tuple[Target, str]],
+    places: Mapping[AppEnv, tuple[Target, str]], also: Iterable[Target]
 ) -> list[tuple[Target, dict[str, list[AppEnv]]]]:
     """Group apps by the target that they live in; one id may be known under several names."""
-    grouped: dict[str, tuple[Target, dict[str, list[AppEnv]]]] = {}
+    grouped: dict[str, tuple[Target, dict[str, list[AppEnv]]]] = {
+        target.name: (target, {}) for target in also
+    }
     for where, (target, app_id) in places.items():
         _, apps = grouped.setdefault(target.name, (target, {}))
         apps.setdefault(app_id, []).append(where)
     return list(grouped.values())
-
-
-async def _live(
-    target: Target, apps: Mapping[str, list[AppEnv]]
-) -> AsyncIterator[tuple[AppEnv, str]]:
-    async for ref in target.list_live():
-        for where in apps.get(ref.app_id, ()):
-            yield where, ref.live_id
 
 
 async def _counted(target: Target, app_id: str) -> tuple[int, list[TargetVersion]]:

@@ -39,16 +39,51 @@ class Intake:
 class TakeIn:
     """The worker's part: one case per app@env, whatever arrives."""
 
-    def __init__(self, store: Store, channels: Mapping[AppEnv, str]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        channels: Mapping[AppEnv, str],
+        *,
+        meaning: Callable[[Mapping[str, str]], AppEnv | None],
+    ) -> None:
+        """Take what gathering needs.
+
+        Args:
+            store: Where alerts and cases are kept.
+            channels: The watched apps, and where their cards go.
+            meaning: The watched app that an alert's labels mean; None for no one.
+        """
         self._store = store
         self._channels = channels
+        self._meaning = meaning
+        self._looked_at = 0  # up to this id, unnamed firings were compared with these apps
 
     async def step(self) -> bool:
         """Give every new firing to its case, and every change of one to its card."""
         apart = Apart(log)
-        found = await self._assign(apart) | await self._update(apart)
+        found = await self._name() | await self._assign(apart) | await self._update(apart)
         apart.tell()
         return found
+
+    async def _name(self) -> bool:
+        """Look again at alerts of apps that were unknown when they came; true if there were any.
+
+        An app may have been added to the settings since, or been tagged a moment ago.
+        """
+        async with self._store.read() as tx:
+            unnamed = await tx.alerts.unnamed(after=self._looked_at)
+        if not unnamed:
+            return False
+        found: dict[AppEnv, list[int]] = {}
+        for firing in unnamed:
+            where = self._meaning(firing.labels)
+            if where is not None and where in self._channels:
+                found.setdefault(where, []).append(firing.id)
+        async with self._store.write() as tx:
+            for where, ids in found.items():
+                await tx.alerts.name(ids, where)
+        self._looked_at = unnamed[-1].id
+        return True
 
     async def _assign(self, apart: Apart) -> bool:
         async with self._store.read() as tx:

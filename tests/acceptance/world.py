@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import json
 import os
+import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -106,6 +107,15 @@ class World:
             **more,
         }
 
+    def edit(self, **changes: str) -> None:
+        """Replace in the configuration: each key's line, or `app` for all tables of apps."""
+        text = self.config.read_text(encoding="utf-8")
+        for key, line in changes.items():
+            pattern = r"\[app\.[^\[]*" if key == "app" else rf"(?m)^{key} = .*$"
+            text, found = re.subn(pattern, line.replace("\\", r"\\"), text, count=1)
+            assert found, f"no {key} in the configuration"
+        self.config.write_text(text, encoding="utf-8")
+
     def settings(self, **more: str) -> Settings:
         """The settings that the service reads from its environment and file."""
         return load(self.environment(**more), serving=True)
@@ -113,7 +123,7 @@ class World:
     @asynccontextmanager
     async def here(self, **more: str) -> AsyncIterator[Service]:
         """Run the service in this process."""
-        async with build(self.settings(**more)) as service:
+        async with build(self.settings(**more), reread=lambda: self.settings(**more)) as service:
             door = await service.start(LOOPBACK, 0)
             self.open_door(door.port)
             try:

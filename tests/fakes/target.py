@@ -54,6 +54,7 @@ class FakeApp:
     draft_at: datetime = EPOCH
     history: list[tuple[TargetVersion, Content]] = field(default_factory=list)
     live_id: str = ""
+    tags: list[str] = field(default_factory=list)
 
 
 class FakeTarget:
@@ -177,7 +178,7 @@ class FakeTarget:
     async def list_live(self) -> AsyncIterator[LiveRef]:
         await self._enter("list_live")
         for app_id, app in list(self.apps.items()):
-            yield LiveRef(app_id, app.name, app.mode, app.live_id)
+            yield LiveRef(app_id, app.name, app.mode, app.live_id, tuple(app.tags))
         await self._leave("list_live")
 
     async def history(self, app_id: str, *, start: int = 0) -> AsyncIterator[TargetVersion]:

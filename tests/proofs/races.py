@@ -27,8 +27,8 @@ from sqlmodel import col
 
 from bot.domain import approval, button
 from bot.domain.policy import Policy
+from store.address import translate_url
 from store.audit import verify
-from store.engine import translate_url
 from store.records import AppEnv, Choice, InboxKind, Rollback, State
 from store.session import SqlStore, migrate, open_store
 from store.tables import InboxRow

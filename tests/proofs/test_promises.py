@@ -15,8 +15,8 @@ from aiohttp.web import Application, Request
 
 from bot import web
 from bot.adapters.alertmanager import routes
-from bot.adapters.alertmanager.wire import LabelMap
 from bot.domain import button
+from bot.domain.naming import LabelMap
 from bot.domain.policy import Policy
 from bot.errors import UpstreamDown
 from bot.playground.dify.state import DifyState

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 
 from bot.config.load import database_url, load
 from bot.config.settings import Settings
+from bot.domain.including import Include
+from bot.domain.naming import Match
 from bot.domain.policy import Policy
 from bot.errors import ConfigurationWrong
 from store.records import AppEnv
@@ -95,7 +98,8 @@ def test_the_tables_become_values(read: Load) -> None:
     )
     assert settings.alerts.labels.app == "bot"
     assert settings.alerts.labels.env == "env"
-    assert settings.alerts.labels.match == (({"service": "triage-api"}, "support-triage"),)
+    assert settings.alerts.labels.match == (Match({"service": ("triage-api",)}, "support-triage"),)
+    assert settings.alerts.labels.sole == {"support-triage": "prod", "kb-search": "prod"}
     assert settings.alerts.usual_for == timedelta(0)
     assert settings.person("U0ALICE2") == "alice"
     assert settings.person("U0BOB") == "U0BOB"
@@ -195,11 +199,22 @@ def test_other_empty_variables_count_as_unset(read: Load) -> None:
     [
         ({"PORT": "http"}, "PORT: must be a whole number"),
         ({"PORT": "70000"}, "PORT: must be at most 65535"),
-        ({"DATABASE_URL": "mysql://geheim@db"}, "DATABASE_URL: must begin with sqlite:///FILE"),
-        ({"DATABASE_URL": "sqlite:geheim.db"}, "DATABASE_URL: must begin with sqlite:///FILE"),
-        ({"DATABASE_URL": "postgresql://u:geheim/x@db/k"}, "DATABASE_URL: has no sound host"),
-        ({"DATABASE_URL": "postgresql://u:geheim@db"}, "DATABASE_URL: has no sound host"),
-        ({"DATABASE_URL": "sqlite:///"}, "DATABASE_URL: has no sound host"),
+        ({"DATABASE_URL": "mysql://geheim@db"}, "DATABASE_URL: must begin with sqlite:///"),
+        ({"DATABASE_URL": "sqlite:geheim.db"}, "DATABASE_URL: must begin with sqlite:///"),
+        ({"DATABASE_URL": "geheim.db"}, "DATABASE_URL: must begin with sqlite:///"),
+        ({"DATABASE_URL": "postgresql://u:geheim/x@db/k"}, "DATABASE_URL: has a / in its passw"),
+        ({"DATABASE_URL": "postgresql://u:geheim?x@db/k"}, "DATABASE_URL: has a ? or # before"),
+        ({"DATABASE_URL": "postgresql://u:x#geheim@db/k"}, "DATABASE_URL: has a ? or # before"),
+        ({"DATABASE_URL": "postgresql://u:geheim@db"}, "DATABASE_URL: names no database"),
+        ({"DATABASE_URL": "postgresql://u:x@db:geheim/k"}, "DATABASE_URL: has no sound port"),
+        ({"DATABASE_URL": "postgresql://u:geheim@/k"}, "DATABASE_URL: names no host; for a sock"),
+        ({"DATABASE_URL": "postgres://d/k?sslmode=geheim"}, "DATABASE_URL: has a sslmode that i"),
+        ({"DATABASE_URL": "postgres://d/k?ssl=geheim"}, "DATABASE_URL: has a ssl that is none"),
+        ({"DATABASE_URL": "postgres://d/k?optoins=x"}, "DATABASE_URL: has the option 'optoins'"),
+        ({"DATABASE_URL": "sqlite:///"}, "DATABASE_URL: needs the path of a file for SQLite"),
+        ({"DATABASE_URL": "sqlite://geheim.db"}, "DATABASE_URL: needs three slashes"),
+        ({"DATABASE_URL": "sqlite:///geheim.db?mode=ro"}, "DATABASE_URL: takes no options"),
+        ({"DATABASE_URL": "sqlite:///:memory:"}, "DATABASE_URL: needs the path of a file"),
         ({"KEYTURN_SECRET_KEY": "geheim"}, "KEYTURN_SECRET_KEY: each key needs at least 16"),
         ({"KEYTURN_WEBHOOK_TOKEN": "gehéim"}, "KEYTURN_WEBHOOK_TOKEN: must be of visible ASCII"),
         ({"SLACK_BOT_TOKEN": "ge heim"}, "SLACK_BOT_TOKEN: must be of visible ASCII"),
@@ -391,6 +406,158 @@ def test_the_same_labels_cannot_mean_two_apps(mistakes: Mistakes) -> None:
     assert mistakes(text) == ['app.kb-search.match: the same labels mean "support-triage" already']
 
 
+@pytest.mark.parametrize(
+    ("triage", "kb", "refused"),
+    [
+        ('{ a = "1" }', '{ a = ["2", "1"] }', True),
+        ('{ a = "1", b = "2" }', '{ b = ["2"], a = ["1"] }', True),
+        ('{ a = "1" }', '{ a = "2" }', False),
+        ('{ a = "1" }', '{ b = "1" }', False),
+        ('{ a = "1" }', '{ a = "1", b = "2" }', False),
+    ],
+)
+def test_labels_that_certainly_mean_two_apps_are_refused_and_others_left_to_the_alert(
+    read: Load, mistakes: Mistakes, triage: str, kb: str, refused: bool
+) -> None:
+    text = GOOD.replace('{ service = "triage-api" }', triage).replace(
+        "[app.kb-search]", f"[app.kb-search]\nmatch = {kb}"
+    )
+
+    if refused:
+        assert mistakes(text) == [
+            'app.kb-search.match: the same labels mean "support-triage" already'
+        ]
+    else:
+        read(text)
+
+
+def test_the_same_labels_may_mean_two_apps_that_share_no_environment(read: Load) -> None:
+    read(
+        GOOD.replace(
+            "[app.kb-search]\nenvironments.prod",
+            '[app.kb-search]\nmatch = { service = "triage-api" }\nenvironments.staging',
+        )
+    )
+
+
+def test_labels_may_mean_an_app_in_one_environment(read: Load) -> None:
+    settings = read(GOOD.replace('"6f0d" }', '"6f0d", match = { cluster = ["c1", "c2"] } }'))
+
+    match = Match({"cluster": ("c1", "c2")}, "kb-search", "prod")
+    assert match in settings.alerts.labels.match
+
+
+# -- Apps without a table -----------------------------------------------------------------------
+
+INCLUDE = 'include = ["tag:keyturn", "tag:bots"]\nenvironment = "live"\n'
+
+
+def test_a_workspace_may_say_which_of_its_apps_are_watched(read: Load) -> None:
+    settings = read(GOOD.replace("[app.support-triage]", f"{INCLUDE}[app.support-triage]"))
+
+    assert settings.dify["prod"].include == Include(
+        env="live", tags=frozenset({"keyturn", "bots"}), channel="C0123456789"
+    )
+
+
+def test_all_apps_of_a_workspace_may_be_watched_with_a_channel_of_their_own(read: Load) -> None:
+    text = 'include = ["all"]\nenvironment = "live"\nchannel = "C0ALLAPPS"\n[policy.live]\n'
+
+    settings = read(GOOD.replace("[app.support-triage]", f"{text}[app.support-triage]"))
+
+    assert settings.dify["prod"].include == Include("live", everything=True, channel="C0ALLAPPS")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('include = ["all"]', "dify.prod.environment: is missing; say where the included apps l"),
+        ('environment = "live"', "dify.prod.environment: is of use only with include beside it"),
+        ('channel = "C0ALLAPPS"', "dify.prod.channel: is of use only with include beside it"),
+        ('include = "all"\nenvironment = "x"', "dify.prod.include: must be a list, such as"),
+        ('include = ["tags:x"]\nenvironment = "x"', 'dify.prod.include[1]: must be "all" or "t'),
+        ('include = ["tag:"]\nenvironment = "x"', 'dify.prod.include[1]: must be "all" or "tag:'),
+        ('include = ["all", "tag:x"]\nenvironment = "x"', 'dify.prod.include: "all" needs no ta'),
+        ('include = ["all"]\nenvironment = "a b"', "dify.prod.environment: a name has no blanks"),
+        ('inclde = ["all"]', 'dify.prod.inclde: is not a known key; did you mean "include"?'),
+    ],
+)
+def test_a_mistake_in_what_is_included_is_told(mistakes: Mistakes, text: str, told: str) -> None:
+    lines = mistakes(GOOD.replace("[app.support-triage]", f"{text}\n[app.support-triage]", 1))
+
+    assert [line for line in lines if line.startswith(told)], lines
+
+
+def test_included_apps_need_a_channel_and_slack(mistakes: Mistakes) -> None:
+    text = """
+    [dify.prod]
+    url = "https://dify.example.com"
+    email = "rollback-bot@example.com"
+    password_env = "DIFY_PASSWORD"
+    include = ["all"]
+    environment = "prod"
+    """
+    named = {line.partition(": ")[0] for line in mistakes(text, serving=True)}
+
+    assert named == {
+        "dify.prod.channel",
+        "KEYTURN_SECRET_KEY",
+        "SLACK_BOT_TOKEN",
+        "SLACK_SIGNING_SECRET",
+    }
+
+
+def test_one_workspace_is_included_under_one_name(mistakes: Mistakes) -> None:
+    table = """
+    [dify.again]
+    url = "https://dify.example.com"
+    email = "rollback-bot@example.com"
+    password_env = "DIFY_PASSWORD"
+    """
+    twice = GOOD.replace("[app.support-triage]", INCLUDE + table + INCLUDE + "[app.support-triage]")
+
+    assert mistakes(twice) == [
+        "dify.again.include: the same workspace is included by dify.prod already; "
+        "an app has one name"
+    ]
+
+
+# -- Secrets in files ---------------------------------------------------------------------------
+
+
+def test_a_secret_that_everybody_can_read_is_taken_and_named(read: Load, tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("geheim")
+    text = GOOD.replace('password_env = "DIFY_PASSWORD"', 'password_file = "password"')
+
+    secret.chmod(0o600)
+    assert read(text).notices == ()
+    secret.chmod(0o644)
+    assert read(text).notices == (
+        "dify.prod.password_file: everybody on this machine can read the file; chmod 600 or 640 it",
+    )
+
+
+def test_a_secret_file_that_is_no_file_or_too_large_is_a_mistake(
+    mistakes: Mistakes, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "large").write_text("x" * 70_000)
+
+    def told(name: str) -> str:
+        (line,) = mistakes(
+            GOOD.replace('password_env = "DIFY_PASSWORD"', f'password_file = "{name}"')
+        )
+        return line
+
+    assert (
+        told("pipe") == "dify.prod.password_file: the file is empty or too large to hold a secret"
+    )
+    assert told("large") == told("pipe")
+    assert told(".").startswith("dify.prod.password_file: the file cannot be read")
+    assert told("\\u0000").startswith("dify.prod.password_file: the file cannot be read")
+
+
 def test_all_mistakes_of_all_tables_are_told_at_once(mistakes: Mistakes) -> None:
     text = GOOD
     for here, instead in (
@@ -446,7 +613,13 @@ def test_plain_http_to_another_machine_is_an_explicit_choice(read: Load) -> None
         "sqlite:////var/lib/keyturn/keyturn.db",
         "postgres://u:p@db/k",
         "postgresql://u:p%40%2F@db:5432/k?sslmode=require",
+        "postgresql+asyncpg://u:p@db/k?ssl=true",
+        "postgresql+psycopg://u:p@db/k?sslmode=verify-full&sslrootcert=/etc/ca.pem",
+        "postgresql+psycopg2://u:p@db/k?ssl=verify-full&connect_timeout=5",
+        "postgres://u:50%p@ss@[::1]:5432/k",
         "postgresql:///k?host=/run/postgresql",
+        "postgresql://u@/k?host=/run/postgresql",
+        "sqlite+aiosqlite:///relative/keyturn.db",
     ],
 )
 def test_each_usual_form_of_a_database_address_is_taken(url: str) -> None:

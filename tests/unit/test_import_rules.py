@@ -57,6 +57,8 @@ PLANTED: dict[str, list[tuple[str, str]]] = {
         ("bot/services/planted.py", "import bot.render"),
         ("bot/log.py", "from . import errors"),
         ("bot/config/load.py", TYPE_CHECKING.format("bot.app")),
+        ("bot/config/load.py", "import bot.renewal.current"),
+        ("bot/renewal/current.py", "from bot import app"),
         ("bot/unlisted.py", "ANSWER = 42"),
     ],
     STORE_GOES_DOWN: [
@@ -69,6 +71,8 @@ PLANTED: dict[str, list[tuple[str, str]]] = {
     ROOT_ALONE: [
         ("bot/services/planted.py", "import store.rollbacks"),
         ("bot/web.py", "from store import engine"),
+        ("bot/adapters/dify/planted.py", "from store import address"),
+        ("bot/renewal/renewal.py", "from store import session"),
         ("bot/cli.py", IN_A_FUNCTION.format("store.session")),
         ("bot/adapters/slack/planted.py", TYPE_CHECKING.format("store.inbox")),
     ],

@@ -12,6 +12,7 @@ from functools import partial
 from aiohttp import web
 
 from bot.adapters.alertmanager import wire
+from bot.domain.naming import LabelMap
 from bot.errors import TooLarge, Unauthorised
 from bot.log import bound
 from store.records import AppEnv, Delivery, Unavailable
@@ -28,7 +29,7 @@ TakeIn = Callable[[Delivery], Awaitable[None]]
 def routes(
     *,
     tokens: Sequence[str],
-    labels: wire.LabelMap,
+    labels: LabelMap,
     known: Container[AppEnv],
     take_in: TakeIn,
 ) -> list[web.RouteDef]:
@@ -54,12 +55,21 @@ def routes(
         delivery = await parsed(await _body(request))
         with bound(delivery=delivery.digest[:16]):
             await _stored(take_in(delivery))
+            _tell_rivals(delivery, labels, known)
             _log.info("delivery stored", extra={"alerts": len(delivery.firings)})
             if delivery.unreadable:
                 _log.warning("alerts unreadable", extra={"alerts": delivery.unreadable})
         return web.Response(status=202)
 
     return [web.post(PATH, receive)]
+
+
+def _tell_rivals(delivery: Delivery, labels: LabelMap, known: Container[AppEnv]) -> None:
+    """Log once which apps are meant equally by alerts that therefore belong to none."""
+    unknown = (firing for firing in delivery.firings if firing.where is None)
+    found = {labels.meaning(firing.labels, known).rivals for firing in unknown}
+    for rivals in sorted(found - {()}):
+        _log.warning("labels mean several apps: counted as unknown", extra={"apps": rivals})
 
 
 def _opens(authorization: str, allowed: tuple[bytes, ...]) -> bool:

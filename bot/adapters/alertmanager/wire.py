@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
 import orjson
 
+from bot.domain.naming import LabelMap
 from bot.errors import BadInput, TooLarge
 from store.records import AppEnv, Delivery, Firing, FiringStatus
 
@@ -30,30 +30,6 @@ _RFC3339 = re.compile(
 _FINGERPRINT = re.compile(r"[0-9a-f]{1,64}", re.ASCII)
 _KINDS = {str: "text", list: "list"}
 _T = TypeVar("_T", str, list[object])
-
-
-@dataclass(frozen=True)
-class LabelMap:
-    """Which labels of an alert name the app and the environment.
-
-    `match` lists (labels, app): an alert that carries all of these labels means this app, even
-    when its app label says something else. The longest list wins; of equal ones the first.
-    """
-
-    app: str = "app"
-    env: str = "env"
-    match: tuple[tuple[Mapping[str, str], str], ...] = ()
-
-    def where(self, labels: Mapping[str, str], known: Container[AppEnv]) -> AppEnv | None:
-        """The app@env that *labels* name, or None when it is not among *known*."""
-        env = labels.get(self.env, "")
-        matching = [pair for pair in self.match if pair[0] and pair[0].items() <= labels.items()]
-        if matching:
-            app = max(matching, key=lambda pair: len(pair[0]))[1]
-        else:
-            app = labels.get(self.app, "")
-        where = AppEnv(app, env)
-        return where if where in known else None
 
 
 def parse(

@@ -56,7 +56,16 @@ def _live_ref(answer: Json, place: str) -> LiveRef:
         name=text(answer, "name", place),
         mode=filled(answer, "mode", place),
         live_id=live_id,
+        tags=_tags(answer, place),
     )
+
+
+def _tags(answer: Json, place: str) -> tuple[str, ...]:
+    """The names of its tags; before there were tags Dify told of none."""
+    if not mapping(answer, place).get("tags"):
+        return ()
+    named = each(items(answer, "tags", place), f"{place}.tags", lambda t, at: text(t, "name", at))
+    return tuple(named)
 
 
 def app_mode(answer: Json) -> str:

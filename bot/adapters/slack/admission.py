@@ -12,6 +12,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.request.async_request import AsyncBoltRequest
@@ -47,6 +48,14 @@ def demand_size(size: int) -> None:
 def digest_of(*parts: bytes) -> str:
     """What the inbox knows a delivery by: the same *parts* again are the same row."""
     return hashlib.sha256(b"\n".join(parts)).hexdigest()
+
+
+class Admit(Protocol):
+    """Takes one delivery, as `Admission` does."""
+
+    async def __call__(self, received: wire.Received, *, size: int, digest: str) -> Answer:
+        """See `Admission.__call__`."""
+        ...
 
 
 class Admission:

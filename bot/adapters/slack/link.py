@@ -16,7 +16,7 @@ import aiohttp
 from aiohttp import ClientSession, ClientWebSocketResponse, ClientWSTimeout, WSMsgType
 
 from bot.adapters.slack import frames
-from bot.adapters.slack.admission import Admission, Answer
+from bot.adapters.slack.admission import Admit, Answer
 from bot.adapters.slack.calls import SYSTEM
 from bot.errors import BadInput, BotError, TooLarge, Unauthorised, UpstreamDown
 from store.records import StoreError
@@ -46,7 +46,7 @@ class Limits:
 class Link:
     """Reads one connection; made by `connect`."""
 
-    def __init__(self, socket: ClientWebSocketResponse, admit: Admission, limits: Limits) -> None:
+    def __init__(self, socket: ClientWebSocketResponse, admit: Admit, limits: Limits) -> None:
         self.alive = True
         self.why = ""  # in short, once it leaves
         self.leaving = asyncio.Event()
@@ -136,7 +136,7 @@ class Link:
 
 
 async def connect(
-    http: ClientSession, url: str, *, proxy: str | None, admit: Admission, limits: Limits
+    http: ClientSession, url: str, *, proxy: str | None, admit: Admit, limits: Limits
 ) -> Link:
     """Open a link at *url*, which holds a ticket and must not be logged.
 

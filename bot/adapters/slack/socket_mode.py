@@ -13,7 +13,7 @@ from itertools import count
 
 from aiohttp import ClientSession
 
-from bot.adapters.slack.admission import Admission
+from bot.adapters.slack.admission import Admit
 from bot.adapters.slack.calls import SYSTEM, called, web_client
 from bot.adapters.slack.link import Limits, Link, connect
 from bot.errors import AnswerUnreadable, BotError, Throttled
@@ -38,7 +38,7 @@ class SocketMode:
         app_token: str,
         base_url: str,
         session: ClientSession,
-        admit: Admission,
+        admit: Admit,
         resync: Resync,
         jitter: Callable[[], float],
         limits: Limits | None = None,

@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
+from uuid import NAMESPACE_DNS, uuid4, uuid5
 
 from bot.playground.dify.releases import NEWEST, Release
 from bot.playground.dify.workflows import Account, Workflow, seconds
@@ -78,6 +78,7 @@ class App:
     updated_at: datetime | None = None
     site: dict[str, Any] = field(default_factory=dict)
     release: Release = NEWEST
+    tags: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.updated_by, self.updated_at = self.created_by, self.created_at
@@ -113,7 +114,7 @@ class App:
             "use_icon_as_answer_icon": self.use_icon_as_answer_icon,
             **self._stamps(),
             "access_mode": None,
-            "tags": [],
+            "tags": self._shown_tags(),
         }
 
     def detail(self, base_url: str) -> dict[str, Any]:
@@ -148,7 +149,7 @@ class App:
             "workflow": self.live.brief() if self.live else None,
             "use_icon_as_answer_icon": self.use_icon_as_answer_icon,
             **self._stamps(),
-            "tags": [],
+            "tags": self._shown_tags(),
             "access_mode": None,
             "create_user_name": None,
             "author_name": self.created_by.name,
@@ -165,6 +166,12 @@ class App:
         if self.model_config is None:
             return None
         return {name: self.model_config[name] for name in ("model", "pre_prompt", *self._stamps())}
+
+    def _shown_tags(self) -> list[dict[str, str]]:
+        """Tags as they stand in every answer about an app; the id of a name stays the same."""
+        return [
+            {"id": str(uuid5(NAMESPACE_DNS, tag)), "name": tag, "type": "app"} for tag in self.tags
+        ]
 
     def _stamps(self) -> dict[str, Any]:
         by, at = self.updated_by or self.created_by, self.updated_at or self.created_at

@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from bot import web
 from bot.adapters.alertmanager import routes
-from bot.adapters.alertmanager.wire import LabelMap
+from bot.domain.naming import LabelMap
 from store.records import AppEnv, Delivery, Unavailable
 from tests.adapters.alertmanager.bodies import RECORDED, a_message, an_alert, as_body, recorded
 

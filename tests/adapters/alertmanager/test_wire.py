@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.adapters.alertmanager import wire
-from bot.adapters.alertmanager.wire import LabelMap
+from bot.domain.naming import LabelMap, Match
 from bot.errors import BadInput, TooLarge
 from store.records import AppEnv, Delivery, FiringStatus
 from tests.adapters.alertmanager.bodies import RECORDED, a_message, an_alert, as_body, recorded
@@ -183,8 +183,8 @@ def test_labels_that_mean_an_app_win_over_its_label_and_the_most_exact_ones_win(
     other = AppEnv("kb-search", "prod")
     labels = LabelMap(
         match=(
-            ({"service": "api"}, "support-triage"),
-            ({"service": "api", "shard": "kb"}, "kb-search"),
+            Match({"service": ("api",)}, "support-triage"),
+            Match({"service": ("api",), "shard": ("kb",)}, "kb-search"),
         )
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from store.engine import translate_url
+from store.address import translate_url
 from tests.builders import NOON
 
 

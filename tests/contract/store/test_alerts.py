@@ -223,3 +223,28 @@ async def test_ten_thousand_firings_come_in_one_delivery_and_end_in_the_next(
     assert len({firing.id for firing in told}) == 10_000
     assert again == ()
     assert len(ended) == 10_000
+
+
+async def test_a_firing_of_an_unknown_app_can_be_named_later(store: Store) -> None:
+    (stranger,) = await taken(store, replace(a_firing(), where=None))
+    async with store.read() as tx:
+        assert [firing.id for firing in await tx.alerts.unnamed()] == [stranger.id]
+        assert await tx.alerts.unnamed(after=stranger.id) == []
+
+    async with store.write() as tx:
+        await tx.alerts.name([stranger.id], PROD)
+
+    async with store.read() as tx:
+        assert await tx.alerts.unnamed() == []
+        assert [firing.id for firing in await tx.alerts.unassigned([PROD])] == [stranger.id]
+
+
+async def test_a_firing_that_a_case_has_keeps_its_name(store: Store) -> None:
+    (firing,) = await taken(store, a_firing())
+    case_id = await a_case_with(store, firing)
+
+    async with store.write() as tx:
+        await tx.alerts.name([firing.id], replace(PROD, app="other"))
+
+    async with store.read() as tx:
+        assert [one.where for one in await tx.alerts.of_case(case_id)] == [PROD]

@@ -18,7 +18,7 @@ from sqlmodel import SQLModel
 
 import store.tables  # noqa: F401  # so that the metadata is complete
 from bot.domain.approval import MOVES
-from store.engine import translate_url
+from store.address import translate_url
 from store.records import StoreError, Unavailable
 from store.session import HEAD, MIGRATIONS, migrate, open_store
 from tests.contract.store import behind

@@ -70,7 +70,7 @@ async def fire(scene: ExecutionScene, where: AppEnv = PROD, fingerprint: str = "
     firing = a_firing(starts_at=NOON, where=where, fingerprint=name)
     delivery = Delivery("alertmanager", "keyturn", "group", name, 0, (firing,))
     await Intake(scene.store, nudge=lambda: None)(delivery)
-    await TakeIn(scene.store, scene.channels).step()
+    await TakeIn(scene.store, scene.channels, meaning=lambda _: None).step()
     return await case_of(scene, where)
 
 
@@ -637,7 +637,7 @@ async def arrive(scene: ExecutionScene, firing: Firing) -> None:
     digest = f"{firing.fingerprint}{firing.starts_at}{firing.status}"
     delivery = Delivery("alertmanager", "keyturn", "group", digest, 0, (firing,))
     await Intake(scene.store, nudge=lambda: None)(delivery)
-    worker = TakeIn(scene.store, scene.channels)
+    worker = TakeIn(scene.store, scene.channels, meaning=lambda _: None)
     while await worker.step():
         pass
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
+from bot.domain.naming import LabelMap
 from bot.ports.store import Store
 from bot.services.take_in import Intake, TakeIn
 from store.records import AppEnv, Case, Delivery, Firing, FiringStatus, StoreError, Unavailable
@@ -28,8 +30,12 @@ async def arrive(scene: Scene, *firings: Firing, digest: str = "d1") -> None:
     await intake(Delivery("alertmanager", "keyturn", "group", digest, 0, firings))
 
 
+def a_worker(scene: Scene, channels: Mapping[AppEnv, str] = CHANNELS) -> TakeIn:
+    return TakeIn(scene.store, channels, meaning=partial(LabelMap().where, known=channels))
+
+
 async def take_in(scene: Scene, channels: Mapping[AppEnv, str] = CHANNELS) -> None:
-    worker = TakeIn(scene.store, channels)
+    worker = a_worker(scene, channels)
     while await worker.step():
         pass
 
@@ -108,7 +114,7 @@ async def test_repeats_change_nothing(scene: Scene) -> None:
 async def test_workers_at_once_give_an_alert_to_one_case(scene: Scene) -> None:
     await arrive(scene, a_firing(), a_firing(fingerprint="f2"))
 
-    await asyncio.gather(*(TakeIn(scene.store, CHANNELS).step() for _ in range(4)))
+    await asyncio.gather(*(a_worker(scene).step() for _ in range(4)))
     await take_in(scene)
 
     (case,) = await cases(scene)
@@ -139,14 +145,50 @@ async def test_an_alert_that_names_no_app_of_ours_opens_nothing_and_is_counted(
 async def test_an_app_taken_out_of_the_configuration_opens_nothing_and_keeps_nobody_busy(
     scene: Scene,
 ) -> None:
-    await arrive(scene, a_firing(where=STAGING), a_firing(fingerprint="f2"))
+    labels = {"alertname": "WrongAnswers", "app": STAGING.app, "env": STAGING.env}
+    await arrive(scene, a_firing(where=STAGING, labels=labels), a_firing(fingerprint="f2"))
 
     async with asyncio.timeout(20):
         await take_in(scene, {PROD: CHANNEL})
 
     assert [case.where for case in await cases(scene)] == [PROD]
-    await take_in(scene)
+    await take_in(scene)  # it is back in the configuration, with the alert that still fires
     assert {case.where for case in await cases(scene)} == {PROD, STAGING}
+
+
+async def test_an_alert_that_came_before_its_app_was_known_opens_a_case_once_it_is(
+    scene: Scene,
+) -> None:
+    labels = {"alertname": "WrongAnswers", "app": STAGING.app, "env": STAGING.env}
+    stranger = {"alertname": "DiskFull", "app": "unheard-of", "env": "prod"}
+    await arrive(
+        scene,
+        a_firing(where=None, labels=stranger),
+        a_firing(where=None, labels=labels, fingerprint="f2"),
+        resolved(where=None, labels=labels, fingerprint="f3"),
+    )
+    await take_in(scene, {PROD: CHANNEL})
+    assert await cases(scene) == []
+
+    await take_in(scene)
+
+    (case,) = await cases(scene)
+    assert (case.where, await of_case(scene, case)) == (STAGING, ["f2"])
+
+
+async def test_a_storm_of_unknown_alerts_is_looked_at_once(scene: Scene) -> None:
+    storm = [
+        a_firing(where=None, fingerprint=f"{n:04x}", labels={"app": "unheard-of"})
+        for n in range(1200)
+    ]
+    await arrive(scene, *storm)
+    worker = a_worker(scene)
+
+    steps = 0
+    while await worker.step():
+        steps += 1
+
+    assert steps == 3
 
 
 async def test_another_alert_of_a_case_without_a_rollback_makes_it_due_again(scene: Scene) -> None:

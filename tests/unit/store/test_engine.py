@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from bot.domain.approval import MOVES
-from store.engine import open_engines, translate_url
+from store.address import translate_url
+from store.engine import open_engines
+from store.records import Unavailable
 from store.session import open_store
 
 
@@ -75,3 +77,41 @@ async def test_production_waits_for_the_disk(tmp_path: Path) -> None:
             assert found.scalar_one() == 2
     finally:
         await store.close()
+
+
+async def test_a_root_certificate_that_is_not_there_is_said_before_anything_is_sent() -> None:
+    url = "postgresql://u@127.0.0.1:1/d?sslmode=verify-full&sslrootcert=/no/such.pem"
+
+    with pytest.raises(Unavailable, match="No such file"):
+        await open_store(url, moves=MOVES)
+
+
+@pytest.mark.parametrize(
+    ("given", "host", "password"),
+    [
+        ("postgres://u:p@ss@h/d", "h", "p@ss"),
+        ("postgres://u:50%25@h/d", "h", "50%"),
+        ("postgres://u:50%@h/d", "h", "50%"),
+        ("postgres://u:a:b@h/d", "h", "a:b"),
+        ("postgresql+psycopg2://u:p%40%3A@[::1]:5/d", "::1", "p@:"),
+    ],
+)
+def test_a_password_may_hold_what_an_address_is_made_of(
+    given: str, host: str, password: str
+) -> None:
+    url = translate_url(given)
+
+    assert (url.host, url.password, url.username, url.database) == (host, password, "u", "d")
+
+
+@pytest.mark.parametrize(
+    ("query", "meant"),
+    [
+        ("ssl=true", "require"),
+        ("ssl=false", "disable"),
+        ("ssl=verify-full", "verify-full"),
+        ("sslmode=verify-ca&connect_timeout=3", "verify-ca"),
+    ],
+)
+def test_tls_is_asked_for_in_either_word(query: str, meant: str) -> None:
+    assert dict(translate_url(f"postgres://u@h/d?{query}").query) == {"ssl": meant}

@@ -7,7 +7,7 @@ import logging
 import random
 import secrets
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -46,7 +46,7 @@ from bot.web import build as build_web
 from bot.web import serve as open_door
 from store import failpoint
 from store.audit import Verification, verify
-from store.records import NewInboxItem, NotMigrated, Slot, Unavailable
+from store.records import InboxKind, NewInboxItem, NotMigrated, Slot, Unavailable
 from store.session import SqlStore, migrate, open_store
 
 log = logging.getLogger(__name__)
@@ -55,6 +55,10 @@ FOLLOW_UP_EVERY = timedelta(seconds=10)
 PROBE_EVERY = timedelta(seconds=30)
 SLOT_LEASE = timedelta(minutes=5)
 OUR_CALLS_S = 20.0
+PRESSED = (InboxKind.CLICK, InboxKind.SUBMISSION)
+TYPED = (InboxKind.COMMAND,)
+# What may wait for a target a long time, and how much of it at once: others do not wait behind.
+AT_ONCE = {"command": 8, "execute": 8}
 
 
 class Role(StrEnum):
@@ -277,7 +281,8 @@ class _Assembly:
         steps = {
             "take_in": TakeIn(store, channels).step,
             "propose": propose.step,
-            "decide": self._decider(propose, rules).step,
+            "decide": self._decider(propose, rules, PRESSED).step,
+            "command": self._decider(propose, rules, TYPED).step,
             "execute": Execute(
                 store,
                 outside.places,
@@ -290,7 +295,7 @@ class _Assembly:
             "import": snapshot.backfill,
         }
         for name, step in steps.items():
-            self._workers.add(name, _then_nudge(step, nudge))
+            self._workers.add(name, _then_nudge(step, nudge), at_once=AT_ONCE.get(name, 1))
         follow_up = FollowUp(store)
         first = self._every(SNAPSHOTS_EVERY, "snapshot", snapshot.sweep)
         self._every(FOLLOW_UP_EVERY, "expire", follow_up.expire_overdue)
@@ -318,7 +323,7 @@ class _Assembly:
             lease=3 * self._settings.execution_lease,
         )
 
-    def _decider(self, propose: Propose, rules: Rules) -> Decide:
+    def _decider(self, propose: Propose, rules: Rules, kinds: Collection[InboxKind]) -> Decide:
         return Decide(
             self._store,
             self._outside.directory,
@@ -329,6 +334,7 @@ class _Assembly:
             nudge=self._workers.nudge,
             jitter=random.random,
             lease=2 * self._settings.execution_lease,
+            kinds=kinds,
         )
 
     def _every(self, period: timedelta, name: str, run: jobs.Run) -> jobs.Run:
@@ -353,7 +359,7 @@ class _Assembly:
         async def put(item: NewInboxItem) -> bool:
             async with self._store.write() as tx:
                 new = await tx.inbox.put(item)
-            nudge("decide")
+            nudge("decide", "command")
             return new
 
         return [

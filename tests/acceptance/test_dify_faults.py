@@ -29,7 +29,7 @@ from tests.acceptance.impatient import (
 from tests.acceptance.world import LOOPBACK, VOTERS, WHERE, Was, World, with_button
 
 MANY = 40  # more than any step is tried
-GOOD_END, NO_END = "read back and is what was approved", "The old version is still live"
+GOOD_END, NO_END = "read back and is what was approved", "Nothing of ours went live"
 
 
 async def check(world: World, ended: Rollback, was: Was, caplog: pytest.LogCaptureFixture) -> None:

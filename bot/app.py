@@ -7,7 +7,15 @@ import logging
 import random
 import secrets
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -60,7 +68,7 @@ from bot.web import build as build_web
 from bot.web import serve as open_door
 from store import failpoint
 from store.audit import Verification, verify
-from store.records import IncludedApp, NewInboxItem, NotMigrated, Slot, Unavailable
+from store.records import InboxKind, IncludedApp, NewInboxItem, NotMigrated, Slot, Unavailable
 from store.session import SqlStore, migrate, open_store
 
 log = logging.getLogger(__name__)
@@ -70,6 +78,10 @@ PROBE_EVERY = timedelta(seconds=30)
 INCLUDED_EVERY = timedelta(seconds=10)  # what another process found out
 SLOT_LEASE = timedelta(minutes=5)
 OUR_CALLS_S = 20.0
+PRESSED = (InboxKind.CLICK, InboxKind.SUBMISSION)
+TYPED = (InboxKind.COMMAND,)
+# What may wait for a target a long time, and how much of it at once: others do not wait behind.
+AT_ONCE = {"command": 8, "execute": 8}
 
 
 class Role(StrEnum):
@@ -362,7 +374,7 @@ class _Assembly:
         current = self._renewal.current
         for name in current.value.steps:
             step = bound(current, partial(_take_step, name))
-            self._workers.add(name, _then_nudge(step, nudge))
+            self._workers.add(name, _then_nudge(step, nudge), at_once=AT_ONCE.get(name, 1))
         first = () if self._role is Role.WEB else self._jobs(current)
         look = self._renewal.look_at_included
         jobs.add_local(self._timer, "included", INCLUDED_EVERY, run=look)
@@ -429,7 +441,8 @@ class _Assembly:
         steps = {
             "take_in": TakeIn(store, channels, meaning=meaning).step,
             "propose": propose.step,
-            "decide": self._decider(outside, keys, propose, rules).step,
+            "decide": self._decider(outside, keys, propose, rules, PRESSED).step,
+            "command": self._decider(outside, keys, propose, rules, TYPED).step,
             "execute": Execute(
                 store,
                 outside.reach,
@@ -497,7 +510,12 @@ class _Assembly:
         )
 
     def _decider(
-        self, outside: _Outside, keys: Sequence[bytes], propose: Propose, rules: Rules
+        self,
+        outside: _Outside,
+        keys: Sequence[bytes],
+        propose: Propose,
+        rules: Rules,
+        kinds: Collection[InboxKind],
     ) -> Decide:
         return Decide(
             self._store,
@@ -509,6 +527,7 @@ class _Assembly:
             nudge=self._workers.nudge,
             jitter=random.random,
             lease=2 * self._lease,
+            kinds=kinds,
         )
 
     def _every(self, period: timedelta, name: str, run: jobs.Run) -> jobs.Run:
@@ -575,7 +594,7 @@ class _Assembly:
         async def put(item: NewInboxItem) -> bool:
             async with self._store.write() as tx:
                 new = await tx.inbox.put(item)
-            self._workers.nudge("decide")
+            self._workers.nudge("decide", "command")
             return new
 
         return Admission(build_bolt(put=put, forms=outside.messenger), team=outside.directory.team)

@@ -20,10 +20,12 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from bot.errors import BotError
 from bot.log import bound
+from bot.pulse import Pulse, felt
 from store.records import Slot, Unavailable
 
 POLL_S = 1.0
 BACKOFF_CAP_S = 30.0
+WOKEN_AFTER_S = 4.0
 STUCK_AFTER_S = 180.0
 _JITTER_CAP_S = 10
 _log = logging.getLogger(__name__)
@@ -90,15 +92,30 @@ def add_local(timer: AsyncIOScheduler, name: str, period: timedelta, *, run: Run
     return tick
 
 
+@dataclass(frozen=True)
+class _Rest:
+    """How long a worker waits after a step: a nudge ends it, but not before *least_s*."""
+
+    most_s: float = 0.0
+    least_s: float = 0.0
+
+
 @dataclass
 class _Worker:
     name: str
     step: Step
+    at_once: int
     stuck_after_s: float
     wake: asyncio.Event = field(default_factory=asyncio.Event)
-    beat: float = 0.0
+    steps: dict[asyncio.Task[_Rest], Pulse] = field(default_factory=dict)
     failures: int = 0
     task: asyncio.Task[None] | None = None
+
+    def dead(self, now: float) -> bool:
+        """Whether its loop has ended, or a step has given no sign of life for too long."""
+        if self.task is None or self.task.done():
+            return True
+        return any(now - pulse.at > self.stuck_after_s for pulse in self.steps.values())
 
 
 class Workers:
@@ -106,26 +123,39 @@ class Workers:
 
     A step returns True when it found work (the next one follows at once) and False when there
     was nothing: then the loop waits for `nudge` or the poll interval. A step that fails is
-    logged in one line and tried again, later each time.
+    logged in one line and tried again, later each time; a nudge shortens that wait, but not
+    below `woken_after_s`, so that somebody else's work does not turn it into a hail of tries.
     """
 
-    def __init__(self, *, poll_s: float = POLL_S, backoff_cap_s: float = BACKOFF_CAP_S) -> None:
+    def __init__(
+        self,
+        *,
+        poll_s: float = POLL_S,
+        backoff_cap_s: float = BACKOFF_CAP_S,
+        woken_after_s: float = WOKEN_AFTER_S,
+    ) -> None:
         self._poll_s = poll_s
         self._backoff_cap_s = backoff_cap_s
+        self._woken_after_s = woken_after_s
         self._workers: dict[str, _Worker] = {}
         self._stopping = asyncio.Event()
 
-    def add(self, name: str, step: Step, *, stuck_after_s: float = STUCK_AFTER_S) -> None:
+    def add(
+        self, name: str, step: Step, *, at_once: int = 1, stuck_after_s: float = STUCK_AFTER_S
+    ) -> None:
         """Add a worker before `start`.
 
         Args:
             name: Unique; stands in the log and in /readyz when the worker is dead.
             step: One piece of work; may be called again after any failure.
-            stuck_after_s: A step that takes longer counts as dead for /readyz.
+            at_once: How many steps may run beside each other, from 1. Another one is begun
+                when those before it take longer than the poll interval, or at a nudge.
+            stuck_after_s: A step that gives no sign of life (`bot.pulse`) for longer counts as
+                dead for /readyz.
         """
         if name in self._workers:
             raise ValueError(f"there is a worker {name!r} already")
-        self._workers[name] = _Worker(name, step, stuck_after_s)
+        self._workers[name] = _Worker(name, step, at_once, stuck_after_s)
 
     def nudge(self, *names: str) -> None:
         """Wake these workers (all when none is named): there may be work."""
@@ -136,11 +166,10 @@ class Workers:
     def start(self) -> None:
         """Start every loop; needs a running event loop."""
         for worker in self._workers.values():
-            worker.beat = time.monotonic()
             worker.task = asyncio.create_task(self._loop(worker), name=f"worker:{worker.name}")
 
     async def stop(self, *, limit_s: float = 20.0) -> tuple[str, ...]:
-        """Let each worker finish the step it is in, for at most *limit_s* seconds.
+        """Let each worker finish the steps it is in, for at most *limit_s* seconds.
 
         Returns the names of those that had to be cancelled: their work is taken up by whoever
         comes next, as after a crash.
@@ -160,13 +189,9 @@ class Workers:
         return names
 
     def dead(self) -> tuple[str, ...]:
-        """Names of the workers whose loop has ended or hangs in one step; for /readyz."""
+        """Names of the workers whose loop has ended or hangs in a step; for /readyz."""
         now = time.monotonic()
-        return tuple(
-            w.name
-            for w in self._workers.values()
-            if w.task is None or w.task.done() or now - w.beat > w.stuck_after_s
-        )
+        return tuple(w.name for w in self._workers.values() if w.dead(now))
 
     def failing(self) -> Mapping[str, int]:
         """How often in a row each worker that is failing now has failed."""
@@ -174,19 +199,39 @@ class Workers:
 
     async def _loop(self, worker: _Worker) -> None:
         with bound(worker=worker.name):
-            while not self._stopping.is_set():
-                worker.wake.clear()
-                worker.beat = time.monotonic()
-                try:
-                    found = await worker.step()
-                except Exception as error:  # noqa: BLE001 - the edge of a worker: the loop goes on
-                    worker.failures += 1
-                    _log_failure("worker failed", error)
-                    await self._pause(self._stopping, self._backoff_s(worker.failures))
-                else:
-                    worker.failures = 0
-                    if not found:
-                        await self._pause(worker.wake, self._poll_s)
+            async with asyncio.TaskGroup() as steps:
+                while not self._stopping.is_set():
+                    worker.wake.clear()
+                    pulse = Pulse()
+                    step = steps.create_task(self._step(worker, pulse))
+                    worker.steps[step] = pulse
+                    step.add_done_callback(worker.steps.pop)
+                    await self._until_next(worker, step)
+
+    async def _step(self, worker: _Worker, pulse: Pulse) -> _Rest:
+        with felt(pulse):
+            try:
+                found = await worker.step()
+            except Exception as error:  # noqa: BLE001 - the edge of a worker: the loop goes on
+                worker.failures += 1
+                _log_failure("worker failed", error)
+                backoff_s = self._backoff_s(worker.failures)
+                return _Rest(backoff_s, min(backoff_s, self._woken_after_s))
+        worker.failures = 0
+        return _Rest() if found else _Rest(self._poll_s)
+
+    async def _until_next(self, worker: _Worker, step: asyncio.Task[_Rest]) -> None:
+        """Return when another step may begin beside or after *step*."""
+        if len(worker.steps) < worker.at_once:
+            await _done_or_set(step, worker.wake, self._poll_s)
+        else:
+            await asyncio.wait(worker.steps, return_when=asyncio.FIRST_COMPLETED)
+        if step.cancelled():
+            raise asyncio.CancelledError
+        if step.done():
+            rest = step.result()
+            await self._pause(self._stopping, rest.least_s)
+            await self._pause(worker.wake, rest.most_s - rest.least_s)
 
     def _backoff_s(self, failures: int) -> float:
         """0.5 s, doubled with each failure up to the cap, ±20 % so that replicas drift apart."""
@@ -194,13 +239,22 @@ class Workers:
         return base * random.uniform(0.8, 1.2)  # noqa: S311 - no secret depends on it
 
     async def _pause(self, event: asyncio.Event, seconds: float) -> None:
-        if self._stopping.is_set():
+        if self._stopping.is_set() or seconds <= 0:
             return
         try:
             async with asyncio.timeout(seconds):
                 await event.wait()
         except TimeoutError:
             return
+
+
+async def _done_or_set(step: asyncio.Task[_Rest], event: asyncio.Event, seconds: float) -> None:
+    """Wait for either, for at most *seconds*."""
+    is_set = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait((step, is_set), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        is_set.cancel()
 
 
 def _log_failure(message: str, error: Exception) -> None:

@@ -26,7 +26,7 @@ _MINUTE_S: Final = 60
 _STATES: Final = {
     "DRAFT": "is being prepared",
     "PENDING_APPROVAL": "waits for approval",
-    "APPROVED": "is approved",
+    "APPROVED": "is approved and about to start",
     "EXECUTING": "is running",
     "VERIFYING": "is being verified",
 }
@@ -34,7 +34,7 @@ _MOVED_ON, _ALARM = ":information_source:", ":rotating_light:"
 _EMOJI: Final = {
     "completed": ":white_check_mark:",
     "rejected": ":x:",
-    "expired": ":hourglass:",
+    **dict.fromkeys(("expired", "not_started"), ":hourglass:"),
     "withdrawn": ":leftwards_arrow_with_hook:",
     **dict.fromkeys(("live_changed", "other_version", "already_live"), _MOVED_ON),
     "secrets_changed": _MOVED_ON,

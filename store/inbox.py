@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 
 from sqlalchemy import select
@@ -47,10 +48,16 @@ class Inbox:
         )
         return stored.first() is not None
 
-    async def claim(self, owner: str, *, lease: timedelta) -> InboxItem | None:
-        """The oldest item that is not done and that nobody holds."""
+    async def claim(
+        self, owner: str, *, lease: timedelta, kinds: Collection[InboxKind] = tuple(InboxKind)
+    ) -> InboxItem | None:
+        """The oldest item of these *kinds* that is not done and that nobody holds."""
         now = await self._now()
-        oldest = select(InboxRow).where(queue.free(InboxRow, now)).order_by(col(InboxRow.id))
+        oldest = (
+            select(InboxRow)
+            .where(queue.free(InboxRow, now), col(InboxRow.kind).in_(list(kinds)))
+            .order_by(col(InboxRow.id))
+        )
         row = (await self._session.scalars(skip_locked(self._session, oldest.limit(1)))).first()
         if row is None or row.id is None:
             return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
@@ -28,6 +28,7 @@ from bot.errors import (
 )
 from store.records import Choice, IllegalMove, Json, Leg, Rollback, State, Vote
 
+TAKEN_BACK = "taken_back"  # why an approval is void whose giver rejected after all
 KEYTURN = "keyturn"  # who asks when an alert does: nobody, so nobody is excluded
 
 MOVES: Mapping[State, frozenset[State]] = MappingProxyType(
@@ -40,6 +41,7 @@ MOVES: Mapping[State, frozenset[State]] = MappingProxyType(
             {
                 State.PENDING_APPROVAL,
                 State.EXECUTING,
+                State.REJECTED,
                 State.EXPIRED,
                 State.WITHDRAWN,
                 State.SUPERSEDED,
@@ -137,8 +139,9 @@ def cast(
 ) -> Rollback:
     """Return *rollback* with *vote* counted, or raise the `Refused` that says why not.
 
-    PENDING_APPROVAL is the only state that takes votes: one reject ends it as REJECTED, the
-    policy's number of approvals by different people makes it APPROVED, fewer leave it.
+    PENDING_APPROVAL takes votes: one reject ends it as REJECTED, the policy's number of
+    approvals by different people makes it APPROVED, fewer leave it. An APPROVED one that waits
+    to be executed takes rejects alone. Who has approved may still reject: the reject counts.
 
     Args:
         rollback: As it is now, read under its lock.
@@ -147,7 +150,7 @@ def cast(
         claim: The verified claim of the button that was pressed.
         why_not: What `policy.why_not` said of the voter a moment ago; None: nothing.
     """
-    _takes_votes(rollback, at)
+    _takes_votes(rollback, vote, at)
     _is_current(rollback, vote, claim)
     _may_vote(rollback, vote, why_not)
     if vote.choice is Choice.REJECT and not vote.reason.strip():
@@ -155,8 +158,9 @@ def cast(
     return _counted(rollback, replace(vote, at=at, voided_at=None, voided_why=""), at)
 
 
-def _takes_votes(rollback: Rollback, at: datetime) -> None:
-    if rollback.state is not State.PENDING_APPROVAL:
+def _takes_votes(rollback: Rollback, vote: Vote, at: datetime) -> None:
+    states = _OPEN_TO_VOTERS if vote.choice is Choice.REJECT else {State.PENDING_APPROVAL}
+    if rollback.state not in states:
         raise AlreadyDecided(f"rollback {rollback.id} is {rollback.state}")
     if at >= rollback.expires_at:
         raise RollbackExpired(f"rollback {rollback.id} expired at {rollback.expires_at}")
@@ -179,20 +183,29 @@ def _may_vote(rollback: Rollback, vote: Vote, why_not: str | None) -> None:
         raise NotEligible(why_not)
     if vote.person not in rollback.policy.eligible:
         raise NotEligible("not_at_open")
-    if any(v.person == vote.person and v.voided_at is None for v in rollback.votes):
+    standing = [v for v in rollback.votes if v.person == vote.person and v.voided_at is None]
+    if standing and vote.choice is Choice.APPROVE:
         raise AlreadyVoted(f"{vote.person} has voted on rollback {rollback.id}")
 
 
 def _counted(rollback: Rollback, vote: Vote, at: datetime) -> Rollback:
-    votes = (*rollback.votes, vote)
     if vote.choice is Choice.REJECT:
+        votes = (*_taken_back(rollback, vote, at), vote)
         facts = {"slack_id": vote.slack_id, "reason": vote.reason}
         return _ended(rollback, State.REJECTED, OutcomeCode.REJECTED, facts, at, votes=votes)
+    votes = (*rollback.votes, vote)
     after = rollback.moved(State.PENDING_APPROVAL, votes=votes)
     if not quorum(after):
         return after
     clicked = replace(rollback.execution, clicked_at=at)
     return move(rollback, State.APPROVED, votes=votes, execution=clicked)
+
+
+def _taken_back(rollback: Rollback, vote: Vote, at: datetime) -> Iterator[Vote]:
+    """Yield the votes before *vote*; an approval by the same person no longer stands."""
+    for before in rollback.votes:
+        own = before.person == vote.person and before.voided_at is None
+        yield replace(before, voided_at=at, voided_why=TAKEN_BACK) if own else before
 
 
 def void_votes(rollback: Rollback, why: Mapping[str, str], *, at: datetime) -> Rollback:
@@ -237,10 +250,16 @@ def overdue(rollback: Rollback, *, at: datetime) -> bool:
 
 
 def expire(rollback: Rollback, *, at: datetime) -> Rollback:
-    """Return *rollback* EXPIRED. Raises `AlreadyDecided` unless it is `overdue`."""
+    """Return *rollback* EXPIRED, and why: not approved in time, or approved and never started.
+
+    Raises:
+        AlreadyDecided: It is not `overdue`.
+    """
     if not overdue(rollback, at=at):
         raise AlreadyDecided(f"rollback {rollback.id} is {rollback.state} and not overdue")
-    return _ended(rollback, State.EXPIRED, OutcomeCode.EXPIRED, {}, at)
+    approved = rollback.state is State.APPROVED
+    code = OutcomeCode.NOT_STARTED if approved else OutcomeCode.EXPIRED
+    return _ended(rollback, State.EXPIRED, code, {}, at)
 
 
 def withdraw(rollback: Rollback, *, person: str, slack_id: str, at: datetime) -> Rollback:

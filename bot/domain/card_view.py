@@ -13,6 +13,10 @@ from bot.domain.words import FindingCode
 from store.records import Case, Firing, FiringStatus, Json, Rollback, State, Version, Vote
 
 CHANGES_SHOWN = 8
+_VOTES: Mapping[State, tuple[str, ...]] = {
+    State.PENDING_APPROVAL: ("approve", "reject"),
+    State.APPROVED: ("reject",),  # until it is claimed
+}
 Sign = Callable[[Rollback, str], str]  # (rollback, action) → the button's value
 
 
@@ -129,8 +133,9 @@ def _buttons(rollback: Rollback, changes: ChangeList | None, sign: Sign) -> tupl
     if changes is None:
         return ()
     as_bound = changes.digest == rollback.leg.change_digest
-    voting = rollback.state is State.PENDING_APPROVAL and rollback.policy.named and as_bound
-    actions: Sequence[str] = ("approve", "reject", "difference") if voting else ("difference",)
+    actions: Sequence[str] = ("difference",)
+    if rollback.policy.named and as_bound:
+        actions = (*_VOTES.get(rollback.state, ()), *actions)
     return tuple(CardButton(action, sign(rollback, action)) for action in actions)
 
 

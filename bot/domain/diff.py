@@ -9,9 +9,10 @@ from functools import cached_property
 
 from bot.domain.diff_kinds import RANK, ChangeKind
 from bot.domain.diff_parts import Found, found_between
+from bot.domain.diff_secrets import private_variables
 from bot.domain.diff_summary import summary
 from bot.domain.diff_walk import ChangeOp
-from bot.domain.redact import Redactor
+from bot.domain.redact import PRIVATE, Redactor
 from store.document import Document, canonical
 from store.records import Json
 
@@ -83,14 +84,17 @@ def compare(before: Document, after: Document) -> ChangeList:
     """Return what differs in meaning between *before* and *after*; empty exactly if nothing does.
 
     Nodes are matched by id, edges by their ends and handles, variables by id or name, prompt
-    messages by position. Secrets are gone before anything is kept. The same two documents give
-    the same list, whatever the order of their nodes, edges and keys.
+    messages by position. Secrets are gone before anything is kept, and so is the plain value of
+    a variable that is secret on the other side. The same two documents give the same list,
+    whatever the order of their nodes, edges and keys.
     """
     if before.meaning == after.meaning:
         return ChangeList()
     redactor = Redactor()
     redactor.learn(before.meant)
     redactor.learn(after.meant)
+    for variable in private_variables(before, after):
+        redactor.learn(variable, PRIVATE)
     changes = [_change(found, redactor) for found in found_between(before, after, redactor)]
     return ChangeList(tuple(sorted(changes, key=_risk)))
 

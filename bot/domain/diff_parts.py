@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.domain.diff_kinds import ChangeKind, kind_in_model_config, kind_in_node
+from bot.domain.diff_secrets import is_private, secret_idents
 from bot.domain.diff_walk import ChangeOp, Difference, differences, same
-from bot.domain.redact import Redactor
+from bot.domain.redact import PRIVATE, Redactor
 from store.document import Document, encode
 from store.records import Json
 
@@ -184,10 +185,12 @@ def _variables(name: str, old: Json, new: Json, redactor: Redactor) -> Iterator[
     if not isinstance(old, list) or not isinstance(new, list):
         yield from _plain(ChangeKind.VARIABLE)(name, old, new, redactor)
         return
+    secrets = secret_idents(old, new)
     for was, now in _pairs(old, new):
         thing = was if now is _MISSING else now
+        field = PRIVATE if is_private(was, secrets) or is_private(now, secrets) else name
         subject = str(thing.get("name", "variable")) if isinstance(thing, dict) else "variable"
-        for place in _differences(was, now, name, redactor):
+        for place in _differences(was, now, field, redactor):
             yield _found(place, ChangeKind.VARIABLE, subject, (name, subject))
 
 

@@ -20,6 +20,7 @@ from store.records import Json
 
 HIDDEN = "••••"
 HIDDEN_CHANGED = "•••• (changed)"
+PRIVATE = "hidden on one side"  # the field of an object whose value is hidden whatever its name
 
 _OPEN, _CLOSE = "\ue000", "\ue001"
 _LITERAL = f"{_OPEN}x{_CLOSE}"  # stands for an _OPEN that was in the text itself
@@ -131,7 +132,7 @@ class Redactor:
         return told
 
     def _object(self, value: dict[str, Json], field: str) -> dict[str, Json]:
-        named = any(
+        named = field == PRIVATE or any(
             isinstance(value.get(name), str) and names_a_credential(value[name]) for name in _NAMING
         )
         credential = bool(field) and names_a_credential(field) and field.lower() != "authorization"

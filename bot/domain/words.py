@@ -36,7 +36,8 @@ class OutcomeCode(StrEnum):
 
     COMPLETED = "completed"  # number: int (the new version), candidate: int, draft (a DraftNote)
     REJECTED = "rejected"  # slack_id, reason
-    EXPIRED = "expired"
+    EXPIRED = "expired"  # EXPIRED: not approved in time
+    NOT_STARTED = "not_started"  # EXPIRED: approved, and could not start in time
     WITHDRAWN = "withdrawn"  # slack_id
     LIVE_CHANGED = "live_changed"  # SUPERSEDED
     OTHER_VERSION = "other_version"  # SUPERSEDED: somebody asked for another version

@@ -17,6 +17,7 @@ from store.records import (
     Event,
     Firing,
     InboxItem,
+    InboxKind,
     IncludedApp,
     NewInboxItem,
     NewOutgoing,
@@ -196,8 +197,10 @@ class Inbox(Protocol):
         """Commit *item*; False when the same bytes came before (nothing is stored twice)."""
         ...
 
-    async def claim(self, owner: str, *, lease: timedelta) -> InboxItem | None:
-        """The oldest item that is not done and that nobody holds."""
+    async def claim(
+        self, owner: str, *, lease: timedelta, kinds: Collection[InboxKind] = tuple(InboxKind)
+    ) -> InboxItem | None:
+        """The oldest item of these *kinds* that is not done and that nobody holds."""
         ...
 
     async def finish(self, item_id: int, *, owner: str, outcome: str) -> None:

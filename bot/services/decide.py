@@ -7,7 +7,7 @@ its end are one transaction, so that it takes effect once.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 
 from bot.domain.policy import Policy
@@ -44,6 +44,7 @@ class Decide:
         jitter: Callable[[], float],
         patience: timedelta = PATIENCE,
         lease: timedelta = LEASE,
+        kinds: Collection[InboxKind] = tuple(InboxKind),
     ) -> None:
         """Take what judging needs.
 
@@ -58,12 +59,15 @@ class Decide:
             jitter: A number from 0 to 1, another one each time.
             patience: How old an item may be and still be judged.
             lease: How long an item is this worker's alone.
+            kinds: What it judges. What people type may read a target for a long time, which
+                must not hold up what they press: the two have workers of their own.
         """
         self._store = store
         self._owner = owner
         self._jitter = jitter
         self._patience = patience
         self._lease = lease
+        self._kinds = kinds
         reception = Reception(directory)
         self._ballot = Ballot(store, reception, keys=keys, nudge=nudge)
         self._commanded = Commanded(store, reception, ask, policy_of=policy_of)
@@ -75,7 +79,7 @@ class Decide:
         decided on what was known earlier.
         """
         async with self._store.write() as tx:
-            item = await tx.inbox.claim(self._owner, lease=self._lease)
+            item = await tx.inbox.claim(self._owner, lease=self._lease, kinds=self._kinds)
             too_old = item is not None and await tx.now() - item.received_at > self._patience
         if item is None:
             return False

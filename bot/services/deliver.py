@@ -26,7 +26,18 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=90)  # longer than the calls that one row needs, uploads included
 _Way = tuple[str, bool]  # a channel, and whether it goes to one person alone: another limit
 _NEVER = datetime.min.replace(tzinfo=UTC)
-_CARD_GONE = "message_not_found"  # https://docs.slack.dev/reference/methods/chat.update
+# The card cannot be redrawn where it stands: https://docs.slack.dev/reference/methods/chat.update
+_CARD_FIXED = frozenset({"message_not_found", "edit_window_closed", "cant_update_message"})
+# A mistake in the channel or in the app's rights, which somebody will mend: the same call works
+# then. https://docs.slack.dev/reference/methods/chat.postMessage
+_TO_MEND = frozenset(
+    {"not_in_channel", "channel_not_found", "is_archived", "missing_scope", "no_permission"}
+    | {"access_denied", "not_allowed_token_type", "team_access_not_granted", "restricted_action"}
+    | {"restricted_action_read_only_channel", "restricted_action_non_threadable_channel"}
+    | {"ekm_access_denied", "enterprise_is_restricted"}
+)
+_MEND_FIRST_S, _MEND_LONGEST_S = 15.0, 300.0
+_MENDED_WITHIN = timedelta(days=7)  # nobody waits any more for what is older
 
 
 class Deliver:
@@ -57,14 +68,15 @@ class Deliver:
 
     @property
     def trouble(self) -> dict[str, str]:
-        """Channels that refused the last row of a case, with the refusal's code."""
+        """Channels that refused the last row of a case, with the code of why."""
         return dict(self._trouble)
 
     async def step(self) -> bool:
         """Send the oldest row that may leave; False when there is none.
 
-        A row that cannot be sent now waits its turn at the head of its order; one that never
-        will be is dropped, logged, and kept in `trouble` until something goes through there.
+        A row that cannot be sent now waits its turn at the head of its order, also while the
+        channel or the app's rights are not as they should be; one that never will be sent is
+        dropped. Both are kept in `trouble` until something goes through there.
         """
         async with self._store.write() as tx:
             row = await tx.outbox.claim(self._owner, lease=self._lease)
@@ -80,7 +92,7 @@ class Deliver:
             except UpstreamDown as error:
                 await self._later(row, error, backoff(row.attempts, jitter=self._jitter()))
             except UpstreamRefused as error:
-                await self._drop(row, error.upstream_code or error.code, str(error))
+                await self._refused(row, error)
             except (Missing, Corrupt) as error:
                 await self._drop(row, type(error).__name__, str(error))
             except Stale:
@@ -150,14 +162,15 @@ class Deliver:
     # -- cards ----------------------------------------------------------------------------------
 
     async def _show(self, shown: Shown) -> str:
-        """Post or redraw the card; one that somebody deleted is posted again."""
+        """Post or redraw the card; one that is gone or cannot be edited is posted again."""
         where = {"channel": shown.case.channel}
         try:
             return await self._messenger.show(shown.view, **where, ts=shown.case.card_ts)
         except UpstreamRefused as error:
-            if error.upstream_code != _CARD_GONE or not shown.case.card_ts:
+            if error.upstream_code not in _CARD_FIXED or not shown.case.card_ts:
                 raise
-            log.warning("card was deleted; posted again", extra={"case": shown.case.id})
+            facts = {"case": shown.case.id, "why": error.upstream_code}
+            log.warning("card cannot be redrawn; posted again", extra=facts)
             return await self._messenger.show(shown.view, **where, ts="")
 
     async def _with_card(self, case_id: int) -> Case:
@@ -181,10 +194,31 @@ class Deliver:
         async with self._store.write() as tx:
             await tx.outbox.sent(row.id, owner=self._owner)
 
-    async def _later(self, row: Outgoing, error: UpstreamDown, delay: timedelta) -> None:
+    async def _later(
+        self, row: Outgoing, error: UpstreamDown | UpstreamRefused, delay: timedelta
+    ) -> None:
         log.warning("row has to wait", extra={"why": error.code, "attempts": row.attempts})
         async with self._store.write() as tx:
             await tx.outbox.defer(row.id, owner=self._owner, delay=delay, error=str(error))
+
+    async def _refused(self, row: Outgoing, error: UpstreamRefused) -> None:
+        """Keep what tells of a case until the mistake is mended; the rest will never be sent."""
+        code = error.upstream_code or error.code
+        async with self._store.read() as tx:
+            age = await tx.now() - row.created_at
+        mendable = row.kind is not OutboxKind.ANSWER and code in _TO_MEND
+        if not mendable or age > _MENDED_WITHIN:
+            await self._drop(row, code, str(error))
+            return
+        log.error("channel has to be mended", extra={"destination": row.destination, "why": code})
+        self._trouble[row.destination] = code
+        delay = backoff(
+            row.attempts,
+            jitter=self._jitter(),
+            first_s=_MEND_FIRST_S,
+            longest_s=_MEND_LONGEST_S,
+        )
+        await self._later(row, error, delay)
 
     async def _be_quiet(self, row: Outgoing, error: Throttled) -> None:
         """Send nothing that way before Slack's time is over: limits are a channel's, not a row's.

@@ -61,9 +61,13 @@ class Execute:
         self._pause = pause
         self._lease = lease
         self._settle = Settle(store)
+        self._at_hand: set[int] = set()  # rollbacks that another step of this very process has
 
     async def step(self) -> bool:
         """Execute one rollback that is approved, or whose executor has died; True if one was.
+
+        Several steps may run beside each other: each has rollbacks of its own at hand, so that
+        a target that hangs holds up nothing but its own.
 
         Raises:
             BotError: Slack or the target cannot say what the claim must know, or the app is no
@@ -75,6 +79,9 @@ class Execute:
             now = await tx.now()
         blocked: BotError | None = None
         for rollback in waiting:
+            if rollback.id in self._at_hand:
+                continue
+            self._at_hand.add(rollback.id)
             try:
                 if await self._take(rollback, now):
                     return True
@@ -82,6 +89,8 @@ class Execute:
                 blocked = error  # one rollback that cannot be claimed must not hold up others
                 if isinstance(error, UpstreamDown | UpstreamRefused):
                     await self._settle.say_waiting(rollback, error)
+            finally:
+                self._at_hand.discard(rollback.id)
         if blocked is not None:
             raise blocked
         return False

@@ -5,6 +5,7 @@ The tests speak of the real service, a real SQLite file and a Dify over HTTP tha
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from datetime import timedelta
@@ -25,10 +26,10 @@ from tests.acceptance.impatient import (
     said,
     thread,
 )
-from tests.acceptance.world import LOOPBACK, WHERE, Was, World, with_button
+from tests.acceptance.world import LOOPBACK, VOTERS, WHERE, Was, World, with_button
 
 MANY = 40  # more than any step is tried
-GOOD_END, NO_END = "read back and is what was approved", "The old version is still live"
+GOOD_END, NO_END = "read back and is what was approved", "Nothing of ours went live"
 
 
 async def check(world: World, ended: Rollback, was: Was, caplog: pytest.LogCaptureFixture) -> None:
@@ -144,6 +145,23 @@ async def test_a_version_without_nodes_is_not_suggested_and_not_to_be_had(world:
         )
 
     assert f"v{empty + 1} → v{empty - 1}" in said(card)
+
+
+async def test_clicks_do_not_wait_behind_a_command_that_a_hanging_dify_holds_up(
+    world: World,
+) -> None:
+    slack, faults = world.slack, world.dify.state.faults
+    async with impatient(world, call_s=60.0):
+        await world.go()
+        faults.add("versions", Fault.HANG)
+        asked = f"to {WHERE} 1"
+        await slack.driver.command(people.DAVE, people.INCIDENTS, "/rollback", asked)
+        await asyncio.wait_for(faults.hanging("versions"), 30)
+        await world.turn_second_key()
+        await slack.state.until(
+            lambda s: any("2 of 2" in m.text for m in s.ephemerals_to(VOTERS[1])), within=10
+        )
+        faults.clear()
 
 
 # -- during the rollback ------------------------------------------------------------------------

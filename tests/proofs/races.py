@@ -157,21 +157,23 @@ async def _look(
         for entry in entries
         if entry.action.startswith("vote.") and entry.status == "ok"
     ]
-    approvals = [vote.person for vote in after.votes if vote.choice is Choice.APPROVE]
-    rejects = [vote.person for vote in after.votes if vote.choice is Choice.REJECT]
-    won = after.state is State.COMPLETED
+    standing = [vote for vote in after.votes if vote.voided_at is None]
+    approvals = [vote.person for vote in standing if vote.choice is Choice.APPROVE]
+    rejects = [vote.person for vote in standing if vote.choice is Choice.REJECT]
+    won, stopped = after.state is State.COMPLETED, after.state is State.REJECTED
     promises = {
         f"{taken} clicks stored, not {CLICKS}": taken == CLICKS,
         f"it ended as {after.state}": after.state in {State.COMPLETED, State.REJECTED},
-        "a quorum stands and nothing came of it": won or not approval.quorum(after),
-        f"{events['APPROVED']} moves to APPROVED": events["APPROVED"] == int(won),
+        "a quorum stands and nothing came of it": won or stopped or not approval.quorum(after),
+        f"{events['APPROVED']} moves to APPROVED": int(won) <= events["APPROVED"] <= 1,
         f"{claims} claims of the execution": claims == events["EXECUTING"] == int(won),
         f"{published} publishes": published == int(won),
         f"votes of {approvals} and rejects of {rejects}": (len(approvals), len(rejects)) == (2, 0)
         if won
-        else len(approvals) < 2 and len(rejects) == 1,
-        "somebody has two votes": len(set(approvals + rejects)) == len(after.votes),
-        f"{len(counted)} votes in the audit chain": sorted(counted) == sorted(approvals + rejects),
+        else len(approvals) <= 2 and len(rejects) == 1,
+        "somebody has two votes": len(set(approvals + rejects)) == len(standing),
+        f"{len(counted)} votes in the audit chain": sorted(counted)
+        == sorted(vote.person for vote in after.votes),
     }
     tally.broken += [
         f"rollback {rollback_id}: {what}" for what, held in promises.items() if not held

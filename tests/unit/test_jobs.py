@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 
-from bot import jobs
+from bot import jobs, pulse
 from bot.errors import UpstreamDown
 from store.records import Slot, Unavailable
 
@@ -215,10 +216,143 @@ async def test_a_worker_that_ended_or_hangs_is_dead(workers: jobs.Workers) -> No
     assert set(workers.dead()) == {"hangs", "ends", "lives"}, "none is started yet"
 
     workers.start()
-    for _ in range(3):
+
+    for _ in range(20):
         await asyncio.sleep(0)
 
     assert workers.dead() == ("hangs", "ends")
+
+
+async def test_a_slow_step_that_gives_signs_of_life_is_not_dead(workers: jobs.Workers) -> None:
+    entered = asyncio.Event()
+
+    async def slow() -> bool:
+        pulse.alive()
+        entered.set()
+        await asyncio.Event().wait()
+        return True
+
+    begun = time.monotonic()
+    workers.add("execute", slow)
+    workers.start()
+    await asyncio.wait_for(entered.wait(), SOON_S)
+    ((step, beat),) = workers._workers["execute"].steps.items()
+
+    assert beat.at > begun
+    beat.at = time.monotonic() - jobs.STUCK_AFTER_S - 1
+    assert workers.dead() == ("execute",)
+    assert not step.done()
+
+
+async def test_a_step_that_hangs_does_not_hold_up_the_next_one() -> None:
+    gate, queue = asyncio.Event(), Queue("a", "b")
+    workers = jobs.Workers(poll_s=0.01)
+
+    async def step() -> bool:
+        if not hanging:
+            hanging.append(True)
+            await gate.wait()
+            return True
+        return await queue.step()
+
+    hanging: list[bool] = []
+    workers.add("execute", step, at_once=2)
+    workers.start()
+
+    await queue.until(2)
+    gate.set()
+    assert await workers.stop() == ()
+
+
+async def test_a_nudge_begins_another_step_beside_one_that_hangs(workers: jobs.Workers) -> None:
+    entered = asyncio.Queue[int]()
+
+    async def step() -> bool:
+        entered.put_nowait(1)
+        await asyncio.Event().wait()
+        return True
+
+    workers.add("execute", step, at_once=2)
+    workers.start()
+    for _ in range(2):
+        await asyncio.wait_for(entered.get(), SOON_S)
+        workers.nudge("execute")
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+    assert entered.empty(), "no more than two at once"
+
+
+async def test_stopping_waits_for_every_step_at_hand() -> None:
+    gate, entered, ended = asyncio.Event(), asyncio.Queue[int](), []
+    workers = jobs.Workers(poll_s=0.01)
+
+    async def step() -> bool:
+        entered.put_nowait(1)
+        await gate.wait()
+        ended.append(1)
+        return True
+
+    workers.add("execute", step, at_once=3)
+    workers.start()
+    for _ in range(3):
+        await asyncio.wait_for(entered.get(), SOON_S)
+    stopping = asyncio.create_task(workers.stop(limit_s=SOON_S))
+    await asyncio.sleep(0)
+    gate.set()
+
+    assert await stopping == ()
+    assert ended == [1, 1, 1]
+
+
+async def test_every_step_that_does_not_end_is_cut_off() -> None:
+    entered, cancelled = asyncio.Queue[int](), []
+    workers = jobs.Workers(poll_s=0.01)
+
+    async def step() -> bool:
+        entered.put_nowait(1)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.append(1)
+        return True
+
+    workers.add("execute", step, at_once=2)
+    workers.start()
+    for _ in range(2):
+        await asyncio.wait_for(entered.get(), SOON_S)
+
+    assert await workers.stop(limit_s=0.01) == ("execute",)
+    assert cancelled == [1, 1]
+
+
+async def test_a_nudge_ends_the_wait_after_a_failure() -> None:
+    queue = Queue(RuntimeError())
+    workers = jobs.Workers(poll_s=3600, backoff_cap_s=3600, woken_after_s=0.0)
+    workers.add("execute", queue.step)
+    workers.start()
+    await queue.until(1)
+
+    queue.todo.append("freshly approved")
+    workers.nudge("execute")
+
+    await queue.until(2)
+    await workers.stop()
+
+
+async def test_nudges_do_not_turn_failures_into_a_hail_of_tries() -> None:
+    queue = Queue(*[RuntimeError()] * 100)
+    workers = jobs.Workers(poll_s=3600, backoff_cap_s=3600, woken_after_s=3600)
+    workers.add("execute", queue.step)
+    workers.start()
+    await queue.until(1)
+
+    for _ in range(50):
+        workers.nudge("execute")
+        await asyncio.sleep(0)
+
+    assert len(queue.done) == 1
+    assert await workers.stop() == ()
 
 
 async def test_two_workers_cannot_have_one_name(workers: jobs.Workers) -> None:

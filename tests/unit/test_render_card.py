@@ -31,7 +31,7 @@ from tests.cards import (
 HEADERS = {
     State.DRAFT: "Rollback proposed: support-triage@prod v7 → v6",
     State.PENDING_APPROVAL: "Rollback proposed: support-triage@prod v7 → v6",
-    State.APPROVED: "Rolling back support-triage@prod v7 → v6",
+    State.APPROVED: "Rollback approved: support-triage@prod v7 → v6",
     State.EXECUTING: "Rolling back support-triage@prod v7 → v6",
     State.VERIFYING: "Rolling back support-triage@prod v7 → v6",
     State.COMPLETED: "Rolled back support-triage@prod v7 → v6",
@@ -137,8 +137,20 @@ def test_the_buttons_carry_their_values_and_the_approval_asks_again() -> None:
     assert "App support-triage, environment prod: version 7 goes back to version 6" in asked
 
 
-@pytest.mark.parametrize("state", [s for s in State if s is not State.PENDING_APPROVAL])
-def test_only_a_pending_card_can_be_voted_on(state: State) -> None:
+def test_an_approved_card_says_that_it_waits_and_can_be_stopped() -> None:
+    message = card(both_approved(State.APPROVED, buttons=a_view().buttons))
+
+    assert [b["action_id"] for b in actions(message)] == ["rollback.reject", "rollback.difference"]
+    text = everything(sound(message))
+    assert f"Approved by <@{ALICE}> + <@{BOB}>. It starts as soon as it can" in text
+    assert "Rolling back now" not in text
+    assert "*Expires*" in text
+
+
+@pytest.mark.parametrize(
+    "state", [s for s in State if s not in (State.PENDING_APPROVAL, State.APPROVED)]
+)
+def test_past_voting_a_card_has_no_vote_to_press(state: State) -> None:
     buttons = actions(card(a_view(state, buttons=a_view().buttons)))
 
     assert [b["action_id"] for b in buttons] == ["rollback.difference"]

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import aiohttp
 from yarl import URL
 
+from bot import pulse
 from bot.adapters.dify import era, shapes
 from bot.errors import Ambiguous, AnswerUnreadable, UpstreamDown, UpstreamRefused
 from store.records import Json
@@ -160,6 +161,8 @@ class Transport:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             kind = Ambiguous if request.write else UpstreamDown
             raise kind(shapes.SYSTEM, f"{request} broke off ({type(error).__name__})") from error
+        finally:
+            pulse.alive()
 
     async def close(self) -> None:
         """Close what was opened here."""

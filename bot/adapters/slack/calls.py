@@ -12,6 +12,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
+from bot import pulse
 from bot.errors import Ambiguous, Throttled, UpstreamDown, UpstreamRefused
 
 SYSTEM = "slack"
@@ -60,6 +61,8 @@ async def called(call: Awaitable[AsyncSlackResponse]) -> dict[str, Any]:
         raise Ambiguous(SYSTEM, type(error).__name__) from error
     except AttributeError as error:  # slack_sdk 3.47 looks for `ok` in whatever was answered
         raise Ambiguous(SYSTEM, "an answer that is not a JSON object") from error
+    finally:
+        pulse.alive()
     data = answer.data
     if not isinstance(data, dict):
         raise Ambiguous(SYSTEM, "an answer that is not a JSON object")
@@ -83,6 +86,8 @@ async def posted(
         raise UpstreamDown(SYSTEM, type(error).__name__) from error
     except (TimeoutError, aiohttp.ClientError) as error:
         raise Ambiguous(SYSTEM, type(error).__name__) from error
+    finally:
+        pulse.alive()
     if status == 429:
         raise Throttled(SYSTEM, _wait_s(headers))
     if status >= 500:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from store.records import InboxItem, OutboxKind, Outgoing, Stale
+from store.records import InboxItem, InboxKind, OutboxKind, Outgoing, Stale
 from store.session import SqlStore
 from tests.builders import CHANNEL, NOON
 from tests.contract.store.raw import Hand
@@ -51,6 +52,21 @@ def digest_of(row: Outgoing | None) -> str | None:
 
 
 # -- the inbox ----------------------------------------------------------------------------------
+
+
+async def test_a_worker_takes_only_the_kinds_it_asks_for(store: SqlStore) -> None:
+    command = replace(an_item("typed"), kind=InboxKind.COMMAND)
+    async with store.write() as tx:
+        await tx.inbox.put(command)
+        await tx.inbox.put(an_item("pressed"))
+
+    async with store.write() as tx:
+        kinds = (InboxKind.CLICK, InboxKind.SUBMISSION)
+        pressed = await tx.inbox.claim("one", lease=LEASE, kinds=kinds)
+        assert await tx.inbox.claim("one", lease=LEASE, kinds=kinds) is None
+        typed = await tx.inbox.claim("one", lease=LEASE, kinds=(InboxKind.COMMAND,))
+
+    assert (pressed and pressed.kind, typed and typed.kind) == (InboxKind.CLICK, InboxKind.COMMAND)
 
 
 async def test_the_same_bytes_are_stored_once(store: SqlStore) -> None:

@@ -107,9 +107,40 @@ def test_a_reject_needs_a_reason(reason: str) -> None:
 
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.PENDING_APPROVAL])
-def test_only_a_pending_rollback_takes_votes(state: State) -> None:
+def test_only_a_pending_rollback_takes_approvals(state: State) -> None:
     with pytest.raises(AlreadyDecided):
         cast(a_rollback(state=state), a_vote(ALICE))
+
+
+def test_an_approved_rollback_that_has_not_started_is_stopped_by_one_reject() -> None:
+    after = cast(approved(), a_reject(CAROL, "the fix is on its way"))
+
+    assert (after.state, after.outcome) == (State.REJECTED, OutcomeCode.REJECTED)
+    assert after.outcome_facts == {"slack_id": CAROL, "reason": "the fix is on its way"}
+
+
+@pytest.mark.parametrize(
+    "state", [s for s in State if s not in (State.PENDING_APPROVAL, State.APPROVED)]
+)
+def test_nobody_rejects_what_has_started_or_ended(state: State) -> None:
+    with pytest.raises(AlreadyDecided):
+        cast(a_rollback(state=state), a_reject(ALICE, "stop"))
+
+
+@pytest.mark.parametrize("votes", [(ALICE,), (ALICE, BOB)])
+def test_who_has_approved_may_reject_after_all_and_the_reject_counts(
+    votes: tuple[str, ...],
+) -> None:
+    rollback = a_rollback()
+    for who in votes:
+        rollback = cast(rollback, a_vote(who))
+
+    after = cast(rollback, a_reject(ALICE, "I misread it"))
+
+    assert after.state is State.REJECTED
+    mine = [(v.choice, v.voided_why) for v in after.votes if v.person == ALICE]
+    assert mine == [(Choice.APPROVE, "taken_back"), (Choice.REJECT, "")]
+    assert ALICE not in {vote.person for vote in approval.approvals(after)}
 
 
 def test_a_click_at_the_very_instant_of_expiry_is_too_late() -> None:
@@ -253,13 +284,22 @@ def test_a_draft_is_presented_once() -> None:
         approval.present(shown)
 
 
-@pytest.mark.parametrize("state", [State.DRAFT, State.PENDING_APPROVAL, State.APPROVED])
-def test_what_is_not_executing_in_time_expires(state: State) -> None:
+@pytest.mark.parametrize(
+    ("state", "outcome"),
+    [
+        (State.DRAFT, OutcomeCode.EXPIRED),
+        (State.PENDING_APPROVAL, OutcomeCode.EXPIRED),
+        (State.APPROVED, OutcomeCode.NOT_STARTED),
+    ],
+)
+def test_what_is_not_executing_in_time_expires_and_says_what_was_missing(
+    state: State, outcome: OutcomeCode
+) -> None:
     rollback = a_rollback(state=state)
 
     after = approval.expire(rollback, at=rollback.expires_at)
 
-    assert (after.state, after.outcome) == (State.EXPIRED, OutcomeCode.EXPIRED)
+    assert (after.state, after.outcome) == (State.EXPIRED, outcome)
     assert after.finished_at == rollback.expires_at
 
 

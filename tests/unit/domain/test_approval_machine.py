@@ -91,16 +91,18 @@ class Approval(RuleBasedStateMachine):
         )
         if after is None:
             return
-        assert before.state is State.PENDING_APPROVAL
+        waiting = {State.PENDING_APPROVAL}
+        assert before.state in (waiting if choice is Choice.APPROVE else {*waiting, State.APPROVED})
         assert account in self.group
         assert person in before.policy.eligible
         assert person != before.requested_by
-        assert person not in self.good
         assert claim.round == before.round
         assert self.at < before.expires_at
         if choice is Choice.APPROVE:
+            assert person not in self.good
             self.good.add(person)
         else:
+            self.good.discard(person)
             assert after.state is State.REJECTED
 
     @rule(claim=claims, account=st.sampled_from(ACCOUNTS))

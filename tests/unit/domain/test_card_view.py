@@ -133,7 +133,13 @@ def test_votes_are_shown_also_when_they_are_void() -> None:
     ]
 
 
-@pytest.mark.parametrize("state", [s for s in State if s is not State.PENDING_APPROVAL])
+def test_until_an_approved_rollback_has_started_it_can_be_stopped() -> None:
+    assert actions(view(a_shown_rollback(state=State.APPROVED))) == ["reject", "difference"]
+
+
+@pytest.mark.parametrize(
+    "state", [s for s in State if s not in (State.PENDING_APPROVAL, State.APPROVED)]
+)
 def test_past_voting_only_looking_is_left(state: State) -> None:
     assert actions(view(a_shown_rollback(state=state))) == ["difference"]
 

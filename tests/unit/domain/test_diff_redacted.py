@@ -94,3 +94,49 @@ def test_a_secret_that_is_hidden_in_one_version_is_hidden_in_the_other() -> None
     assert "correct horse" not in everything_shown(changes)
     assert "correct horse" not in everything_shown(compare(harmless, secret))
     assert [change.where for change in changes.changes] == ["environment_variables/GREETING/name"]
+
+
+def variable(value_type: str, value: Any = None, *, key: str = "v", name: str = "MAIN") -> Any:
+    plain = {} if value_type == "secret" else {"value": value}
+    return {"id": key, "name": name, "value_type": value_type, **plain}
+
+
+def holding(variable: Any, *, prompt: str = "Hello", section: str = "environment_variables") -> Any:
+    return Document("workflow", {section: [variable], "features": {"opening_statement": prompt}})
+
+
+@pytest.mark.parametrize("section", ["environment_variables", "conversation_variables"])
+@pytest.mark.parametrize(
+    "plain",
+    [
+        pytest.param(variable("string", "hunter2-hunter2"), id="the same variable"),
+        pytest.param(variable("string", "hunter2-hunter2", name="OPEN"), id="under another name"),
+        pytest.param(variable("string", "hunter2-hunter2", key="w"), id="under another id"),
+        pytest.param(variable("array[string]", ["hunter2-hunter2"]), id="in a list"),
+        pytest.param(variable("object", {"a": "hunter2-hunter2"}), id="in an object"),
+    ],
+)
+def test_what_is_secret_on_one_side_is_hidden_on_the_other(section: str, plain: Any) -> None:
+    secret = holding(variable("secret"), section=section)
+    open_ = holding(plain, section=section, prompt="Say hunter2-hunter2 to them")
+
+    for changes in (compare(secret, open_), compare(open_, secret)):
+        assert changes.changes
+        assert "hunter2" not in everything_shown(changes)
+
+
+@pytest.mark.parametrize("value", ["abc", 1234567])
+def test_a_short_value_or_a_number_of_a_former_secret_is_hidden_too(value: Any) -> None:
+    changes = compare(holding(variable("secret")), holding(variable("number", value)))
+
+    assert str(value) not in everything_shown(changes)
+
+
+def test_other_variables_beside_a_secret_are_shown() -> None:
+    def both(value: str) -> Document:
+        listed = [variable("secret"), variable("string", value, key="w", name="GREETING")]
+        return Document("workflow", {"environment_variables": listed})
+
+    (change,) = compare(both("good day"), both("good night")).changes
+
+    assert (change.before, change.after) == ("good day", "good night")

@@ -176,12 +176,10 @@ class Scene:
         }
         return Decide(self.store, self.directory, self.ask, **{**facts, **changes})
 
-    def deliver(self, owner: str = "d1") -> Deliver:
+    def deliver(self, owner: str = "d1", *, jitter: Callable[[], float] = lambda: -1.0) -> Deliver:
         differences = Differences()
         drawing = Drawing(self.store, differences, keys=KEYS)
-        return Deliver(
-            self.store, self.messenger, drawing, differences, owner=owner, jitter=lambda: -1.0
-        )
+        return Deliver(self.store, self.messenger, drawing, differences, owner=owner, jitter=jitter)
 
     async def judge(self, **changes: Any) -> None:
         """Judge all that waits; afterwards every item is done and stays done."""

@@ -9,7 +9,8 @@ import pytest
 from bot.domain.policy import Policy
 from bot.ports.store import Store
 from store.records import Choice, State
-from tests.builders import REVIEWERS
+from tests.builders import CAROL, REVIEWERS
+from tests.unit.services.execution_scene import CLAIM_READS_LIVE, ExecutionScene
 from tests.unit.services.scene import ENTRY, Scene, a_pending
 
 CROWD = tuple(f"U0REVIEWER{n}" for n in range(8))
@@ -63,8 +64,55 @@ async def test_a_reject_among_approvals_ends_it_or_comes_too_late(scene: Scene) 
         after = await scene.rollback(pending)
         rejects = [vote for vote in after.votes if vote.choice is Choice.REJECT]
         assert after.state is (State.REJECTED if rejects else State.APPROVED)
-        assert len(after.votes) <= 2
+        approvals = [vote for vote in after.votes if vote.choice is Choice.APPROVE]
+        assert len(approvals) <= 2
+        assert len(rejects) <= 1
         await end(scene, pending.id)
+
+
+async def test_between_a_reject_and_the_claim_the_row_lock_decides(store: Store) -> None:
+    scene = ExecutionScene.of(store)
+    approved = await scene.approved()
+    await scene.tell()
+    await scene.reject(CAROL, approved, reason="stop")
+
+    await asyncio.gather(scene.executor().step(), drain(scene, "w1"))
+
+    after = await scene.rollback(approved)
+    (judged,) = [e.status for e in await scene.entries("vote.reject")]
+    ended = (after.state, scene.ours(approved), judged)
+    assert ended in {(State.COMPLETED, 1, "refused"), (State.REJECTED, 0, "ok")}
+
+
+async def test_a_reject_while_the_claim_asks_around_stops_it(store: Store) -> None:
+    scene = ExecutionScene.of(store)
+    approved = await scene.approved()
+    await scene.tell()
+
+    async def stop() -> None:
+        await scene.reject(CAROL, approved, reason="stop")
+        await drain(scene, "w1")
+
+    scene.at(CLAIM_READS_LIVE, stop)
+
+    assert not await scene.executor().step()
+    assert (await scene.rollback(approved)).state is State.REJECTED
+    assert scene.ours(approved) == 0
+
+
+async def test_one_persons_approve_and_reject_end_as_a_reject_in_either_order(
+    scene: Scene,
+) -> None:
+    who = CROWD[0]
+    rules = Policy(reviewers=(REVIEWERS,), named=True).snapshot(CROWD)
+    for first, second in ((scene.approve, scene.reject), (scene.reject, scene.approve)):
+        pending = await a_pending(scene.store, rules=rules)
+        await scene.tell()
+        await first(who, pending)
+        await second(who, pending)
+        await drain(scene, "w1")
+
+        assert (await scene.rollback(pending)).state is State.REJECTED
 
 
 async def end(scene: Scene, rollback_id: int) -> None:

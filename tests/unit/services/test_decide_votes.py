@@ -120,10 +120,30 @@ async def test_card_thread_and_voter_hear_of_every_vote(scene: Scene, rollback: 
         {"slack_id": BOB, "count": 2, "needed": 2},
     ]
     assert [vote.slack_id for vote in scene.messenger.drawn[-1].votes] == [ALICE, BOB]
-    assert [b.action for b in scene.messenger.drawn[-1].buttons] == ["difference"]
+    assert [b.action for b in scene.messenger.drawn[-1].buttons] == ["reject", "difference"]
     assert [(who, code) for who, code, _ in scene.told()] == [
         (ALICE, "vote_counted"),
         (BOB, "vote_counted"),
+    ]
+
+
+async def test_an_approved_rollback_is_stopped_by_one_who_approved_it(
+    scene: Scene, rollback: Rollback
+) -> None:
+    for who in (ALICE, BOB):
+        await scene.approve(who, rollback)
+    await scene.judge()
+    await scene.reject(ALICE, rollback, reason="it was the provider")
+    await scene.judge()
+    await scene.tell()
+
+    after = await scene.rollback(rollback)
+    assert (after.state, after.outcome) == (State.REJECTED, "rejected")
+    assert scene.messenger.codes[-1] == "vote_rejected"
+    assert [(vote.slack_id, vote.void) for vote in scene.messenger.drawn[-1].votes] == [
+        (ALICE, True),
+        (BOB, False),
+        (ALICE, False),
     ]
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.domain import approval
 from bot.domain.words import AnswerCode, NoteCode
 from bot.errors import Throttled, UpstreamDown, UpstreamRefused
 from bot.ports.people import Messenger
@@ -14,7 +15,9 @@ from bot.ports.store import Store
 from bot.services.drawing import Differences
 from bot.services.outgoing import answer_row, card_row, note_row, snippet_row
 from store.records import AppEnv, NewOutgoing, OutboxKind, Rollback
+from store.session import open_store
 from tests.builders import ALICE, CHANNEL, PROD, a_case, a_rollback
+from tests.contract.store.raw import Hand
 from tests.fakes.slack import FakeMessenger
 from tests.unit.services.scene import ENTRY, Scene, a_pending
 
@@ -167,25 +170,92 @@ async def test_one_case_that_waits_does_not_hold_up_answers(scene: Scene) -> Non
     assert (await scene.case(pending)).card_ts == ""
 
 
-async def test_what_slack_refuses_is_dropped_and_seen_as_trouble(scene: Scene) -> None:
+async def test_what_slack_refuses_for_good_is_dropped_and_seen_as_trouble(scene: Scene) -> None:
     pending = await a_pending(scene.store)
-    await say(scene, pending, "never")
-    scene.messenger.channels.clear()
+    scene.messenger.failing = [UpstreamRefused("slack", "no", "msg_too_long")]
     worker = scene.deliver()
-    while await worker.step():
-        pass
+    assert await worker.step()
 
-    assert worker.trouble == {CHANNEL: "channel_not_found"}
-    assert await waiting(scene) == 0
-    assert scene.messenger.replies == []
+    assert worker.trouble == {CHANNEL: "msg_too_long"}
+    assert scene.messenger.drawn == []
 
-    scene.messenger.channels.add(CHANNEL)
     await put(scene, card_row(await scene.case(pending)))
     while await worker.step():
         pass
 
     assert worker.trouble == {}
     assert len(scene.messenger.cards) == 1
+
+
+@pytest.mark.parametrize(
+    "code", ["not_in_channel", "channel_not_found", "is_archived", "missing_scope"]
+)
+async def test_what_a_mistake_in_slack_holds_up_is_told_in_order_once_it_is_mended(
+    scene: Scene, code: str
+) -> None:
+    pending = await a_pending(scene.store)
+    await say(scene, pending, "one")
+    worker = scene.deliver()
+    scene.messenger.failing = [UpstreamRefused("slack", "not so", code)] * 5
+    for _ in range(3):
+        assert await worker.step()
+    await put(scene, card_row(await scene.case(pending)))  # the case goes on meanwhile
+    await say(scene, pending, "two")
+    for _ in range(2):
+        assert await worker.step()
+
+    assert worker.trouble == {CHANNEL: code}, "and /readyz names Slack as degraded"
+    assert scene.messenger.drawn == []
+
+    while await worker.step():
+        pass
+    assert worker.trouble == {}
+    assert len(scene.messenger.cards) == 1
+    assert len(scene.messenger.files) == 1
+    told = [reply.note.facts["alertname"] for reply in scene.messenger.replies]
+    assert told == ["one", "two"]
+
+
+async def test_a_mistake_is_asked_about_ever_more_seldom_and_given_up_after_a_week(
+    sqlite_url: str,
+) -> None:
+    hand = Hand()
+    store = await open_store(sqlite_url, moves=approval.MOVES, durable=False, clock=hand)
+    scene = Scene.of(store)
+    try:
+        await a_pending(store)
+        scene.messenger.channels.clear()
+        worker = scene.deliver(jitter=lambda: 1.0)
+        for wait in (15, 30, 60, 120, 240, 300, 300):
+            assert await worker.step()
+            hand.passes(seconds=wait - 1)
+            assert not await worker.step(), "it waits, and what stands behind it too"
+            hand.passes(seconds=1)
+
+        hand.passes(days=7)
+        while await worker.step():
+            pass
+        assert await waiting(scene) == 0
+        assert worker.trouble == {CHANNEL: "channel_not_found"}
+    finally:
+        await store.close()
+
+
+@pytest.mark.parametrize("code", ["edit_window_closed", "cant_update_message"])
+async def test_a_card_that_cannot_be_edited_any_more_is_posted_anew(
+    scene: Scene, code: str
+) -> None:
+    pending = await a_pending(scene.store)
+    await scene.tell()
+    before = await scene.case(pending)
+    scene.messenger.failing = [UpstreamRefused("slack", "frozen", code)]
+
+    await put(scene, card_row(before))
+    await scene.tell()
+
+    after = await scene.case(pending)
+    assert after.card_ts != before.card_ts, "and the frozen one's buttons are out of date"
+    assert (CHANNEL, after.card_ts) in scene.messenger.cards
 
 
 async def test_a_refusal_without_a_code_is_named_by_its_kind(scene: Scene) -> None:

@@ -123,6 +123,30 @@ async def test_one_that_cannot_be_claimed_does_not_hold_up_others(scene: Executi
     assert (await scene.rollback(first)).state is State.APPROVED
 
 
+async def test_one_whose_target_hangs_does_not_hold_up_others(scene: ExecutionScene) -> None:
+    first = await scene.approved()
+    second = await with_another(scene)
+    entered, gate = asyncio.Event(), asyncio.Event()
+
+    async def hang() -> None:
+        entered.set()
+        await gate.wait()
+
+    scene.target.before("live", hang)
+    executor = scene.executor()
+    hanging = asyncio.create_task(executor.step())
+    await asyncio.wait_for(entered.wait(), 5)
+
+    assert await executor.step()
+    assert not await executor.step(), "what is at hand is not asked for a second time"
+
+    assert (await scene.rollback(second)).state is State.COMPLETED
+    assert tuple(scene.target.calls) == ("live",)
+    gate.set()
+    assert await hanging
+    assert (await scene.rollback(first)).state is State.COMPLETED
+
+
 async def test_an_app_that_is_no_longer_configured_does_not_hold_up_others(
     scene: ExecutionScene,
 ) -> None:

@@ -28,7 +28,7 @@ from bot.adapters.slack.directory import SlackDirectory
 from bot.adapters.slack.door import routes as slack_routes
 from bot.adapters.slack.listeners import build_app as build_bolt
 from bot.config.settings import Settings
-from bot.domain import approval
+from bot.opening import dify_target, open_migrated
 from bot.services.carry_out import Pause
 from bot.services.decide import Decide
 from bot.services.deliver import Deliver
@@ -47,7 +47,7 @@ from bot.web import serve as open_door
 from store import failpoint
 from store.audit import Verification, verify
 from store.records import NewInboxItem, NotMigrated, Slot, Unavailable
-from store.session import SqlStore, migrate, open_store
+from store.session import SqlStore
 
 log = logging.getLogger(__name__)
 SNAPSHOTS_EVERY = timedelta(seconds=30)
@@ -152,44 +152,6 @@ async def build(
         yield _Assembly(settings, role, store, outside, patience.pause).service()
 
 
-async def open_migrated(settings: Settings) -> SqlStore:
-    """Open the database; an SQLite file is brought to the newest schema first."""
-    url = settings.database_url.get_secret_value()
-    if settings.on_sqlite:
-        await asyncio.to_thread(migrate, url)
-    store = await open_store(url, moves=approval.MOVES)
-    try:
-        await store.check()
-    except BaseException:
-        await store.close()
-        raise
-    return store
-
-
-def migrate_database(url: str) -> None:
-    """Bring the database at *url* to the newest schema; safe when several do so at once.
-
-    Raises:
-        Unavailable: The database cannot be opened.
-    """
-    migrate(url)
-
-
-async def verify_audit(url: str) -> Verification:
-    """Check the whole audit chain of the database at *url*; nothing of it is changed.
-
-    Raises:
-        Unavailable: The database cannot be opened.
-        NotMigrated: Its schema is not this program's.
-    """
-    store = await open_store(url, moves=approval.MOVES)
-    try:
-        await store.check()
-        return await verify(store)
-    finally:
-        await store.close()
-
-
 @dataclass(frozen=True)
 class _Outside:
     """The outside systems, as far as the settings name them."""
@@ -204,13 +166,7 @@ class _Outside:
         slack = settings.slack
         token = slack.bot_token.get_secret_value() if slack.bot_token else ""
         targets = {
-            f"dify.{name}": DifyTarget(
-                f"dify.{name}",
-                url=dify.url,
-                email=dify.email,
-                password=dify.password.get_secret_value(),
-                timeout=call,
-            )
+            f"dify.{name}": dify_target(name, dify, timeout=call)
             for name, dify in settings.dify.items()
         }
         return cls(

@@ -69,7 +69,7 @@ PLANTED: dict[str, list[tuple[str, str]]] = {
     ROOT_ALONE: [
         ("bot/services/planted.py", "import store.rollbacks"),
         ("bot/web.py", "from store import engine"),
-        ("bot/cli.py", IN_A_FUNCTION.format("store.session")),
+        ("bot/cli/planted.py", IN_A_FUNCTION.format("store.session")),
         ("bot/adapters/slack/planted.py", TYPE_CHECKING.format("store.inbox")),
     ],
     TABLES_STAY: [

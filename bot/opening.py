@@ -1,0 +1,76 @@
+"""What the service and the commands stand on, opened: the database, a Dify workspace."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import ClientTimeout
+
+from bot.adapters.dify.client import DifyTarget
+from bot.adapters.dify.transport import TIMEOUT
+from bot.config.settings import DifySettings, Settings
+from bot.domain import approval
+from store.audit import Verification, verify
+from store.session import SqlStore, migrate, open_store
+
+
+async def open_migrated(settings: Settings) -> SqlStore:
+    """Open the database; an SQLite file is brought to the newest schema first."""
+    url = settings.database_url.get_secret_value()
+    if settings.on_sqlite:
+        await asyncio.to_thread(migrate, url)
+    store = await open_store(url, moves=approval.MOVES)
+    try:
+        await store.check()
+    except BaseException:
+        await store.close()
+        raise
+    return store
+
+
+def migrate_database(url: str) -> None:
+    """Bring the database at *url* to the newest schema; safe when several do so at once.
+
+    Raises:
+        Unavailable: The database cannot be opened.
+    """
+    migrate(url)
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[SqlStore]:
+    """The store at *url*, whose schema is left as it is; closed at the end.
+
+    Raises:
+        Unavailable: The database cannot be opened.
+        NotMigrated: Its schema is not this program's.
+    """
+    store = await open_store(url, moves=approval.MOVES)
+    try:
+        await store.check()
+        yield store
+    finally:
+        await store.close()
+
+
+async def verify_audit(url: str) -> Verification:
+    """Check the whole audit chain of the database at *url*; nothing of it is changed.
+
+    Raises:
+        Unavailable, NotMigrated: As `opened`.
+    """
+    async with opened(url) as store:
+        return await verify(store)
+
+
+def dify_target(name: str, dify: DifySettings, *, timeout: ClientTimeout = TIMEOUT) -> DifyTarget:
+    """The workspace of the table `[dify.NAME]`; nothing is asked of it yet."""
+    return DifyTarget(
+        f"dify.{name}",
+        url=dify.url,
+        email=dify.email,
+        password=dify.password.get_secret_value(),
+        timeout=timeout,
+    )

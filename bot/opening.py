@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
 from aiohttp import ClientTimeout
 
@@ -12,7 +13,10 @@ from bot.adapters.dify.client import DifyTarget
 from bot.adapters.dify.transport import TIMEOUT
 from bot.config.settings import DifySettings, Settings
 from bot.domain import approval
+from bot.services.places import Places
+from bot.services.snapshot import Snapshot
 from store.audit import Verification, verify
+from store.records import AppEnv
 from store.session import SqlStore, migrate, open_store
 
 
@@ -74,3 +78,37 @@ def dify_target(name: str, dify: DifySettings, *, timeout: ClientTimeout = TIMEO
         password=dify.password.get_secret_value(),
         timeout=timeout,
     )
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a command works with: the store, and the configured apps in their workspaces."""
+
+    store: SqlStore
+    places: Places
+
+    def snapshot(self, where: AppEnv) -> Snapshot:
+        """Snapshots of *where* alone; a service that runs beside it looks by itself."""
+        only = Places({where: self.places.of(where)})
+        return Snapshot(self.store, only, nudge=_nobody)
+
+
+@asynccontextmanager
+async def desk(settings: Settings) -> AsyncIterator[Desk]:
+    """Open the database (an SQLite file is migrated first) and the workspaces of *settings*.
+
+    Raises:
+        Unavailable, NotMigrated: As `open_migrated`.
+    """
+    async with AsyncExitStack() as closing:
+        store = await open_migrated(settings)
+        closing.push_async_callback(store.close)
+        targets = {f"dify.{name}": dify_target(name, d) for name, d in settings.dify.items()}
+        for target in targets.values():
+            closing.push_async_callback(target.close)
+        places = {w: (targets[place.target], place.id) for w, place in settings.places.items()}
+        yield Desk(store, Places(places))
+
+
+def _nobody() -> None:
+    """There is no worker here to wake."""

@@ -11,7 +11,10 @@ import typer
 
 from bot.cli import service
 from bot.cli.audit import audit
-from bot.cli.telling import NO, WRONG_USE, end, say
+from bot.cli.diff import diff
+from bot.cli.log import log
+from bot.cli.snapshot import snapshot
+from bot.cli.telling import NO, WRONG_USE, end, say, survive_any_terminal
 from bot.errors import BotError, ConfigurationWrong
 from store.records import NotMigrated, StoreError, Unavailable
 
@@ -24,13 +27,14 @@ _app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (service.demo, service.serve, service.migrate):
+for command in (service.demo, service.serve, service.migrate, snapshot, log, diff):
     _app.command()(command)
 _app.add_typer(audit, name="audit")
 
 
 def main() -> None:
     """Run the command line; every mistake of the user's is a sentence and an exit code."""
+    survive_any_terminal()
     try:
         _app(prog_name="keyturn")
     except ConfigurationWrong as error:

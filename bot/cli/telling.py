@@ -6,12 +6,12 @@ terminal only, and NO_COLOR (https://no-color.org) turns them off.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, NoReturn
-
-import orjson
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,7 +35,7 @@ def say(line: str) -> None:
 
 def say_json(value: Json) -> None:
     """Write *value* as one line of JSON."""
-    say(orjson.dumps(value).decode())
+    say(json.dumps(value, ensure_ascii=False))
 
 
 def remark(line: str) -> None:
@@ -47,6 +47,13 @@ def did_you_mean(asked: str, known: Iterable[str]) -> str:
     """` Did you mean …?` when something known is near, else nothing."""
     near = get_close_matches(asked, list(known), n=1)
     return f" Did you mean {near[0]}?" if near else ""
+
+
+def survive_any_terminal() -> None:
+    """Let no character end the command where the terminal cannot show it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def screen() -> Console:

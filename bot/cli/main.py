@@ -12,6 +12,7 @@ import typer
 from bot.cli import service
 from bot.cli.audit import audit
 from bot.cli.diff import diff
+from bot.cli.export import export
 from bot.cli.log import log
 from bot.cli.snapshot import snapshot
 from bot.cli.telling import NO, WRONG_USE, end, say, survive_any_terminal
@@ -27,7 +28,7 @@ _app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (service.demo, service.serve, service.migrate, snapshot, log, diff):
+for command in (service.demo, service.serve, service.migrate, snapshot, log, diff, export):
     _app.command()(command)
 _app.add_typer(audit, name="audit")
 

@@ -38,9 +38,9 @@ def say_json(value: Json) -> None:
     say(json.dumps(value, ensure_ascii=False))
 
 
-def remark(line: str) -> None:
+def remark(*lines: str) -> None:
     """Say beside the result, on stderr, what a person should know."""
-    print(f"keyturn: {line}", file=sys.stderr, flush=True)
+    print(f"keyturn: {lines[0]}", *lines[1:], sep="\n  ", file=sys.stderr, flush=True)
 
 
 def did_you_mean(asked: str, known: Iterable[str]) -> str:

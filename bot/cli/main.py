@@ -11,6 +11,7 @@ import typer
 
 from bot.cli import service
 from bot.cli.audit import audit
+from bot.cli.check import check
 from bot.cli.diff import diff
 from bot.cli.export import export
 from bot.cli.log import log
@@ -28,7 +29,7 @@ _app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (service.demo, service.serve, service.migrate, snapshot, log, diff, export):
+for command in (service.demo, service.serve, service.migrate, check, snapshot, log, diff, export):
     _app.command()(command)
 _app.add_typer(audit, name="audit")
 

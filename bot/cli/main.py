@@ -13,6 +13,7 @@ from bot.cli import service
 from bot.cli.audit import audit
 from bot.cli.check import check
 from bot.cli.diff import diff
+from bot.cli.discover import discover
 from bot.cli.export import export
 from bot.cli.log import log
 from bot.cli.snapshot import snapshot
@@ -29,7 +30,17 @@ _app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (service.demo, service.serve, service.migrate, check, snapshot, log, diff, export):
+for command in (
+    service.demo,
+    service.serve,
+    service.migrate,
+    check,
+    discover,
+    snapshot,
+    log,
+    diff,
+    export,
+):
     _app.command()(command)
 _app.add_typer(audit, name="audit")
 

@@ -31,7 +31,6 @@ from pydantic import SecretStr
 from bot import jobs
 from bot.adapters.alertmanager.routes import routes as alertmanager_routes
 from bot.adapters.dify.client import DifyTarget
-from bot.adapters.dify.credentials import Account, AdminKey, Credentials
 from bot.adapters.dify.transport import TIMEOUT as DIFY_TIMEOUT
 from bot.adapters.slack.admission import Admission, Answer
 from bot.adapters.slack.client import SlackMessenger
@@ -42,7 +41,7 @@ from bot.adapters.slack.listeners import build_app as build_bolt
 from bot.adapters.slack.socket_mode import SocketMode
 from bot.adapters.slack.wire import Received
 from bot.config.settings import DifySettings, Settings
-from bot.domain import approval
+from bot.opening import dify_target, open_migrated
 from bot.renewal.bound import bound, bound_routes
 from bot.renewal.current import Current
 from bot.renewal.renewal import Renewal, Reread
@@ -69,7 +68,7 @@ from bot.web import serve as open_door
 from store import failpoint
 from store.audit import Verification, verify
 from store.records import InboxKind, IncludedApp, NewInboxItem, NotMigrated, Slot, Unavailable
-from store.session import SqlStore, migrate, open_store
+from store.session import SqlStore
 
 log = logging.getLogger(__name__)
 SNAPSHOTS_EVERY = timedelta(seconds=30)
@@ -209,50 +208,6 @@ async def build(
         yield service
 
 
-async def open_migrated(settings: Settings) -> SqlStore:
-    """Open the database; an SQLite file is brought to the newest schema first."""
-    url = settings.database_url.get_secret_value()
-    if settings.on_sqlite:
-        await asyncio.to_thread(migrate, url)
-    store = await open_store(url, moves=approval.MOVES)
-    try:
-        await store.check()
-    except BaseException:
-        await store.close()
-        raise
-    return store
-
-
-def migrate_database(url: str) -> None:
-    """Bring the database at *url* to the newest schema; safe when several do so at once.
-
-    Raises:
-        Unavailable: The database cannot be opened.
-    """
-    migrate(url)
-
-
-async def verify_audit(url: str) -> Verification:
-    """Check the whole audit chain of the database at *url*; nothing of it is changed.
-
-    Raises:
-        Unavailable: The database cannot be opened.
-        NotMigrated: Its schema is not this program's.
-    """
-    store = await open_store(url, moves=approval.MOVES)
-    try:
-        await store.check()
-        return await verify(store)
-    finally:
-        await store.close()
-
-
-def _credentials(dify: DifySettings) -> Credentials:
-    if dify.admin_key is not None:
-        return AdminKey(dify.admin_key.get_secret_value(), dify.workspace)
-    return Account(dify.email, dify.password.get_secret_value())
-
-
 @dataclass(frozen=True)
 class _Outside:
     """The outside systems, as far as the settings name them; `reach` are places once watched."""
@@ -271,12 +226,7 @@ class _Outside:
         settings = watched.settings
         targets = {
             f"dify.{name}": _same_target(before, name, dify)
-            or DifyTarget(
-                f"dify.{name}",
-                url=dify.url,
-                credentials=_credentials(dify),
-                timeout=call,
-            )
+            or dify_target(name, dify, timeout=call)
             for name, dify in settings.dify.items()
         }
         places = {

@@ -236,6 +236,10 @@ class UpstreamDown(BotError):
         self.system = system
 
 
+class TokenRefused(UpstreamDown):
+    """Our token is not taken; with the right one the same call works."""
+
+
 class Ambiguous(UpstreamDown):
     """A write may or may not have been applied: read before doing anything else."""
 

@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from bot.cli import DifyRelease
+from bot.cli.service import DifyRelease
 from bot.demo.headless import tell
 from bot.demo.stage import WHERE, set_up
 from bot.playground.dify.releases import RELEASES

@@ -73,7 +73,7 @@ PLANTED: dict[str, list[tuple[str, str]]] = {
         ("bot/web.py", "from store import engine"),
         ("bot/adapters/dify/planted.py", "from store import address"),
         ("bot/renewal/renewal.py", "from store import session"),
-        ("bot/cli.py", IN_A_FUNCTION.format("store.session")),
+        ("bot/cli/planted.py", IN_A_FUNCTION.format("store.session")),
         ("bot/adapters/slack/planted.py", TYPE_CHECKING.format("store.inbox")),
     ],
     TABLES_STAY: [

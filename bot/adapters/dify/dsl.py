@@ -8,31 +8,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-import yaml
-
 from bot.adapters.dify.documents import document
+from bot.adapters.dify.dsl_text import MAX_BYTES, load
 from bot.adapters.dify.shapes import filled, items, mapping, text, unreadable
-from bot.errors import AnswerUnreadable
 from store.document import Document
 from store.records import Json
 
-MAX_BYTES = 5 * 2**20
-MAX_NODES = 100_000
-MAX_DEPTH = 64
 _PLACE = "dsl"
 _WRAPPER = "data"
 _BESIDE = ("dependencies", "app")
-
-
-class _Loader(yaml.CSafeLoader):
-    """The safe C loader; what looks like a date or a `=` stays the text that it is."""
-
-
-_NO_TEXT = {"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value"}
-_Loader.yaml_implicit_resolvers = {
-    first: [rule for rule in rules if rule[0] not in _NO_TEXT]
-    for first, rules in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-}
 
 
 def from_dsl(source: str) -> Document:
@@ -47,7 +31,11 @@ def from_dsl(source: str) -> Document:
         AnswerUnreadable: No YAML, no app, an alias or a tag, more than 5 MiB, 64 levels or
             100,000 nodes. The error names the place, never the text.
     """
-    top = _top(source)
+    return app_in(top_of(source))
+
+
+def app_in(top: Mapping[str, Json]) -> Document:
+    """Return the app that *top*, as of `top_of`, describes. Raises `AnswerUnreadable`."""
     app = mapping(top.get("app"), f"{_PLACE}.app")
     mode = filled(app, "mode", f"{_PLACE}.app")
     content: dict[str, Json]
@@ -67,7 +55,7 @@ def secret_values(source: str) -> Mapping[str, str]:
 
     The caller keeps the result in a local variable, and nowhere else.
     """
-    workflow = mapping(_top(source).get("workflow"), f"{_PLACE}.workflow")
+    workflow = mapping(top_of(source).get("workflow"), f"{_PLACE}.workflow")
     values: dict[str, str] = {}
     for variable in items(workflow, "environment_variables", f"{_PLACE}.workflow"):
         place = f"{_PLACE}.workflow.environment_variables"
@@ -77,8 +65,8 @@ def secret_values(source: str) -> Mapping[str, str]:
     return values
 
 
-def _top(source: str) -> Mapping[str, Json]:
-    """The outermost mapping, taken out of its wrapper."""
+def top_of(source: str) -> Mapping[str, Json]:
+    """Return the outermost mapping, taken out of its wrapper. Raises `AnswerUnreadable`."""
     top = mapping(_load(source), _PLACE)
     if set(top) == {_WRAPPER} and isinstance(top[_WRAPPER], str):
         top = mapping(_load(top[_WRAPPER]), _PLACE)
@@ -86,62 +74,16 @@ def _top(source: str) -> Mapping[str, Json]:
 
 
 def _load(source: str) -> Json:
-    if len(source) > MAX_BYTES or len(source.encode(errors="replace")) > MAX_BYTES:
-        raise unreadable(_PLACE, f"larger than {MAX_BYTES} bytes")
     wrapped = _wrapped(source)
-    if wrapped is not None:
-        return wrapped
-    try:
-        _check_events(source)
-        loaded = yaml.load(source, Loader=_Loader)  # noqa: S506 it is a safe loader
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        if isinstance(error, AnswerUnreadable):
-            raise
-        raise unreadable(_PLACE, f"no YAML: {type(error).__name__}") from None
-    return _as_json(loaded)
+    return load(source) if wrapped is None else wrapped
 
 
 def _wrapped(source: str) -> Json | None:
     """The JSON object around an export; its long text would be slow to read as YAML."""
-    if not source.lstrip().startswith("{"):
+    if not source.lstrip().startswith("{") or len(source) > 2 * MAX_BYTES:
         return None
     try:
         found = json.loads(source)
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) and set(found) == {_WRAPPER} else None
-
-
-def _check_events(source: str) -> None:
-    """Look at the text before anything is built from it: its parts, depth and number."""
-    depth = nodes = 0
-    for event in yaml.parse(source, Loader=yaml.CSafeLoader):
-        if isinstance(event, yaml.AliasEvent):
-            raise unreadable(_PLACE, "an alias")
-        if isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-            continue
-        if not isinstance(event, yaml.NodeEvent):
-            continue
-        nodes += 1
-        if nodes > MAX_NODES:
-            raise unreadable(_PLACE, f"more than {MAX_NODES} nodes")
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        if depth > MAX_DEPTH:
-            raise unreadable(_PLACE, f"nested deeper than {MAX_DEPTH} levels")
-        if getattr(event, "tag", None) is not None:
-            raise unreadable(_PLACE, "a tag")
-
-
-def _as_json(value: Json) -> Json:
-    if isinstance(value, dict):
-        return {_key(key): _as_json(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_as_json(item) for item in value]
-    return value
-
-
-def _key(key: object) -> str:
-    """A key as JSON would write it: `on` is true, null is null, numbers are digits."""
-    return key if isinstance(key, str) else json.dumps(key)

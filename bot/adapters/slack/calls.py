@@ -13,7 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot import pulse
-from bot.errors import Ambiguous, Throttled, UpstreamDown, UpstreamRefused
+from bot.errors import Ambiguous, Throttled, TokenRefused, UpstreamDown, UpstreamRefused
 
 SYSTEM = "slack"
 UNSAID_WAIT_S, LONGEST_WAIT_S = 30.0, 3600.0
@@ -43,16 +43,23 @@ def web_client(*, token: str, base_url: str, session: aiohttp.ClientSession) -> 
 
 
 async def called(call: Awaitable[AsyncSlackResponse]) -> dict[str, Any]:
-    """Return the answer of *call*.
+    """Return the answer of *call*. Raises as `answered`."""
+    return _object((await answered(call)).data)
+
+
+async def answered(call: Awaitable[AsyncSlackResponse]) -> AsyncSlackResponse:
+    """Return the answer of *call* with its headers; it is a JSON object.
 
     Raises:
         Throttled: Slack asks to wait.
-        UpstreamDown: Slack cannot be reached, or does not take our token.
+        TokenRefused: Slack does not take our token.
+        UpstreamDown: Slack cannot be reached.
         Ambiguous: The request was sent, but what came back does not say what became of it.
         UpstreamRefused: Slack said no; `upstream_code` is its error.
     """
     try:
         answer = await call
+        _object(answer.data)
     except SlackApiError as error:
         raise _refusal(error) from error
     except aiohttp.ClientConnectorError as error:
@@ -63,7 +70,10 @@ async def called(call: Awaitable[AsyncSlackResponse]) -> dict[str, Any]:
         raise Ambiguous(SYSTEM, "an answer that is not a JSON object") from error
     finally:
         pulse.alive()
-    data = answer.data
+    return answer
+
+
+def _object(data: dict[str, Any] | bytes) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise Ambiguous(SYSTEM, "an answer that is not a JSON object")
     return data
@@ -103,7 +113,7 @@ def _refusal(error: SlackApiError) -> UpstreamDown | UpstreamRefused:
     if status == 429 or code in _THROTTLED:
         return Throttled(SYSTEM, _wait_s(response.headers))
     if code in _TOKEN:
-        return UpstreamDown(SYSTEM, code)
+        return TokenRefused(SYSTEM, code)
     if status >= 500 or code in _PASSING or not code:
         return Ambiguous(SYSTEM, f"HTTP {status} {code}".strip())
     return UpstreamRefused(SYSTEM, code, code)

@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from bot.adapters.dify.dsl import MAX_BYTES, from_dsl, secret_values
+from bot.adapters.dify.dsl import from_dsl, secret_values
+from bot.adapters.dify.dsl_text import MAX_BYTES
 from bot.errors import AnswerUnreadable
 from store.document import canonical
 from tests.plugins.requirements import shared_path
@@ -109,14 +110,15 @@ def test_values_are_what_dify_would_have_as_json(text: str, value: object) -> No
         ("a: !mine 1", "tag"),
         ("a: " + "[" * 65 + "]" * 65, "nested deeper"),
         ("a: " + "[" * 100_000, "nested deeper|no YAML"),
-        ("a: [" + "1," * 100_001 + "]", "more than 100000 nodes"),
+        ("a: [" + "1," * 400_001 + "]", "more than 400000 values"),
         ("a: \x00", "no YAML"),
         ("---\na: 1\n---\nb: 2", "no YAML"),
         (CHAT.replace("be nice", ".nan"), "dsl"),
         (CHAT.replace("be nice", ".inf"), "dsl"),
         (CHAT.replace("be nice", "9" * 5000), "no YAML"),
         (CHAT.replace("be nice", "\ud800"), "no YAML"),
-        ("{" * 100_000, "nested deeper|no YAML"),
+        ("{" * 100_000, "where a key belongs"),
+        ("{a: " * 100 + "}" * 100, "line 1, column 257: nested deeper"),
         (json.dumps({"data": json.dumps({"data": WORKFLOW})}), "app"),
     ],
 )

@@ -1,0 +1,175 @@
+"""`keyturn diff`: two stored versions, or two files without any database or settings."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from bot.cli.naming import app_env, complete_app, end_unknown
+from bot.cli.running import run
+from bot.cli.telling import DONE, NO, WRONG_USE, end, remark, say_json, screen
+from bot.errors import UnknownApp, UnknownVersion
+
+if TYPE_CHECKING:
+    from bot.domain.diff import ChangeList
+    from store.document import Document
+    from store.records import AppEnv
+
+STDIN = "-"
+_MOST_BYTES = 16 * 2**20  # what is longer is refused by its reader with the limit
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One of the two: what people call it, and what stands in it."""
+
+    name: str
+    document: Document
+    notices: tuple[str, ...] = ()
+
+
+def diff(
+    old: Annotated[
+        str,
+        typer.Argument(
+            metavar="APP@ENV|OLD.yml",
+            help="An app, or the older file (`-`: standard input).",
+            autocompletion=complete_app,
+        ),
+    ],
+    new: Annotated[
+        str, typer.Argument(metavar="A|NEW.yml", help="The older version, or the newer file.")
+    ],
+    newer: Annotated[
+        str | None, typer.Argument(metavar="B", help="The newer version: a number or `live`.")
+    ] = None,
+    form: Annotated[
+        Literal["text", "json"], typer.Option("--format", help="How to write it.")
+    ] = "text",
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="End with 1 when there is a difference.")
+    ] = False,
+) -> None:
+    """Show what differs in meaning: of two stored versions, or of two DSL files.
+
+    Layout and other noise is left out, and so are secrets. `keyturn diff support-triage@prod 5
+    live`, `keyturn diff old.yml new.yml`.
+    """
+    from bot.domain.diff import compare
+
+    before, after = _files(old, new) if newer is None else _stored(app_env(old), new, newer)
+    changes = compare(before.document, after.document)
+    if form == "json":
+        _write_json(before, after, changes)
+    else:
+        for side in (before, after):
+            for notice in side.notices:
+                remark(f"{side.name}: {notice}")
+        _write_text(changes, f"{before.name} → {after.name}")
+    raise SystemExit(NO if exit_code and changes.changes else DONE)
+
+
+# -- Where they come from -----------------------------------------------------------------------
+
+
+def _files(old: str, new: str) -> tuple[_Side, _Side]:
+    if old == new == STDIN:
+        end(WRONG_USE, "standard input can be read once; name a file for the other side")
+    if "@" in old and not Path(old).exists():
+        end(WRONG_USE, f"two versions are needed: keyturn diff {old} A B")
+    return _file(old), _file(new)
+
+
+def _file(name: str) -> _Side:
+    from bot.adapters.dify.dsl_file import NotDsl, read
+
+    try:
+        found = read(_bytes(name))
+    except OSError as error:
+        end(WRONG_USE, f"{name} cannot be read: {error.strerror}")
+    except NotDsl as error:
+        end(WRONG_USE, f"{_called(name)}: {error}")
+    return _Side(_called(name), found.document, found.notices)
+
+
+def _bytes(name: str) -> bytes:
+    if name == STDIN:
+        return sys.stdin.buffer.read(_MOST_BYTES)
+    with Path(name).open("rb") as file:
+        return file.read(_MOST_BYTES)
+
+
+def _called(name: str) -> str:
+    return "standard input" if name == STDIN else name
+
+
+def _stored(where: AppEnv, old: str, new: str) -> tuple[_Side, _Side]:
+    from bot.cli.database import existing_database
+
+    try:
+        return run(_read(existing_database(), where, old, new))
+    except (UnknownApp, UnknownVersion) as error:
+        end_unknown(error)
+
+
+async def _read(url: str, where: AppEnv, old: str, new: str) -> tuple[_Side, _Side]:
+    from bot.opening import opened
+    from bot.services.history import documents, find
+
+    async with opened(url) as store:
+        versions = [await find(store, where, asked) for asked in (old, new)]
+        found = await documents(store, *versions)
+    before, after = (
+        _Side(f"{where} {version.number}", document)
+        for version, document in zip(versions, found, strict=True)
+    )
+    return before, after
+
+
+# -- How they are shown -------------------------------------------------------------------------
+
+
+def _write_json(before: _Side, after: _Side, changes: ChangeList) -> None:
+    say_json(
+        {
+            "schema": changes.schema,
+            "before": {"name": before.name, "notices": before.notices},
+            "after": {"name": after.name, "notices": after.notices},
+            "differ": bool(changes.changes),
+            "summary": changes.summary(),
+            "counts": changes.counts(),
+            "digest": changes.digest,
+            "changes": [
+                {
+                    "kind": change.kind.value,
+                    "op": change.op.value,
+                    "subject": change.subject,
+                    "where": change.where,
+                    "before": change.before,
+                    "after": change.after,
+                }
+                for change in changes.changes
+            ],
+        }
+    )
+
+
+def _write_text(changes: ChangeList, title: str) -> None:
+    from bot.domain.diff_text import as_text
+
+    text = as_text(changes, title=title)
+    if not sys.stdout.isatty():
+        sys.stdout.write(text)
+        return
+    out = screen()
+    for number, line in enumerate(text.splitlines()):
+        out.print(line, style="bold" if number == 0 else _style(line), soft_wrap=True)
+
+
+def _style(line: str) -> str:
+    styles = {"[": "bold cyan", "-": "red", "+": "green", "…": "dim"}
+    return styles.get(line.lstrip(" ")[:1] if line.startswith("  …") else line[:1], "none")

@@ -1,0 +1,151 @@
+"""`keyturn log`: the history of one app, newest first."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bot.cli.naming import app_env, complete_app, end_unknown
+from bot.cli.running import run
+from bot.cli.telling import say_json, screen
+from bot.errors import UnknownApp
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from bot.services.history import Told
+    from store.records import AppEnv, Json
+
+_AGES = (
+    (timedelta(minutes=1), "s"),
+    (timedelta(hours=1), "min"),
+    (timedelta(days=1), "h"),
+    (timedelta(days=10_000), "d"),
+)
+_UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+
+
+def log(
+    app: Annotated[
+        str,
+        typer.Argument(metavar="APP@ENV", help="Whose history.", autocompletion=complete_app),
+    ],
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, max=1000, help="How many versions.")
+    ] = 20,
+    before: Annotated[
+        int | None, typer.Option(min=1, help="Only versions below this number.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
+) -> None:
+    """Show the stored versions of an app, newest first, and what came with each.
+
+    `live` is as of the last snapshot; `changes` are counted against the version before.
+    """
+    from bot.cli.database import existing_database
+
+    where = app_env(app)
+    try:
+        told, now = run(_read(existing_database(), where, limit, before))
+    except UnknownApp as error:
+        end_unknown(error)
+    if as_json:
+        say_json([_as_json(one) for one in told])
+    else:
+        _show(told, now)
+
+
+async def _read(
+    url: str, where: AppEnv, limit: int, before: int | None
+) -> tuple[list[Told], datetime]:
+    from bot.opening import opened
+    from bot.services.history import history
+
+    async with opened(url) as store:
+        told = await history(store, where, limit=limit, before=before)
+        async with store.read() as tx:
+            return told, await tx.now()
+
+
+def _show(told: list[Told], now: datetime) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("#", justify="right")
+    table.add_column("published (UTC)", no_wrap=True)
+    table.add_column("age", justify="right", no_wrap=True)
+    table.add_column("by", max_width=20)
+    table.add_column("note", overflow="fold", ratio=None)
+    table.add_column("changes", overflow="fold")
+    for one in told:
+        version = one.version
+        table.add_row(
+            Text(str(version.number), style="bold green" if one.live else ""),
+            f"{version.published_at:%Y-%m-%d %H:%M}",
+            age(now - version.published_at),
+            _clean(version.author),
+            _note(one),
+            _changes(one),
+        )
+    screen().print(table)
+
+
+def _note(one: Told) -> Text:
+    """The marks first: what is live, what we brought back, what is not to come back."""
+    from rich.text import Text
+
+    marks: list[str | tuple[str, str]] = []
+    if one.live:
+        marks.append(("live", "bold green"))
+    if one.rollback_id is not None:
+        to = f" to {one.back_to}" if one.back_to else ""
+        marks.append((f"rollback {one.rollback_id}{to}", "yellow"))
+    if one.condemned:
+        marks.append(("condemned", "red"))
+    ours = one.rollback_id is not None
+    version = one.version
+    said = [] if ours else [version.external_name, version.external_comment]
+    words = [_clean(text) for text in said if text]
+    return Text(" · ").join([Text.assemble(mark) for mark in marks] + [Text(w) for w in words])
+
+
+def _changes(one: Told) -> str:
+    if one.counts is None:
+        return "oldest stored" if (one.version.number or 1) > 1 else "first"
+    return ", ".join(f"{kind} {n}" for kind, n in one.counts.items()) or "none that matter"
+
+
+def _clean(text: str) -> str:
+    from bot.textsafe import one_line
+
+    return one_line(text, 200)
+
+
+def age(span: timedelta) -> str:
+    """How long ago, in one unit: `12 s`, `4 min`, `7 h`, `21 d`."""
+    unit = next((name for limit, name in _AGES if span < limit), "d")
+    return f"{max(int(span.total_seconds()), 0) // _UNITS[unit]} {unit}"
+
+
+def _as_json(one: Told) -> Json:
+    version = one.version
+    return {
+        "number": version.number,
+        "live": one.live,
+        "published_at": version.published_at.isoformat(),
+        "recorded_at": version.recorded_at.isoformat(),
+        "author": version.author,
+        "name": version.external_name,
+        "comment": version.external_comment,
+        "source": version.source.value,
+        "external_id": version.external_id,
+        "root": version.root,
+        "meaning": version.meaning,
+        "changes": None if one.counts is None else dict(one.counts),
+        "condemned": one.condemned,
+        "rollback": one.rollback_id,
+        "back_to": one.back_to,
+    }

@@ -1,0 +1,81 @@
+"""The command line: words in, exit codes out; everything else is done below.
+
+Imports that take time stand inside the commands that need them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bot.cli import service
+from bot.cli.audit import audit
+from bot.cli.check import check
+from bot.cli.diff import diff
+from bot.cli.discover import discover
+from bot.cli.export import export
+from bot.cli.log import log
+from bot.cli.snapshot import snapshot
+from bot.cli.telling import NO, WRONG_USE, end, say, survive_any_terminal
+from bot.errors import BotError, ConfigurationWrong
+from store.records import NotMigrated, StoreError, Unavailable
+
+_HELP = "Two keys, one rollback: watch what is published in Dify, and go back together."
+
+_app = typer.Typer(
+    name="keyturn",
+    help=_HELP,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for command in (
+    service.demo,
+    service.serve,
+    service.migrate,
+    check,
+    discover,
+    snapshot,
+    log,
+    diff,
+    export,
+):
+    _app.command()(command)
+_app.add_typer(audit, name="audit")
+
+
+def main() -> None:
+    """Run the command line; every mistake of the user's is a sentence and an exit code."""
+    survive_any_terminal()
+    try:
+        _app(prog_name="keyturn")
+    except ConfigurationWrong as error:
+        count = len(error.problems)
+        end(WRONG_USE, f"{count} mistake{'s' * (count > 1)} in the configuration:", *error.problems)
+    except NotMigrated:
+        end(WRONG_USE, "the database is not at this program's schema; run `keyturn migrate`")
+    except Unavailable as error:
+        end(NO, f"the database cannot be used ({error}); check DATABASE_URL and that it runs")
+    except (BotError, StoreError) as error:
+        end(NO, f"{type(error).__name__}: {error}")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        say(f"keyturn {version('keyturn')}")
+        raise typer.Exit
+
+
+@_app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    pass

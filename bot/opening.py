@@ -1,0 +1,120 @@
+"""What the service and the commands stand on, opened: the database, a Dify workspace."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from aiohttp import ClientTimeout
+
+from bot.adapters.dify.client import DifyTarget
+from bot.adapters.dify.credentials import Account, AdminKey, Credentials
+from bot.adapters.dify.transport import TIMEOUT
+from bot.config.settings import DifySettings, Settings
+from bot.domain import approval
+from bot.services.places import Places
+from bot.services.snapshot import Snapshot
+from store.audit import Verification, verify
+from store.records import AppEnv
+from store.session import SqlStore, migrate, open_store
+
+
+async def open_migrated(settings: Settings) -> SqlStore:
+    """Open the database; an SQLite file is brought to the newest schema first."""
+    url = settings.database_url.get_secret_value()
+    if settings.on_sqlite:
+        await asyncio.to_thread(migrate, url)
+    store = await open_store(url, moves=approval.MOVES)
+    try:
+        await store.check()
+    except BaseException:
+        await store.close()
+        raise
+    return store
+
+
+def migrate_database(url: str) -> None:
+    """Bring the database at *url* to the newest schema; safe when several do so at once.
+
+    Raises:
+        Unavailable: The database cannot be opened.
+    """
+    migrate(url)
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[SqlStore]:
+    """The store at *url*, whose schema is left as it is; closed at the end.
+
+    Raises:
+        Unavailable: The database cannot be opened.
+        NotMigrated: Its schema is not this program's.
+    """
+    store = await open_store(url, moves=approval.MOVES)
+    try:
+        await store.check()
+        yield store
+    finally:
+        await store.close()
+
+
+async def verify_audit(url: str) -> Verification:
+    """Check the whole audit chain of the database at *url*; nothing of it is changed.
+
+    Raises:
+        Unavailable, NotMigrated: As `opened`.
+    """
+    async with opened(url) as store:
+        return await verify(store)
+
+
+def dify_target(name: str, dify: DifySettings, *, timeout: ClientTimeout = TIMEOUT) -> DifyTarget:
+    """The workspace of the table `[dify.NAME]`; nothing is asked of it yet."""
+    return DifyTarget(
+        f"dify.{name}",
+        url=dify.url,
+        credentials=_credentials(dify),
+        timeout=timeout,
+    )
+
+
+def _credentials(dify: DifySettings) -> Credentials:
+    if dify.admin_key is not None:
+        return AdminKey(dify.admin_key.get_secret_value(), dify.workspace)
+    return Account(dify.email, dify.password.get_secret_value())
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a command works with: the store, and the configured apps in their workspaces."""
+
+    store: SqlStore
+    places: Places
+
+    def snapshot(self, where: AppEnv) -> Snapshot:
+        """Snapshots of *where* alone; a service that runs beside it looks by itself."""
+        only = Places({where: self.places.of(where)})
+        return Snapshot(self.store, only, nudge=_nobody)
+
+
+@asynccontextmanager
+async def desk(settings: Settings) -> AsyncIterator[Desk]:
+    """Open the database (an SQLite file is migrated first) and the workspaces of *settings*.
+
+    Raises:
+        Unavailable, NotMigrated: As `open_migrated`.
+    """
+    async with AsyncExitStack() as closing:
+        store = await open_migrated(settings)
+        closing.push_async_callback(store.close)
+        targets = {f"dify.{name}": dify_target(name, d) for name, d in settings.dify.items()}
+        for target in targets.values():
+            closing.push_async_callback(target.close)
+        places = {w: (targets[place.target], place.id) for w, place in settings.places.items()}
+        yield Desk(store, Places(places))
+
+
+def _nobody() -> None:
+    """There is no worker here to wake."""

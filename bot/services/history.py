@@ -1,0 +1,131 @@
+"""The stored history of one app@env, as it is told: what came with each version."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+
+from bot.domain import marker
+from bot.domain.diff import compare
+from bot.errors import UnknownApp, UnknownVersion
+from bot.ports.store import Store, Transaction
+from store.document import Document
+from store.records import AppEnv, Missing, Version, VersionSource
+
+LIVE = frozenset({"live", "newest", "latest"})
+
+
+@dataclass(frozen=True)
+class Told:
+    """One version of a history.
+
+    `live` is as of the last snapshot. `counts` are the changes against the version before by
+    kind, empty when the two mean the same; None for the oldest version that is stored.
+    `rollback_id` is of the rollback of ours that published it, `back_to` the version that it
+    brought back.
+    """
+
+    version: Version
+    live: bool
+    counts: Mapping[str, int] | None
+    condemned: bool = False
+    rollback_id: int | None = None
+    back_to: int | None = None
+
+
+@dataclass(frozen=True)
+class _Facts:
+    versions: Sequence[Version]  # newest first, one more than is told
+    condemned: frozenset[str] = frozenset()
+    rollbacks: Mapping[int, tuple[int, int | None]] = field(default_factory=dict)
+    newest: int = 0
+
+
+async def history(
+    store: Store, where: AppEnv, *, limit: int, before: int | None = None
+) -> list[Told]:
+    """Return at most *limit* numbered versions below number *before*, newest first.
+
+    Raises:
+        UnknownApp: No version of *where* is stored; the nearest name that is comes with it.
+        Corrupt: A document cannot be read.
+    """
+    async with store.read() as tx:
+        facts = await _facts(tx, where, limit, before)
+    told = []
+    for index, version in enumerate(facts.versions[:limit]):
+        older = facts.versions[index + 1] if index + 1 < len(facts.versions) else None
+        rollback_id, back_to = facts.rollbacks.get(version.id, (None, None))
+        told.append(
+            Told(
+                version,
+                live=version.number == facts.newest,
+                counts=await _counts(store, older, version) if older else None,
+                condemned=version.meaning in facts.condemned,
+                rollback_id=rollback_id,
+                back_to=back_to,
+            )
+        )
+    return told
+
+
+async def find(store: Store, where: AppEnv, asked: str) -> Version:
+    """Return the version that *asked* names: a number, also as `v7`, or `live`.
+
+    Raises:
+        UnknownApp, UnknownVersion.
+    """
+    async with store.read() as tx:
+        newest = await _newest(tx, where)
+        if asked.lower() in LIVE:
+            return newest
+        digits = asked.lower().removeprefix("v")
+        number = int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else 0
+        found = await tx.versions.numbered(where, number)
+    if found is None:
+        raise UnknownVersion(str(where), asked, newest.number)
+    return found
+
+
+async def documents(store: Store, *versions: Version) -> list[Document]:
+    """Return the documents of *versions*. Raises `Corrupt`."""
+    async with store.read() as tx:
+        return [await tx.versions.document(version.id) for version in versions]
+
+
+async def _newest(tx: Transaction, where: AppEnv) -> Version:
+    newest = await tx.versions.newest(where)
+    if newest is None:
+        known = [str(place) for place in await tx.versions.newest_external_ids()]
+        near = get_close_matches(str(where), known, n=1)
+        raise UnknownApp(str(where), near[0] if near else "")
+    return newest
+
+
+async def _facts(tx: Transaction, where: AppEnv, limit: int, before: int | None) -> _Facts:
+    newest = await _newest(tx, where)
+    versions = await tx.versions.history(where, limit=limit + 1, before=before)
+    rollbacks = {}
+    for version in versions[:limit]:
+        if version.source is VersionSource.ROLLBACK:
+            rollbacks[version.id] = await _rollback(tx, version)
+    return _Facts(versions, await tx.versions.condemned(where), rollbacks, newest.number or 0)
+
+
+async def _rollback(tx: Transaction, version: Version) -> tuple[int, int | None]:
+    """The rollback that published *version*, and the number that it brought back."""
+    rollback_id = marker.rollback_id_in(version.external_name) or 0
+    try:
+        rollback = await tx.rollbacks.get(rollback_id)
+        return rollback_id, (await tx.versions.get(rollback.leg.to_version_id)).number
+    except Missing:
+        return rollback_id, None
+
+
+async def _counts(store: Store, older: Version, newer: Version) -> Mapping[str, int]:
+    if older.meaning == newer.meaning:
+        return {}
+    before, after = await documents(store, older, newer)
+    return (await asyncio.to_thread(compare, before, after)).counts()

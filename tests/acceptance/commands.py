@@ -1,0 +1,38 @@
+"""The real command line against a world: `python -m bot …` as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+LIMIT_S = 60.0
+
+
+async def keyturn(
+    *words: str, variables: Mapping[str, str], cwd: Path, stdin: bytes = b""
+) -> subprocess.CompletedProcess[str]:
+    """Run one command with nothing in its environment but *variables*; wait for its end."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", *words),
+        cwd=cwd,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **variables},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(LIMIT_S):
+            out, err = await process.communicate(stdin)
+    except BaseException:
+        process.kill()
+        await process.wait()
+        raise
+    assert process.returncode is not None
+    told = subprocess.CompletedProcess(words, process.returncode, out.decode(), err.decode())
+    assert "Traceback" not in told.stderr, told.stderr
+    return told

@@ -68,6 +68,8 @@ def add(
                     return
                 await run()
                 await finish(slot)
+            except asyncio.CancelledError:
+                _log.info("job cut off")  # the timer is shut down; the slot stays unfinished
             except Exception as error:  # noqa: BLE001 - the edge of a job: the timer goes on
                 _log_failure("job failed", error)
 
@@ -84,6 +86,8 @@ def add_local(timer: AsyncIOScheduler, name: str, period: timedelta, *, run: Run
         with bound(job=name):
             try:
                 await run()
+            except asyncio.CancelledError:
+                _log.info("job cut off")  # the timer is shut down
             except Exception as error:  # noqa: BLE001 - the edge of a job: the timer goes on
                 _log_failure("job failed", error)
 

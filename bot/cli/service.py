@@ -87,7 +87,8 @@ def demo(
 
 
 async def _serve(settings: Settings, role: str, host: str, port: int) -> None:
-    from bot.app import Role, build
+    from bot.app import build
+    from bot.assembly.process import Role
     from bot.config.load import from_process
 
     stop, again = stop_on_signals(), _told_to_reload()

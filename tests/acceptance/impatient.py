@@ -10,7 +10,8 @@ from dataclasses import replace
 from aiohttp import ClientTimeout
 
 from bot.adapters.slack.link import Limits
-from bot.app import Patience, Service, build
+from bot.app import Service, build
+from bot.assembly.process import Patience
 from bot.playground.slack import people
 from bot.playground.slack.things import Message
 from store.records import Rollback

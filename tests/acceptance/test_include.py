@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import Role, build
+from bot.app import build
+from bot.assembly.process import Role
 from bot.errors import ConfigurationWrong
 from bot.playground.dify.apps import App
 from bot.playground.dify.faults import Fault

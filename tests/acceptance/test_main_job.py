@@ -8,7 +8,8 @@ from pathlib import Path
 
 import aiohttp
 
-from bot.app import Role, build
+from bot.app import build
+from bot.assembly.process import Role
 from bot.playground.slack.people import ALICE, INCIDENTS
 from bot.playground.slack.state import SlackState
 from store.records import Rollback, State

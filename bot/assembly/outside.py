@@ -1,0 +1,95 @@
+"""The outside systems as the settings name them: made, or kept where nothing of them changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from aiohttp import ClientSession, ClientTimeout
+
+from bot.adapters.dify.client import DifyTarget
+from bot.adapters.slack.client import SlackMessenger
+from bot.adapters.slack.directory import SlackDirectory
+from bot.config.settings import DifySettings, Settings
+from bot.opening import dify_target
+from bot.renewal.watched import Watched
+from bot.services.places import Places
+
+
+class Before(Protocol):
+    """What was in force until now."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that it was made of."""
+        ...
+
+    @property
+    def outside(self) -> Outside:
+        """Its outside systems."""
+        ...
+
+
+@dataclass(frozen=True)
+class Outside:
+    """The outside systems, as far as the settings name them; `reach` are places once watched."""
+
+    messenger: SlackMessenger
+    directory: SlackDirectory
+    targets: dict[str, DifyTarget]
+    places: Places
+    reach: Places
+
+    @classmethod
+    def of(
+        cls, watched: Watched, http: ClientSession, call: ClientTimeout, before: Before | None
+    ) -> Outside:
+        """Make them; what has the same settings as *before* goes on, with its sessions."""
+        settings = watched.settings
+        targets = {
+            f"dify.{name}": _same_target(before, name, dify)
+            or dify_target(name, dify, timeout=call)
+            for name, dify in settings.dify.items()
+        }
+        places = {
+            where: (targets[place.target], place.id) for where, place in settings.places.items()
+        }
+        former = {
+            where: (targets[place.target], place.id) for where, place in watched.former.items()
+        }
+        messenger, directory = _slack_of(settings, http, before)
+        return cls(
+            messenger=messenger,
+            directory=directory,
+            targets=targets,
+            places=Places(places),
+            reach=Places({**former, **places}),
+        )
+
+
+def _slack_of(
+    settings: Settings, http: ClientSession, before: Before | None
+) -> tuple[SlackMessenger, SlackDirectory]:
+    """Those of *before* when nothing of Slack changed; else new ones that know the workspace."""
+    slack, old = settings.slack, before.settings.slack if before else None
+    if before and old == slack and before.settings.people == settings.people:
+        return before.outside.messenger, before.outside.directory
+    team = slack.team
+    if before and old and (old.bot_token, old.api_url) == (slack.bot_token, slack.api_url):
+        team = team or before.outside.directory.team_id
+    token = slack.bot_token.get_secret_value() if slack.bot_token else ""
+    return SlackMessenger(token=token, base_url=slack.api_url, session=http), SlackDirectory(
+        token=token,
+        base_url=slack.api_url,
+        session=http,
+        team_id=team,
+        aliases=settings.people,
+    )
+
+
+def _same_target(before: Before | None, name: str, dify: DifySettings) -> DifyTarget | None:
+    """The target of *before* for the same account: its login, or its refusal, stays known."""
+    old = before.settings.dify.get(name) if before else None
+    if before is None or old is None or replace(old, include=None) != replace(dify, include=None):
+        return None
+    return before.outside.targets[f"dify.{name}"]

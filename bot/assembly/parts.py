@@ -1,0 +1,264 @@
+"""Everything that is made of settings, plugged together anew whenever they change."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+from aiohttp import ClientSession, web
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from pydantic import SecretStr
+
+from bot import jobs
+from bot.adapters.alertmanager.routes import routes as alertmanager_routes
+from bot.adapters.slack.admission import Admission
+from bot.adapters.slack.door import routes as slack_routes
+from bot.adapters.slack.listeners import build_app as build_bolt
+from bot.assembly.outside import Outside
+from bot.assembly.process import Process, Role
+from bot.config.settings import Settings
+from bot.renewal.watched import Watched
+from bot.services.decide import Decide
+from bot.services.deliver import Deliver
+from bot.services.drawing import Differences, Drawing
+from bot.services.execute import Execute
+from bot.services.include import Inclusion
+from bot.services.include import Rules as IncludeRules
+from bot.services.opening import Rules
+from bot.services.probe import Probe
+from bot.services.propose import Propose
+from bot.services.snapshot import Snapshot
+from bot.services.take_in import Intake, TakeIn
+from store.records import InboxKind, NewInboxItem
+from store.session import SqlStore
+
+PRESSED = (InboxKind.CLICK, InboxKind.SUBMISSION)
+TYPED = (InboxKind.COMMAND,)
+
+
+def utc_now() -> datetime:
+    """The one clock of this process; what replicas must agree on comes from the database."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything that is made of settings, and swapped as a whole when they change."""
+
+    settings: Settings
+    outside: Outside
+    keys: tuple[bytes, ...]
+    steps: Mapping[str, jobs.Step]
+    routes: tuple[web.RouteDef, ...]
+    sweep: Callable[[], Awaitable[object]]
+    probe: Probe
+    deliver: Deliver
+    inclusion: Inclusion
+    admission: Admission | None  # None in a worker, which takes in nothing
+
+
+class Making:
+    """Makes parts for one process."""
+
+    def __init__(
+        self,
+        process: Process,
+        store: SqlStore,
+        http: ClientSession,
+        *,
+        nudge: Callable[..., None],
+        look_at_included: Callable[[], Awaitable[object]],
+    ) -> None:
+        """Take what stays the same when settings change.
+
+        Args:
+            process: This process: its role, owner's name, lease and patience.
+            store: The opened database.
+            http: The connections for Slack.
+            nudge: Wakes workers by name, all without one.
+            look_at_included: Called when other apps are included than before.
+        """
+        self._process = process
+        self._store = store
+        self._http = http
+        self._nudge = nudge
+        self._look_at_included = look_at_included
+
+    def __call__(self, watched: Watched, before: Parts | None) -> Parts:
+        """Make the parts for *watched*; what has not changed since *before* goes on."""
+        settings, store = watched.settings, self._store
+        outside = Outside.of(watched, self._http, self._process.patience.call, before)
+        nudge = self._nudge
+        keys = derive(settings.secret_keys, b"keyturn/buttons/v1")
+        channels = {where: place.channel for where, place in settings.places.items()}
+        rules = Rules(
+            policies=settings.policies,
+            channels=channels,
+            waited=settings.alerts.usual_for,
+            lookback=settings.alerts.lookback,
+        )
+        inclusion = self._inclusion(watched, outside)
+        snapshot = Snapshot(
+            store,
+            outside.places,
+            nudge=nudge,
+            inclusion=inclusion,
+            included=self._look_at_included,
+        )
+        propose = Propose(
+            store,
+            outside.places,
+            outside.directory,
+            snapshot,
+            rules,
+            nonce=lambda: secrets.token_hex(16),
+        )
+        deliver = self._deliverer(outside, keys, before)
+        admission = self._admitting(outside)
+        meaning = partial(settings.alerts.labels.where, known=channels)
+        steps = {
+            "take_in": TakeIn(store, channels, meaning=meaning).step,
+            "propose": propose.step,
+            "decide": self._decider(outside, keys, propose, rules, PRESSED).step,
+            "command": self._decider(outside, keys, propose, rules, TYPED).step,
+            "execute": Execute(
+                store,
+                outside.reach,
+                outside.directory,
+                owner=self._process.owner,
+                pause=self._process.patience.pause,
+                lease=self._process.lease,
+            ).step,
+            "deliver": deliver.step,
+            "import": snapshot.backfill,
+        }
+        return Parts(
+            settings=settings,
+            outside=outside,
+            keys=keys,
+            steps=steps,
+            routes=tuple(self._routes(settings, admission)),
+            sweep=snapshot.sweep,
+            probe=self._prober(outside, before),
+            deliver=deliver,
+            inclusion=inclusion,
+            admission=admission,
+        )
+
+    def _inclusion(self, watched: Watched, outside: Outside) -> Inclusion:
+        includes = {f"dify.{name}": d.include for name, d in watched.settings.dify.items()}
+        wanted = {name: include for name, include in includes.items() if include is not None}
+        return Inclusion(
+            self._store,
+            IncludeRules(
+                targets={name: outside.targets[name] for name in wanted},
+                includes=wanted,
+                tables={(place.target, place.id) for place in watched.own.values()},
+                names=frozenset(watched.own),
+            ),
+        )
+
+    def _prober(self, outside: Outside, before: Parts | None) -> Probe:
+        return Probe(
+            {
+                "slack": outside.directory.greet,
+                **{name: target.greet for name, target in outside.targets.items()},
+            },
+            trouble=before.probe.trouble if before else {},
+        )
+
+    def _deliverer(self, outside: Outside, keys: Sequence[bytes], before: Parts | None) -> Deliver:
+        """What Slack asked to wait for is not forgotten while nothing changes there."""
+        if before and before.outside.messenger is outside.messenger and before.keys == keys:
+            return before.deliver
+        differences = Differences()
+        return Deliver(
+            self._store,
+            outside.messenger,
+            Drawing(self._store, differences, keys=keys),
+            differences,
+            owner=self._process.owner,
+            jitter=random.random,
+            lease=3 * self._process.lease,
+        )
+
+    def _decider(
+        self,
+        outside: Outside,
+        keys: Sequence[bytes],
+        propose: Propose,
+        rules: Rules,
+        kinds: Collection[InboxKind],
+    ) -> Decide:
+        return Decide(
+            self._store,
+            outside.directory,
+            propose.requested,
+            policy_of=rules.policy,
+            keys=keys,
+            owner=self._process.owner,
+            nudge=self._nudge,
+            jitter=random.random,
+            lease=2 * self._process.lease,
+            kinds=kinds,
+        )
+
+    def _routes(self, settings: Settings, admission: Admission | None) -> Iterable[web.RouteDef]:
+        if admission is None:
+            return []
+        nudge = self._nudge
+        return [
+            *alertmanager_routes(
+                tokens=[token.get_secret_value() for token in settings.webhook_tokens],
+                labels=settings.alerts.labels,
+                known=settings.places,
+                take_in=Intake(self._store, nudge=lambda: nudge("take_in")),
+            ),
+            *(self._slack_door(settings, admission) if settings.slack.mode != "socket" else []),
+        ]
+
+    def _slack_door(self, settings: Settings, admit: Admission) -> list[web.RouteDef]:
+        signing = settings.slack.signing_secrets
+        return slack_routes(
+            admit,
+            signing_secrets=[secret.get_secret_value().encode() for secret in signing],
+            clock=utc_now,
+        )
+
+    def _admitting(self, outside: Outside) -> Admission | None:
+        """What takes in from Slack, whichever way; a worker takes in nothing."""
+        if self._process.role is Role.WORKER:
+            return None
+
+        async def put(item: NewInboxItem) -> bool:
+            async with self._store.write() as tx:
+                new = await tx.inbox.put(item)
+            self._nudge("decide", "command")
+            return new
+
+        return Admission(build_bolt(put=put, forms=outside.messenger), team=outside.directory.team)
+
+
+async def retire(old: Parts, new: Parts) -> None:
+    """Let what was acknowledged end, and close the connections of targets no longer used."""
+    if old.admission is not None:
+        await old.admission.finish()
+    kept = {id(target) for target in new.outside.targets.values()}
+    for target in old.outside.targets.values():
+        if id(target) not in kept:
+            await target.close()
+
+
+def derive(keys: Iterable[SecretStr], purpose: bytes) -> tuple[bytes, ...]:
+    """Derive one key per secret for one *purpose*, by HKDF (RFC 5869), in the same order."""
+    return tuple(
+        HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(
+            key.get_secret_value().encode()
+        )
+        for key in keys
+    )

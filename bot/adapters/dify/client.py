@@ -7,8 +7,11 @@ in between is refused instead of lost.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
+from typing import TypeVar
 
 import aiohttp
 
@@ -38,9 +41,12 @@ from store.document import Document
 from store.records import Json
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 APPS_A_PAGE = 100
 VERSIONS_A_PAGE = 20
+NEWEST = 3  # the draft and two versions
+OFF_LOOP_BYTES = 128 * 1024  # parsing more would hold up acknowledgements and leases
 MAX_PAGE_BYTES = 64 * 2**20
 MAX_PAGES = 100_000  # Dify's own limit; a server that always has more must not hold us for ever
 NAME_MAX, COMMENT_MAX = 20, 100
@@ -112,8 +118,7 @@ class DifyTarget:
         seen: set[str] = set()
         for page in range(1, MAX_PAGES):
             query = {"page": str(page), "limit": str(APPS_A_PAGE)}
-            answer = await self._read("/apps", query, limit=MAX_PAGE_BYTES)
-            found = wire.app_page(answer)
+            found = await self._understood("/apps", wire.app_page, query, limit=MAX_PAGE_BYTES)
             for ref in found.refs:
                 self._modes[ref.app_id] = ref.mode
                 if ref.app_id not in seen:  # an app made meanwhile moves the others on
@@ -126,6 +131,13 @@ class DifyTarget:
         """Published versions, newest first, from index *start*; the draft is never among them."""
         mode = await self._mode(app_id)
         seen: set[str] = set()
+        if start == 0:  # whoever only wants to know what is new needs no twenty documents
+            newest = await self._versions(app_id, mode, page=1, limit=NEWEST)
+            for version in newest.versions:
+                seen.add(version.external_id)
+                yield version
+            if not newest.has_more:
+                return
         page, skip = _page_of(start)
         while page < MAX_PAGES:
             found = await self._versions(app_id, mode, page=page, limit=VERSIONS_A_PAGE)
@@ -157,19 +169,20 @@ class DifyTarget:
     async def live(self, app_id: str) -> TargetVersion | None:
         """The version that answers users now; None before the first publish."""
         mode = await self._mode(app_id)
-        answer = await self._read(app_path(app_id, "/workflows/publish"))
-        return wire.live(answer, mode=mode, named=self._session.era.names_versions)
+        named = self._session.era.names_versions
+        form = partial(wire.live, mode=mode, named=named)
+        return await self._understood(app_path(app_id, "/workflows/publish"), form)
 
     async def draft(self, app_id: str) -> TargetDraft | None:
         """The editors' draft; None when nobody has saved one yet."""
         mode = await self._mode(app_id)
         try:
-            answer = await self._read(app_path(app_id, "/workflows/draft"))
+            form = partial(wire.draft, mode=mode)
+            return await self._understood(app_path(app_id, "/workflows/draft"), form)
         except UpstreamRefused as error:
             if error.upstream_code == era.NO_DRAFT:
                 return None
             raise
-        return wire.draft(answer, mode=mode)
 
     async def draft_secrets_only(self) -> bool:
         """True before 1.8.1, where an old version's export is silently the draft."""
@@ -300,17 +313,31 @@ class DifyTarget:
 
     async def _versions(self, app_id: str, mode: str, *, page: int, limit: int) -> wire.VersionPage:
         query = {"page": str(page), "limit": str(limit)}
-        answer = await self._read(app_path(app_id, "/workflows"), query, limit=MAX_PAGE_BYTES)
-        return wire.version_page(answer, mode=mode, named=self._session.era.names_versions)
+        form = partial(wire.version_page, mode=mode, named=self._session.era.names_versions)
+        path = app_path(app_id, "/workflows")
+        return await self._understood(path, form, query, limit=MAX_PAGE_BYTES)
 
     async def _read(
         self, path: str, query: Mapping[str, str] | None = None, *, limit: int | None = None
     ) -> Json:
+        return await self._understood(path, _as_it_is, query, limit=limit)
+
+    async def _understood(
+        self,
+        path: str,
+        form: Callable[[Json], T],
+        query: Mapping[str, str] | None = None,
+        *,
+        limit: int | None = None,
+    ) -> T:
+        """Read *path* and understand it by *form*; a large answer off the event loop."""
         request = Request("GET", path, query=query or {}, limit=limit or MAX_ANSWER)
         answer: Answer = await self._session.send(request)
-        if answer.code == era.NO_APP and answer.status in {400, 404}:
+        if answer.status in {400, 404} and answer.code == era.NO_APP:
             raise self._not_there(path, answer)
-        return answer.json()
+        if len(answer.body) < OFF_LOOP_BYTES:
+            return answer.read(form)
+        return await asyncio.to_thread(answer.read, form)
 
     def _not_there(self, path: str, answer: Answer) -> UpstreamRefused:
         """Say why a route of an app is not found: another mode, or another workspace."""
@@ -321,6 +348,10 @@ class DifyTarget:
             return UpstreamRefused(shapes.SYSTEM, said, answer.code)
         said = f"no app {app_id[:64]} in the workspace of this account: wrong id, other workspace"
         return NoSuchApp(shapes.SYSTEM, f"{said}, or deleted", answer.code)
+
+
+def _as_it_is(value: Json) -> Json:
+    return value
 
 
 def _page_of(start: int) -> tuple[int, int]:

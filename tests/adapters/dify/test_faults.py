@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Awaitable, Callable
 
 import pytest
 
+from bot.adapters.dify.client import OFF_LOOP_BYTES
 from bot.adapters.dify.credentials import Account
 from bot.adapters.dify.transport import Request, Transport
 from bot.errors import (
@@ -17,6 +19,7 @@ from bot.errors import (
 )
 from bot.playground.dify.faults import Fault
 from store.document import Document
+from store.records import Json
 from tests.adapters.dify.conftest import QUICK, Dify, a_graph, a_secret
 
 Call = Callable[[Dify], Awaitable[object]]
@@ -276,3 +279,20 @@ async def test_the_address_may_be_given_with_or_without_the_api(dify: Dify, path
 
 def test_an_account_does_not_show_its_password() -> None:
     assert "secret" not in repr(Account("bot@example.com", "secret"))
+
+
+@pytest.mark.parametrize(("size", "beside"), [(10, False), (OFF_LOOP_BYTES, True)])
+async def test_a_large_answer_is_understood_beside_the_event_loop(
+    dify: Dify, size: int, *, beside: bool
+) -> None:
+    """Leases are renewed and clicks acknowledged meanwhile."""
+    dify.state.save_draft_as_editor("support-triage", graph=a_graph("x" * size))
+    threads: list[int] = []
+
+    def understand(answer: Json) -> Json:
+        threads.append(threading.get_ident())
+        return answer
+
+    await dify.target._understood(f"/apps/{dify.app_id}/workflows/draft", understand)
+
+    assert (threads != [threading.get_ident()]) is beside

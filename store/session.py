@@ -30,7 +30,7 @@ from store.slots import Slots
 from store.versions import Versions
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-HEAD = "0002"
+HEAD = "0003"
 Moves = Mapping[State, frozenset[State]]
 Clock = Callable[[], datetime]
 

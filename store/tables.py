@@ -142,6 +142,19 @@ class FiringRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("source", "fingerprint", "starts_at"),
         Index("firing_case", "case_id"),
+        Index(
+            "firing_unseen",
+            "id",
+            sqlite_where=text("status <> seen_status"),
+            postgresql_where=text("status <> seen_status"),
+        ),
+        Index(
+            "firing_untaken",
+            "starts_at",
+            "id",
+            sqlite_where=text("case_id IS NULL"),
+            postgresql_where=text("case_id IS NULL"),
+        ),
     )
     id: int | None = _id()
     source: str = _text()
@@ -346,6 +359,13 @@ class OutboxRow(SQLModel, table=True):
         Index(
             "outbox_waiting",
             "order_key",
+            "id",
+            sqlite_where=text("done_at IS NULL"),
+            postgresql_where=text("done_at IS NULL"),
+        ),
+        Index(
+            "outbox_replaceable",
+            "coalesce_key",
             "id",
             sqlite_where=text("done_at IS NULL"),
             postgresql_where=text("done_at IS NULL"),

@@ -102,4 +102,5 @@ class AnswerCode(StrEnum):
     STATUS = "status"
     ASKED = "asked"  # where, number: int
     DIFFERENCE = "difference"  # text, permalink
+    FORM_NOT_OPENED = "form_not_opened"
     FAILED = "failed"  # something on our side

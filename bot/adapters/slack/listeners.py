@@ -18,7 +18,9 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext
 from slack_bolt.authorization import AuthorizeResult
 
 from bot.adapters.slack import wire
+from bot.domain.words import AnswerCode
 from bot.errors import BadInput, BotError, ReasonMissing
+from bot.ports.people import Note
 from store.records import NewInboxItem, StoreError, Unavailable
 
 ENVELOPE = "keyturn_envelope"
@@ -53,6 +55,9 @@ class OpensForms(Protocol):
 
     async def open_reject_form(
         self, *, trigger_id: str, value: str, channel: str, ts: str
+    ) -> None: ...
+    async def answer(
+        self, note: Note, *, channel: str, slack_id: str, ts: str, response_url: str
     ) -> None: ...
 
 
@@ -136,7 +141,10 @@ async def _commit(
 
 
 async def _ask_why(forms: OpensForms, body: dict[str, Any], item: NewInboxItem) -> None:
-    """Open the reject form; the trigger lives three seconds, so this is done here."""
+    """Open the reject form; the trigger lives three seconds, so this is done here.
+
+    Somebody who sees no form is told to press again, if Slack takes that.
+    """
     pressed = item.payload
     try:
         await forms.open_reject_form(
@@ -148,6 +156,21 @@ async def _ask_why(forms: OpensForms, body: dict[str, Any], item: NewInboxItem) 
     except Exception as error:  # noqa: BLE001  # an edge: nothing may leave a listener
         why = error.code if isinstance(error, BotError) else type(error).__name__
         _log.warning("the reject form did not open", extra={"why": why})
+        await _say_it_did_not_open(forms, item)
+
+
+async def _say_it_did_not_open(forms: OpensForms, item: NewInboxItem) -> None:
+    pressed = item.payload
+    try:
+        await forms.answer(
+            Note(AnswerCode.FORM_NOT_OPENED, {}),
+            channel=pressed["channel"],
+            slack_id=item.slack_id,
+            ts="",
+            response_url=str(pressed.get("response_url") or ""),
+        )
+    except Exception as error:  # noqa: BLE001  # an edge: nothing may leave a listener
+        _log.warning("nor could that be said", extra={"why": type(error).__name__})
 
 
 def _reason(body: dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ from bot.adapters.slack.admission import Admission
 from bot.adapters.slack.door import routes
 from bot.adapters.slack.listeners import build_app
 from bot.playground.slack.people import TEAM
+from bot.ports.people import Note
 from tests.adapters.slack.conftest import FakeInbox, OurTeam
 from tests.adapters.slack.sent import (
     FORM,
@@ -50,6 +51,9 @@ TYPES = st.sampled_from([FORM, "application/json", "text/plain", "", f"{FORM}; c
 class NoForms:
     async def open_reject_form(
         self, *, trigger_id: str, value: str, channel: str, ts: str
+    ) -> None: ...
+    async def answer(
+        self, note: Note, *, channel: str, slack_id: str, ts: str, response_url: str
     ) -> None: ...
 
 

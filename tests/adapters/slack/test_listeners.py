@@ -168,7 +168,7 @@ async def test_a_form_that_was_tampered_with_is_no_row(
 @pytest.mark.parametrize(
     ("kind", "code"), [("refuse", "expired_trigger_id"), ("error", ""), ("drop", "")]
 )
-async def test_a_form_that_does_not_open_costs_no_acknowledgement(
+async def test_a_form_that_does_not_open_costs_no_acknowledgement_and_the_person_is_told(
     slack: RunningSlack, inbox: FakeInbox, card: str, kind: str, code: str
 ) -> None:
     slack.state.faults.order(kind, "views.open", code=code)
@@ -177,7 +177,8 @@ async def test_a_form_that_does_not_open_costs_no_acknowledgement(
 
     assert answer.ok
     assert len(inbox.rows) == 1
-    await slack.state.until(lambda state: state.count("views.open"))
+    (told,) = await slack.state.until(lambda state: state.ephemerals_to(BOB))
+    assert "press *Reject* again" in told.text
 
 
 async def test_a_form_that_cannot_be_drawn_costs_no_acknowledgement(

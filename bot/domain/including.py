@@ -6,6 +6,7 @@ people call it later, and is never given to another one.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -116,6 +117,9 @@ def _named(target: str, fresh: Iterable[Listed], env: str, known: Known) -> Iter
             where = AppEnv(_with_suffix(slug(app.name), app.id, _SUFFIX), env)
         if where in taken:
             where = AppEnv(_with_suffix(slug(app.name), app.id, _LONGEST // 2), env)
+        if where in taken:  # ids that say nothing once they are made fit for a name
+            digest = hashlib.sha256(app.id.encode(errors="backslashreplace")).hexdigest()
+            where = AppEnv(_with_suffix(slug(app.name), digest, _LONGEST // 2), env)
         taken.add(where)
         yield IncludedApp(where, target, app.id, app.name)
 

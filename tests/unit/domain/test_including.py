@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.config import fields
@@ -117,6 +117,7 @@ def test_a_name_here_is_made_of_the_name_there(name: str, key: str) -> None:
     assert slug(name) == key
 
 
+@example([("", "0"), ("", "\x7f"), ("", "\x80")])
 @given(st.lists(st.tuples(st.text(max_size=70), st.text(min_size=1, max_size=40)), max_size=8))
 def test_every_name_can_be_written_in_a_command_and_is_given_once(
     apps: list[tuple[str, str]],

@@ -185,6 +185,26 @@ class SecretsOutOfReach(Refused):
         )
 
 
+class SecretsGone(Refused):
+    """The version was deleted in the target, and live lacks secrets that only it had.
+
+    `names` are those secrets.
+    """
+
+    user_message = "That version was deleted, and the values of its secrets with it."
+
+    def __init__(self, where: str, number: int | None, names: Sequence[str]) -> None:
+        super().__init__(f"{where} version {number} was deleted, and {', '.join(names)} with it")
+        self.names = tuple(names)
+
+    def to_person(self) -> str:
+        named = ", ".join(f"`{_plain(name)}`" for name in self.names[:8])
+        return (
+            "That version was deleted in Dify, and with it the only values of secrets that live "
+            f"does not have ({named}). Choose a version that needs no other secrets than live has."
+        )
+
+
 class RollbackOpen(Refused):
     """Another rollback of this app@env is open."""
 

@@ -104,6 +104,7 @@ def _with_rollback(
         secrets_kept=_names(leg.secrets.get("kept")),
         secrets_from_version=_names(leg.secrets.get("from_version")),
         secrets_of_draft=leg.secrets.get("of_draft") is True,
+        restored=leg.restored,
         buttons=_buttons(rollback, changes, sign),
         outcome_code=rollback.outcome,
         outcome_facts=dict(rollback.outcome_facts) if rollback.outcome else None,

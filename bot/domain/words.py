@@ -26,6 +26,7 @@ class FindingCode(StrEnum):
     LOOKING = "looking"
     SHARED_CHANNEL = "shared_channel"
     SECRETS_OUT_OF_REACH = "secrets_out_of_reach"  # candidate: int, names: list[str], system
+    SECRETS_GONE = "secrets_gone"  # candidate: int, names: list[str], system
     REVIEWERS_UNKNOWN = "reviewers_unknown"  # upstream_code: Slack's, "" when unknown
     LOOK_FAILED = "look_failed"
     REJECTED_BEFORE = "rejected_before"  # suspect: int, candidate: int

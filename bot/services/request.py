@@ -47,7 +47,7 @@ class Request:
 
         Raises:
             UnknownApp, UnknownVersion, NotAllowed, NothingToDo, EmptyVersion, RollbackOpen,
-            AskedAlready, SecretsOutOfReach: Nothing changed.
+            AskedAlready, SecretsOutOfReach, SecretsGone: Nothing changed.
             UpstreamDown, UpstreamRefused: Slack or the target cannot be read.
         """
         new, finding = await self._made(where, number, by)

@@ -35,6 +35,7 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
         "names": ["API_KEY"],
         "system": "dify.prod",
     },
+    FindingCode.SECRETS_GONE: {"candidate": 6, "names": ["API_KEY"], "system": "dify.prod"},
     FindingCode.REVIEWERS_UNKNOWN: {"upstream_code": "no_such_subteam"},
     FindingCode.REJECTED_BEFORE: {"suspect": 7, "candidate": 6},
     FindingCode.TARGET_UNREADABLE: {"system": "dify.prod"},

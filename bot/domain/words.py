@@ -99,7 +99,8 @@ class AnswerCode(StrEnum):
     VOTE_COUNTED = "vote_counted"  # count: int, needed: int
     OUT_OF_DATE = "out_of_date"  # permalink ("" when unknown)
     HELP = "help"
-    # rows: list of {where, number, published_at, rollback (id or 0), state, permalink}
+    # rows: list of {where, number, published_at, rollback (id or 0), state, permalink,
+    # not_imported: int (how many older versions)}
     STATUS = "status"
     ASKED = "asked"  # where, number: int
     DIFFERENCE = "difference"  # text, permalink

@@ -80,6 +80,7 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
                 "rollback": 17,
                 "state": "PENDING_APPROVAL",
                 "permalink": LINK,
+                "not_imported": 0,
             },
             {
                 "where": "kb-search@prod",

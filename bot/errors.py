@@ -164,6 +164,25 @@ class EmptyVersion(Refused):
     user_message = "That version has no nodes and would answer nobody. Choose another one."
 
 
+class ByHandOnly(Refused):
+    """The app's mode has no versions in the target: what is written there is live at once."""
+
+    user_message = "This app can only be taken back by hand."
+
+    def __init__(self, where: str, number: int) -> None:
+        super().__init__(f"{where} has no versions in the target")
+        self.where = where
+        self.number = number
+
+    def to_person(self) -> str:
+        return (
+            "This app has no workflow, and Dify keeps no versions of such apps, so I do not write "
+            "into it. Go back by hand: "
+            f"`keyturn export {_plain(self.where)} {self.number}` writes that version as a file; "
+            "set what is in it in Dify's editor and publish."
+        )
+
+
 class SecretsOutOfReach(Refused):
     """The version has other secret variables than live, and the target shows no version's values.
 

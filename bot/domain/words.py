@@ -15,6 +15,8 @@ class FindingCode(StrEnum):
 
     # suspect: int, candidate: int, published_at, onset_from, onset_to, minutes: int
     SUGGESTED = "suggested"
+    # as SUGGESTED, and live_id: int (the stored row of what is live)
+    BY_HAND = "by_hand"
     REQUESTED = "requested"  # slack_id, candidate: int
     NO_CHANGE = "no_change"  # lookback_minutes: int, newest: int, newest_at
     TWO_CHANGES = "two_changes"  # first: int, second: int

@@ -29,7 +29,7 @@ from bot.ports.store import Store
 from bot.ports.target import Targets
 from bot.services import found
 from bot.services.eligibility import Eligibility
-from bot.services.opening import Ground, Opening, Rules, entry, open_in
+from bot.services.opening import Ground, Opening, Rules, by_hand_only, entry, open_in
 from bot.services.outgoing import card_row, moved, note_row
 from bot.services.request import Request
 from bot.services.snapshot import Snapshot
@@ -143,6 +143,8 @@ class Assess:
         finding = found.of_choice(choice, firings)
         if choice.candidate is None:
             await self._only_facts(case, finding)
+        elif by_hand_only(ground.live):
+            await self._only_facts(case, found.by_hand(finding, ground.live))
         else:
             await self._people(case, ground, choice.candidate, finding, rollback)
 

@@ -52,6 +52,11 @@ def of_choice(choice: Choice, firings: Sequence[Firing]) -> Finding:
     )
 
 
+def by_hand(finding: Finding, live: Version) -> Finding:
+    """The suggestion *finding* for an app that only people can take back."""
+    return replace(finding, code=FindingCode.BY_HAND, facts={**finding.facts, "live_id": live.id})
+
+
 def not_looked(case: Case, code: FindingCode, **facts: Json) -> Finding:
     """What is in the way; which alerts were looked at, and for which onset, stays as it was."""
     before = case.finding or Finding(code, {})

@@ -27,6 +27,7 @@ from store.records import (
     PolicySnapshot,
     Rollback,
     Version,
+    VersionKind,
 )
 
 HISTORY = 200  # how many versions back a suspect or candidate is looked for
@@ -152,6 +153,11 @@ class Opening:
         if own:
             raise SecretsGone(str(leg.where), candidate.number, own)
         return replace(leg, restored=True)
+
+
+def by_hand_only(live: Version) -> bool:
+    """Whether the app of *live* has no versions in its target, so that nothing can be staged."""
+    return live.kind is VersionKind.MODEL_CONFIG
 
 
 async def open_in(

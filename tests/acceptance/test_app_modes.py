@@ -94,3 +94,13 @@ async def test_an_app_without_a_workflow_is_read_and_compared_and_left_alone(
     assert BAD in compared.stdout
     assert "*****" not in compared.stdout + shown
     assert (await world.audit()).ok
+
+
+async def test_check_says_that_people_take_such_an_app_back(world: World) -> None:
+    configured(world, "chat")
+
+    checked = await keyturn("check", variables=world.environment(), cwd=world.folder)
+
+    said = "“helper” is of the mode chat: its changes are kept and compared, going back is done"
+    assert said in " ".join(checked.stdout.split())
+    assert "which cannot be rolled back" not in checked.stdout

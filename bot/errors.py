@@ -164,6 +164,25 @@ class EmptyVersion(Refused):
     user_message = "That version has no nodes and would answer nobody. Choose another one."
 
 
+class ByHandOnly(Refused):
+    """The app's mode has no versions in the target: what is written there is live at once."""
+
+    user_message = "This app can only be taken back by hand."
+
+    def __init__(self, where: str, number: int) -> None:
+        super().__init__(f"{where} has no versions in the target")
+        self.where = where
+        self.number = number
+
+    def to_person(self) -> str:
+        return (
+            "This app has no workflow, and Dify keeps no versions of such apps, so I do not write "
+            "into it. Go back by hand: "
+            f"`keyturn export {_plain(self.where)} {self.number}` writes that version as a file; "
+            "set what is in it in Dify's editor and publish."
+        )
+
+
 class SecretsOutOfReach(Refused):
     """The version has other secret variables than live, and the target shows no version's values.
 
@@ -182,6 +201,26 @@ class SecretsOutOfReach(Refused):
             f"That version and the live one do not have the same secrets ({named}), and this "
             "Dify gives out no published version's values, so they would be lost or missing. "
             "Roll back by hand in Dify, or update it to 1.8.1 or newer."
+        )
+
+
+class SecretsGone(Refused):
+    """The version was deleted in the target, and live lacks secrets that only it had.
+
+    `names` are those secrets.
+    """
+
+    user_message = "That version was deleted, and the values of its secrets with it."
+
+    def __init__(self, where: str, number: int | None, names: Sequence[str]) -> None:
+        super().__init__(f"{where} version {number} was deleted, and {', '.join(names)} with it")
+        self.names = tuple(names)
+
+    def to_person(self) -> str:
+        named = ", ".join(f"`{_plain(name)}`" for name in self.names[:8])
+        return (
+            "That version was deleted in Dify, and with it the only values of secrets that live "
+            f"does not have ({named}). Choose a version that needs no other secrets than live has."
         )
 
 

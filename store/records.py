@@ -309,7 +309,8 @@ class Leg:
     """One app@env of a rollback: from what is live to what shall be live.
 
     `expected_root` is the root of the document that execution will leave live;
-    `change_digest` that of the canonical change list between live and it.
+    `change_digest` that of the canonical change list between live and it. `restored` says that
+    the target had deleted the version by then: its content comes from our store alone.
     """
 
     where: AppEnv
@@ -320,6 +321,7 @@ class Leg:
     expected_root: str
     change_digest: str
     secrets: Mapping[str, Json] = field(default_factory=dict)  # what the card said of secrets
+    restored: bool = False
 
 
 @dataclass(frozen=True)

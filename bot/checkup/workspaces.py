@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from bot.adapters.dify import model_config
 from bot.adapters.dify.client import DifyTarget
 from bot.adapters.dify.inspection import FORBIDDEN, may_edit, workspace_name
 from bot.checkup.finding import Finding, failed, note, ok
@@ -80,6 +81,9 @@ def _app(place: Place, refs: dict[str, LiveRef]) -> Finding:
         said = f"{place.target} has no app with the id {place.id}"
         workspace = place.target.removeprefix("dify.")
         return failed(what, said, f"`keyturn discover {workspace}` lists the apps that are there")
+    if ref.mode in model_config.MODES:
+        said = f"“{ref.name}” is of the mode {ref.mode}: its changes are kept and compared"
+        return note(what, f"{said}, going back is done by hand")
     if ref.mode not in WORKFLOW_MODES:
         said = f"“{ref.name}” is of the mode {ref.mode}, which cannot be rolled back"
         return failed(what, said, "take it out of keyturn.toml, or name an app with a workflow")

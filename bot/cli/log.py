@@ -9,7 +9,7 @@ import typer
 
 from bot.cli.naming import app_env, complete_app, end_unknown
 from bot.cli.running import run
-from bot.cli.telling import say_json, screen
+from bot.cli.telling import remark, say_json, screen
 from bot.errors import UnknownApp
 
 if TYPE_CHECKING:
@@ -42,31 +42,36 @@ def log(
 ) -> None:
     """Show the stored versions of an app, newest first, and what came with each.
 
-    `live` is as of the last snapshot; `changes` are counted against the version before.
+    `live` is as of the last snapshot; `changes` are counted against the version before. What is
+    not imported yet is counted on stderr.
     """
     from bot.cli.database import existing_database
 
     where = app_env(app)
     try:
-        told, now = run(_read(existing_database(), where, limit, before))
+        told, now, missing = run(_read(existing_database(), where, limit, before))
     except UnknownApp as error:
         end_unknown(error)
     if as_json:
         say_json([_as_json(one) for one in told])
     else:
         _show(told, now)
+    if missing:
+        remark(f"{missing} older {'ones are' if missing > 1 else 'one is'} not imported yet")
 
 
 async def _read(
     url: str, where: AppEnv, limit: int, before: int | None
-) -> tuple[list[Told], datetime]:
+) -> tuple[list[Told], datetime, int]:
+    """The history, now, and how many versions are older than what is stored."""
     from bot.opening import opened
     from bot.services.history import history
 
     async with opened(url) as store:
         told = await history(store, where, limit=limit, before=before)
         async with store.read() as tx:
-            return told, await tx.now()
+            oldest = await tx.versions.import_mark(where)
+            return told, await tx.now(), (oldest or 1) - 1
 
 
 def _show(told: list[Told], now: datetime) -> None:

@@ -43,7 +43,7 @@ def build(
         case: Its finding is shown; without one Keyturn is still looking.
         rollback: The case's newest one, or None: then the card has facts and no button.
         versions: By id; both sides of the rollback's leg, as far as they are stored.
-        changes: Between what was live and what the rollback leaves live.
+        changes: Between what was live and what the rollback, or going back by hand, leaves live.
         firings: The alerts of the case, in the order they are shown.
         head: (seq, hash) of the audit chain's newest entry; published with the card, it shows
             later whether the chain was rewritten.
@@ -61,7 +61,7 @@ def build(
         audit_head=head[1],
     )
     if rollback is None:
-        return facts
+        return replace(facts, **_difference(changes))
     return _with_rollback(facts, rollback, versions, changes, sign)
 
 
@@ -104,6 +104,7 @@ def _with_rollback(
         secrets_kept=_names(leg.secrets.get("kept")),
         secrets_from_version=_names(leg.secrets.get("from_version")),
         secrets_of_draft=leg.secrets.get("of_draft") is True,
+        restored=leg.restored,
         buttons=_buttons(rollback, changes, sign),
         outcome_code=rollback.outcome,
         outcome_facts=dict(rollback.outcome_facts) if rollback.outcome else None,

@@ -15,6 +15,8 @@ class FindingCode(StrEnum):
 
     # suspect: int, candidate: int, published_at, onset_from, onset_to, minutes: int
     SUGGESTED = "suggested"
+    # as SUGGESTED, and live_id: int (the stored row of what is live)
+    BY_HAND = "by_hand"
     REQUESTED = "requested"  # slack_id, candidate: int
     NO_CHANGE = "no_change"  # lookback_minutes: int, newest: int, newest_at
     TWO_CHANGES = "two_changes"  # first: int, second: int
@@ -26,6 +28,7 @@ class FindingCode(StrEnum):
     LOOKING = "looking"
     SHARED_CHANNEL = "shared_channel"
     SECRETS_OUT_OF_REACH = "secrets_out_of_reach"  # candidate: int, names: list[str], system
+    SECRETS_GONE = "secrets_gone"  # candidate: int, names: list[str], system
     REVIEWERS_UNKNOWN = "reviewers_unknown"  # upstream_code: Slack's, "" when unknown
     LOOK_FAILED = "look_failed"
     REJECTED_BEFORE = "rejected_before"  # suspect: int, candidate: int
@@ -98,7 +101,8 @@ class AnswerCode(StrEnum):
     VOTE_COUNTED = "vote_counted"  # count: int, needed: int
     OUT_OF_DATE = "out_of_date"  # permalink ("" when unknown)
     HELP = "help"
-    # rows: list of {where, number, published_at, rollback (id or 0), state, permalink}
+    # rows: list of {where, number, published_at, rollback (id or 0), state, permalink,
+    # not_imported: int (how many older versions)}
     STATUS = "status"
     ASKED = "asked"  # where, number: int
     DIFFERENCE = "difference"  # text, permalink

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from store.document import Document
-from store.records import AppEnv
+from store.records import AppEnv, VersionKind
 
 NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -37,6 +37,7 @@ class TargetVersion:
     author: str
     published_at: datetime
     document: Document
+    kind: VersionKind = VersionKind.PUBLISHED
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,10 @@ class SecretsComparison:
 
 class Target(Protocol):
     """The outside system that holds live configurations; one instance per workspace.
+
+    An app whose mode has no versions tells of its one configuration as a version of the kind
+    MODEL_CONFIG: that alone is its history, it has no draft, and writes are refused with the
+    code "no_versions". Two of them that were saved in one second may have the same id.
 
     Reads raise `UpstreamDown`, `UpstreamRefused` and its kinds. Writes also raise `Ambiguous`
     when the call may have been applied; nothing here tries a write twice.

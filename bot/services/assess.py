@@ -19,6 +19,7 @@ from bot.domain.words import FindingCode, NoteCode, OutcomeCode
 from bot.errors import (
     Refused,
     RollbackOpen,
+    SecretsGone,
     SecretsOutOfReach,
     UpstreamDown,
     UpstreamRefused,
@@ -28,7 +29,7 @@ from bot.ports.store import Store
 from bot.ports.target import Targets
 from bot.services import found
 from bot.services.eligibility import Eligibility
-from bot.services.opening import Ground, Opening, Rules, entry, open_in
+from bot.services.opening import Ground, Opening, Rules, by_hand_only, entry, open_in
 from bot.services.outgoing import card_row, moved, note_row
 from bot.services.request import Request
 from bot.services.snapshot import Snapshot
@@ -132,8 +133,7 @@ class Assess:
         try:
             await self._snapshot.refresh(case.where)
         except (UpstreamDown, UpstreamRefused) as error:
-            log.warning("target not read", extra={"app": str(case.where), "error": error.code})
-            await self._only_facts(case, found.unreadable(case, error), again=LOOK_AGAIN)
+            await self._not_readable(case, error)
             return
         ground = await self._opening.ground(case.where)
         if ground is None:
@@ -143,6 +143,8 @@ class Assess:
         finding = found.of_choice(choice, firings)
         if choice.candidate is None:
             await self._only_facts(case, finding)
+        elif by_hand_only(ground.live):
+            await self._only_facts(case, found.by_hand(finding, ground.live))
         else:
             await self._people(case, ground, choice.candidate, finding, rollback)
 
@@ -170,11 +172,12 @@ class Assess:
             return
         try:
             new = await self._opening.new(case.where, ground, candidate, snapshot)
-        except SecretsOutOfReach as error:
+        except (SecretsOutOfReach, SecretsGone) as error:
             system = self._targets.of(case.where)[0].name
-            facts = {"candidate": candidate.number, "names": list(error.names), "system": system}
-            code = FindingCode.SECRETS_OUT_OF_REACH
-            await self._only_facts(case, found.not_looked(case, code, **facts))
+            await self._only_facts(case, found.without_secrets(case, error, candidate, system))
+            return
+        except (UpstreamDown, UpstreamRefused) as error:
+            await self._not_readable(case, error)
             return
         if found.rejected(rollback, new):
             await self._only_facts(case, found.rejected_before(finding))
@@ -228,6 +231,10 @@ class Assess:
                 await open_in(tx, current, new, finding, user_id=approval.KEYTURN)
         except (OpenRollbackExists, Stale):
             await self._not_due(case)
+
+    async def _not_readable(self, case: Case, error: UpstreamDown | UpstreamRefused) -> None:
+        log.warning("target not read", extra={"app": str(case.where), "error": error.code})
+        await self._only_facts(case, found.unreadable(case, error), again=LOOK_AGAIN)
 
     async def _only_facts(
         self, case: Case, finding: Finding, *, again: timedelta | None = None

@@ -159,6 +159,7 @@ async def _rows(tx: Transaction, seen: Iterable[AppEnv]) -> list[Json]:
 
 async def _row(tx: Transaction, where: AppEnv, rollback: Rollback | None) -> Json:
     live = await tx.versions.newest(where)
+    oldest = await tx.versions.import_mark(where)
     return {
         "where": str(where),
         "number": live.number if live else None,
@@ -166,4 +167,5 @@ async def _row(tx: Transaction, where: AppEnv, rollback: Rollback | None) -> Jso
         "rollback": rollback.id if rollback else 0,
         "state": rollback.state.value if rollback else "",
         "case_id": rollback.case_id if rollback else 0,
+        "not_imported": (oldest or 1) - 1,
     }

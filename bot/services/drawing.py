@@ -12,6 +12,7 @@ from bot.domain import button, card_view
 from bot.domain.card import CardView
 from bot.domain.diff import ChangeList, compare
 from bot.domain.secrets import expected
+from bot.domain.words import FindingCode
 from bot.ports.store import Store, Transaction
 from store.document import Document
 from store.records import Case, Firing, Leg, Rollback, Version
@@ -41,12 +42,20 @@ class Differences:
         Raises:
             Missing, Corrupt: A document cannot be read.
         """
-        key = (leg.from_version_id, leg.to_version_id)
+        return await self.between(store, leg.from_version_id, leg.to_version_id)
+
+    async def between(self, store: Store, live_id: int, candidate_id: int) -> ChangeList:
+        """Return the changes that going back from one stored version to the other makes.
+
+        Raises:
+            Missing, Corrupt: A document cannot be read.
+        """
+        key = (live_id, candidate_id)
         made = self._made.get(key)
         if made is None:
             async with store.read() as tx:
-                before = await tx.versions.document(leg.from_version_id)
-                candidate = await tx.versions.document(leg.to_version_id)
+                before = await tx.versions.document(live_id)
+                candidate = await tx.versions.document(candidate_id)
             made = await asyncio.to_thread(_compared, before, candidate)
             self._made[key] = made
         self._made.move_to_end(key)
@@ -77,7 +86,7 @@ class Drawing:
         async with self._store.read() as tx:
             facts = await _facts(tx, case_id)
         rollback = facts.rollback
-        changes = await self._changes(rollback) if rollback else None
+        changes = await (self._changes(rollback) if rollback else self._by_hand(facts.case))
         view = card_view.build(
             facts.case,
             rollback,
@@ -94,6 +103,14 @@ class Drawing:
         if changes.digest != rollback.leg.change_digest:  # made by another version of the program
             log.error("difference is not what votes bind to", extra={"rollback": rollback.id})
         return changes
+
+    async def _by_hand(self, case: Case) -> ChangeList | None:
+        """What people would change who go back by hand, where that is what the card says."""
+        finding = case.finding
+        if finding is None or finding.code != FindingCode.BY_HAND or finding.candidate_id is None:
+            return None
+        live_id = finding.facts["live_id"]
+        return await self._differences.between(self._store, live_id, finding.candidate_id)
 
     def _sign(self, rollback: Rollback, action: str) -> str:
         return button.sign(rollback, action, keys=self._keys)

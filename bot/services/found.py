@@ -7,8 +7,16 @@ from dataclasses import replace
 
 from bot.domain.candidate import Choice
 from bot.domain.words import FindingCode
-from bot.errors import AccountLocked, LoginRefused, NoSuchApp, UpstreamDown, UpstreamRefused
-from store.records import Case, Finding, Firing, Json, NewRollback, Rollback, State
+from bot.errors import (
+    AccountLocked,
+    LoginRefused,
+    NoSuchApp,
+    SecretsGone,
+    SecretsOutOfReach,
+    UpstreamDown,
+    UpstreamRefused,
+)
+from store.records import Case, Finding, Firing, Json, NewRollback, Rollback, State, Version
 
 
 def same_words(before: Finding | None, after: Finding) -> bool:
@@ -44,6 +52,11 @@ def of_choice(choice: Choice, firings: Sequence[Firing]) -> Finding:
     )
 
 
+def by_hand(finding: Finding, live: Version) -> Finding:
+    """The suggestion *finding* for an app that only people can take back."""
+    return replace(finding, code=FindingCode.BY_HAND, facts={**finding.facts, "live_id": live.id})
+
+
 def not_looked(case: Case, code: FindingCode, **facts: Json) -> Finding:
     """What is in the way; which alerts were looked at, and for which onset, stays as it was."""
     before = case.finding or Finding(code, {})
@@ -58,3 +71,14 @@ def unreadable(case: Case, error: UpstreamDown | UpstreamRefused) -> Finding:
     elif isinstance(error, NoSuchApp):
         code = FindingCode.TARGET_APP_MISSING
     return not_looked(case, code, system=error.system)
+
+
+def without_secrets(
+    case: Case, error: SecretsOutOfReach | SecretsGone, candidate: Version, system: str
+) -> Finding:
+    """Going back to *candidate* would leave secrets of *error* without a value."""
+    code = FindingCode.SECRETS_OUT_OF_REACH
+    if isinstance(error, SecretsGone):
+        code = FindingCode.SECRETS_GONE
+    names = list(error.names)
+    return not_looked(case, code, candidate=candidate.number, names=names, system=system)

@@ -11,7 +11,7 @@ from bot.domain import approval
 from bot.domain.diff import compare
 from bot.domain.policy import Policy
 from bot.domain.secrets import expected, out_of_reach, plan
-from bot.errors import SecretsOutOfReach, UnknownVersion
+from bot.errors import SecretsGone, SecretsOutOfReach, UnknownVersion
 from bot.ports.people import Member
 from bot.ports.store import Store, Transaction
 from bot.ports.target import Targets
@@ -27,6 +27,7 @@ from store.records import (
     PolicySnapshot,
     Rollback,
     Version,
+    VersionKind,
 )
 
 HISTORY = 200  # how many versions back a suspect or candidate is looked for
@@ -104,6 +105,7 @@ class Opening:
 
         Raises:
             SecretsOutOfReach: Where only the draft's secrets can be kept, some would be lost.
+            SecretsGone: Secrets that live lacks were deleted in the target with *candidate*.
             UpstreamDown, UpstreamRefused: The target cannot say whether that is so.
         """
         async with self._store.read() as tx:
@@ -114,6 +116,7 @@ class Opening:
         )
         if live_document.secrets or candidate_document.secrets:
             leg = await self._within_reach(leg, live_document, candidate_document)
+        leg = await self._still_there(leg, candidate)
         return NewRollback(
             case_id=0,
             nonce=self._nonce(),
@@ -133,6 +136,28 @@ class Opening:
         if names:
             raise SecretsOutOfReach(str(leg.where), names)
         return replace(leg, secrets={**leg.secrets, "of_draft": True})
+
+    async def _still_there(self, leg: Leg, candidate: Version) -> Leg:
+        """Mark *leg* if the target has deleted *candidate*, so that the card says so.
+
+        The history is read from its newest end until it is found or an older one is: candidates
+        are young, so that is one page as a rule, and every card can tell the truth for it.
+        """
+        target, app_id = self._targets.of(leg.where)
+        async for listed in target.history(app_id):
+            if listed.external_id == candidate.external_id:
+                return leg
+            if listed.published_at < candidate.published_at:
+                break
+        own = leg.secrets["from_version"]
+        if own:
+            raise SecretsGone(str(leg.where), candidate.number, own)
+        return replace(leg, restored=True)
+
+
+def by_hand_only(live: Version) -> bool:
+    """Whether the app of *live* has no versions in its target, so that nothing can be staged."""
+    return live.kind is VersionKind.MODEL_CONFIG
 
 
 async def open_in(

@@ -11,13 +11,23 @@ from store.records import AppEnv, Missing, NewVersion, Version, VersionKind, Ver
 async def record(
     store: Store, where: AppEnv, version: TargetVersion, *, number: int | None = None
 ) -> Version:
-    """Store *version*; without a *number* it gets the next free one."""
+    """Store *version*; without a *number* it gets the next free one.
+
+    A configuration that is the newest one already is returned as it was stored.
+    """
     async with store.write() as tx:
+        external_id = version.external_id
+        if version.kind is VersionKind.MODEL_CONFIG:
+            newest = await tx.versions.newest(where)
+            if newest is not None and newest.root == version.document.root:
+                return newest
+            if newest is not None and await tx.versions.by_external(where, external_id):
+                external_id = f"{external_id}+{newest.number}"  # of the same second
         new = NewVersion(
             where=where,
-            kind=VersionKind.PUBLISHED,
+            kind=version.kind,
             source=await _source(tx, version),
-            external_id=version.external_id,
+            external_id=external_id,
             external_hash=version.external_hash,
             external_name=version.name,
             external_comment=version.comment,
@@ -36,15 +46,19 @@ async def catch_up(store: Store, where: AppEnv, target: Target, app_id: str) -> 
     """
     fresh: list[TargetVersion] = []
     async for version in target.history(app_id):
-        if await _has(store, where, version.external_id):
+        if await _has(store, where, version):
             break
         fresh.append(version)
     return [await record(store, where, version) for version in reversed(fresh)]
 
 
-async def _has(store: Store, where: AppEnv, external_id: str) -> bool:
+async def _has(store: Store, where: AppEnv, version: TargetVersion) -> bool:
+    """Whether *version* is stored; of configurations only the newest one counts."""
     async with store.read() as tx:
-        return await tx.versions.by_external(where, external_id) is not None
+        if version.kind is VersionKind.MODEL_CONFIG:
+            newest = await tx.versions.newest(where)
+            return newest is not None and newest.root == version.document.root
+        return await tx.versions.by_external(where, version.external_id) is not None
 
 
 async def _source(tx: Transaction, version: TargetVersion) -> VersionSource:

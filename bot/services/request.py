@@ -6,12 +6,12 @@ from dataclasses import replace
 
 from bot.domain import approval, policy
 from bot.domain.words import FindingCode, OutcomeCode
-from bot.errors import AskedAlready, EmptyVersion, NotAllowed, NothingToDo, RollbackOpen
+from bot.errors import AskedAlready, ByHandOnly, EmptyVersion, NotAllowed, NothingToDo, RollbackOpen
 from bot.ports.people import Directory, Member
 from bot.ports.store import Store, Transaction
 from bot.ports.target import Targets
 from bot.services.eligibility import Eligibility, facts_of
-from bot.services.opening import Opening, Rules, open_in
+from bot.services.opening import Opening, Rules, by_hand_only, open_in
 from bot.services.outdate import supersede
 from bot.services.snapshot import Snapshot
 from store.records import AppEnv, AuditDraft, Case, Finding, NewRollback, Rollback, State
@@ -46,8 +46,8 @@ class Request:
         another version becomes the requester of the new one.
 
         Raises:
-            UnknownApp, UnknownVersion, NotAllowed, NothingToDo, EmptyVersion, RollbackOpen,
-            AskedAlready, SecretsOutOfReach: Nothing changed.
+            UnknownApp, UnknownVersion, NotAllowed, NothingToDo, ByHandOnly, EmptyVersion,
+            RollbackOpen, AskedAlready, SecretsOutOfReach, SecretsGone: Nothing changed.
             UpstreamDown, UpstreamRefused: Slack or the target cannot be read.
         """
         new, finding = await self._made(where, number, by)
@@ -68,8 +68,8 @@ class Request:
         of nothing that was opened meanwhile.
 
         Raises:
-            UnknownApp, UnknownVersion, NotAllowed, NothingToDo, EmptyVersion, RollbackOpen:
-                Nothing changed.
+            UnknownApp, UnknownVersion, NotAllowed, NothingToDo, ByHandOnly, EmptyVersion,
+            RollbackOpen: Nothing changed.
             UpstreamDown, UpstreamRefused: Slack or the target cannot be read.
         """
         where = ended.leg.where
@@ -99,6 +99,8 @@ class Request:
         candidate = await self._opening.numbered(where, number)
         if ground is None or candidate.meaning == ground.live.meaning:
             raise NothingToDo(f"{where} version {number} is what is live")
+        if by_hand_only(ground.live):
+            raise ByHandOnly(str(where), number)
         if await self._opening.empty(candidate):
             raise EmptyVersion(f"{where} version {number} has no nodes")
         snapshot = await self._eligibility.at_open(rules, requested_by=by.person)

@@ -138,14 +138,10 @@ class Snapshot:
         lowest = mark.number or 1
         if lowest == 1:
             return False
-        older: list[TargetVersion] = []
-        passed = False
-        async for version in target.history(app_id):
-            if passed or version.published_at < mark.published_at:
-                older.append(version)
-                if len(older) == min(BATCH, lowest - 1):
-                    break
-            passed = passed or version.external_id == mark.external_id
+        async with self._store.read() as tx:
+            newest = await tx.versions.newest(where)
+        place = (newest.number or lowest) - lowest if newest else 0
+        older = await _older(target, app_id, mark, place)
         for number, version in zip(count(lowest - 1, -1), older, strict=False):
             await record(self._store, where, version, number=number)
         return bool(older)
@@ -195,6 +191,27 @@ async def _counted(target: Target, app_id: str) -> tuple[int, list[TargetVersion
         if total == before:
             return total, newest_first
     raise UpstreamDown(target.name, f"the versions of {app_id} change while they are counted")
+
+
+async def _older(target: Target, app_id: str, mark: Version, place: int) -> list[TargetVersion]:
+    """The next batch of versions that are older than *mark*, newest first.
+
+    *place* is where *mark* stands if none was deleted, so that a long history is not read from
+    its newest end for every batch; where it does not stand there, it is.
+    """
+    most = min(BATCH, (mark.number or 1) - 1)
+    older: list[TargetVersion] = []
+    passed = False
+    async for version in target.history(app_id, start=place):
+        if version.external_id == mark.external_id:
+            passed = True
+        elif passed or version.published_at < mark.published_at:
+            if place and not passed and not older:
+                break  # what stood before it was deleted: some of it may be older than *mark*
+            older.append(version)
+            if len(older) == most:
+                break
+    return await _older(target, app_id, mark, 0) if place and not older else older
 
 
 async def _take(versions: AsyncIterator[TargetVersion], most: int) -> list[TargetVersion]:

@@ -132,9 +132,9 @@ def _no_such_app(plant: Plant) -> None:
 
 
 @planted("app of another mode", what=f"{APP}@prod", said="cannot be rolled back", mend="a workflow")
-def _chat_app(plant: Plant) -> None:
-    chat = plant.world.dify.state.create_app("Chatty", mode="chat")
-    plant.write(plant.world.dify.state.app(APP).id, chat.id)
+def _app_without_versions(plant: Plant) -> None:
+    channel = plant.world.dify.state.create_app("Channel", mode="channel")
+    plant.write(plant.world.dify.state.app(APP).id, channel.id)
 
 
 @planted(

@@ -22,7 +22,8 @@ from bot.ports.target import (
     TargetDraft,
     TargetVersion,
 )
-from store.document import Document, canonical
+from store.document import WORKFLOW_MODES, Document, canonical
+from store.records import VersionKind
 
 Hook = Callable[[], Awaitable[object] | object]
 
@@ -159,6 +160,23 @@ class FakeTarget:
             return app.draft.secrets if app.draft else {}
         return self._version(app, version_id)[1].secrets
 
+    def save_config(self, app_id: str, config: Mapping[str, object]) -> str:
+        """Change an app without a workflow; what it was is told no more. Return the new id."""
+        app = self.apps[app_id]
+        document = Document(app.mode, {"model_config": dict(config)})
+        version = TargetVersion(
+            external_id=f"{app_id}-c{next(self._ids)}",
+            external_hash="",
+            name="",
+            comment="",
+            author="",
+            published_at=self._now(),
+            document=document,
+            kind=VersionKind.MODEL_CONFIG,
+        )
+        app.history, app.live_id = [(version, Content(document))], version.external_id
+        return version.external_id
+
     # -- ways to fail -------------------------------------------------------------------------
 
     def before(self, method: str, hook: Hook) -> None:
@@ -241,7 +259,7 @@ class FakeTarget:
         root: str = "",
     ) -> str:
         await self._enter("stage")
-        app = self._app(app_id)
+        app = self._versioned(app_id)
         moved = (app.draft.token if app.draft else "") != token
         if moved or (root and (app.draft is None or app.draft.document.root != root)):
             raise DraftMoved(SYSTEM, "the draft was saved since it was read")
@@ -262,7 +280,7 @@ class FakeTarget:
         if len(name) > 20 or len(comment) > 100:
             raise ValueError("too long")
         await self._enter("publish")
-        self._app(app_id)
+        self._versioned(app_id)
         self.publish_draft(app_id, name=name, comment=comment, by="keyturn")
         await self._leave("publish")
 
@@ -275,6 +293,12 @@ class FakeTarget:
         if app_id not in self.apps:
             raise NoSuchApp(SYSTEM, "no such app", "app_not_found")
         return self.apps[app_id]
+
+    def _versioned(self, app_id: str) -> FakeApp:
+        app = self._app(app_id)
+        if app.mode not in WORKFLOW_MODES:
+            raise UpstreamRefused(SYSTEM, "live at once", "no_versions")
+        return app
 
     def _version(self, app: FakeApp, version_id: str) -> tuple[TargetVersion, Content]:
         for pair in app.history:

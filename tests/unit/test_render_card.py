@@ -189,6 +189,12 @@ def test_the_card_says_when_the_secrets_will_be_those_of_the_draft() -> None:
     assert "live now" not in one + many
 
 
+def test_the_card_says_when_the_version_is_in_our_store_alone() -> None:
+    said = "Version 6 was deleted in Dify; it is restored from Keyturn's store."
+    assert said in shown(a_view(restored=True))
+    assert "deleted" not in shown(a_view())
+
+
 def test_the_card_says_which_secrets_will_be_in_force() -> None:
     one = shown(a_view(secrets_from_version=("SMTP_PASSWORD",)))
     many = shown(a_view(secrets_kept=("A", "B"), secrets_from_version=("C", "D")))

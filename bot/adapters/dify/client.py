@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import aiohttp
 
-from bot.adapters.dify import era, secrets, shapes, wire
+from bot.adapters.dify import era, model_config, secrets, shapes, wire
 from bot.adapters.dify.credentials import Credentials
 from bot.adapters.dify.examined import Examined
 from bot.adapters.dify.session import Session
@@ -130,6 +130,11 @@ class DifyTarget:
     async def history(self, app_id: str, *, start: int = 0) -> AsyncIterator[TargetVersion]:
         """Published versions, newest first, from index *start*; the draft is never among them."""
         mode = await self._mode(app_id)
+        if mode in model_config.MODES:
+            live = await self.live(app_id)
+            if live is not None and start == 0:
+                yield live
+            return
         seen: set[str] = set()
         if start == 0:  # whoever only wants to know what is new needs no twenty documents
             newest = await self._versions(app_id, mode, page=1, limit=NEWEST)
@@ -152,6 +157,8 @@ class DifyTarget:
     async def count_versions(self, app_id: str) -> int:
         """How many published versions there are, found with few calls for one version each."""
         mode = await self._mode(app_id)
+        if mode in model_config.MODES:
+            return int(await self.live(app_id) is not None)
         first = await self._versions(app_id, mode, page=1, limit=1)
         if first.length == 0:
             return 0
@@ -169,6 +176,8 @@ class DifyTarget:
     async def live(self, app_id: str) -> TargetVersion | None:
         """The version that answers users now; None before the first publish."""
         mode = await self._mode(app_id)
+        if mode in model_config.MODES:
+            return model_config.version(await self._read(app_path(app_id)), mode=mode)
         named = self._session.era.names_versions
         form = partial(wire.live, mode=mode, named=named)
         return await self._understood(app_path(app_id, "/workflows/publish"), form)
@@ -176,6 +185,8 @@ class DifyTarget:
     async def draft(self, app_id: str) -> TargetDraft | None:
         """The editors' draft; None when nobody has saved one yet."""
         mode = await self._mode(app_id)
+        if mode in model_config.MODES:
+            return None
         try:
             form = partial(wire.draft, mode=mode)
             return await self._understood(app_path(app_id, "/workflows/draft"), form)
@@ -252,6 +263,7 @@ class DifyTarget:
                 when an editor removed a secret between our last read and the write.
             Ambiguous: It may have been written: read the draft.
         """
+        await self._must_have_versions(app_id)
         there = await self._unmoved(app_id, token, root)
         wanted = secrets.sources(document, there, secrets_from)
         values = await self._vault.wanted(app_id, there, wanted)
@@ -270,10 +282,17 @@ class DifyTarget:
         """Publish the draft as it is. *name* has at most 20 characters, *comment* 100."""
         if len(name) > NAME_MAX or len(comment) > COMMENT_MAX:
             raise ValueError("Dify takes 20 characters of name and 100 of comment")
+        await self._must_have_versions(app_id)
         body = {"marked_name": name, "marked_comment": comment}
         path = app_path(app_id, "/workflows/publish")
         answer = await self._session.send(Request("POST", path, body=body, write=True))
         answer.read(wire.published)
+
+    async def _must_have_versions(self, app_id: str) -> None:
+        mode = await self._mode(app_id)
+        if mode in model_config.MODES:
+            said = f"the app {app_id} is of mode {mode}: what is written there is live at once"
+            raise UpstreamRefused(shapes.SYSTEM, said, "no_versions")
 
     # -- how ----------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import NoReturn, TypeVar
 
 from bot.errors import AnswerUnreadable
@@ -69,6 +70,14 @@ def whole(value: Json, key: str, place: str) -> int:
     if not isinstance(found, int) or isinstance(found, bool):
         raise unreadable(f"{place}.{key}", "not an integer")
     return found
+
+
+def moment(value: Json, key: str, place: str) -> datetime:
+    """The time under *key*, which is in seconds since 1970."""
+    try:
+        return datetime.fromtimestamp(whole(value, key, place), UTC)
+    except (OverflowError, OSError, ValueError) as error:
+        raise unreadable(f"{place}.{key}", "not a time") from error
 
 
 def flag(value: Json, key: str, place: str) -> bool:

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from bot.adapters.dify import dsl, shapes
+from bot.adapters.dify import dsl, model_config, shapes
 from bot.adapters.dify.documents import document
-from bot.adapters.dify.shapes import each, field, filled, flag, items, mapping, text, whole
+from bot.adapters.dify.shapes import each, field, filled, flag, items, mapping, moment, text
 from bot.ports.target import LiveRef, TargetDraft, TargetVersion
 from store.document import Document
 from store.records import Json
@@ -49,15 +49,20 @@ def app_page(answer: Json) -> AppPage:
 
 
 def _live_ref(answer: Json, place: str) -> LiveRef:
-    workflow = field(answer, "workflow", place)
-    live_id = "" if workflow is None else filled(workflow, "id", f"{place}.workflow")
     return LiveRef(
         app_id=filled(answer, "id", place),
         name=text(answer, "name", place),
         mode=filled(answer, "mode", place),
-        live_id=live_id,
+        live_id=_live_id(answer, place),
         tags=_tags(answer, place),
     )
+
+
+def _live_id(answer: Json, place: str) -> str:
+    if text(answer, "mode", place) in model_config.MODES:
+        return model_config.live_id(mapping(answer, place).get("model_config"), place)
+    workflow = field(answer, "workflow", place)
+    return "" if workflow is None else filled(workflow, "id", f"{place}.workflow")
 
 
 def _tags(answer: Json, place: str) -> tuple[str, ...]:
@@ -137,7 +142,7 @@ def version(answer: Json, *, mode: str, named: bool = True) -> TargetVersion:
         name=text(answer, "marked_name", place) if named else "",
         comment=text(answer, "marked_comment", place) if named else "",
         author=_author(field(answer, "created_by", place), f"{place}.created_by"),
-        published_at=_published_at(number, _time(answer, "created_at", place)),
+        published_at=_published_at(number, moment(answer, "created_at", place)),
         document=_document(answer, place, mode),
     )
 
@@ -150,7 +155,7 @@ def draft(answer: Json, *, mode: str) -> TargetDraft:
         token=filled(answer, "hash", place),
         document=_document(answer, place, mode),
         author=_author(field(answer, "updated_by", place), f"{place}.updated_by") or creator,
-        updated_at=_time(answer, "updated_at", place),
+        updated_at=moment(answer, "updated_at", place),
     )
 
 
@@ -208,13 +213,6 @@ def _author(answer: Json, place: str) -> str:
     if answer is None:
         return ""
     return text(answer, "name", place) or text(answer, "email", place)
-
-
-def _time(answer: Json, key: str, place: str) -> datetime:
-    try:
-        return datetime.fromtimestamp(whole(answer, key, place), UTC)
-    except (OverflowError, OSError, ValueError) as error:
-        raise shapes.unreadable(f"{place}.{key}", "not a time") from error
 
 
 def _published_at(number: str, created_at: datetime) -> datetime:

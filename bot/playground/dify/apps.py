@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -85,6 +86,14 @@ class App:
         if self.mode in {"chat", "agent-chat", "completion"}:
             self.model_config = _model_config(self.release) | self._stamps()
         self.site = self._new_site()
+
+    def save_config(self, changes: Mapping[str, Any], *, by: Account, at: datetime) -> None:
+        """Replace the configuration by a new row, which is live at once; the app is untouched."""
+        stamps = {"created_by": by.id, "updated_by": by.id}
+        times = {"created_at": seconds(at), "updated_at": seconds(at)}
+        self.model_config = (
+            copy.deepcopy({**(self.model_config or {}), **changes, **stamps}) | times
+        )
 
     @property
     def live(self) -> Workflow | None:

@@ -231,6 +231,12 @@ class DifyState:
         who = self._who(by)
         return self.publish(self.app(key), by=who, name=name, comment=comment, at=at)
 
+    def save_model_config(
+        self, key: str, changes: Mapping[str, Any], *, by: str = "", at: datetime | None = None
+    ) -> None:
+        """Change the configuration of an app without a workflow, as its editor's Publish does."""
+        self.app(key).save_config(changes, by=self._who(by), at=at or self.clock())
+
     def delete_version(self, key: str, version_id: str) -> None:
         """Delete a published version; refuses the draft and the live one as the server does."""
         app = self.app(key)

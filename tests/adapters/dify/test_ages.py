@@ -323,10 +323,10 @@ async def test_an_app_that_is_deleted_while_we_know_it_is_named(aged: Dify) -> N
 
 
 async def test_an_app_without_versions_is_not_called_missing(aged: Dify) -> None:
-    chat = aged.state.create_app("chatty", mode="chat")
+    channel = aged.state.create_app("channel", mode="channel")
 
-    with pytest.raises(UpstreamRefused, match="of mode chat, which has no versions") as caught:
-        await aged.target.live(chat.id)
+    with pytest.raises(UpstreamRefused, match="of mode channel, which has no versions") as caught:
+        await aged.target.live(channel.id)
 
     assert not isinstance(caught.value, NoSuchApp)
 

@@ -30,7 +30,10 @@ class Editor(Protocol):
         """Plain secret values by id, of a version or of the draft."""
         ...
 
-    async def new_app(self) -> str: ...
+    async def new_app(self, mode: str = "workflow") -> str: ...
+    async def save_config(self, app_id: str, config: Content) -> None:
+        """Change an app without a workflow; it is live at once."""
+        ...
 
 
 @dataclass
@@ -81,10 +84,13 @@ class FakeEditor:
     async def secrets(self, app_id: str, version_id: str = "") -> Mapping[str, str]:
         return self._target.secret_values(app_id, version_id)
 
-    async def new_app(self) -> str:
+    async def new_app(self, mode: str = "workflow") -> str:
         app_id = f"app-{len(self._target.apps) + 1}"
-        self._target.add_app(app_id)
+        self._target.add_app(app_id, mode=mode)
         return app_id
+
+    async def save_config(self, app_id: str, config: Content) -> None:
+        self._target.save_config(app_id, config)
 
 
 class ConsoleEditor:
@@ -137,10 +143,10 @@ class ConsoleEditor:
         variables = yaml.safe_load(answer["data"])["workflow"]["environment_variables"]
         return {v["id"]: v["value"] for v in variables if v["value_type"] == "secret"}
 
-    async def new_app(self) -> str:
+    async def new_app(self, mode: str = "workflow") -> str:
         body = {
             "name": f"keyturn contract {uuid4().hex[:8]}",
-            "mode": "workflow",
+            "mode": mode,
             "icon_type": "emoji",
             "icon": "🤖",
             "icon_background": "#FFEAD5",
@@ -149,6 +155,10 @@ class ConsoleEditor:
         app_id = answer["id"]
         assert isinstance(app_id, str)
         return app_id
+
+    async def save_config(self, app_id: str, config: Content) -> None:
+        now = (await self._call("GET", f"/apps/{app_id}"))["model_config"]
+        await self._call("POST", f"/apps/{app_id}/model-config", {**now, **config})
 
     async def remove_app(self, app_id: str) -> None:
         await self._call("DELETE", f"/apps/{app_id}", ok={204})
@@ -171,6 +181,10 @@ class PlaygroundEditor(ConsoleEditor):
     """Reads secrets behind the API, since some releases give out no version's."""
 
     state: DifyState
+
+    async def save_config(self, app_id: str, config: Content) -> None:
+        """Behind the API, which wants a model provider that is not installed here."""
+        self.state.save_model_config(app_id, config)
 
     async def secrets(self, app_id: str, version_id: str = "") -> Mapping[str, str]:
         app = self.state.app(app_id)

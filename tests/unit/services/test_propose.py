@@ -21,6 +21,7 @@ from bot.errors import (
     NotAllowed,
     NothingToDo,
     RollbackOpen,
+    SecretsGone,
     UnknownApp,
     UnknownVersion,
     UpstreamDown,
@@ -88,6 +89,12 @@ async def shown(scene: ExecutionScene) -> list[str]:
     """Send what waits; return the finding of every card as it was drawn."""
     await scene.tell()
     return [card.finding_code for card in scene.messenger.drawn]
+
+
+async def delete_oldest(scene: ExecutionScene) -> None:
+    """Delete the oldest version in the target, after we have read it."""
+    await scene.snapshot.refresh(PROD)
+    scene.target.delete_version(APP, (await scene.history())[0].external_id)
 
 
 def another(scene: ExecutionScene, where: AppEnv = BILLING) -> ExecutionScene:
@@ -243,6 +250,37 @@ async def test_a_version_whose_secrets_no_target_call_could_fill_gets_the_facts(
     finding = (await case_of(scene)).finding
     assert finding is not None
     assert finding.facts == {"candidate": 1, "names": ["SECRET_8"], "system": "dify.test"}
+
+
+async def test_a_suspect_behind_which_a_deleted_version_took_its_secrets_along_gets_the_facts(
+    scene: ExecutionScene,
+) -> None:
+    good, bad = a_secretive("Kindly.", KEY, OTHER_KEY), a_secretive("Wrongly.", KEY)
+    scene.publish(good, bad, secrets=[{KEY: "k", OTHER_KEY: "o"}, {KEY: "k"}])
+    await delete_oldest(scene)
+    await fire(scene)
+
+    assert await scene.propose.step()
+
+    await only_facts(scene, FindingCode.SECRETS_GONE)
+    finding = (await case_of(scene)).finding
+    assert finding is not None
+    assert finding.facts == {"candidate": 1, "names": ["SECRET_8"], "system": "dify.test"}
+
+
+async def test_a_target_that_stops_answering_before_the_candidate_was_looked_up_is_said(
+    scene: ExecutionScene,
+) -> None:
+    scene.publish(GOOD, BAD)
+    await fire(scene)
+    scene.target.after("history", lambda: scene.always("history", DOWN))
+
+    assert await scene.propose.step()
+
+    case = await case_of(scene)
+    assert case.finding is not None
+    assert case.finding.code == FindingCode.TARGET_UNREADABLE
+    assert case.assess_at is not None
 
 
 async def test_two_changes_at_once_get_the_facts(scene: ExecutionScene) -> None:
@@ -777,6 +815,38 @@ async def test_the_leg_says_which_secrets_keep_their_value_and_which_come_back(
     assert rollback.leg.secrets == {"kept": ["SECRET_3"], "from_version": ["SECRET_8"]}
     await scene.tell()
     assert scene.messenger.drawn[-1].secrets_from_version == ("SECRET_8",)
+
+
+async def test_a_version_that_was_deleted_in_the_target_comes_from_our_store_and_the_card_says_so(
+    scene: ExecutionScene,
+) -> None:
+    scene.publish(GOOD, EDIT, BAD)
+    await delete_oldest(scene)
+
+    rollback = await scene.asked(1)
+
+    assert rollback.leg.restored
+    await scene.tell()
+    assert scene.messenger.drawn[-1].restored
+
+
+async def test_of_a_version_that_is_there_the_card_says_nothing(scene: ExecutionScene) -> None:
+    scene.publish(*[GOOD, EDIT] * 12, BAD)
+    await scene.snapshot.refresh(PROD)
+
+    rollback = await scene.asked(6)
+
+    assert not rollback.leg.restored
+
+
+async def test_a_deleted_version_whose_secrets_went_with_it_cannot_be_asked_for(
+    scene: ExecutionScene,
+) -> None:
+    good, bad = a_secretive("Kindly.", KEY, OTHER_KEY), a_secretive("Wrongly.", KEY)
+    scene.publish(good, bad)
+    await delete_oldest(scene)
+
+    await refused(scene, SecretsGone)
 
 
 async def refused(scene: ExecutionScene, error: type[BotError], number: int = 1) -> None:

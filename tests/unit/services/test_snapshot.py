@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from datetime import timedelta
 
 import pytest
@@ -11,6 +11,7 @@ from bot.domain import marker
 from bot.domain.words import OutcomeCode
 from bot.errors import UpstreamDown, UpstreamRefused
 from bot.ports.store import Store
+from bot.ports.target import TargetVersion
 from bot.services.outdate import outdate
 from bot.services.snapshot import BATCH, FIRST_CONTACT
 from store.records import AppEnv, Corrupt, State, Version, VersionSource
@@ -171,6 +172,23 @@ async def test_versions_deleted_in_the_target_do_not_keep_backfill_busy(
     history = await scene.history()
     assert [version.external_id for version in history] == ids[10:]
     assert numbers(history) == list(range(11, 46))
+
+
+async def test_a_batch_is_read_from_where_the_last_one_ended(scene: ExecutionScene) -> None:
+    published(scene, 25 + 2 * BATCH)
+    snapshot, starts = scene.snapshot, []
+    await snapshot.refresh(PROD)
+    history = scene.target.history
+
+    def noted(app_id: str, *, start: int = 0) -> AsyncIterator[TargetVersion]:
+        starts.append(start)
+        return history(app_id, start=start)
+
+    scene.target.history = noted  # type: ignore[method-assign]
+    while await snapshot.backfill():
+        pass
+
+    assert starts == [FIRST_CONTACT - 1, FIRST_CONTACT + BATCH - 1, FIRST_CONTACT + 2 * BATCH - 1]
 
 
 async def test_an_app_whose_history_cannot_be_read_does_not_hold_up_the_backfill_of_others(

@@ -137,6 +137,17 @@ class UnknownVersion(Refused):
         return f"`{_plain(self.where)}` has no version `{_plain(self.asked)}`.{known}"
 
 
+class NotStored(Refused):
+    """Nothing of the app@env is stored under this number; `owner` is the app@env that has it."""
+
+    user_message = "Nothing of this app is stored under that number."
+
+    def __init__(self, where: str, row: int, owner: str = "") -> None:
+        whose = f"is of {owner}, not of {where}" if owner else "does not exist"
+        super().__init__(f"the stored row {row} {whose}")
+        self.where, self.row, self.owner = where, row, owner
+
+
 class BadCommand(Refused):
     """The words after the slash command make no sense; `nearest` is what may have been meant."""
 

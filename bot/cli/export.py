@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bot.cli.by_hand import called, steps
 from bot.cli.naming import app_env, complete_app, end_unknown
 from bot.cli.running import run
 from bot.cli.telling import WRONG_USE, end, remark
-from bot.errors import UnknownApp, UnknownVersion
+from bot.errors import NotStored, UnknownApp, UnknownVersion
 
 if TYPE_CHECKING:
     from store.document import Document
     from store.records import AppEnv, Version
 
 _PRIVATE = 0o600
+_MOST_ROWS = 2**63 - 1
 
 
 def export(
@@ -29,8 +31,17 @@ def export(
         str, typer.Argument(metavar="APP@ENV", help="Of which app.", autocompletion=complete_app)
     ],
     number: Annotated[
-        str, typer.Argument(metavar="[N]", help="The version's number.", show_default=True)
-    ] = "live",
+        str | None, typer.Argument(metavar="N", help="The version's number. Default: live.")
+    ] = None,
+    stored: Annotated[
+        int | None,
+        typer.Option(
+            metavar="ID",
+            min=1,
+            max=_MOST_ROWS,
+            help="Instead of N: what is stored under this number, such as a kept draft.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Write here, for you alone to read. Default: stdout.")
     ] = None,
@@ -41,34 +52,44 @@ def export(
         str | None, typer.Option(help="Default: 0.6.0. A Dify that is older than it asks back.")
     ] = None,
 ) -> None:
-    """Write a stored version as DSL without secrets; the steps to put it live go to stderr."""
+    """Write a version as DSL without secrets.
+
+    The steps to put it live by hand go to stderr. `--stored` is for an editors' draft that a
+    rollback kept: its thread in Slack names the number.
+    """
     from bot.adapters.dify.dsl_write import VERSION, to_dsl
     from bot.cli.database import existing_database
 
     where = app_env(app)
+    if number is not None and stored is not None:
+        end(WRONG_USE, "either N or --stored; a stored row is one version already")
+    asked = stored or number or "live"
     try:
-        version, document = run(_read(existing_database(), where, number))
+        version, document = run(_read(existing_database(), where, asked))
     except (UnknownApp, UnknownVersion) as error:
         end_unknown(error)
+    except NotStored as error:
+        end(WRONG_USE, str(error))
     text = to_dsl(document, name=name, version=dsl_version or VERSION)
     if out is None:
         sys.stdout.write(text)
         sys.stdout.flush()
     else:
         _write(out, text)
-    remark(
-        f"{version.where} version {version.number}, by hand:", *_steps(version, document, out, name)
-    )
+    remark(f"{called(version)}, by hand:", *steps(version, document, out, name))
     if found := _looks_secret(document):
         remark(f"{found} in it look like credentials; keep the file to yourself")
 
 
-async def _read(url: str, where: AppEnv, asked: str) -> tuple[Version, Document]:
+async def _read(url: str, where: AppEnv, asked: str | int) -> tuple[Version, Document]:
     from bot.opening import opened
-    from bot.services.history import documents, find
+    from bot.services.history import documents, find, kept
 
     async with opened(url) as store:
-        version = await find(store, where, asked)
+        if isinstance(asked, int):
+            version = await kept(store, where, asked)
+        else:
+            version = await find(store, where, asked)
         (document,) = await documents(store, version)
     return version, document
 
@@ -81,49 +102,6 @@ def _write(out: Path, text: str) -> None:
             file.write(text)
     except OSError as error:
         end(WRONG_USE, f"{out} cannot be written: {error.strerror}")
-
-
-def _steps(version: Version, document: Document, out: Path | None, name: str) -> list[str]:
-    """What a person does with the file, line by line."""
-    from store.document import WORKFLOW_MODES
-
-    file = str(out) if out else "the file"
-    if name or document.mode not in WORKFLOW_MODES:
-        todo = _as_new_app(file, document, name)
-    else:
-        todo = _over_the_app(version, file, document)
-    return [f"{position}. {line}" for position, line in enumerate(todo, start=1)]
-
-
-def _over_the_app(version: Version, file: str, document: Document) -> list[str]:
-    secrets = ", ".join(secret.name for secret in document.secrets)
-    todo = [
-        "In Dify, open the app. If its draft holds unpublished work, export it first "
-        "(… → Export DSL): the import replaces the draft.",
-        f"In the workflow's menu choose Import DSL, take {file}, and confirm.",
-        "Look at it. The icon is Dify's usual one now; a version does not hold it.",
-    ]
-    if secrets:
-        todo.append(
-            f"Check the secrets {secrets}: each keeps the value of the draft, if it is there."
-        )
-    number = version.number
-    return [
-        *todo,
-        "Press Publish. Live is what was published last.",
-        f"Back in Keyturn, `keyturn snapshot {version.where}` and "
-        f"`keyturn diff {version.where} {number} live` show whether it is the same.",
-    ]
-
-
-def _as_new_app(file: str, document: Document, name: str) -> list[str]:
-    secrets = ", ".join(secret.name for secret in document.secrets)
-    todo = [f"In Dify's Studio choose Import DSL file and take {file}: it becomes a new app."]
-    if not name:
-        todo.append("Dify imports nothing over an app of this mode; copy the settings across.")
-    if secrets:
-        todo.append(f"Give the secrets {secrets} their values: they are empty.")
-    return [*todo, "Press Publish, and send the callers to the new app's key and address."]
 
 
 def _looks_secret(document: Document) -> str:

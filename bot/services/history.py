@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 from bot.domain import marker
 from bot.domain.diff import compare
-from bot.errors import UnknownApp, UnknownVersion
+from bot.errors import NotStored, UnknownApp, UnknownVersion
 from bot.ports.store import Store, Transaction
 from store.document import Document
 from store.records import AppEnv, Missing, Version, VersionSource
@@ -86,6 +86,24 @@ async def find(store: Store, where: AppEnv, asked: str) -> Version:
         found = await tx.versions.numbered(where, number)
     if found is None:
         raise UnknownVersion(str(where), asked, newest.number)
+    return found
+
+
+async def kept(store: Store, where: AppEnv, row: int) -> Version:
+    """Return what is stored under the number *row*: a draft, or a version, of *where*.
+
+    Raises:
+        NotStored: Nothing is, or it belongs to another app@env.
+        UnknownApp: Nothing is, and no version of *where* either.
+    """
+    async with store.read() as tx:
+        try:
+            found = await tx.versions.get(row)
+        except Missing:
+            await _newest(tx, where)
+            raise NotStored(str(where), row) from None
+    if found.where != where:
+        raise NotStored(str(where), row, str(found.where))
     return found
 
 

@@ -36,8 +36,8 @@ def take_in(world: World, text: str, **where: str) -> dict[str, Any]:
 
 
 def secret_value(world: World) -> str:
-    (secret,) = (v for v in world.live.environment_variables if v["value_type"] == "secret")
-    return str(secret["value"])
+    (secret,) = (v for v in world.live.environment_variables if v.value_type == "secret")
+    return str(secret.value)
 
 
 async def test_an_exported_version_is_imported_over_the_app_and_keeps_its_secrets(
@@ -90,7 +90,7 @@ async def test_a_file_is_for_its_owner_alone_and_a_new_app_has_empty_secrets(
     draft = world.dify.state.draft("Copy")
     assert draft is not None
     assert draft.hash == world.live.hash
-    assert [v["value"] for v in draft.environment_variables if v["value_type"] == "secret"] == [""]
+    assert [v.value for v in draft.environment_variables if v.value_type == "secret"] == [""]
 
 
 async def play_with_a_late_save(world: World) -> tuple[Was, int]:

@@ -52,6 +52,9 @@ def _of_settings(settings: Settings | None, problems: Iterable[str]) -> Iterator
         path, _, sentence = problem.partition(": ")
         said, _, mend = sentence.partition("; ")
         yield failed(path, said, mend or "correct it; the README lists every key and variable")
+    for notice in settings.notices if settings else ():
+        path, _, sentence = notice.partition(": ")
+        yield note(path, sentence)
     if settings is None or problems:
         return
     apps, workspaces = len(settings.places), len(settings.dify)
@@ -59,8 +62,6 @@ def _of_settings(settings: Settings | None, problems: Iterable[str]) -> Iterator
     yield ok("settings", said)
     if not settings.places:
         yield note("settings", "no app is named; `keyturn discover` writes the tables")
-    if not settings.public_url:
-        yield note("KEYTURN_PUBLIC_URL", "is not set, so cards carry no links")
 
 
 async def _of_database(settings: Settings | None) -> AsyncIterator[Finding]:

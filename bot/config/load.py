@@ -106,6 +106,10 @@ def _file(path: Path, mistakes: Mistakes, *, named: bool) -> Mapping[str, object
     except FileNotFoundError:
         if named:
             mistakes.add(path.name, "there is no such file; KEYTURN_CONFIG names the right one")
+        else:
+            mistakes.notice(
+                ("KEYTURN_CONFIG",), f"no {path.name} in {Path.cwd()}, so no app is watched"
+            )
     except OSError as error:
         mistakes.add(path.name, f"cannot be read ({error.strerror})")
     except UnicodeDecodeError:

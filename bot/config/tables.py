@@ -158,13 +158,13 @@ class AlertsTable(Table):
 class PrometheusTable(Table):
     """`[prometheus]`."""
 
-    url: fields.Url = Field(description="Address of Prometheus; accepted, not used yet")
+    url: fields.Url = Field(description="Address of Prometheus; asked by `keyturn check` alone")
 
 
 class AlertmanagerTable(Table):
     """`[alertmanager]`."""
 
-    url: fields.Url = Field(description="Address of Alertmanager; accepted, not used yet")
+    url: fields.Url = Field(description="Address of Alertmanager; asked by `keyturn check` alone")
 
 
 class PeopleTable(Table):

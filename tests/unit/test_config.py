@@ -271,6 +271,16 @@ def test_the_database_can_be_found_although_all_else_is_wrong() -> None:
 # -- The file -----------------------------------------------------------------------------------
 
 
+def test_a_configuration_that_is_not_there_is_said_with_the_place(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    (told,) = load({}).notices
+
+    assert told == f"KEYTURN_CONFIG: no keyturn.toml in {tmp_path}, so no app is watched"
+
+
 def test_a_default_file_may_be_absent_but_a_named_one_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,7 @@ from typing import TextIO
 
 import orjson
 import structlog
-from structlog.contextvars import bind_contextvars, bound_contextvars, unbind_contextvars
+from structlog.contextvars import bind_contextvars, bound_contextvars
 from structlog.stdlib import ProcessorFormatter
 from structlog.types import EventDict, Processor, WrappedLogger
 
@@ -51,11 +51,6 @@ def configure(*, level: str = "INFO", stream: TextIO | None = None) -> None:
 def bind(**ids: object) -> None:
     """Put *ids* into every further line of this task and of those it starts."""
     bind_contextvars(**ids)
-
-
-def unbind(*names: str) -> None:
-    """Take ids out again; a name that is not bound is no mistake."""
-    unbind_contextvars(*names)
 
 
 @contextmanager

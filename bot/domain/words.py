@@ -46,7 +46,6 @@ class OutcomeCode(StrEnum):
     OTHER_VERSION = "other_version"  # SUPERSEDED: somebody asked for another version
     ALREADY_LIVE = "already_live"  # SUPERSEDED: somebody made the candidate live by hand
     VERSION_GONE = "version_gone"  # FAILED: deleted in the target meanwhile
-    SECRETS_CHANGED = "secrets_changed"  # SUPERSEDED: the secrets are not those of the card
     DRAFT_HAS_SECRETS = "draft_has_secrets"  # FAILED; names: list[str]
     DRAFT_SECRETS_UNKNOWN = "draft_secrets_unknown"  # FAILED
     DRAFT_LACKS_SECRETS = "draft_lacks_secrets"  # FAILED; names: list[str]
@@ -91,7 +90,6 @@ class NoteCode(StrEnum):
     WAITING_FOR_LOGIN = "waiting_for_login"  # system
     WAITING_THOUGH_REFUSED = "waiting_though_refused"  # system, upstream_code ("" when unknown)
     NOT_RENEWED = "not_renewed"  # slack_id, text: one sentence, already safe to show
-    NEW_VERSION_WHILE_OPEN = "new_version_while_open"  # number: int
 
 
 class AnswerCode(StrEnum):

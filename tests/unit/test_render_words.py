@@ -76,7 +76,6 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
     NoteCode.WAITING_FOR_LOGIN: {"system": "dify.prod"},
     NoteCode.WAITING_THOUGH_REFUSED: {"system": "dify.prod", "upstream_code": "app_not_found"},
     NoteCode.NOT_RENEWED: {"slack_id": ALICE, "text": "That version is what is live already."},
-    NoteCode.NEW_VERSION_WHILE_OPEN: {"number": 8},
     AnswerCode.REFUSED: {"text": "Your vote is counted already."},
     AnswerCode.VOTE_COUNTED: {"count": 1, "needed": 2},
     AnswerCode.OUT_OF_DATE: {"permalink": LINK},

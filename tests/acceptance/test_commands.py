@@ -1,0 +1,79 @@
+"""Commands that read: what a script or a person gets, from the real command line."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from bot.playground.story import seed
+from tests.acceptance.commands import keyturn
+from tests.acceptance.world import WHERE, World
+
+
+async def ask(world: World, *words: str) -> tuple[int, str, str]:
+    told = await keyturn(*words, variables=world.environment(), cwd=world.folder)
+    return told.returncode, told.stdout, told.stderr
+
+
+async def read(world: World, *words: str) -> Any:
+    code, out, err = await ask(world, *words, "--json")
+    assert code == 0, err
+    return json.loads(out)
+
+
+async def test_a_publish_is_seen_in_snapshot_log_and_diff(world: World) -> None:
+    await ask(world, "snapshot")
+    seed.publish_bad(world.dify.state)
+    (app,) = await read(world, "snapshot")
+    log = await read(world, "log", str(WHERE))
+    code, text, _ = await ask(world, "diff", str(WHERE), "6", "live", "--exit-code")
+    _, shown, _ = await ask(world, "diff", str(WHERE), "6", "7", "--format", "json")
+
+    assert "7" in json.dumps(app)
+    assert [version["number"] for version in log[:2]] == [7, 6]
+    assert code == 1
+    assert "gpt-4o-mini" in text
+    assert "\x1b" not in text
+    assert "gpt-4o-mini" in json.dumps(json.loads(shown))
+
+
+async def test_apps_that_are_not_configured_are_discovered_as_tables(world: World) -> None:
+    code, tables, _ = await ask(world, "discover", "--all")
+
+    assert code == 0
+    assert "[app." in tables
+    assert world.dify.state.apps[0].id in tables
+
+
+async def test_the_audit_chain_is_exported_and_shown(world: World) -> None:
+    await ask(world, "snapshot")
+    code, lines, said = await ask(world, "audit", "export")
+    tail, _, _ = await ask(world, "audit", "tail", "-n", "5")
+    verified, whole, _ = await ask(world, "audit", "verify")
+
+    assert (code, tail, verified) == (0, 0, 0)
+    entries = [json.loads(line) for line in lines.splitlines()]
+    assert [entry["seq"] for entry in entries] == list(range(1, len(entries) + 1))
+    assert f"{len(entries)} entries" in said + whole
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("log", "suport-triage@prod"), str(WHERE)),
+        (("diff", str(WHERE), "6", "99"), "6"),
+        (("snapsot",), "snapshot"),
+        (("log", str(WHERE), "--limt", "3"), "--limit"),
+    ],
+)
+async def test_a_wrong_word_is_one_sentence_with_what_was_meant(
+    world: World, words: tuple[str, ...], hint: str
+) -> None:
+    await ask(world, "snapshot")
+
+    code, _, err = await ask(world, *words)
+
+    assert code == 2
+    assert hint in err

@@ -51,6 +51,15 @@ SLOT_LEASE = timedelta(minutes=5)
 OUR_CALLS_S = 20.0
 # What may wait for a target a long time, and how much of it at once: others do not wait behind.
 AT_ONCE = {"command": 8, "execute": 8}
+# Whom a worker's step may make work for. Whoever is left out here finds it at the next poll.
+FEEDS = {
+    "take_in": ("propose", "deliver"),
+    "propose": ("deliver",),
+    "decide": ("execute", "propose", "deliver"),
+    "command": ("propose", "deliver", "import"),
+    "execute": ("propose", "deliver"),
+    "import": ("propose", "deliver"),
+}
 
 
 @dataclass
@@ -185,7 +194,8 @@ class _Assembly:
         current = self._renewal.current
         for name in current.value.steps:
             step = bound(current, partial(_take_step, name))
-            self._workers.add(name, _then_nudge(step, nudge), at_once=AT_ONCE.get(name, 1))
+            fed = partial(nudge, *FEEDS[name]) if name in FEEDS else None
+            self._workers.add(name, _then(step, fed), at_once=AT_ONCE.get(name, 1))
         first = () if self._process.role is Role.WEB else self._jobs(current)
         look = self._renewal.look_at_included
         jobs.add_local(self._timer, "included", INCLUDED_EVERY, run=look)
@@ -293,13 +303,15 @@ async def _take_step(name: str, parts: Parts) -> bool:
     return await parts.steps[name]()
 
 
-def _then_nudge(step: jobs.Step, nudge: Callable[[], None]) -> jobs.Step:
-    """Wake the other workers after each step that found work: it may have made some for them."""
+def _then(step: jobs.Step, feed: Callable[[], None] | None) -> jobs.Step:
+    """Wake the workers that a step may have made work for, after each that found some."""
+    if feed is None:
+        return step
 
     async def stepped() -> bool:
         found = await step()
         if found:
-            nudge()
+            feed()
         return found
 
     return stepped

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -40,7 +42,13 @@ def export(app: App, workflow: Workflow | None, *, include_secret: bool) -> str:
     else:
         config = app.model_config or {}
         content["model_config"] = {k: v for k, v in config.items() if k not in _STAMPS}
-    return yaml.dump(content, Dumper=_Dumper, allow_unicode=True)
+    return _text(json.dumps(content))
+
+
+@lru_cache(maxsize=128)
+def _text(content: str) -> str:
+    """The YAML of *content* (JSON); writing is slow, and the same is asked for again and again."""
+    return yaml.dump(json.loads(content), Dumper=_Dumper, allow_unicode=True)
 
 
 class _Dumper(yaml.SafeDumper):

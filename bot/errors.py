@@ -180,15 +180,15 @@ class ByHandOnly(Refused):
 
     user_message = "This app can only be taken back by hand."
 
-    def __init__(self, where: str, number: int) -> None:
-        super().__init__(f"{where} has no versions in the target")
+    def __init__(self, where: str, number: int | None) -> None:
+        super().__init__(f"{where} has no versions in the target, and nobody opted in to writes")
         self.where = where
         self.number = number
 
     def to_person(self) -> str:
         return (
             "This app has no workflow, and Dify keeps no versions of such apps, so I do not write "
-            "into it. Go back by hand: "
+            "into it unless `rolls_back_config` in the configuration says so. Go back by hand: "
             f"`keyturn export {_plain(self.where)} {self.number}` writes that version as a file; "
             "set what is in it in Dify's editor and publish."
         )

@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 
 from bot.domain import approval
 from bot.domain.words import NoteCode, OutcomeCode
-from bot.errors import BotError, LeaseLost, UnknownApp, UpstreamDown, UpstreamRefused
+from bot.errors import BotError, ByHandOnly, LeaseLost, UnknownApp, UpstreamDown, UpstreamRefused
 from bot.ports.people import Directory
 from bot.ports.store import Store, Transaction
 from bot.ports.target import Targets, TargetVersion
-from bot.services.carry_out import PATIENCE, CarryOut, Pause
+from bot.services.carry_out import CarryOut
 from bot.services.contents import Contents
 from bot.services.eligibility import Eligibility
 from bot.services.lease import LEASE, Lease
@@ -25,8 +25,10 @@ from bot.services.outdate import supersede
 from bot.services.outgoing import card_row, moved, note_row
 from bot.services.progress import Progress
 from bot.services.settle import Ending, Settle, unsettled
+from bot.services.stepping import PATIENCE, Pause, Stepping
+from bot.services.write_config import WriteConfig
 from store.failpoint import fp
-from store.records import AuditDraft, Json, Rollback, State, Step
+from store.records import AppEnv, AuditDraft, Json, Rollback, State, Step, Version, VersionKind
 
 log = logging.getLogger(__name__)
 _GOING = (State.EXECUTING, State.VERIFYING)
@@ -119,7 +121,7 @@ class Execute:
             epoch=execution.lease_epoch,
             length=self._lease,
         ) as lease:
-            carry_out = CarryOut(
+            carry_out: Stepping = _way(contents)(
                 Progress(rollback, store=self._store, settle=self._settle),
                 store=self._store,
                 target=target,
@@ -152,9 +154,18 @@ class Execute:
     async def _ask(self, rollback: Rollback) -> _Facts:
         async with self._store.read() as tx:
             channel = (await tx.cases.get(rollback.case_id)).channel
+            to = await tx.versions.get(rollback.leg.to_version_id)
         not_eligible = await self._eligibility.of_voters(rollback, channel=channel)
         target, app_id = self._targets.of(rollback.leg.where)
-        return _Facts(not_eligible=not_eligible, live=await target.live(app_id))
+        live = await target.live(app_id)
+        if live is not None and live.kind is VersionKind.MODEL_CONFIG:
+            self._demand_opted_in(rollback.leg.where, to)
+        return _Facts(not_eligible=not_eligible, live=live)
+
+    def _demand_opted_in(self, where: AppEnv, to: Version) -> None:
+        """It was when the rollback was opened; settings may have changed since."""
+        if not self._targets.rolls_back_config(where):
+            raise ByHandOnly(str(where), to.number)
 
     async def _judge(self, tx: Transaction, rollback: Rollback, facts: _Facts) -> Rollback | None:
         now = await tx.now()
@@ -254,7 +265,9 @@ class Execute:
             return rollback
         facts: dict[str, Json] = {"expired": expired, "not_eligible": dict(not_eligible)}
         progress = Progress(rollback, store=self._store, settle=self._settle)
-        if rollback.execution.kept_draft_id is None:  # nothing was written yet
+        execution = rollback.execution
+        if execution.step is Step.CLAIMED and execution.kept_draft_id is None:
+            # nothing was written yet
             await progress.end(Ending(State.FAILED, OutcomeCode.APPROVAL_LAPSED, facts))
         else:
             failure = OutcomeCode.APPROVAL_LAPSED
@@ -268,6 +281,10 @@ class Execute:
             return str(rollback.leg.where)
 
 
+def _way(contents: Contents) -> type[Stepping]:
+    return WriteConfig if contents.to.kind is VersionKind.MODEL_CONFIG else CarryOut
+
+
 def _what_changed(rollback: Rollback, live: TargetVersion | None) -> OutcomeCode | None:
     """What the reviewers saw against what is live now."""
     leg = rollback.leg
@@ -275,7 +292,9 @@ def _what_changed(rollback: Rollback, live: TargetVersion | None) -> OutcomeCode
         return OutcomeCode.LIVE_CHANGED
     if live.document.root == leg.expected_root:
         return OutcomeCode.ALREADY_LIVE
-    if live.external_id != leg.live_external_id or live.document.root != leg.live_root:
+    # An equal save is no version of ours, so of a configuration the content alone says it.
+    other = live.external_id != leg.live_external_id and live.kind is not VersionKind.MODEL_CONFIG
+    if other or live.document.root != leg.live_root:
         return OutcomeCode.LIVE_CHANGED
     return None
 

@@ -53,7 +53,7 @@ class WriteConfig(Stepping):
             return
         await self._progress.commit(step=Step.PUBLISHING)
         self._untouched = True
-        fp("execute:config_intended")
+        fp("configure:intended")
 
     async def _write(self) -> None:
         live = await self._live()
@@ -66,7 +66,7 @@ class WriteConfig(Stepping):
         untouched = self._untouched
         try:
             async with self._lease.for_one_call():
-                fp("execute:before_config_write")
+                fp("configure:before_write")
                 self._untouched = False
                 await self._target.configure(
                     self._app_id, self._contents.wanted, root=self._leg.live_root
@@ -75,11 +75,11 @@ class WriteConfig(Stepping):
             self._untouched = untouched
             await self._somebody_saved()
             return
-        fp("execute:after_config_write")
+        fp("configure:after_write")
         await self._progress.published("")
 
     async def _verify(self) -> None:
-        fp("execute:before_read_back")
+        fp("configure:before_read_back")
         live = await self._live()
         version = await self._record(live)
         if live.document.root != self._leg.expected_root:
@@ -87,7 +87,7 @@ class WriteConfig(Stepping):
             await self._call_people(OutcomeCode.LIVE_DIFFERS, facts, found=version)
             return
         await self._progress.verified(live.external_id, version.id)
-        fp("execute:config_verified")
+        fp("configure:verified")
 
     async def _undo(self) -> None:
         live = await self._live()

@@ -11,6 +11,7 @@ import pytest
 
 from bot.playground.dify.faults import Fault
 from bot.playground.slack.people import DAVE, INCIDENTS
+from bot.playground.story import seed
 from bot.playground.story.alerts import Alert
 from store.records import AppEnv, Rollback, State, Version
 from tests.acceptance.commands import keyturn
@@ -243,3 +244,36 @@ async def test_a_process_killed_while_it_writes_leaves_old_or_new_and_another_en
     assert [version.number for version in await stored(world)] == [1, 2, 3]
     assert (await world.audit()).ok
     assert not world.slack.state.problems
+
+
+async def test_check_says_what_opting_in_means_and_looks_at_the_role(world: World) -> None:
+    opted_in(world, "chat")
+
+    checked = await keyturn("check", variables=world.environment(), cwd=world.folder)
+
+    shown = " ".join(checked.stdout.split())
+    assert "“helper” is of the mode chat" in shown
+    assert "live at once; a save in the last second would be overwritten" in shown
+    assert "may edit" in shown
+
+
+async def test_check_names_an_account_that_may_not_write(world: World) -> None:
+    opted_in(world, "chat")
+    world.dify.state.account(seed.BOT_EMAIL).role = "normal"
+
+    checked = await keyturn("check", variables=world.environment(), cwd=world.folder)
+
+    assert "is no editor" in " ".join(checked.stdout.split())
+
+
+async def test_discover_offers_the_key_beside_an_app_that_is_compared_only(world: World) -> None:
+    world.dify.state.create_app("Helper", mode="agent-chat", by="carol")
+
+    listed = await keyturn("discover", variables=world.environment(), cwd=world.folder)
+
+    comment, table, key, place = listed.stdout.splitlines()[:4]
+    assert comment.startswith("# Helper: agent-chat, live version config-")
+    assert comment.endswith("; compared only, unless you opt in")
+    assert table == "[app.helper]"
+    assert key.startswith("# rolls_back_config = true ")
+    assert place.startswith("environments.local = ")

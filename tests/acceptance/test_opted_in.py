@@ -212,6 +212,24 @@ async def test_a_model_that_is_no_longer_there_is_refused_by_dify_and_said(world
     assert prompt(world) == BAD
 
 
+async def test_what_dify_completes_as_it_is_written_calls_people(world: World) -> None:
+    opted_in(world, "chat")
+    state = world.dify.state
+    state.models["openai"] = {MODEL}
+    app = state.app(HELPER.app)
+    app.model_config = state.create_app("As created", mode="chat").model_config
+    async with asyncio.timeout(LIMIT_S), world.here():
+        await world.until(lambda: stored(world))
+        state.save_model_config(HELPER.app, a_config(BAD))
+        asked = f"to {HELPER} 1"
+        assert (await world.slack.driver.command(DAVE, INCIDENTS, "/rollback", asked)).ok
+        await two_keys(world)
+        ended = await world.ended()
+
+    assert (ended.state, ended.outcome) == (State.NEEDS_ATTENTION, "live_differs"), ended.outcome
+    assert "or Dify changed what we wrote. Please look at it now" in world.card_text()
+
+
 def test_every_point_between_two_effects_has_a_name() -> None:
     assert set(POINTS) >= {
         "execute:claimed",

@@ -46,6 +46,7 @@ class OutcomeCode(StrEnum):
     LIVE_CHANGED = "live_changed"  # SUPERSEDED
     OTHER_VERSION = "other_version"  # SUPERSEDED: somebody asked for another version
     ALREADY_LIVE = "already_live"  # SUPERSEDED: somebody made the candidate live by hand
+    OPTED_OUT = "opted_out"  # SUPERSEDED: the app may no longer be written into
     VERSION_GONE = "version_gone"  # FAILED: deleted in the target meanwhile
     DRAFT_HAS_SECRETS = "draft_has_secrets"  # FAILED; names: list[str]
     DRAFT_SECRETS_UNKNOWN = "draft_secrets_unknown"  # FAILED

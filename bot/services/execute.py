@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from bot.domain import approval
 from bot.domain.words import NoteCode, OutcomeCode
-from bot.errors import BotError, ByHandOnly, LeaseLost, UnknownApp, UpstreamDown, UpstreamRefused
+from bot.errors import BotError, LeaseLost, UnknownApp, UpstreamDown, UpstreamRefused
 from bot.ports.people import Directory
 from bot.ports.store import Store, Transaction
 from bot.ports.target import Targets, TargetVersion
@@ -28,7 +28,7 @@ from bot.services.settle import Ending, Settle, unsettled
 from bot.services.stepping import PATIENCE, Pause, Stepping
 from bot.services.write_config import WriteConfig
 from store.failpoint import fp
-from store.records import AppEnv, AuditDraft, Json, Rollback, State, Step, Version, VersionKind
+from store.records import AuditDraft, Json, Rollback, State, Step, VersionKind
 
 log = logging.getLogger(__name__)
 _GOING = (State.EXECUTING, State.VERIFYING)
@@ -41,6 +41,7 @@ class _Facts:
 
     not_eligible: Mapping[str, str]  # person → code of why
     live: TargetVersion | None
+    allowed: bool = True  # False: the app has no versions, and its table no longer opts in
 
 
 class Execute:
@@ -154,18 +155,12 @@ class Execute:
     async def _ask(self, rollback: Rollback) -> _Facts:
         async with self._store.read() as tx:
             channel = (await tx.cases.get(rollback.case_id)).channel
-            to = await tx.versions.get(rollback.leg.to_version_id)
         not_eligible = await self._eligibility.of_voters(rollback, channel=channel)
         target, app_id = self._targets.of(rollback.leg.where)
         live = await target.live(app_id)
-        if live is not None and live.kind is VersionKind.MODEL_CONFIG:
-            self._demand_opted_in(rollback.leg.where, to)
-        return _Facts(not_eligible=not_eligible, live=live)
-
-    def _demand_opted_in(self, where: AppEnv, to: Version) -> None:
-        """It was when the rollback was opened; settings may have changed since."""
-        if not self._targets.rolls_back_config(where):
-            raise ByHandOnly(str(where), to.number)
+        at_once = live is not None and live.kind is VersionKind.MODEL_CONFIG
+        allowed = not at_once or self._targets.rolls_back_config(rollback.leg.where)
+        return _Facts(not_eligible=not_eligible, live=live, allowed=allowed)
 
     async def _judge(self, tx: Transaction, rollback: Rollback, facts: _Facts) -> Rollback | None:
         now = await tx.now()
@@ -173,7 +168,7 @@ class Execute:
             return None  # the expiry job ends it, with its own entry
         if facts.not_eligible:
             return await self._void(tx, rollback, facts.not_eligible, now)
-        changed = _what_changed(rollback, facts.live)
+        changed = _what_changed(rollback, facts)
         if changed is not None:
             await supersede(tx, rollback, changed)
             return await tx.rollbacks.get(rollback.id)
@@ -285,9 +280,11 @@ def _way(contents: Contents) -> type[Stepping]:
     return WriteConfig if contents.to.kind is VersionKind.MODEL_CONFIG else CarryOut
 
 
-def _what_changed(rollback: Rollback, live: TargetVersion | None) -> OutcomeCode | None:
+def _what_changed(rollback: Rollback, facts: _Facts) -> OutcomeCode | None:
     """What the reviewers saw against what is live now."""
-    leg = rollback.leg
+    leg, live = rollback.leg, facts.live
+    if not facts.allowed:
+        return OutcomeCode.OPTED_OUT
     if live is None:
         return OutcomeCode.LIVE_CHANGED
     if live.document.root == leg.expected_root:

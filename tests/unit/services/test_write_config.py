@@ -217,11 +217,20 @@ async def test_who_opts_out_after_the_votes_stops_what_has_not_started(
     rollback = await approved(scene)
     scene.rolls_back_config.clear()
 
-    with pytest.raises(ByHandOnly):
-        await scene.executor().step()
+    ended = await scene.run(rollback)
 
-    assert (await scene.rollback(rollback)).state is State.APPROVED
+    assert (ended.state, ended.outcome) == (State.SUPERSEDED, OutcomeCode.OPTED_OUT)
     assert writes(scene) == 0
+
+
+async def test_who_opts_out_while_it_is_written_lets_it_end(scene: ExecutionScene) -> None:
+    rollback = await approved(scene)
+    await scene.stands_at(rollback, Step.PUBLISHING)
+    scene.rolls_back_config.clear()
+
+    ended = await scene.run(rollback, "w2")
+
+    assert ended.state is State.COMPLETED
 
 
 # -- somebody saves in between ----------------------------------------------------------------

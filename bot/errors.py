@@ -180,15 +180,37 @@ class ByHandOnly(Refused):
 
     user_message = "This app can only be taken back by hand."
 
-    def __init__(self, where: str, number: int) -> None:
-        super().__init__(f"{where} has no versions in the target")
+    def __init__(self, where: str, number: int | None) -> None:
+        super().__init__(f"{where} has no versions in the target, and nobody opted in to writes")
         self.where = where
         self.number = number
 
     def to_person(self) -> str:
         return (
             "This app has no workflow, and Dify keeps no versions of such apps, so I do not write "
-            "into it. Go back by hand: "
+            "into it unless `rolls_back_config` in the configuration says so. Go back by hand: "
+            f"`keyturn export {_plain(self.where)} {self.number}` writes that version as a file; "
+            "set what is in it in Dify's editor and publish."
+        )
+
+
+class ValuesMasked(Refused):
+    """The target masks values of live or of the version, so they cannot be written back.
+
+    `names` are those values.
+    """
+
+    user_message = "Dify masks values of this app, so I cannot write them back."
+
+    def __init__(self, where: str, number: int | None, names: Sequence[str]) -> None:
+        super().__init__(f"{where}: masked in live or in version {number}: {', '.join(names)}")
+        self.where, self.number, self.names = where, number, tuple(names)
+
+    def to_person(self) -> str:
+        named = ", ".join(f"`{_plain(name)}`" for name in self.names[:8])
+        return (
+            f"Dify masks values of this app's tools ({named}), so I cannot write them back and do "
+            "not write at all. Go back by hand: "
             f"`keyturn export {_plain(self.where)} {self.number}` writes that version as a file; "
             "set what is in it in Dify's editor and publish."
         )
@@ -336,6 +358,14 @@ class AccountLocked(UpstreamRefused):
 
 class DraftMoved(UpstreamRefused):
     """Somebody saved the draft since it was read; nothing was written."""
+
+
+class LiveMoved(UpstreamRefused):
+    """Somebody saved what is live since it was read; nothing was written."""
+
+
+class WouldWriteMask(UpstreamRefused):
+    """What was to be written, or would be lost, has masked values; nothing was written."""
 
 
 class AnswerUnreadable(UpstreamRefused):

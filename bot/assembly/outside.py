@@ -57,13 +57,14 @@ class Outside:
         former = {
             where: (targets[place.target], place.id) for where, place in watched.former.items()
         }
+        at_once = {w for w, place in settings.places.items() if place.rolls_back_config}
         messenger, directory = _slack_of(settings, http, before)
         return cls(
             messenger=messenger,
             directory=directory,
             targets=targets,
-            places=Places(places),
-            reach=Places({**former, **places}),
+            places=Places(places, rolls_back_config=at_once),
+            reach=Places({**former, **places}, rolls_back_config=at_once),
         )
 
 

@@ -12,7 +12,7 @@ from aiohttp import ClientTimeout
 
 from bot.adapters.dify.transport import TIMEOUT as DIFY_TIMEOUT
 from bot.adapters.slack.link import Limits
-from bot.services.carry_out import Pause
+from bot.services.stepping import Pause
 from bot.services.waiting import backoff
 
 

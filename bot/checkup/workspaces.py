@@ -22,6 +22,8 @@ from bot.opening import dify_target
 from bot.ports.target import LiveRef
 from store.document import WORKFLOW_MODES
 
+KEY = "rolls_back_config"
+
 
 async def findings(settings: Settings) -> AsyncGenerator[Finding, None]:
     """Look at every workspace and at the apps that live there."""
@@ -51,9 +53,10 @@ async def _workspace(
     yield ok(what, f"{said}, workspace {workspace}" if workspace else said)
     for place in places:
         yield _app(place, refs)
-    rolled_back = [p for p in places if p.id in refs and refs[p.id].mode in WORKFLOW_MODES]
-    if rolled_back:
-        yield await _role(target, dify, rolled_back[0])
+    there = [place for place in places if place.id in refs]
+    drafts = [place.id for place in there if refs[place.id].mode in WORKFLOW_MODES]
+    if drafts or any(place.rolls_back_config for place in there):
+        yield await _role(target, dify, drafts)
 
 
 def _ill(what: str, dify: DifySettings, error: BotError) -> Finding:
@@ -82,8 +85,11 @@ def _app(place: Place, refs: dict[str, LiveRef]) -> Finding:
         workspace = place.target.removeprefix("dify.")
         return failed(what, said, f"`keyturn discover {workspace}` lists the apps that are there")
     if ref.mode in model_config.MODES:
-        said = f"“{ref.name}” is of the mode {ref.mode}: its changes are kept and compared"
-        return note(what, f"{said}, going back is done by hand")
+        return _without_versions(place, ref)
+    if place.rolls_back_config and ref.mode in WORKFLOW_MODES:
+        said = f"“{ref.name}” is of the mode {ref.mode}, which has versions to roll back"
+        mend = f"take {KEY} out of [app.{place.where.app}]; it is for chat, agent-chat, completion"
+        return failed(what, said, mend)
     if ref.mode not in WORKFLOW_MODES:
         said = f"“{ref.name}” is of the mode {ref.mode}, which cannot be rolled back"
         return failed(what, said, "take it out of keyturn.toml, or name an app with a workflow")
@@ -92,10 +98,20 @@ def _app(place: Place, refs: dict[str, LiveRef]) -> Finding:
     return ok(what, f"“{ref.name}”, {ref.mode}")
 
 
-async def _role(target: DifyTarget, dify: DifySettings, place: Place) -> Finding:
+def _without_versions(place: Place, ref: LiveRef) -> Finding:
+    said = f"“{ref.name}” is of the mode {ref.mode}: its changes are kept and compared"
+    if not place.rolls_back_config:
+        how = f"going back is done by hand; {KEY} = true in its own table lets Keyturn do it"
+        return note(str(place.where), f"{said}, {how}")
+    how = "two keys take it back, live at once; a save in the last second would be overwritten"
+    return ok(str(place.where), f"{said}, {how}")
+
+
+async def _role(target: DifyTarget, dify: DifySettings, drafts: list[str]) -> Finding:
+    """Whether the account may edit: shown by a draft that it may read, else by its role's name."""
     what = f"{target.name} role"
     try:
-        if await may_edit(target, place.id):
+        if await may_edit(target, drafts[0]) if drafts else (await target.examine()).may_edit:
             return ok(what, f"{dify.email} may edit")
     except BotError as error:
         return failed(what, f"cannot be told ({error})", "look at the account's role in Dify")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _NO_NAME = re.compile(r"[^\w.-]+")
 _BARE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _LONGEST = 48
+_OPT_IN = "# rolls_back_config = true   # let two keys write its configuration: live at once"
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,13 @@ class _Found:
     @property
     def rolled_back(self) -> bool:
         return self.ref.mode in WORKFLOW_MODES
+
+    @property
+    def compared(self) -> bool:
+        """Without a workflow: watched all the same, and rolled back by who opts in."""
+        from bot.adapters.dify.model_config import MODES
+
+        return self.ref.mode in MODES
 
 
 def discover(
@@ -157,10 +165,12 @@ def table_of(one: _Found) -> list[str]:
     lines = [f"[app.{_key(one.where.app)}]", f"environments.{_key(one.where.env)} = {place}"]
     if one.configured:
         return [f"{said}; configured as {one.where}", *(f"# {line}" for line in lines)]
-    if not one.rolled_back:
+    if not one.rolled_back and not one.compared:
         return [f"{said}; cannot be rolled back", *(f"# {line}" for line in lines)]
     if one.table_there:
         return [f"{said}; add this line to its table", *(f"# {line}" for line in lines)]
+    if one.compared:
+        return [f"{said}; compared only, unless you opt in", lines[0], _OPT_IN, lines[1]]
     return [said, *lines]
 
 
@@ -178,4 +188,5 @@ def _as_json(one: _Found) -> dict[str, object]:
         "app": str(one.where),
         "configured": one.configured,
         "can_be_rolled_back": one.rolled_back,
+        "can_opt_in": one.compared,
     }

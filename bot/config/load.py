@@ -231,7 +231,11 @@ def _settings(
 def _places(document: tables.Document) -> dict[AppEnv, Place]:
     return {
         (where := AppEnv(app, env)): Place(
-            where, place.target, place.id, place.channel or document.slack.channel or ""
+            where,
+            place.target,
+            place.id,
+            place.channel or document.slack.channel or "",
+            table.rolls_back_config,
         )
         for app, table in document.app.items()
         for env, place in table.environments.items()

@@ -49,12 +49,16 @@ class DifySettings:
 
 @dataclass(frozen=True)
 class Place:
-    """Where an app@env lives: `target` is `dify.NAME`, `id` the app's id there."""
+    """Where an app@env lives: `target` is `dify.NAME`, `id` the app's id there.
+
+    `rolls_back_config` allows writes into an app without a workflow, which are live at once.
+    """
 
     where: AppEnv
     target: str
     id: str
     channel: str
+    rolls_back_config: bool = False
 
 
 @dataclass(frozen=True)

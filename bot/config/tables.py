@@ -113,6 +113,11 @@ class AppTable(Table):
         description="Alert labels that mean this app, where they are not its name: "
         "all of them, each with its value or one of a list",
     )
+    rolls_back_config: bool = Field(
+        default=False,
+        description="Roll back an app without a workflow (chat, agent-chat, completion) too: "
+        "its configuration is written and live at once. Default: only compared",
+    )
 
 
 class PolicyTable(Table):

@@ -89,6 +89,7 @@ class CardView:
     secrets_kept: tuple[str, ...] = ()  # names of secrets that keep the value live now
     secrets_from_version: tuple[str, ...] = ()  # names that take the candidate's own value
     secrets_of_draft: bool = False  # those kept are the draft's, not known to be live's
+    at_once: bool = False  # no versions in the target: executing is one write that is live at once
     restored: bool = False  # the candidate was deleted in the target; it comes from our store
     buttons: tuple[CardButton, ...] = ()
     outcome_code: str = ""

@@ -10,7 +10,17 @@ from bot.domain.card import CardAlert, CardButton, CardChange, CardView, CardVot
 from bot.domain.diff import ChangeList
 from bot.domain.diff_card import card_changes
 from bot.domain.words import FindingCode
-from store.records import Case, Firing, FiringStatus, Json, Rollback, State, Version, Vote
+from store.records import (
+    Case,
+    Firing,
+    FiringStatus,
+    Json,
+    Rollback,
+    State,
+    Version,
+    VersionKind,
+    Vote,
+)
 
 CHANGES_SHOWN = 8
 _VOTES: Mapping[State, tuple[str, ...]] = {
@@ -105,6 +115,7 @@ def _with_rollback(
         secrets_from_version=_names(leg.secrets.get("from_version")),
         secrets_of_draft=leg.secrets.get("of_draft") is True,
         restored=leg.restored,
+        at_once=old is not None and old.kind is VersionKind.MODEL_CONFIG,
         buttons=_buttons(rollback, changes, sign),
         outcome_code=rollback.outcome,
         outcome_facts=dict(rollback.outcome_facts) if rollback.outcome else None,

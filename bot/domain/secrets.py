@@ -1,4 +1,4 @@
-"""What a rollback does to secret variables under the policy "the values that live now stay"."""
+"""What a rollback leaves live, under the policy "the values that live now stay" for secrets."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from store.document import Document
 from store.records import Json
 
 _LIST = "environment_variables"
+_CONFIG, _ANNOTATIONS = "model_config", "annotation_reply"
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,28 @@ def expected(candidate: Document, live: Document) -> Document:
     """Return the document that executing a rollback from *live* to *candidate* leaves live.
 
     It is the candidate, except that Dify's `[__HIDDEN__]` takes the whole variable that is there
-    under the same id, with its value, type and description, and only gives it the new name.
+    under the same id, with its value, type and description, and only gives it the new name. Of
+    an app without a workflow the annotations stay as they are: they belong to the app, and no
+    write of its configuration changes them.
     """
+    if _CONFIG in candidate.content:
+        return _with_annotations_of(live, candidate)
     variables = candidate.content.get(_LIST)
     if not candidate.secrets or not isinstance(variables, list):
         return candidate
     there = _by_id(live)
     after = [_after(variable, there) for variable in variables]
     return Document(candidate.mode, {**candidate.content, _LIST: after})
+
+
+def _with_annotations_of(live: Document, candidate: Document) -> Document:
+    config, there = candidate.content[_CONFIG], live.content.get(_CONFIG)
+    if not isinstance(config, dict) or not isinstance(there, dict):
+        return candidate
+    after = {key: value for key, value in config.items() if key != _ANNOTATIONS}
+    if _ANNOTATIONS in there:
+        after[_ANNOTATIONS] = there[_ANNOTATIONS]
+    return Document(candidate.mode, {**candidate.content, _CONFIG: after})
 
 
 def _after(variable: Json, there: Mapping[str, dict[str, Json]]) -> Json:

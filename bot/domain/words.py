@@ -17,6 +17,7 @@ class FindingCode(StrEnum):
     SUGGESTED = "suggested"
     # as SUGGESTED, and live_id: int (the stored row of what is live)
     BY_HAND = "by_hand"
+    VALUES_MASKED = "values_masked"  # as BY_HAND, and names: list[str]
     REQUESTED = "requested"  # slack_id, candidate: int
     NO_CHANGE = "no_change"  # lookback_minutes: int, newest: int, newest_at
     TWO_CHANGES = "two_changes"  # first: int, second: int
@@ -45,16 +46,19 @@ class OutcomeCode(StrEnum):
     LIVE_CHANGED = "live_changed"  # SUPERSEDED
     OTHER_VERSION = "other_version"  # SUPERSEDED: somebody asked for another version
     ALREADY_LIVE = "already_live"  # SUPERSEDED: somebody made the candidate live by hand
+    OPTED_OUT = "opted_out"  # SUPERSEDED: the app may no longer be written into
     VERSION_GONE = "version_gone"  # FAILED: deleted in the target meanwhile
     DRAFT_HAS_SECRETS = "draft_has_secrets"  # FAILED; names: list[str]
     DRAFT_SECRETS_UNKNOWN = "draft_secrets_unknown"  # FAILED
     DRAFT_LACKS_SECRETS = "draft_lacks_secrets"  # FAILED; names: list[str]
+    WOULD_WRITE_MASK = "would_write_mask"  # FAILED: nothing was written; system
     DRAFT_BUSY = "draft_busy"  # FAILED: somebody kept saving
     EMPTY_GRAPH = "empty_graph"  # FAILED: the candidate has no nodes
     TARGET_DOWN = "target_down"  # FAILED; system
     TARGET_REFUSED = "target_refused"  # FAILED; system, upstream_code
     LOGIN_REFUSED = "login_refused"  # FAILED; system
-    LIVE_DIFFERS = "live_differs"  # NEEDS_ATTENTION: not what was approved; number: int
+    # NEEDS_ATTENTION: not what was approved; number: int; at_once: True for an app without versions
+    LIVE_DIFFERS = "live_differs"
     SECRETS_DIFFER = "secrets_differ"  # NEEDS_ATTENTION: other values are live; number, names
     # FAILED: taken over before anything was published, and no longer approved; expired: bool
     APPROVAL_LAPSED = "approval_lapsed"

@@ -75,8 +75,9 @@ class Target(Protocol):
     """The outside system that holds live configurations; one instance per workspace.
 
     An app whose mode has no versions tells of its one configuration as a version of the kind
-    MODEL_CONFIG: that alone is its history, it has no draft, and writes are refused with the
-    code "no_versions". Two of them that were saved in one second may have the same id.
+    MODEL_CONFIG: that alone is its history, it has no draft, and only `configure` writes into
+    it; the others refuse with the code "no_versions". Two of them that were saved in one second
+    may have the same id.
 
     Reads raise `UpstreamDown`, `UpstreamRefused` and its kinds. Writes also raise `Ambiguous`
     when the call may have been applied; nothing here tries a write twice.
@@ -149,6 +150,20 @@ class Target(Protocol):
         """Publish the draft as it is. *name* has at most 20 characters, *comment* 100."""
         ...
 
+    async def configure(self, app_id: str, document: Document, *, root: str) -> None:
+        """Write *document* into an app whose mode has no versions; it is live at once.
+
+        Live is read again right before the write and must be *root*. No target can compare it
+        with its own write: a save between the two is overwritten, and nothing tells of it.
+
+        Raises:
+            LiveMoved: Live is no longer *root*; nothing was written.
+            WouldWriteMask: Live or *document* has values that are not shown; nothing was written.
+            UpstreamRefused: With the code "has_versions" for any other app.
+            Ambiguous: It may have been written: read live.
+        """
+        ...
+
 
 class Targets(Protocol):
     """Where each app@env lives."""
@@ -158,3 +173,7 @@ class Targets(Protocol):
         ...
 
     def all(self) -> Mapping[AppEnv, tuple[Target, str]]: ...
+
+    def rolls_back_config(self, where: AppEnv) -> bool:
+        """True if *where* may be written into although its mode has no versions: live at once."""
+        ...

@@ -23,13 +23,14 @@ from bot.errors import (
     SecretsOutOfReach,
     UpstreamDown,
     UpstreamRefused,
+    ValuesMasked,
 )
 from bot.ports.people import Directory
 from bot.ports.store import Store
 from bot.ports.target import Targets
 from bot.services import found
 from bot.services.eligibility import Eligibility
-from bot.services.opening import Ground, Opening, Rules, by_hand_only, entry, open_in
+from bot.services.opening import Ground, Opening, Rules, entry, open_in
 from bot.services.outgoing import card_row, moved, note_row
 from bot.services.request import Request
 from bot.services.snapshot import Snapshot
@@ -143,7 +144,7 @@ class Assess:
         finding = found.of_choice(choice, firings)
         if choice.candidate is None:
             await self._only_facts(case, finding)
-        elif by_hand_only(ground.live):
+        elif self._opening.by_hand_only(ground.live):
             await self._only_facts(case, found.by_hand(finding, ground.live))
         else:
             await self._people(case, ground, choice.candidate, finding, rollback)
@@ -175,6 +176,9 @@ class Assess:
         except (SecretsOutOfReach, SecretsGone) as error:
             system = self._targets.of(case.where)[0].name
             await self._only_facts(case, found.without_secrets(case, error, candidate, system))
+            return
+        except ValuesMasked as error:
+            await self._only_facts(case, found.values_masked(finding, ground.live, error))
             return
         except (UpstreamDown, UpstreamRefused) as error:
             await self._not_readable(case, error)

@@ -1,7 +1,4 @@
-"""Carry a claimed rollback out: one step after the other, each of which reads before it acts.
-
-A step is committed before the call that it names is made. Because every step begins by
-reading the target, going on after a crash is the same code as going on after a call:
+"""Carry a claimed rollback of a workflow out, through the editors' draft:
 
     CLAIMED     keep the editors' draft in our store
     STAGING     write the approved content into the draft
@@ -16,66 +13,28 @@ written, right before it is published, and once more when it is read back.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 
 from bot.domain import marker
 from bot.domain.words import DraftNote, OutcomeCode
-from bot.errors import (
-    AccountLocked,
-    Ambiguous,
-    AnswerUnreadable,
-    DraftMoved,
-    LeaseLost,
-    LoginRefused,
-    NoSuchVersion,
-    UpstreamDown,
-    UpstreamRefused,
-)
-from bot.ports.store import Store
-from bot.ports.target import NONE, Target, TargetDraft, TargetVersion
-from bot.services.contents import Contents
+from bot.errors import DraftMoved, UpstreamRefused
+from bot.ports.target import NONE, TargetDraft, TargetVersion
 from bot.services.draft_secrets import hindrance
-from bot.services.lease import Lease
-from bot.services.progress import Progress
-from bot.services.recording import catch_up, record
-from bot.services.settle import Ending, completed, unsettled
+from bot.services.settle import Ending, unsettled
+from bot.services.stepping import PATIENCE, Stepping, Steps
 from store.document import Document
 from store.failpoint import fp
-from store.records import Json, Leg, Rollback, Stale, State, Step, Version
-
-log = logging.getLogger(__name__)
-PATIENCE = 8  # how often one step is tried again before the rollback is given up
-
-Pause = Callable[[int], Awaitable[None]]
+from store.records import Json, State, Step
 
 
-class CarryOut:
-    """One execution by the process that holds its lease."""
+class CarryOut(Stepping):
+    """One execution on an app that has a draft and versions."""
 
-    def __init__(
-        self,
-        progress: Progress,
-        *,
-        store: Store,
-        target: Target,
-        app_id: str,
-        contents: Contents,
-        lease: Lease,
-        pause: Pause,
-    ) -> None:
-        self._progress = progress
-        self._store = store
-        self._target = target
-        self._app_id = app_id
-        self._contents = contents
-        self._lease = lease
-        self._pause = pause
-        self._tried = Step.NONE
-        self._tries = 0
-        self._saves = 0
-        self._old_is_live = False  # read while undoing
-        self._steps: dict[Step, Callable[[], Awaitable[None]]] = {
+    _saves = 0
+    _old_is_live = False  # read while undoing
+
+    def _steps(self) -> Steps:
+        return {
             Step.CLAIMED: self._keep_draft,
             Step.STAGING: self._stage,
             Step.PUBLISHING: self._publish,
@@ -83,26 +42,6 @@ class CarryOut:
             Step.RETURNING: self._return_draft,
             Step.UNDOING: self._undo,
         }
-
-    async def __call__(self) -> Rollback:
-        """Go on from the committed step until the rollback has ended; return it as it ended.
-
-        Raises:
-            LeaseLost: Another process has taken over; nothing more was written.
-        """
-        while self._rollback.open:
-            step = self._rollback.execution.step
-            if step is not self._tried:
-                self._tried, self._tries = step, 0
-            try:
-                await self._steps[step]()
-            except Stale as error:
-                raise LeaseLost(f"rollback {self._rollback.id} moved on without us") from error
-            except (UpstreamDown, AnswerUnreadable) as error:
-                await self._try_again(error)  # Ambiguous too: the step reads before it acts again
-            except UpstreamRefused as error:
-                await self._refused(error)
-        return self._rollback
 
     # -- the steps ----------------------------------------------------------------------------
 
@@ -206,17 +145,13 @@ class CarryOut:
     async def _undo(self) -> None:
         if await self._published_after_all():
             return
-        execution = self._rollback.execution
         note = await self._put_back(await self._progress.kept())
         fp("execute:draft_undone")
         if note is DraftNote.THEIRS_STAYS:
             await self._progress.say_draft(note)
         if await self._published_after_all():  # a publish that we gave up on came late
             return
-        superseded = execution.failure == OutcomeCode.LIVE_CHANGED
-        state = State.SUPERSEDED if superseded else State.FAILED
-        facts = {**execution.failure_facts, "system": self._target.name}
-        await self._progress.end(Ending(state, OutcomeCode(execution.failure), facts))
+        await self._end_as_failed()
 
     # -- what they are made of ----------------------------------------------------------------
 
@@ -283,24 +218,7 @@ class CarryOut:
 
     # -- when it does not go on ---------------------------------------------------------------
 
-    async def _try_again(self, error: UpstreamDown | AnswerUnreadable) -> None:
-        self._tries += 1
-        facts = {"error": error.code, "tries": self._tries, "why": str(error)}
-        facts["may_have_been_applied"] = isinstance(error, Ambiguous)
-        log.warning("step of a rollback did not get through", extra={**self._named(), **facts})
-        if self._tries > PATIENCE:
-            await self._give_up(OutcomeCode.TARGET_DOWN)
-            return
-        if self._tries == 1:
-            await self._progress.say_waiting(error)
-        await self._pause(self._tries)
-
-    async def _refused(self, error: UpstreamRefused) -> None:
-        log.error("step of a rollback was refused", extra={**self._named(), "why": str(error)})
-        await self._give_up(_refusal(error), {"upstream_code": error.upstream_code})
-
     async def _give_up(self, code: OutcomeCode, facts: Mapping[str, Json] = NONE) -> None:
-        """End in the state that is true at this step: undone, failed, or a person must look."""
         system = self._target.name
         match self._rollback.execution.step:
             case Step.CLAIMED if self._rollback.execution.kept_draft_id is None:
@@ -315,36 +233,7 @@ class CarryOut:
             case _:
                 await self._progress.end(unsettled(system))
 
-    async def _give_back(self, code: OutcomeCode, facts: Mapping[str, Json] = NONE) -> None:
-        """Nothing will be published: put the editors' draft back, then end as *code* says."""
-        await self._progress.commit(step=Step.UNDOING, failure=code, failure_facts=dict(facts))
-
-    async def _complete(self) -> None:
-        await self._progress.end(completed(self._rollback, self._contents.to))
-
-    async def _call_people(
-        self, code: OutcomeCode, facts: Mapping[str, Json], *, found: Version | None = None
-    ) -> None:
-        await self._progress.end(Ending(State.NEEDS_ATTENTION, code, facts, found=found))
-
     # -- what stands where --------------------------------------------------------------------
-
-    @property
-    def _rollback(self) -> Rollback:
-        return self._progress.rollback
-
-    @property
-    def _leg(self) -> Leg:
-        return self._rollback.leg
-
-    def _named(self) -> dict[str, object]:
-        return {"rollback": self._rollback.id, "step": self._rollback.execution.step}
-
-    async def _live(self) -> TargetVersion:
-        live = await self._target.live(self._app_id)
-        if live is None:
-            raise UpstreamRefused(self._target.name, "the app has no published version")
-        return live
 
     async def _draft(self) -> TargetDraft:
         draft = await self._target.draft(self._app_id)
@@ -352,21 +241,9 @@ class CarryOut:
             raise UpstreamRefused(self._target.name, "the app has no draft")
         return draft
 
-    async def _record(self, live: TargetVersion) -> Version:
-        """Record what is live, and what somebody published in between below it."""
-        await catch_up(self._store, self._leg.where, self._target, self._app_id)
-        return await record(self._store, self._leg.where, live)
-
     def _live_unchanged(self, live: TargetVersion) -> bool:
         leg = self._leg
         return live.external_id == leg.live_external_id and live.document.root == leg.live_root
 
     def _is_ours(self, live: TargetVersion) -> bool:
         return live.name == marker.name_of(self._rollback)
-
-
-def _refusal(error: UpstreamRefused) -> OutcomeCode:
-    if isinstance(error, NoSuchVersion):
-        return OutcomeCode.VERSION_GONE
-    login = isinstance(error, LoginRefused | AccountLocked)
-    return OutcomeCode.LOGIN_REFUSED if login else OutcomeCode.TARGET_REFUSED

@@ -18,6 +18,7 @@ from store.document import Document
 from store.records import Case, Firing, Leg, Rollback, Version
 
 log = logging.getLogger(__name__)
+_BY_HAND = frozenset({FindingCode.BY_HAND, FindingCode.VALUES_MASKED})
 _REMEMBERED = 32  # differences; versions never change, so nothing has to be forgotten but for room
 
 
@@ -107,7 +108,7 @@ class Drawing:
     async def _by_hand(self, case: Case) -> ChangeList | None:
         """What people would change who go back by hand, where that is what the card says."""
         finding = case.finding
-        if finding is None or finding.code != FindingCode.BY_HAND or finding.candidate_id is None:
+        if finding is None or finding.code not in _BY_HAND or finding.candidate_id is None:
             return None
         live_id = finding.facts["live_id"]
         return await self._differences.between(self._store, live_id, finding.candidate_id)

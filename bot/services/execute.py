@@ -17,7 +17,7 @@ from bot.errors import BotError, LeaseLost, UnknownApp, UpstreamDown, UpstreamRe
 from bot.ports.people import Directory
 from bot.ports.store import Store, Transaction
 from bot.ports.target import Targets, TargetVersion
-from bot.services.carry_out import PATIENCE, CarryOut, Pause
+from bot.services.carry_out import CarryOut
 from bot.services.contents import Contents
 from bot.services.eligibility import Eligibility
 from bot.services.lease import LEASE, Lease
@@ -25,8 +25,10 @@ from bot.services.outdate import supersede
 from bot.services.outgoing import card_row, moved, note_row
 from bot.services.progress import Progress
 from bot.services.settle import Ending, Settle, unsettled
+from bot.services.stepping import PATIENCE, Pause, Stepping
+from bot.services.write_config import WriteConfig
 from store.failpoint import fp
-from store.records import AuditDraft, Json, Rollback, State, Step
+from store.records import AuditDraft, Json, Rollback, State, Step, VersionKind
 
 log = logging.getLogger(__name__)
 _GOING = (State.EXECUTING, State.VERIFYING)
@@ -39,6 +41,7 @@ class _Facts:
 
     not_eligible: Mapping[str, str]  # person → code of why
     live: TargetVersion | None
+    allowed: bool = True  # False: the app has no versions, and its table no longer opts in
 
 
 class Execute:
@@ -119,7 +122,7 @@ class Execute:
             epoch=execution.lease_epoch,
             length=self._lease,
         ) as lease:
-            carry_out = CarryOut(
+            carry_out: Stepping = _way(contents)(
                 Progress(rollback, store=self._store, settle=self._settle),
                 store=self._store,
                 target=target,
@@ -154,7 +157,10 @@ class Execute:
             channel = (await tx.cases.get(rollback.case_id)).channel
         not_eligible = await self._eligibility.of_voters(rollback, channel=channel)
         target, app_id = self._targets.of(rollback.leg.where)
-        return _Facts(not_eligible=not_eligible, live=await target.live(app_id))
+        live = await target.live(app_id)
+        at_once = live is not None and live.kind is VersionKind.MODEL_CONFIG
+        allowed = not at_once or self._targets.rolls_back_config(rollback.leg.where)
+        return _Facts(not_eligible=not_eligible, live=live, allowed=allowed)
 
     async def _judge(self, tx: Transaction, rollback: Rollback, facts: _Facts) -> Rollback | None:
         now = await tx.now()
@@ -162,7 +168,7 @@ class Execute:
             return None  # the expiry job ends it, with its own entry
         if facts.not_eligible:
             return await self._void(tx, rollback, facts.not_eligible, now)
-        changed = _what_changed(rollback, facts.live)
+        changed = _what_changed(rollback, facts)
         if changed is not None:
             await supersede(tx, rollback, changed)
             return await tx.rollbacks.get(rollback.id)
@@ -254,7 +260,9 @@ class Execute:
             return rollback
         facts: dict[str, Json] = {"expired": expired, "not_eligible": dict(not_eligible)}
         progress = Progress(rollback, store=self._store, settle=self._settle)
-        if rollback.execution.kept_draft_id is None:  # nothing was written yet
+        execution = rollback.execution
+        if execution.step is Step.CLAIMED and execution.kept_draft_id is None:
+            # nothing was written yet
             await progress.end(Ending(State.FAILED, OutcomeCode.APPROVAL_LAPSED, facts))
         else:
             failure = OutcomeCode.APPROVAL_LAPSED
@@ -268,14 +276,22 @@ class Execute:
             return str(rollback.leg.where)
 
 
-def _what_changed(rollback: Rollback, live: TargetVersion | None) -> OutcomeCode | None:
+def _way(contents: Contents) -> type[Stepping]:
+    return WriteConfig if contents.to.kind is VersionKind.MODEL_CONFIG else CarryOut
+
+
+def _what_changed(rollback: Rollback, facts: _Facts) -> OutcomeCode | None:
     """What the reviewers saw against what is live now."""
-    leg = rollback.leg
+    leg, live = rollback.leg, facts.live
+    if not facts.allowed:
+        return OutcomeCode.OPTED_OUT
     if live is None:
         return OutcomeCode.LIVE_CHANGED
     if live.document.root == leg.expected_root:
         return OutcomeCode.ALREADY_LIVE
-    if live.external_id != leg.live_external_id or live.document.root != leg.live_root:
+    # An equal save is no version of ours, so of a configuration the content alone says it.
+    other = live.external_id != leg.live_external_id and live.kind is not VersionKind.MODEL_CONFIG
+    if other or live.document.root != leg.live_root:
         return OutcomeCode.LIVE_CHANGED
     return None
 

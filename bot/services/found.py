@@ -15,6 +15,7 @@ from bot.errors import (
     SecretsOutOfReach,
     UpstreamDown,
     UpstreamRefused,
+    ValuesMasked,
 )
 from store.records import Case, Finding, Firing, Json, NewRollback, Rollback, State, Version
 
@@ -55,6 +56,12 @@ def of_choice(choice: Choice, firings: Sequence[Firing]) -> Finding:
 def by_hand(finding: Finding, live: Version) -> Finding:
     """The suggestion *finding* for an app that only people can take back."""
     return replace(finding, code=FindingCode.BY_HAND, facts={**finding.facts, "live_id": live.id})
+
+
+def values_masked(finding: Finding, live: Version, error: ValuesMasked) -> Finding:
+    """The suggestion *finding* for an app whose values in *error* cannot be written back."""
+    facts = {**finding.facts, "live_id": live.id, "names": list(error.names)}
+    return replace(finding, code=FindingCode.VALUES_MASKED, facts=facts)
 
 
 def not_looked(case: Case, code: FindingCode, **facts: Json) -> Finding:

@@ -9,9 +9,10 @@ from datetime import timedelta
 
 from bot.domain import approval
 from bot.domain.diff import compare
+from bot.domain.masked import masked
 from bot.domain.policy import Policy
 from bot.domain.secrets import expected, out_of_reach, plan
-from bot.errors import SecretsGone, SecretsOutOfReach, UnknownVersion
+from bot.errors import SecretsGone, SecretsOutOfReach, UnknownVersion, ValuesMasked
 from bot.ports.people import Member
 from bot.ports.store import Store, Transaction
 from bot.ports.target import Targets
@@ -76,6 +77,14 @@ class Opening:
                 condemned=await tx.versions.condemned(where),
             )
 
+    def by_hand_only(self, live: Version) -> bool:
+        """Whether only people take the app of *live* back.
+
+        It has no versions in its target, so a write is live at once, and nobody opted in to that.
+        """
+        at_once = live.kind is VersionKind.MODEL_CONFIG
+        return at_once and not self._targets.rolls_back_config(live.where)
+
     async def empty(self, version: Version) -> bool:
         """Whether *version* has no nodes: it could not answer anybody."""
         async with self._store.read() as tx:
@@ -106,6 +115,7 @@ class Opening:
         Raises:
             SecretsOutOfReach: Where only the draft's secrets can be kept, some would be lost.
             SecretsGone: Secrets that live lacks were deleted in the target with *candidate*.
+            ValuesMasked: Values of an app without a workflow are not shown, on either side.
             UpstreamDown, UpstreamRefused: The target cannot say whether that is so.
         """
         async with self._store.read() as tx:
@@ -114,9 +124,14 @@ class Opening:
         leg = await asyncio.to_thread(
             _leg_between, where, ground.live, live_document, candidate, candidate_document
         )
-        if live_document.secrets or candidate_document.secrets:
-            leg = await self._within_reach(leg, live_document, candidate_document)
-        leg = await self._still_there(leg, candidate)
+        if candidate.kind is VersionKind.MODEL_CONFIG:
+            names = masked(live_document, candidate_document)
+            if names:
+                raise ValuesMasked(str(where), candidate.number, names)
+        else:
+            leg = await self._as_the_target_has_it(
+                leg, candidate, live_document, candidate_document
+            )
         return NewRollback(
             case_id=0,
             nonce=self._nonce(),
@@ -126,6 +141,13 @@ class Opening:
             requested_by=by.person if by else approval.KEYTURN,
             requested_slack_id=by.slack_id if by else "",
         )
+
+    async def _as_the_target_has_it(
+        self, leg: Leg, candidate: Version, live: Document, candidate_document: Document
+    ) -> Leg:
+        if live.secrets or candidate_document.secrets:
+            leg = await self._within_reach(leg, live, candidate_document)
+        return await self._still_there(leg, candidate)
 
     async def _within_reach(self, leg: Leg, live: Document, candidate: Document) -> Leg:
         """Mark *leg* where the secrets in force will be the draft's, so that the card says so."""
@@ -153,11 +175,6 @@ class Opening:
         if own:
             raise SecretsGone(str(leg.where), candidate.number, own)
         return replace(leg, restored=True)
-
-
-def by_hand_only(live: Version) -> bool:
-    """Whether the app of *live* has no versions in its target, so that nothing can be staged."""
-    return live.kind is VersionKind.MODEL_CONFIG
 
 
 async def open_in(

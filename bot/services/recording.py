@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.domain import marker
 from bot.ports.store import Store, Transaction
 from bot.ports.target import Target, TargetVersion
-from store.records import AppEnv, Missing, NewVersion, Version, VersionKind, VersionSource
+from store.records import (
+    AppEnv,
+    Missing,
+    NewVersion,
+    Step,
+    Version,
+    VersionKind,
+    VersionSource,
+)
+
+_WRITTEN = (Step.PUBLISHING, Step.VERIFYING, Step.UNDOING)  # steps at which ours may be live
 
 
 async def record(
@@ -13,7 +25,8 @@ async def record(
 ) -> Version:
     """Store *version*; without a *number* it gets the next free one.
 
-    A configuration that is the newest one already is returned as it was stored.
+    A configuration that is the newest one already is returned as it was stored. Its target names
+    none, so one that we are writing is known by its content, and gets the name of the rollback.
     """
     async with store.write() as tx:
         external_id = version.external_id
@@ -23,6 +36,7 @@ async def record(
                 return newest
             if newest is not None and await tx.versions.by_external(where, external_id):
                 external_id = f"{external_id}+{newest.number}"  # of the same second
+            version = await _named(tx, where, version)
         new = NewVersion(
             where=where,
             kind=version.kind,
@@ -59,6 +73,15 @@ async def _has(store: Store, where: AppEnv, version: TargetVersion) -> bool:
             newest = await tx.versions.newest(where)
             return newest is not None and newest.root == version.document.root
         return await tx.versions.by_external(where, version.external_id) is not None
+
+
+async def _named(tx: Transaction, where: AppEnv, version: TargetVersion) -> TargetVersion:
+    ours = await tx.rollbacks.open_of(where)
+    if ours is None or ours.execution.step not in _WRITTEN:
+        return version
+    if ours.leg.expected_root != version.document.root:
+        return version
+    return replace(version, name=marker.name_of(ours))
 
 
 async def _source(tx: Transaction, version: TargetVersion) -> VersionSource:

@@ -11,7 +11,7 @@ from bot.ports.people import Directory, Member
 from bot.ports.store import Store, Transaction
 from bot.ports.target import Targets
 from bot.services.eligibility import Eligibility, facts_of
-from bot.services.opening import Opening, Rules, by_hand_only, open_in
+from bot.services.opening import Opening, Rules, open_in
 from bot.services.outdate import supersede
 from bot.services.snapshot import Snapshot
 from store.records import AppEnv, AuditDraft, Case, Finding, NewRollback, Rollback, State
@@ -47,7 +47,8 @@ class Request:
 
         Raises:
             UnknownApp, UnknownVersion, NotAllowed, NothingToDo, ByHandOnly, EmptyVersion,
-            RollbackOpen, AskedAlready, SecretsOutOfReach, SecretsGone: Nothing changed.
+            RollbackOpen, AskedAlready, SecretsOutOfReach, SecretsGone, ValuesMasked: Nothing
+            changed.
             UpstreamDown, UpstreamRefused: Slack or the target cannot be read.
         """
         new, finding = await self._made(where, number, by)
@@ -99,7 +100,7 @@ class Request:
         candidate = await self._opening.numbered(where, number)
         if ground is None or candidate.meaning == ground.live.meaning:
             raise NothingToDo(f"{where} version {number} is what is live")
-        if by_hand_only(ground.live):
+        if self._opening.by_hand_only(ground.live):
             raise ByHandOnly(str(where), number)
         if await self._opening.empty(candidate):
             raise EmptyVersion(f"{where} version {number} has no nodes")

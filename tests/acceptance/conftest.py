@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.playground.dify.releases import RELEASES
 from tests.acceptance.world import Transport, World, a_world
 
 
@@ -34,6 +35,15 @@ async def world_by_each(
     async with a_world(tmp_path, sqlite_url, transport) as made:
         yield made
         assert made.slack.state.sockets.complaints == []
+
+
+@pytest.fixture(params=RELEASES)
+async def world_of_each_age(
+    request: pytest.FixtureRequest, tmp_path: Path, sqlite_url: str
+) -> AsyncIterator[World]:
+    """A world on SQLite with each release of Dify that was observed."""
+    async with a_world(tmp_path, sqlite_url, release=request.param) as made:
+        yield made
 
 
 @pytest.fixture

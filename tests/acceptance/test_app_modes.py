@@ -102,5 +102,7 @@ async def test_check_says_that_people_take_such_an_app_back(world: World) -> Non
     checked = await keyturn("check", variables=world.environment(), cwd=world.folder)
 
     said = "“helper” is of the mode chat: its changes are kept and compared, going back is done"
-    assert said in " ".join(checked.stdout.split())
+    shown = " ".join(checked.stdout.split())
+    assert said in shown
+    assert "rolls_back_config = true in its own table lets Keyturn do it" in shown
     assert "which cannot be rolled back" not in checked.stdout

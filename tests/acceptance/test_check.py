@@ -138,6 +138,16 @@ def _app_without_versions(plant: Plant) -> None:
 
 
 @planted(
+    "a workflow that opts in",
+    what=f"{APP}@prod",
+    said="has versions to roll back",
+    mend=f"take rolls_back_config out of [app.{APP}]",
+)
+def _a_workflow_opts_in(plant: Plant) -> None:
+    plant.write(f"[app.{APP}]", f"[app.{APP}]\nrolls_back_config = true")
+
+
+@planted(
     "Dify account no editor", what="dify.local role", said="is no editor", mend="the role editor"
 )
 def _no_editor(plant: Plant) -> None:

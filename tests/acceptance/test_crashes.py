@@ -20,8 +20,8 @@ CARD_SAYS = {State.COMPLETED: "COMPLETED", State.FAILED: "FAILED"}
 UNDOING = {"execute:draft_undone"}  # reached only when the publish is refused
 
 
-def failpoints(root: Path) -> list[str]:
-    """The names of every `fp("execute:…")` below *root*."""
+def failpoints(root: Path, part: str = "execute") -> list[str]:
+    """The names of every `fp("execute:…")`, or of another *part*, below *root*."""
     names = {
         call.args[0].value
         for file in sorted(root.rglob("*.py"))
@@ -31,7 +31,7 @@ def failpoints(root: Path) -> list[str]:
         and call.func.id == "fp"
         and isinstance(call.args[0], ast.Constant)
     }
-    return sorted(name for name in names if isinstance(name, str) and name.startswith("execute:"))
+    return sorted(name for name in names if isinstance(name, str) and name.startswith(f"{part}:"))
 
 
 FAILPOINTS = failpoints(ROOT / "bot")

@@ -24,6 +24,7 @@ from bot.app import Service, build
 from bot.config.load import load
 from bot.config.settings import Settings
 from bot.domain.approval import MOVES
+from bot.playground.dify.releases import NEWEST
 from bot.playground.dify.server import RunningDify
 from bot.playground.dify.server import start as start_dify
 from bot.playground.dify.state import DifyState
@@ -295,11 +296,15 @@ class World:
 
 @asynccontextmanager
 async def a_world(
-    folder: Path, database_url: str, transport: Transport = "http"
+    folder: Path,
+    database_url: str,
+    transport: Transport = "http",
+    *,
+    release: str = NEWEST.version,
 ) -> AsyncIterator[World]:
     """A world whose service is to run on the migrated database at *database_url*.
 
-    Slack sends by *transport*.
+    Slack sends by *transport*; Dify is of *release*.
     """
     app_token = f"xapp-1-{secrets.token_hex(12)}" if transport == "socket" else ""
     way_in = {"SLACK_APP_TOKEN": app_token} if app_token else _a_signing_secret()
@@ -319,7 +324,7 @@ async def a_world(
             app_token=app_token,
         )
         closing.push_async_callback(slack.stop)
-        state = DifyState()
+        state = DifyState.of(release)
         app_id = seed.seed(state, password=given["DIFY_PASSWORD"], secret=secrets.token_hex(16))
         dify = await start_dify(host=LOOPBACK, port=0, state=state)
         closing.push_async_callback(dify.stop)

@@ -13,7 +13,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from bot.errors import DraftMoved, NoSuchApp, NoSuchVersion, UpstreamRefused
+from bot.domain.masked import masked
+from bot.errors import (
+    DraftMoved,
+    LiveMoved,
+    NoSuchApp,
+    NoSuchVersion,
+    UpstreamRefused,
+    WouldWriteMask,
+)
 from bot.ports.target import (
     NONE,
     LiveRef,
@@ -283,6 +291,23 @@ class FakeTarget:
         self._versioned(app_id)
         self.publish_draft(app_id, name=name, comment=comment, by="keyturn")
         await self._leave("publish")
+
+    async def configure(self, app_id: str, document: Document, *, root: str) -> None:
+        await self._enter("configure")
+        app = self._app(app_id)
+        if app.mode in WORKFLOW_MODES:
+            raise UpstreamRefused(SYSTEM, "it has a draft", "has_versions")
+        live = self._version(app, app.live_id)[0].document
+        if live.root != root:
+            raise LiveMoved(SYSTEM, "saved since it was read")
+        if masked(live, document):
+            raise WouldWriteMask(SYSTEM, "masked values", "masked_values")
+        config = dict(document.content["model_config"])
+        config.pop("annotation_reply", None)  # the app's, not the configuration's
+        if "annotation_reply" in live.content["model_config"]:
+            config["annotation_reply"] = live.content["model_config"]["annotation_reply"]
+        self.save_config(app_id, config)
+        await self._leave("configure")
 
     # -- inside -------------------------------------------------------------------------------
 

@@ -124,7 +124,9 @@ def test_the_example_that_ships_is_valid(tmp_path: Path) -> None:
 
     settings = load({"DIFY_PROD_PASSWORD": "geheim"}, tmp_path / "keyturn.toml")
 
-    assert len(settings.places) == 3
+    assert len(settings.places) == 4
+    at_once = [str(where) for where, place in settings.places.items() if place.rolls_back_config]
+    assert at_once == ["faq-bot@prod"]
     assert settings.dify["staging"].password.get_secret_value() == "geheim"
 
 

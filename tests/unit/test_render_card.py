@@ -195,6 +195,16 @@ def test_the_card_says_when_the_version_is_in_our_store_alone() -> None:
     assert "deleted" not in shown(a_view())
 
 
+def test_the_card_of_an_app_without_versions_says_what_cannot_be_prevented() -> None:
+    pending, done = shown(a_view(at_once=True)), shown(a_view(at_once=True, state=State.COMPLETED))
+
+    assert "takes effect at once" in pending
+    assert "save in its last second would be overwritten unnoticed" in pending
+    assert "Version 7, live now, stays in Keyturn's store" in pending
+    assert "Version 7, live before, stays in Keyturn's store" in done
+    assert "at once" not in shown(a_view())
+
+
 def test_the_card_says_which_secrets_will_be_in_force() -> None:
     one = shown(a_view(secrets_from_version=("SMTP_PASSWORD",)))
     many = shown(a_view(secrets_kept=("A", "B"), secrets_from_version=("C", "D")))

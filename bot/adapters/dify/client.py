@@ -28,7 +28,8 @@ from bot.adapters.dify.transport import (
     app_path,
 )
 from bot.adapters.dify.vault import Vault
-from bot.errors import DraftMoved, NoSuchApp, UpstreamRefused
+from bot.domain.masked import masked
+from bot.errors import DraftMoved, LiveMoved, NoSuchApp, UpstreamRefused, WouldWriteMask
 from bot.ports.target import (
     NONE,
     LiveRef,
@@ -287,6 +288,31 @@ class DifyTarget:
         path = app_path(app_id, "/workflows/publish")
         answer = await self._session.send(Request("POST", path, body=body, write=True))
         answer.read(wire.published)
+
+    async def configure(self, app_id: str, document: Document, *, root: str) -> None:
+        """Write *document* into an app without versions, over the configuration *root*.
+
+        Dify replaces the whole row without a condition; see the port.
+
+        Raises:
+            LiveMoved, WouldWriteMask: Nothing was written.
+            Ambiguous: It may have been written: read live.
+        """
+        mode = await self._mode(app_id)
+        if mode not in model_config.MODES:
+            said = f"the app {app_id} is of mode {mode[:40]}: it has a draft"
+            raise UpstreamRefused(shapes.SYSTEM, said, "has_versions")
+        body = model_config.to_write(document)
+        live = await self.live(app_id)
+        if live is None or live.document.root != root:
+            raise LiveMoved(shapes.SYSTEM, "the configuration was saved since it was read")
+        names = masked(live.document, document)
+        if names:
+            said = f"values that are masked cannot be written: {', '.join(names)}"
+            raise WouldWriteMask(shapes.SYSTEM, said, "masked_values")
+        path = app_path(app_id, "/model-config")
+        answer = await self._session.send(Request("POST", path, body=body, write=True))
+        answer.read(model_config.written)
 
     async def _must_have_versions(self, app_id: str) -> None:
         mode = await self._mode(app_id)

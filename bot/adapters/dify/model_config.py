@@ -1,7 +1,8 @@
 """Apps without a workflow: what is configured in them, read as the one version that is live. Pure.
 
 Each save in Dify's console inserts a row and is live at once; no route lists the rows or tells
-their ids. The list of apps tells of a row its times, its model and its prompt.
+their ids. The list of apps tells of a row its times, its model and its prompt. A save replaces
+all of it but `annotation_reply`, which belongs to the app.
 """
 
 from __future__ import annotations
@@ -10,20 +11,24 @@ import hashlib
 import re
 from collections.abc import Mapping
 
-from bot.adapters.dify import era
 from bot.adapters.dify.documents import document
-from bot.adapters.dify.shapes import field, mapping, moment
+from bot.adapters.dify.shapes import field, mapping, moment, text
+from bot.domain.masked import PLACEHOLDER
 from bot.ports.target import TargetVersion
-from store.document import canonical
+from store.document import Document, canonical
 from store.records import Json, VersionKind
 
 MODES = frozenset({"chat", "agent-chat", "completion"})
 _TIMES = ("created_at", "updated_at")
 _STAMPS = frozenset({"created_by", "updated_by", *_TIMES})
+_OF_THE_APP = frozenset({"annotation_reply"})
 _LISTED = ("model", "pre_prompt", *_TIMES)
 # Dify's mask of a tool's parameter: the first and last two characters of a value longer than six
 # (core/tools/utils/configuration.py); it shows some of the value, so it is not kept either.
 _MASK = re.compile(r"\*+|..\*{3,}..", re.DOTALL)
+# Where Dify cannot load a tool it does not know which parameters are secret, and shows them as
+# they are kept: base64 of what begins with "HYBRID:" (libs/rsa.py).
+_KEPT = "SFlCUklEO"
 
 
 def live_id(config: Json, place: str) -> str:
@@ -60,6 +65,17 @@ def version(answer: Json, *, mode: str) -> TargetVersion | None:
     )
 
 
+def to_write(document: Document) -> dict[str, Json]:
+    """The body of a save that leaves *document* live."""
+    config = mapping(document.content.get("model_config"), "document.model_config")
+    return {key: value for key, value in config.items() if key not in _OF_THE_APP}
+
+
+def written(answer: Json) -> None:
+    """Read the answer to a save, which names no row."""
+    text(answer, "result", "model-config")
+
+
 def _kept(config: Mapping[str, Json]) -> dict[str, Json]:
     kept = {key: value for key, value in config.items() if key not in _STAMPS}
     agent = kept.get("agent_mode")
@@ -75,9 +91,11 @@ def _tool(tool: Json) -> Json:
 
 
 def _unmasked(value: Json) -> Json:
-    """*value* with the placeholder for every mask, whatever characters the mask shows."""
+    """*value* with the placeholder for whatever is no plain value, whatever of it is shown."""
     if isinstance(value, dict):
         return {key: _unmasked(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_unmasked(item) for item in value]
-    return era.HIDDEN if isinstance(value, str) and _MASK.fullmatch(value) else value
+    if isinstance(value, str) and (_MASK.fullmatch(value) or value.startswith(_KEPT)):
+        return PLACEHOLDER
+    return value

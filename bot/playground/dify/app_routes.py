@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from bot.playground.dify import dsl, imports, refusals
+from bot.playground.dify import configs, dsl, imports, refusals
 from bot.playground.dify.apps import App
 from bot.playground.dify.doors import (
     app_of,
@@ -17,7 +17,7 @@ from bot.playground.dify.doors import (
 from bot.playground.dify.state import WORKFLOW_MODES
 from bot.playground.dify.workflows import Account, Workflow
 
-_MODES = WORKFLOW_MODES | {"chat", "agent-chat", "completion"}
+_MODES = WORKFLOW_MODES | configs.MODES
 _FIELDS = ("description", "icon_type", "icon", "icon_background")
 
 
@@ -74,6 +74,15 @@ async def rename(request: web.Request) -> web.Response:
     app.max_active_requests = int(body.get("max_active_requests") or 0)
     app.updated_by, app.updated_at = account, state_of(request).clock()
     return web.json_response(app.detail(_base_url(request)))
+
+
+async def save_config(request: web.Request) -> web.Response:
+    """Replace the configuration of an app without a workflow; no condition, live at once."""
+    account = editor(request)
+    app, body = app_of(request, modes=configs.MODES), await json_object(request)
+    configs.demand(body, state_of(request).models)
+    app.save_config(body, by=account, at=state_of(request).clock())
+    return web.json_response({"result": "success"})
 
 
 def _base_url(request: web.Request) -> str:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid4, uuid5
 
+from bot.playground.dify import configs
 from bot.playground.dify.releases import NEWEST, Release
 from bot.playground.dify.workflows import Account, Workflow, seconds
 
@@ -83,17 +84,16 @@ class App:
 
     def __post_init__(self) -> None:
         self.updated_by, self.updated_at = self.created_by, self.created_at
-        if self.mode in {"chat", "agent-chat", "completion"}:
+        if self.mode in configs.MODES:
             self.model_config = _model_config(self.release) | self._stamps()
         self.site = self._new_site()
 
-    def save_config(self, changes: Mapping[str, Any], *, by: Account, at: datetime) -> None:
+    def save_config(self, body: Mapping[str, Any], *, by: Account, at: datetime) -> None:
         """Replace the configuration by a new row, which is live at once; the app is untouched."""
+        row = configs.saved(self.mode, body, _model_config(self.release), self.model_config or {})
         stamps = {"created_by": by.id, "updated_by": by.id}
         times = {"created_at": seconds(at), "updated_at": seconds(at)}
-        self.model_config = (
-            copy.deepcopy({**(self.model_config or {}), **changes, **stamps}) | times
-        )
+        self.model_config = row | stamps | times
 
     @property
     def live(self) -> Workflow | None:

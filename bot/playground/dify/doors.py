@@ -67,7 +67,7 @@ def app_of(request: web.Request, *, modes: frozenset[str] = frozenset()) -> App:
     if app is None:
         raise refusals.app_not_found(_appended("App not found.", request))
     if modes and app.mode not in modes:
-        text = "App mode is not in the supported list: {'workflow', 'advanced-chat'}."
+        text = f"App mode is not in the supported list: {set(modes)}."
         raise refusals.app_not_found(_appended(text, request))
     return app
 

@@ -43,6 +43,7 @@ ROUTES: tuple[tuple[str, str, str, Handler], ...] = (
     ),
     ("app_detail", "GET", _APP, app_routes.detail),
     ("app_rename", "PUT", _APP, app_routes.rename),
+    ("config_save", "POST", f"{_APP}/model-config", app_routes.save_config),
     ("export", "GET", f"{_APP}/export", app_routes.export),
     ("draft_get", "GET", f"{_FLOWS}/draft", workflow_routes.get_draft),
     ("draft_sync", "POST", f"{_FLOWS}/draft", workflow_routes.sync_draft),

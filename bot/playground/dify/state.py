@@ -40,6 +40,7 @@ class DifyState:
     accounts: list[Account] = field(default_factory=list)
     apps: list[App] = field(default_factory=list)
     workspace_id: str = field(default_factory=lambda: str(uuid4()))
+    models: dict[str, set[str]] = field(default_factory=dict)  # of the installed providers
     pending_imports: dict[str, dict[str, Any]] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
     auth: Auth = field(init=False)
@@ -234,8 +235,13 @@ class DifyState:
     def save_model_config(
         self, key: str, changes: Mapping[str, Any], *, by: str = "", at: datetime | None = None
     ) -> None:
-        """Change the configuration of an app without a workflow, as its editor's Publish does."""
-        self.app(key).save_config(changes, by=self._who(by), at=at or self.clock())
+        """Change the configuration of an app without a workflow, as its editor's Publish does.
+
+        No provider is asked for the model: what was saved once may lose its provider later.
+        """
+        app = self.app(key)
+        body = {**(app.model_config or {}), **changes}
+        app.save_config(body, by=self._who(by), at=at or self.clock())
 
     def delete_version(self, key: str, version_id: str) -> None:
         """Delete a published version; refuses the draft and the live one as the server does."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
 
 from bot.adapters.dify import era, model_config, wire
+from bot.domain.masked import masked
 from bot.errors import AnswerUnreadable
 from store.records import VersionKind
 from tests.adapters.dify.recordings import VERSIONS, load, titled
@@ -59,6 +61,34 @@ def test_a_masked_parameter_of_a_tool_is_neither_kept_nor_a_change(mask: str) ->
     tool = found.document.content["model_config"]["agent_mode"]["tools"][0]
     assert tool["tool_parameters"] == {"api_key": era.HIDDEN, "project": "K*"}
     assert root(an_agent(api_key=mask)) == root(an_agent(api_key="zz********99"))
+
+
+def test_what_dify_shows_of_a_tool_that_it_cannot_load_is_not_kept_either() -> None:
+    kept = base64.b64encode(b"HYBRID:" + bytes(range(256))).decode()
+
+    assert root(an_agent(api_key=kept)) == root(an_agent(api_key="sk****3f"))
+
+
+def test_all_of_it_is_written_but_the_annotations_which_belong_to_the_app() -> None:
+    found = model_config.version(an_app(annotation_reply={"enabled": True}), mode="chat")
+
+    assert found is not None
+    body = model_config.to_write(found.document)
+    assert body == {"model": {"name": "gpt-4o"}, "pre_prompt": "Be kind."}
+
+
+@pytest.mark.parametrize("odd", [None, [], {"result": 1}, {}])
+def test_an_odd_answer_to_a_write_is_named(odd: object) -> None:
+    with pytest.raises(AnswerUnreadable, match="model-config"):
+        model_config.written(odd)
+
+
+@pytest.mark.parametrize("mask", ["sk****3f", "******", "*"])
+def test_a_mask_that_was_read_is_known_as_one_when_it_is_to_be_written(mask: str) -> None:
+    found = model_config.version(an_agent(api_key=mask, project="KEY"), mode="agent-chat")
+
+    assert found is not None
+    assert masked(found.document) == ("create: api_key",)
 
 
 def test_a_parameter_that_is_shown_is_a_change() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import pytest
 
+from bot.playground.dify import configs
 from bot.playground.dify.faults import Fault
 from bot.playground.dify.refusals import DifyError
 from bot.playground.dify.variables import MASK
@@ -171,3 +173,52 @@ async def test_a_page_that_cannot_be_is_refused(dify: Dify, query: str) -> None:
     async with aiohttp.ClientSession() as http, http.get(url, headers=headers) as answer:
         assert answer.status == 400
         assert (await answer.json())["code"] == "invalid_param"
+
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+MODEL = {"provider": "acme", "name": "big", "mode": "chat", "completion_params": {}}
+TOOL = {"provider_type": "builtin", "provider_id": "jira", "tool_name": "create"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"model": {**MODEL, "provider": "other"}}, "must be in ['acme']"),
+        ({"model": {**MODEL, "name": "small"}}, "must be in the specified model list"),
+        ({"model": None}, "model is required"),
+        ({"agent_mode": {"tools": [TOOL]}}, "tool_parameters is required"),
+    ],
+)
+def test_a_configuration_that_cannot_work_is_refused(
+    changed: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(DifyError, match=re.escape(sentence)):
+        configs.demand({"model": MODEL, **changed}, {"acme": {"big"}})
+
+
+def test_a_configuration_is_replaced_as_a_whole_and_completed(dify: Dify) -> None:
+    app = dify.state.create_app("Helper", mode="chat")
+    dify.state.save_model_config(app.id, {"model": MODEL, "opening_statement": "Hello!"})
+
+    app.save_config({"model": MODEL, "pre_prompt": "Be kind."}, by=app.created_by, at=NOW)
+
+    config = app.model_config
+    assert config is not None
+    assert (config["opening_statement"], config["pre_prompt"]) == ("", "Be kind.")
+    assert config["model"]["completion_params"] == {"stop": []}
+    assert config["agent_mode"]["strategy"] == "router"
+    again = configs.saved("chat", config, config, config)
+    assert again == {key: config[key] for key in again}
+
+
+def test_a_mode_keeps_only_what_it_has(dify: Dify) -> None:
+    app = dify.state.create_app("Helper", mode="completion")
+
+    dify.state.save_model_config(
+        app.id, {"more_like_this": {"enabled": True}, "opening_statement": "Hello!"}
+    )
+
+    config = app.model_config
+    assert config is not None
+    assert config["more_like_this"] == {"enabled": True}
+    assert config["opening_statement"] is None

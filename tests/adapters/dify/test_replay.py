@@ -25,7 +25,6 @@ _NEVER_CALLED = (
     "workflow_runs_log",
     "workflow_app_logs",
     "run_after_rollback",
-    "chat_model_config_post",
 )
 NOT_COVERED = {
     "1.14.2": _NEVER_CALLED,

@@ -22,6 +22,7 @@ REAL = tuple(
 
 
 PLAYGROUND = "playground "
+MODELS = {"langgenius/openai/openai": {"gpt-4o"}}
 FAKES = ("fake", "fake that hides old secrets")
 
 
@@ -49,7 +50,7 @@ async def _fake(*, hides_old_secrets: bool) -> AsyncIterator[World]:
 
 @asynccontextmanager
 async def _playground(release: Release) -> AsyncIterator[World]:
-    dify = await start(state=DifyState.of(release.version))
+    dify = await start(state=DifyState.of(release.version, models=MODELS))
     try:
         dify.state.add_account("alice@example.com", "Passw0rd123", role="owner")
         dify.state.add_account("bot@example.com", "B0tPassw0rd")

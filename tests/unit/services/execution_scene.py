@@ -80,6 +80,7 @@ class ExecutionScene(Scene):
 
     target: FakeTarget = field(default_factory=FakeTarget)
     places: dict[AppEnv, tuple[FakeTarget, str]] = field(default_factory=dict)
+    rolls_back_config: set[AppEnv] = field(default_factory=set)
     policies: dict[str, Policy] = field(default_factory=lambda: {"prod": POLICY})
     channels: dict[AppEnv, str] = field(default_factory=lambda: {PROD: CHANNEL})
     paused: list[int] = field(default_factory=list)
@@ -96,13 +97,17 @@ class ExecutionScene(Scene):
 
     @property
     def snapshot(self) -> Snapshot:
-        return Snapshot(self.store, Places(self.places), nudge=lambda: self.nudged.append(1))
+        return Snapshot(self.store, self._there, nudge=lambda: self.nudged.append(1))
+
+    @property
+    def _there(self) -> Places:
+        return Places(self.places, rolls_back_config=self.rolls_back_config)
 
     @property
     def propose(self) -> Propose:
         return Propose(
             self.store,
-            Places(self.places),
+            self._there,
             self.directory,
             self.snapshot,
             Rules(
@@ -116,8 +121,7 @@ class ExecutionScene(Scene):
 
     def executor(self, owner: str = "w1", **changes: Any) -> Execute:
         facts: dict[str, Any] = {"owner": owner, "pause": self._pause, "lease": self.lease}
-        places = Places(self.places)
-        return Execute(self.store, places, self.directory, **{**facts, **changes})
+        return Execute(self.store, self._there, self.directory, **{**facts, **changes})
 
     async def _pause(self, tries: int) -> None:
         self.paused.append(tries)

@@ -9,7 +9,7 @@ import pytest
 from bot.domain.words import DraftNote, OutcomeCode
 from bot.errors import Ambiguous
 from bot.ports.store import Store
-from bot.services.carry_out import PATIENCE
+from bot.services.stepping import PATIENCE
 from store.document import Document
 from store.records import CaseState, Rollback, State, VersionSource
 from tests.builders import PROD

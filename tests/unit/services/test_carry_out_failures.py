@@ -15,7 +15,7 @@ from bot.errors import (
 )
 from bot.ports.store import Store
 from bot.ports.target import SecretsComparison, SecretsVerdict
-from bot.services.carry_out import PATIENCE
+from bot.services.stepping import PATIENCE
 from store.document import Document
 from store.records import Rollback, State, Step
 from tests.unit.services.execution_scene import (

@@ -12,7 +12,7 @@ import pytest
 from bot.domain.words import OutcomeCode
 from bot.errors import BotError, LoginRefused, UnknownApp, UpstreamDown, UpstreamRefused
 from bot.ports.store import Store
-from bot.services.carry_out import PATIENCE
+from bot.services.stepping import PATIENCE
 from store.records import AppEnv, Rollback, State, Step
 from tests.builders import ALICE, BOB, CAROL, CHANNEL, PROD
 from tests.unit.services.execution_scene import (

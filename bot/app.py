@@ -17,6 +17,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from importlib.metadata import version
 
 from aiohttp import ClientSession, ClientTimeout, web
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -90,7 +91,9 @@ class Service:
         if self.role is not Role.WEB:
             self.workers.start()
             self._tasks = {asyncio.ensure_future(tick()) for tick in self.first}
-        log.info("serving", extra={"role": self.role, "port": running.port})
+        apps = len(self.renewal.current.value.settings.places)
+        facts = {"version": version("keyturn"), "role": self.role, "apps": apps}
+        log.info("serving", extra={"host": host, "port": running.port, **facts})
         return running
 
     async def reload(self) -> bool:

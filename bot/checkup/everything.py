@@ -26,6 +26,8 @@ async def findings() -> AsyncIterator[Finding]:
     if settings is None:
         yield note("the rest", "is not looked at before the settings are mended")
         return
+    if settings.slack.bot_token is None and not any("SLACK_BOT_TOKEN" in p for p in problems):
+        yield note("slack", "is not set up: nothing is posted, and nobody is asked")
     async with aiohttp.ClientSession(timeout=LIMIT) as http:
         async for finding in chat.findings(settings, http):
             yield finding
@@ -51,7 +53,7 @@ def _of_settings(settings: Settings | None, problems: Iterable[str]) -> Iterator
     for problem in problems:
         path, _, sentence = problem.partition(": ")
         said, _, mend = sentence.partition("; ")
-        yield failed(path, said, mend or "correct it; the README lists every key and variable")
+        yield failed(path, said, mend or _mend(path, said))
     for notice in settings.notices if settings else ():
         path, _, sentence = notice.partition(": ")
         yield note(path, sentence)
@@ -62,6 +64,16 @@ def _of_settings(settings: Settings | None, problems: Iterable[str]) -> Iterator
     yield ok("settings", said)
     if not settings.places:
         yield note("settings", "no app is named; `keyturn discover` writes the tables")
+
+
+def _mend(path: str, said: str) -> str:
+    """Where to put right what *said* has told; a variable is written in capitals."""
+    variable, missing = path.isupper(), said.startswith("is missing")
+    if path.endswith(".toml"):
+        return f"correct {path} there"
+    if variable:
+        return f"set the variable {path}"
+    return f"{'add' if missing else 'correct'} {path} in the configuration file"
 
 
 async def _of_database(settings: Settings | None) -> AsyncIterator[Finding]:

@@ -19,7 +19,7 @@ async def finding(env: str, rules: Policy, directory: Directory | None) -> Findi
         mend = f'name reviewers in keyturn.toml: [policy.{env}] reviewers = ["S…", "U…"]'
         return failed(what, "nobody may vote, so nothing could ever be approved", mend)
     if directory is None:
-        return note(what, f"{rules.votes} votes needed; who the reviewers are cannot be asked")
+        return note(what, f"{_votes(rules)}; who the reviewers are cannot be asked")
     try:
         groups = await _groups(directory, rules)
         if isinstance(groups, Finding):
@@ -56,11 +56,15 @@ async def _count(what: str, rules: Policy, directory: Directory, groups: policy.
         if policy.standing(member, team_id=directory.team_id) is None:
             persons.add(member.person)
         if len(persons) > rules.votes:
-            return ok(what, f"{rules.votes} votes needed, enough reviewers")
+            return ok(what, f"{_votes(rules)}, enough reviewers")
     if len(persons) < rules.votes:
-        said = f"{len(persons)} people may vote but {rules.votes} votes are needed"
+        said = f"{_votes(rules)}, but only {len(persons)} may vote"
         return failed(what, said, f"name more under [policy.{env_of(what)}] reviewers")
-    return note(what, f"{rules.votes} votes needed and as many reviewers: none of them may ask")
+    return note(what, f"{_votes(rules)} and as many reviewers: none of them may ask")
+
+
+def _votes(rules: Policy) -> str:
+    return f"{rules.votes} vote{'s' * (rules.votes != 1)} needed"
 
 
 def env_of(what: str) -> str:

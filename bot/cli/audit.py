@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bot.cli.numbers import whole
 from bot.cli.progress import progress
 from bot.cli.running import run, stop_on_signals
 from bot.cli.telling import NO, WRONG_USE, end, remark, say, screen
@@ -47,7 +48,9 @@ def verify() -> None:
 @audit.command()
 def export(
     out: Annotated[Path | None, typer.Option(help="Write here. Default: stdout.")] = None,
-    after: Annotated[int, typer.Option(min=0, help="Only entries above this number.")] = 0,
+    after: Annotated[
+        int, typer.Option(parser=whole(0), metavar="NUMBER", help="Only entries above this number.")
+    ] = 0,
 ) -> None:
     """Write the audit chain as JSON lines, oldest first, each with its hash.
 
@@ -63,7 +66,14 @@ def export(
 @audit.command()
 def tail(
     lines: Annotated[
-        int, typer.Option("--lines", "-n", min=0, max=BATCH, help="How many of the newest.")
+        int,
+        typer.Option(
+            "--lines",
+            "-n",
+            parser=whole(0, BATCH),
+            metavar="NUMBER",
+            help="How many of the newest.",
+        ),
     ] = 20,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on with what is added, until Ctrl-C.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot.cli.running import run
-from bot.cli.telling import DONE, NO, say_json, screen
+from bot.cli.telling import DONE, NO, say, say_json, screen
 
 if TYPE_CHECKING:
     from bot.checkup.finding import Finding
@@ -35,7 +35,8 @@ def check(
         ]
         say_json({"ok": not wrong, "failed": wrong, "checks": checks})
     elif wrong:
-        screen().print(f"{wrong} of {len(found)} need a hand", style="bold red")
+        needs = "needs" if wrong == 1 else "need"
+        screen().print(f"{wrong} of {len(found)} {needs} a hand", style="bold red")
     raise SystemExit(NO if wrong else DONE)
 
 
@@ -66,4 +67,7 @@ def _show(finding: Finding) -> None:
     if finding.mend:
         said.append(f"\n→ {one_line(finding.mend, 600)}", style="bold")
     line.add_row(Text(verdict, style=_STYLES[verdict]), one_line(finding.what, 120), said)
-    screen().print(Padding(line, 0, expand=False))
+    out = screen()
+    with out.capture() as told:
+        out.print(Padding(line, 0, expand=False))
+    say("\n".join(row.rstrip() for row in told.get().splitlines()))

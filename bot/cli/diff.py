@@ -61,7 +61,7 @@ def diff(
     """
     from bot.domain.diff import compare
 
-    before, after = _files(old, new) if newer is None else _stored(app_env(old), new, newer)
+    before, after = _two(old, new, newer)
     changes = compare(before.document, after.document)
     if form == "json":
         _write_json(before, after, changes)
@@ -74,6 +74,14 @@ def diff(
 
 
 # -- Where they come from -----------------------------------------------------------------------
+
+
+def _two(old: str, new: str, newer: str | None) -> tuple[_Side, _Side]:
+    if newer is None:
+        return _files(old, new)
+    if "@" not in old and Path(old).exists():
+        end(WRONG_USE, f"two files have no third word; leave out {newer!r}")
+    return _stored(app_env(old), new, newer)
 
 
 def _files(old: str, new: str) -> tuple[_Side, _Side]:

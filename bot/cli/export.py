@@ -14,6 +14,7 @@ import typer
 
 from bot.cli.by_hand import called, steps
 from bot.cli.naming import app_env, complete_app, end_unknown
+from bot.cli.numbers import whole
 from bot.cli.running import run
 from bot.cli.telling import WRONG_USE, end, remark
 from bot.errors import NotStored, UnknownApp, UnknownVersion
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from store.records import AppEnv, Version
 
 _PRIVATE = 0o600
-_MOST_ROWS = 2**63 - 1
 
 
 def export(
@@ -37,8 +37,7 @@ def export(
         int | None,
         typer.Option(
             metavar="ID",
-            min=1,
-            max=_MOST_ROWS,
+            parser=whole(1),
             help="Instead of N: what is stored under this number, such as a kept draft.",
         ),
     ] = None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot.cli.naming import app_env, complete_app, end_unknown
+from bot.cli.numbers import whole
 from bot.cli.running import run
 from bot.cli.telling import remark, say_json, screen
 from bot.errors import UnknownApp
@@ -33,10 +34,14 @@ def log(
         typer.Argument(metavar="APP@ENV", help="Whose history.", autocompletion=complete_app),
     ],
     limit: Annotated[
-        int, typer.Option("--limit", "-n", min=1, max=1000, help="How many versions.")
+        int,
+        typer.Option(
+            "--limit", "-n", parser=whole(1, 1000), metavar="NUMBER", help="How many versions."
+        ),
     ] = 20,
     before: Annotated[
-        int | None, typer.Option(min=1, help="Only versions below this number.")
+        int | None,
+        typer.Option(parser=whole(1), metavar="NUMBER", help="Only versions below this number."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
 ) -> None:

@@ -19,7 +19,7 @@ from bot.cli.log import log
 from bot.cli.snapshot import snapshot
 from bot.cli.telling import NO, WRONG_USE, end, say, survive_any_terminal
 from bot.errors import BotError, ConfigurationWrong
-from store.records import NotMigrated, StoreError, Unavailable
+from store.records import Corrupt, NotMigrated, StoreError, Unavailable
 
 _HELP = "Two keys, one rollback: watch what is published in Dify, and go back together."
 
@@ -57,6 +57,12 @@ def main() -> None:
         end(WRONG_USE, "the database is not at this program's schema; run `keyturn migrate`")
     except Unavailable as error:
         end(NO, f"the database cannot be used ({error}); check DATABASE_URL and that it runs")
+    except Corrupt as error:
+        end(
+            NO,
+            f"the database is damaged or none of ours ({error}); restore a backup, or let "
+            "DATABASE_URL name another one",
+        )
     except (BotError, StoreError) as error:
         end(NO, f"{type(error).__name__}: {error}")
 

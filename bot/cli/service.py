@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
+from bot.cli.numbers import whole
 from bot.cli.running import run, stop_on_signals
 from bot.cli.telling import NO, WRONG_USE, end, say
 
@@ -29,7 +30,10 @@ def serve(
     role: RoleName = "all",
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "0.0.0.0",  # noqa: S104
     port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="Port. Default: $PORT or 3000.")
+        int | None,
+        typer.Option(
+            parser=whole(0, 65535), metavar="NUMBER", help="Port. Default: $PORT or 3000."
+        ),
     ] = None,
 ) -> None:
     """Run the service until it is told to stop."""
@@ -60,7 +64,10 @@ def migrate() -> None:
 
 def demo(
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port of the page; 0 takes a free one.")
+        int,
+        typer.Option(
+            parser=whole(0, 65535), metavar="NUMBER", help="Port of the page; 0 takes a free one."
+        ),
     ] = 3000,
     headless: Annotated[
         bool, typer.Option("--headless", help="Play it without a browser and report JSON.")

@@ -41,6 +41,13 @@ def _one_way_into_each_workspace(raw: Raw, mistakes: Mistakes) -> None:
                 mistakes.add(("dify", name, "workspace"), sentence)
 
 
+def named_variables(raw: Raw) -> frozenset[str]:
+    """The variables that a workspace's `password_env` or `admin_key_env` names."""
+    keys = ("password_env", "admin_key_env")
+    named = (at(raw, "dify", name, key) for name in tables(raw, "dify") for key in keys)
+    return frozenset(variable for variable in named if isinstance(variable, str))
+
+
 def _account(name: str, given: set[str], mistakes: Mistakes) -> None:
     if len(given & {"password_env", "password_file"}) != 1:
         mistakes.add(("dify", name), "needs exactly one of password_env and password_file")
@@ -118,6 +125,13 @@ class _Claim:
             and all(self.labels[name] & other.labels[name] for name in self.labels)
             and bool(self.envs & other.envs if self.app != other.app else self.envs != other.envs)
         )
+
+
+def _app_and_environment_have_labels_of_their_own(raw: Raw, mistakes: Mistakes) -> None:
+    app = at(raw, "alerts", "labels", "app") or "app"
+    if app == (at(raw, "alerts", "labels", "env") or "env"):
+        sentence = f'app and env are both read from "{app}"; each needs a label of its own'
+        mistakes.add(("alerts", "labels"), sentence)
 
 
 def _labels_mean_one_app(raw: Raw, mistakes: Mistakes) -> None:
@@ -219,6 +233,7 @@ _RULES: Sequence[Callable[[Raw, Mistakes], None]] = (
     _one_place_is_one_app,
     _every_card_has_a_channel,
     _dependencies_exist,
+    _app_and_environment_have_labels_of_their_own,
     _labels_mean_one_app,
     _included_apps_have_a_place,
     _a_workspace_is_included_once,

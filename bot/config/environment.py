@@ -64,6 +64,14 @@ def _database(value: SecretStr) -> SecretStr:
     return value
 
 
+def _bot_token(value: SecretStr | None) -> SecretStr | None:
+    if value is None:
+        return None
+    if not value.get_secret_value().startswith(("xoxb-", "xoxe.xoxb-")):
+        raise wrong("must begin with xoxb-; it is the bot token of OAuth & Permissions")
+    return _tokens((value,))[0]
+
+
 def _app_token(value: SecretStr | None) -> SecretStr | None:
     if value is None:
         return None
@@ -124,9 +132,9 @@ class Environment(BaseSettings):
         validation_alias="KEYTURN_WEBHOOK_TOKEN",
         description="Alertmanager's bearer token; several for rotation; without it 401",
     )
-    slack_bot_token: Annotated[
-        SecretStr | None, AfterValidator(lambda t: t and _tokens((t,))[0])
-    ] = Field(default=None, validation_alias="SLACK_BOT_TOKEN", description="Bot token, `xoxb-…`")
+    slack_bot_token: Annotated[SecretStr | None, AfterValidator(_bot_token)] = Field(
+        default=None, validation_alias="SLACK_BOT_TOKEN", description="Bot token, `xoxb-…`"
+    )
     slack_signing_secret: Annotated[Secrets, AfterValidator(_tokens)] = Field(
         default=(),
         validation_alias="SLACK_SIGNING_SECRET",

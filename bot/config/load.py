@@ -27,7 +27,7 @@ from bot.config.settings import (
     SlackMode,
     SlackSettings,
 )
-from bot.config.variables import read_secret_file, with_secret_files
+from bot.config.variables import notice_unknown, read_secret_file, with_secret_files
 from bot.domain.including import Include
 from bot.domain.naming import LabelMap, Match, sole_environments
 from bot.domain.policy import Policy
@@ -64,6 +64,7 @@ def load(
     raw = _file(file, mistakes, named=path is not None or "KEYTURN_CONFIG" in variables)
     document = _document(raw, mistakes)
     secrets = _secrets_of_dify(raw, file.parent, variables, mistakes)
+    notice_unknown(variables, crosschecks.named_variables(raw), mistakes)
     crosschecks.check(raw, mistakes)
     if serving:
         _serving(raw, variables, mistakes)

@@ -6,7 +6,7 @@ import difflib
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from bot.config.environment import Environment
@@ -23,6 +23,9 @@ SECRET_VARIABLES = (
     "SLACK_BOT_TOKEN",
     "SLACK_SIGNING_SECRET",
 )
+
+_KNOWN = (*VARIABLES, *(f"{name}_FILE" for name in SECRET_VARIABLES))
+_KUBERNETES = re.compile(r"KEYTURN_(SERVICE_(HOST|PORT)|PORT)(_|$)")
 
 
 def with_secret_files(environ: Mapping[str, str], mistakes: Mistakes) -> dict[str, str]:
@@ -79,11 +82,29 @@ def _first_bytes(file: Path) -> tuple[bytes, int]:
         return stream.read(_MAX_SECRET_FILE_BYTES + 1) or b"", os.fstat(stream.fileno()).st_mode
 
 
+def notice_unknown(
+    variables: Mapping[str, str], named: Collection[str], mistakes: Mistakes
+) -> None:
+    """Say which variables look like ours and do nothing; those that the file has *named* do.
+
+    What Kubernetes sets for a service called keyturn is left alone
+    (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
+    """
+    for name in sorted(variables):
+        ours = not name.startswith("KEYTURN_") or name in {*_KNOWN, *named}
+        if not (ours or _nearest(name) or _KUBERNETES.match(name)):
+            mistakes.notice((name,), "is not a variable of ours, so it does nothing")
+
+
 def _near_misses(variables: Mapping[str, str], mistakes: Mistakes) -> None:
     """Other programs' variables are none of our business; a slip in one of ours is."""
-    known = [*VARIABLES, *(f"{name}_FILE" for name in SECRET_VARIABLES)]
     for name in variables:
-        if name.startswith(("KEYTURN_", "SLACK_")) and name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.9)
+        if name.startswith(("KEYTURN_", "SLACK_")) and name not in _KNOWN:
+            near = _nearest(name)
             if near:
-                mistakes.add((name,), f"is not a variable of ours; did you mean {near[0]}?")
+                mistakes.add((name,), f"is not a variable of ours; did you mean {near}?")
+
+
+def _nearest(name: str) -> str:
+    near = difflib.get_close_matches(name, _KNOWN, n=1, cutoff=0.9)
+    return near[0] if near else ""

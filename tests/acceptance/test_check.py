@@ -234,7 +234,7 @@ def _no_reviewers(plant: Plant) -> None:
 @planted(
     "fewer reviewers than votes",
     what="policy.prod",
-    said="1 people may vote but 2 votes",
+    said="2 votes needed, but only 1 may vote",
     mend="name more",
 )
 def _too_few_reviewers(plant: Plant) -> None:

@@ -157,7 +157,8 @@ def test_several_secrets_are_kept_in_order_while_one_is_being_replaced(read: Loa
     ],
 )
 def test_each_secret_may_stand_in_a_file(read: Load, tmp_path: Path, name: str) -> None:
-    (tmp_path / "secret").write_text("sqlite:///" + "s" * 32 + "\n")
+    begin = {"DATABASE_URL": "sqlite:///", "SLACK_BOT_TOKEN": "xoxb-"}.get(name, "")
+    (tmp_path / "secret").write_text(begin + "s" * 32 + "\n")
 
     settings = read("", {f"{name}_FILE": str(tmp_path / "secret")})
 
@@ -219,7 +220,8 @@ def test_other_empty_variables_count_as_unset(read: Load) -> None:
         ({"DATABASE_URL": "sqlite:///:memory:"}, "DATABASE_URL: needs the path of a file"),
         ({"KEYTURN_SECRET_KEY": "geheim"}, "KEYTURN_SECRET_KEY: each key needs at least 16"),
         ({"KEYTURN_WEBHOOK_TOKEN": "gehéim"}, "KEYTURN_WEBHOOK_TOKEN: must be of visible ASCII"),
-        ({"SLACK_BOT_TOKEN": "ge heim"}, "SLACK_BOT_TOKEN: must be of visible ASCII"),
+        ({"SLACK_BOT_TOKEN": "xoxb-ge heim"}, "SLACK_BOT_TOKEN: must be of visible ASCII"),
+        ({"SLACK_BOT_TOKEN": "xoxp-geheim"}, "SLACK_BOT_TOKEN: must begin with xoxb-"),
         ({"SLACK_API_URL": "http://slack.example"}, "SLACK_API_URL: must begin with https://"),
         ({"SLACK_API_URL": "geheim"}, "SLACK_API_URL: is not an address"),
         ({"KEYTURN_PUBLIC_URL": "keyturn"}, "KEYTURN_PUBLIC_URL: is not an address"),
@@ -228,7 +230,7 @@ def test_other_empty_variables_count_as_unset(read: Load) -> None:
         ({"SLACK_BOT_TOKEN_FILE": "/no/such"}, "SLACK_BOT_TOKEN_FILE: the file cannot be read"),
         ({"SLACK_BOT_TOKEN_FILE": "/dev/null"}, "SLACK_BOT_TOKEN_FILE: the file is empty"),
         (
-            {"SLACK_BOT_TOKEN": "geheim", "SLACK_BOT_TOKEN_FILE": "/dev/null"},
+            {"SLACK_BOT_TOKEN": "xoxb-geheim", "SLACK_BOT_TOKEN_FILE": "/dev/null"},
             "SLACK_BOT_TOKEN: is set, and SLACK_BOT_TOKEN_FILE too",
         ),
         (

@@ -7,6 +7,7 @@ import json
 import aiohttp
 
 from bot.errors import AnswerUnreadable, UpstreamDown
+from bot.unreachable import why
 
 SYSTEM = "Alertmanager"
 _PATH = "/api/v2/status"  # https://prometheus.io/docs/alertmanager/latest/alerts_api/
@@ -24,7 +25,7 @@ async def version(url: str, session: aiohttp.ClientSession) -> str:
         async with session.get(f"{url}{_PATH}", allow_redirects=False) as response:
             status, body = response.status, await response.content.read(_MOST)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise UpstreamDown(SYSTEM, type(error).__name__) from error
+        raise UpstreamDown(SYSTEM, why(error)) from error
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):

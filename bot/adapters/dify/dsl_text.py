@@ -83,9 +83,9 @@ def load(source: str) -> Json:
         return _Builder().built(yaml.parse(source, Loader=yaml.CSafeLoader))
     except yaml.MarkedYAMLError as error:
         why = error.problem or type(error).__name__
-        raise NotYaml(f"no YAML: {why}", error.problem_mark or error.context_mark) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise NotYaml(f"no YAML: {type(error).__name__}") from None
+        raise NotYaml(f"not valid YAML: {why}", error.problem_mark or error.context_mark) from None
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise NotYaml("not valid YAML: a character or a number that cannot be read") from None
 
 
 @dataclass
@@ -132,7 +132,7 @@ class _Builder:
                 what = "an alias (*…) stands here; write out what it stands for"
                 raise NotYaml(what, event.start_mark)
             elif kind is yaml.DocumentStartEvent and self._whole:
-                raise NotYaml("no YAML: a second document begins here", event.start_mark)
+                raise NotYaml("not one YAML document: a second one begins here", event.start_mark)
         return self._whole[0] if self._whole else None
 
     def _begin(self, event: Any) -> None:
@@ -178,7 +178,9 @@ class _Builder:
         try:
             return construct(node)
         except ValueError:  # `0b`, `1__`, more digits than Python reads
-            raise NotYaml("no YAML: a number that cannot be read", event.start_mark) from None
+            raise NotYaml(
+                "not valid YAML: a number that cannot be read", event.start_mark
+            ) from None
 
     def _put(self, value: Json) -> None:
         if self._open:

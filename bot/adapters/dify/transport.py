@@ -17,6 +17,7 @@ from yarl import URL
 from bot import pulse
 from bot.adapters.dify import era, shapes
 from bot.errors import Ambiguous, AnswerUnreadable, UpstreamDown, UpstreamRefused
+from bot.unreachable import why
 from store.records import Json
 
 MAX_ANSWER = 8 * 2**20
@@ -155,12 +156,10 @@ class Transport:
                     cookies={name: morsel.value for name, morsel in response.cookies.items()},
                 )
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise UpstreamDown(
-                shapes.SYSTEM, f"{request}: no connection ({type(error).__name__})"
-            ) from error
+            raise UpstreamDown(shapes.SYSTEM, f"{request}: {why(error)}") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             kind = Ambiguous if request.write else UpstreamDown
-            raise kind(shapes.SYSTEM, f"{request} broke off ({type(error).__name__})") from error
+            raise kind(shapes.SYSTEM, f"{request} broke off: {why(error)}") from error
         finally:
             pulse.alive()
 

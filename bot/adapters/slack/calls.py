@@ -14,6 +14,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot import pulse
 from bot.errors import Ambiguous, Throttled, TokenRefused, UpstreamDown, UpstreamRefused
+from bot.unreachable import why
 
 SYSTEM = "slack"
 UNSAID_WAIT_S, LONGEST_WAIT_S = 30.0, 3600.0
@@ -63,9 +64,11 @@ async def answered(call: Awaitable[AsyncSlackResponse]) -> AsyncSlackResponse:
     except SlackApiError as error:
         raise _refusal(error) from error
     except aiohttp.ClientConnectorError as error:
-        raise UpstreamDown(SYSTEM, type(error).__name__) from error
-    except (TimeoutError, aiohttp.ClientError, SlackClientError, ValueError) as error:
-        raise Ambiguous(SYSTEM, type(error).__name__) from error
+        raise UpstreamDown(SYSTEM, why(error)) from error
+    except (TimeoutError, aiohttp.ClientError) as error:
+        raise Ambiguous(SYSTEM, why(error)) from error
+    except (SlackClientError, ValueError) as error:
+        raise Ambiguous(SYSTEM, "an answer that cannot be read") from error
     except AttributeError as error:  # slack_sdk 3.47 looks for `ok` in whatever was answered
         raise Ambiguous(SYSTEM, "an answer that is not a JSON object") from error
     finally:
@@ -93,9 +96,9 @@ async def posted(
         async with session.post(url, proxy=proxy, allow_redirects=False, **content) as response:
             status, headers = response.status, response.headers
     except aiohttp.ClientConnectorError as error:
-        raise UpstreamDown(SYSTEM, type(error).__name__) from error
+        raise UpstreamDown(SYSTEM, why(error)) from error
     except (TimeoutError, aiohttp.ClientError) as error:
-        raise Ambiguous(SYSTEM, type(error).__name__) from error
+        raise Ambiguous(SYSTEM, why(error)) from error
     finally:
         pulse.alive()
     if status == 429:

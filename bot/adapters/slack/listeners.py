@@ -195,12 +195,16 @@ def _bolt_log() -> logging.Logger:
     return logger
 
 
+_NO_COMPLAINT = frozenset({"_handle_unmatched_requests", "__init__"})
+
+
 def _without_bodies(record: logging.LogRecord) -> bool:
     """Say where Bolt complains and of what kind of error: its own texts hold whole bodies.
 
-    Requests that nobody listens to are no complaint; Slack sends more than we asked for.
+    Requests that nobody listens to are no complaint; Slack sends more than we asked for. Nor is
+    that it finds SLACK_BOT_TOKEN when it is made: we give it our own way to authorize.
     """
-    if record.levelno < logging.WARNING or record.funcName == "_handle_unmatched_requests":
+    if record.levelno < logging.WARNING or record.funcName in _NO_COMPLAINT:
         return False
     kind = record.exc_info[0] if record.exc_info else None
     record.msg = f"slack_bolt: {record.module}.{record.funcName}"

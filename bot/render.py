@@ -83,7 +83,13 @@ def answer(note: Note) -> Message:
     match note.code:
         case AnswerCode.DIFFERENCE:
             return _reply("answer", note, lines=str(_fact(note, "text")).splitlines())
-        case AnswerCode.STATUS:
+        case AnswerCode.COMPARED:
+            lines = _fact(note, "lines")
+            return _reply("answer", note, lines=lines, below=True)
+        case AnswerCode.LOG:
+            rows = _fact(note, "rows")
+            return _reply("answer", note, rows=rows, below=True)
+        case AnswerCode.STATUS | AnswerCode.SNAPSHOT:
             return _reply("answer", note, rows=_fact(note, "rows"))
         case _:
             return _reply("answer", note)
@@ -136,11 +142,17 @@ def _fits(message: Message) -> bool:
 
 
 def _reply(
-    catalogue: str, note: Note, *, lines: Sequence[Json] = (), rows: Sequence[Json] = ()
+    catalogue: str,
+    note: Note,
+    *,
+    lines: Sequence[Json] = (),
+    rows: Sequence[Json] = (),
+    below: bool = False,
 ) -> Message:
     try:
         sentence = say(catalogue, note.code, note.facts)
         listed = [say("row", note.code, row) for row in rows]
+        under = say("below", note.code, note.facts) if below else ""
     except NoWords as error:
         raise BrokenBlocks(str(error)) from error
     shown = [textsafe.visible(line, _LINE) for line in lines]
@@ -153,7 +165,8 @@ def _reply(
             lines=shown[:n],
             pages=_pages(listed[:n]),
             left=total - n,
-            where="in the thread" if shown else "not shown",
+            where="in the thread" if shown and not below else "not shown",
+            below=under,
         )
 
     return _checked(fit(draw, total), f"{catalogue} {note.code}")

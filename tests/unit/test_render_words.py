@@ -101,6 +101,78 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
         ]
     },
     AnswerCode.ASKED: {"where": "support-triage@prod", "number": 6},
+    AnswerCode.LOG: {
+        "where": "support-triage@prod",
+        "page": 2,
+        "pages": 3,
+        "newest": 20,
+        "not_imported": 0,
+        "rows": [
+            {
+                "number": 12,
+                "live": False,
+                "name": "Shorter answers",
+                "author": "carol",
+                "published_at": AT,
+                "counts": {"prompt": 1, "model": 2},
+                "rollback": 0,
+                "back_to": 0,
+                "condemned": True,
+            },
+            {
+                "number": 11,
+                "live": False,
+                "name": "",
+                "author": "",
+                "published_at": AT,
+                "counts": {},
+                "rollback": 17,
+                "back_to": 9,
+                "condemned": False,
+            },
+        ],
+    },
+    AnswerCode.COMPARED: {
+        "where": "support-triage@prod",
+        "old": 6,
+        "new": 7,
+        "page": 1,
+        "pages": 2,
+        "left": 12,
+        "lines": ["[prompt] changed: Triage", "- be brief", "+ be kind"],
+    },
+    AnswerCode.SNAPSHOT_BEGUN: {"where": "", "count": 3},
+    AnswerCode.SNAPSHOT: {
+        "rows": [
+            {
+                "where": f"app-{was}@prod",
+                "was": was,
+                "new": [7, 8] if was == "read" else [],
+                "newest": 8,
+                "not_imported": 3,
+                "text": "",
+            }
+            for was in ("read", "down", "refused", "late", "not_watched")
+        ]
+    },
+    AnswerCode.WHO: {
+        "where": "support-triage@prod",
+        "env": "prod",
+        "named": True,
+        "votes": 2,
+        "minutes": 30,
+        "shared": False,
+        "voters": [ALICE, BOB],
+        "people": 2,
+        "not_looked_up": 0,
+        "barred": [{"slack_id": "U0FORMER001", "why": "deleted"}],
+        "askers": ["U0DAVE00001"],
+        "viewers": [],
+        "unknown_groups": ["S0GONE00001"],
+        "you": ALICE,
+        "you_may_vote": True,
+        "you_may_ask": True,
+    },
     AnswerCode.DIFFERENCE: {"text": "[prompt] changed: Triage\n- a\n+ b", "permalink": LINK},
 }
 
@@ -272,6 +344,10 @@ def test_help_has_one_command_a_line() -> None:
 
     assert [line[:18] for line in lines if line.startswith("`")] == [
         "`/rollback status`",
+        "`/rollback log APP",
+        "`/rollback diff AP",
+        "`/rollback who APP",
+        "`/rollback snapsho",
         "`/rollback to APP@",
         "`/rollback help`: ",
     ]

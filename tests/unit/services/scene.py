@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -137,9 +138,12 @@ class Refreshed:
         self.calls: list[AppEnv] = []
         self.found: dict[AppEnv, list[Version]] = {}
         self.failing: dict[AppEnv, BotError] = {}
+        self.hanging = False
 
     async def __call__(self, where: AppEnv) -> list[Version]:
         self.calls.append(where)
+        if self.hanging:
+            await asyncio.Event().wait()
         if where in self.failing:
             raise self.failing[where]
         return self.found.get(where, [])

@@ -41,7 +41,9 @@ def _row(one: history.Told) -> Json:
     return {
         "number": version.number,
         "live": one.live,
-        "name": "" if one.rollback_id is not None else version.external_name,
+        "name": ""
+        if one.rollback_id is not None
+        else version.external_name or version.external_comment,
         "author": version.author,
         "published_at": version.published_at.isoformat(),
         "counts": None if one.counts is None else dict(one.counts),

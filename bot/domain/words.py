@@ -104,8 +104,8 @@ class AnswerCode(StrEnum):
     STATUS = "status"
     ASKED = "asked"  # where, number: int
     # where, page: int, pages: int, newest: int, not_imported: int, rows: list of {number: int,
-    # live: bool, name (or comment), author, published_at, counts: dict | None (oldest that is stored),
-    # rollback: int (0 for none), back_to: int (0 when unknown), condemned: bool}
+    # live: bool, name (or comment), author, published_at, counts: dict | None (oldest that is
+    # stored), rollback: int (0 for none), back_to: int (0 when unknown), condemned: bool}
     LOG = "log"
     # where, old: int, new: int, page: int, pages: int, left: int (lines on later pages),
     # lines: list[str], none when nothing differs

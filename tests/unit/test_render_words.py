@@ -397,3 +397,18 @@ def test_the_longest_value_of_a_button_fits_into_the_dialog() -> None:
 
     with pytest.raises(BrokenBlocks):
         reject_view(value="x" * 3000, channel="C0INCIDENT1", ts="1764000000.000100")
+
+
+def test_a_page_of_history_says_how_to_get_the_others() -> None:
+    below = answer(Note(AnswerCode.LOG, FACTS[AnswerCode.LOG])).blocks[-1]["elements"][0]["text"]
+
+    assert "older: `/rollback log support-triage@prod 3`" in below
+    assert "newer: `/rollback log support-triage@prod 1`" in below
+
+
+def test_a_page_of_a_difference_says_how_much_is_left_and_how_to_see_it() -> None:
+    drawn = answer(Note(AnswerCode.COMPARED, FACTS[AnswerCode.COMPARED]))
+    below = drawn.blocks[-1]["elements"][0]["text"]
+
+    assert below.startswith("12 more lines: `/rollback diff support-triage@prod 6 7 page 2`")
+    assert "`keyturn diff support-triage@prod 6 7`" in below

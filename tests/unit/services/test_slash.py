@@ -10,9 +10,9 @@ import pytest
 from bot.domain.policy import Policy
 from bot.errors import NoSuchApp, UpstreamDown
 from bot.ports.store import Store
-from store.records import AppEnv
+from store.records import AppEnv, NewVersion, VersionKind, VersionSource
 from tests.builders import ALICE, BOB, CAROL, DAVE, PROD, REVIEWERS
-from tests.unit.services.scene import POLICY, Scene, a_history, a_pending
+from tests.unit.services.scene import POLICY, Scene, a_document, a_history, a_pending
 from tests.unit.services.test_decide_commands import said
 
 BILLING = AppEnv("billing", "prod")
@@ -39,6 +39,24 @@ async def told(scene: Scene, who: str, text: str, **changes: Any) -> list[dict[s
     ]
 
 
+async def publish(store: Store, prompt: str) -> None:
+    """Record one more version of the app."""
+    async with store.write() as tx:
+        newest = await tx.versions.newest(PROD)
+        assert newest is not None
+        name = f"live-{(newest.number or 0) + 1}"
+        new = NewVersion(
+            where=PROD,
+            kind=VersionKind.PUBLISHED,
+            source=VersionSource.PUBLISHED,
+            external_id=name,
+            external_hash=name,
+            published_at=newest.published_at + timedelta(seconds=1),
+            author="carol",
+        )
+        await tx.versions.record(new, a_document(prompt))
+
+
 # -- log ------------------------------------------------------------------------------------------
 
 
@@ -48,6 +66,18 @@ async def test_log_tells_the_newest_first_and_what_came_with_it(scene: Scene) ->
     newest, oldest = answer["rows"]
     assert (newest["number"], newest["live"], newest["counts"]) == (2, True, {"prompt": 1})
     assert (oldest["number"], oldest["live"], oldest["counts"]) == (1, False, None)
+
+
+async def test_a_long_history_comes_in_pages(scene: Scene) -> None:
+    for number in range(3, 12):
+        await publish(scene.store, f"Prompt {number}.")
+
+    first = await said(scene, ALICE, "log support-triage@prod")
+    second = await said(scene, ALICE, "log support-triage@prod 2")
+
+    assert [row["number"] for row in first["rows"]] == [11, 10, 9, 8, 7, 6, 5, 4]
+    assert [row["number"] for row in second["rows"]] == [3, 2, 1]
+    assert (second["page"], second["pages"]) == (2, 2)
 
 
 async def test_a_page_that_is_not_there_is_answered_with_the_last_one(scene: Scene) -> None:
@@ -75,6 +105,18 @@ async def test_diff_goes_from_the_first_to_live(scene: Scene) -> None:
 
 async def test_the_same_version_twice_has_no_lines(scene: Scene) -> None:
     assert (await said(scene, ALICE, "diff support-triage@prod 2 live"))["lines"] == []
+
+
+async def test_a_long_difference_comes_in_pages(scene: Scene) -> None:
+    await publish(scene.store, "\n".join(f"Rule {n}." for n in range(100)))
+
+    first = await said(scene, ALICE, "diff support-triage@prod 1 3")
+    rest = await said(scene, ALICE, f"diff support-triage@prod 1 3 page {first['pages']}")
+    beyond = await said(scene, ALICE, "diff support-triage@prod 1 3 page 99")
+
+    assert (len(first["lines"]), first["left"] > 60, rest["left"]) == (40, True, 0)
+    assert "+ Rule 99." in rest["lines"]
+    assert f"`/rollback diff support-triage@prod 1 3 page {first['pages']}`" in beyond["text"]
 
 
 async def test_a_version_out_of_range_is_answered_with_the_newest(scene: Scene) -> None:

@@ -123,17 +123,53 @@ class UnknownApp(Refused):
         return f"I do not know `{_plain(self.asked)}`.{hint}"
 
 
+class HiddenApp(UnknownApp):
+    """There is such an app, and this person may not see it: they are told what a stranger is."""
+
+
+class NothingStored(Refused):
+    """No version of the app@env is stored yet."""
+
+    user_message = "Nothing of this app is stored yet."
+
+    def __init__(self, where: str) -> None:
+        super().__init__(f"no version of {where} is stored")
+        self.where = where
+
+    def to_person(self) -> str:
+        name = _plain(self.where)
+        return f"Nothing of `{name}` is stored yet. `/rollback snapshot {name}` reads it now."
+
+
+class NoSuchPage(Refused):
+    """The answer has fewer pages than were asked for; `last` is how it is asked for the last."""
+
+    user_message = "There is no such page."
+
+    def __init__(self, page: int, pages: int, last: str) -> None:
+        super().__init__(f"page {page} of {pages}")
+        self.page, self.pages, self.last = page, pages, last
+
+    def to_person(self) -> str:
+        how = "There is only one page" if self.pages == 1 else f"There are only {self.pages} pages"
+        return f"{how}. The last one is `/rollback {_plain(self.last)}`."
+
+
 class UnknownVersion(Refused):
-    """The app@env has no version of this number."""
+    """The app@env has no version of this number; `oldest` and `newest` are those it has."""
 
     user_message = "There is no such version."
 
-    def __init__(self, where: str, asked: str, newest: int | None = None) -> None:
+    def __init__(
+        self, where: str, asked: str, newest: int | None = None, oldest: int | None = None
+    ) -> None:
         super().__init__(f"{where} has no version {asked}")
-        self.where, self.asked, self.newest = where, asked, newest
+        self.where, self.asked, self.newest, self.oldest = where, asked, newest, oldest
 
     def to_person(self) -> str:
         known = f" The newest one is {self.newest}." if self.newest else ""
+        if self.newest and self.oldest and self.oldest > 1:
+            known = f" I have {self.oldest} to {self.newest}; older ones are not imported yet."
         return f"`{_plain(self.where)}` has no version `{_plain(self.asked)}`.{known}"
 
 
@@ -149,13 +185,16 @@ class NotStored(Refused):
 
 
 class BadCommand(Refused):
-    """The words after the slash command make no sense; `nearest` is what may have been meant."""
+    """The words after the slash command make no sense; `nearest` is what may have been meant.
+
+    `app` is what stood where an app belongs, "" when nothing did.
+    """
 
     user_message = "I did not understand that. Try `/rollback help`."
 
-    def __init__(self, said: str = "", nearest: str = "") -> None:
+    def __init__(self, said: str = "", nearest: str = "", app: str = "") -> None:
         super().__init__(f"not a command: {said!r}")
-        self.nearest = nearest
+        self.said, self.nearest, self.app = said, nearest, app
 
     def to_person(self) -> str:
         if not self.nearest:

@@ -83,7 +83,15 @@ def answer(note: Note) -> Message:
     match note.code:
         case AnswerCode.DIFFERENCE:
             return _reply("answer", note, lines=str(_fact(note, "text")).splitlines())
-        case AnswerCode.STATUS:
+        case AnswerCode.COMPARED:
+            lines = _fact(note, "lines")
+            return _reply("answer", note, lines=lines, below=True)
+        case AnswerCode.LOG:
+            rows = _fact(note, "rows")
+            return _reply("answer", note, rows=rows, below=True)
+        case AnswerCode.WHO:
+            return _paragraphs("answer", note)
+        case AnswerCode.STATUS | AnswerCode.SNAPSHOT:
             return _reply("answer", note, rows=_fact(note, "rows"))
         case _:
             return _reply("answer", note)
@@ -136,14 +144,42 @@ def _fits(message: Message) -> bool:
 
 
 def _reply(
-    catalogue: str, note: Note, *, lines: Sequence[Json] = (), rows: Sequence[Json] = ()
+    catalogue: str,
+    note: Note,
+    *,
+    lines: Sequence[Json] = (),
+    rows: Sequence[Json] = (),
+    below: bool = False,
 ) -> Message:
     try:
         sentence = say(catalogue, note.code, note.facts)
         listed = [say("row", note.code, row) for row in rows]
+        under = say("below", note.code, note.facts) if below else ""
     except NoWords as error:
         raise BrokenBlocks(str(error)) from error
     shown = [textsafe.visible(line, _LINE) for line in lines]
+    elsewhere = "in the thread" if shown and not below else "not shown"
+    return _laid_out(f"{catalogue} {note.code}", sentence, shown, listed, elsewhere, under)
+
+
+def _paragraphs(catalogue: str, note: Note) -> Message:
+    """Draw a sentence of several lines: notifications get the first, and none is too long."""
+    try:
+        sentence, *rest = say(catalogue, note.code, note.facts).split("\n")
+    except NoWords as error:
+        raise BrokenBlocks(str(error)) from error
+    return _laid_out(f"{catalogue} {note.code}", sentence, [], rest, "not shown", "")
+
+
+def _laid_out(
+    what: str,
+    sentence: str,
+    shown: Sequence[str],
+    listed: Sequence[str],
+    elsewhere: str,
+    below: str,
+) -> Message:
+    """Draw a sentence, and of its literal lines or its rows as many as fit."""
     total = len(shown) or len(listed)
 
     def draw(n: int) -> Message:
@@ -153,10 +189,11 @@ def _reply(
             lines=shown[:n],
             pages=_pages(listed[:n]),
             left=total - n,
-            where="in the thread" if shown else "not shown",
+            where=elsewhere,
+            below=below,
         )
 
-    return _checked(fit(draw, total), f"{catalogue} {note.code}")
+    return _checked(fit(draw, total), what)
 
 
 def _fact(note: Note, name: str) -> Json:

@@ -21,6 +21,7 @@ from bot.errors import BotError, NotEligible
 from store.records import Choice, Json
 
 _NAMED: Final = 8  # people, alerts or secrets that are named one by one
+_MEMBERS: Final = 30  # people of a policy that are named one by one
 _CALLED: Final = 40  # mentions that a section holds beside its sentence, however long their ids
 _MINUTE_S: Final = 60
 _STATES: Final = {
@@ -29,6 +30,14 @@ _STATES: Final = {
     "APPROVED": "is approved and about to start",
     "EXECUTING": "is running",
     "VERIFYING": "is being verified",
+}
+_BARS: Final = {
+    "deleted": "deactivated",
+    "bot": "a bot",
+    "guest": "a guest",
+    "stranger": "of another organisation",
+    "other_team": "of another workspace",
+    "unknown": "not known to Slack",
 }
 _MOVED_ON, _ALARM = ":information_source:", ":rotating_light:"
 _EMOJI: Final = {
@@ -107,6 +116,29 @@ def _reviewers(ids: Sequence[Json]) -> str:
 def _called(ids: Sequence[Json]) -> str:
     """Mention everyone who has to look; who is not mentioned is not called."""
     return _listed(ids, textsafe.reviewer, most=_CALLED)
+
+
+def _members(slack_ids: Sequence[Json], you: Json) -> str:
+    """Mention the people of a policy; the one who asks is marked."""
+
+    def one(slack_id: Json) -> str:
+        return textsafe.mention(slack_id) + (" (you)" if slack_id == you else "")
+
+    first = sorted(slack_ids, key=lambda slack_id: bool(slack_id != you))
+    return _listed(first, one, most=_MEMBERS)
+
+
+def _barred(people: Sequence[Json]) -> str:
+    return _listed(people, lambda one: f"{textsafe.mention(one['slack_id'])} ({_bar(one['why'])})")
+
+
+def _bar(why: Json) -> str:
+    return _BARS.get(why, "may not")
+
+
+def _counted(counts: Mapping[str, Json]) -> str:
+    """What changed, by kind: `prompt 1, model 2`."""
+    return _listed([*counts.items()], lambda one: f"{textsafe.mrkdwn(one[0], 30)} {int(one[1])}")
 
 
 def _names(names: Sequence[Json]) -> str:
@@ -196,6 +228,9 @@ FILTERS: Final[dict[str, Callable[..., str]]] = {
     "reviewers": _reviewers,
     "called": _called,
     "names_listed": _names,
+    "members": _members,
+    "barred": _barred,
+    "counted": _counted,
     "secrets": _secrets,
     "alerts": _alerts,
     "votes": _votes,

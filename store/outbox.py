@@ -23,8 +23,8 @@ class Outbox:
         self._session = session
         self._now = now
 
-    async def put(self, row: NewOutgoing) -> None:
-        """Queue *row*; a second one with the same dedupe id is not stored.
+    async def put(self, row: NewOutgoing) -> bool:
+        """Queue *row*; a second one with the same dedupe id is not stored, and False comes back.
 
         Unsent rows with the same coalesce key that nobody is sending are superseded by it.
         """
@@ -53,6 +53,7 @@ class Outbox:
         found = stored.first()
         if found is not None and row.coalesce_key is not None:
             await self._supersede(row.coalesce_key, before=found[0], now=now)
+        return found is not None
 
     async def _supersede(self, coalesce_key: str, *, before: int, now: datetime) -> None:
         """A row whose destination asked to wait hands its waiting on to the newest one."""

@@ -124,8 +124,8 @@ class Making:
         steps = {
             "take_in": TakeIn(store, channels, meaning=meaning).step,
             "propose": propose.step,
-            "decide": self._decider(outside, keys, propose, rules, PRESSED).step,
-            "command": self._decider(outside, keys, propose, rules, TYPED).step,
+            "decide": self._decider(outside, keys, (propose, snapshot), rules, PRESSED).step,
+            "command": self._decider(outside, keys, (propose, snapshot), rules, TYPED).step,
             "execute": Execute(
                 store,
                 outside.reach,
@@ -191,14 +191,17 @@ class Making:
         self,
         outside: Outside,
         keys: Sequence[bytes],
-        propose: Propose,
+        acting: tuple[Propose, Snapshot],
         rules: Rules,
         kinds: Collection[InboxKind],
     ) -> Decide:
+        propose, snapshot = acting
         return Decide(
             self._store,
             outside.directory,
             propose.requested,
+            refresh=snapshot.refresh,
+            channels=rules.channels,
             policy_of=rules.policy,
             keys=keys,
             owner=self._process.owner,

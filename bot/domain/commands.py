@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Final
 
 from bot.errors import BadCommand
 from store.records import AppEnv
 
 LONGEST = 300
-_TO = "to APP@ENV VERSION"
-_NAMES = {"help": "help", "status": "status", "to": _TO}
+ANY_APP: Final = "APP@ENV"  # stands in a form for an app that was not said
+LIVE: Final = "live"
+_FORMS: Final = {
+    "help": "help",
+    "status": "status",
+    "log": f"log {ANY_APP}",
+    "diff": f"diff {ANY_APP} A B",
+    "who": f"who {ANY_APP}",
+    "snapshot": f"snapshot {ANY_APP}",
+    "to": f"to {ANY_APP} VERSION",
+}
 _NUMBER = re.compile(r"[vV#]?([1-9][0-9]{0,8})")
+_LIVE_WORDS = frozenset({LIVE, "newest", "latest"})
 
 
 @dataclass(frozen=True)
@@ -33,41 +45,138 @@ class To:
     number: int
 
 
-Command = Help | Status | To
+@dataclass(frozen=True)
+class Log:
+    """Tell the history of *where*; page 1 has the newest versions."""
+
+    where: AppEnv
+    page: int = 1
+
+
+@dataclass(frozen=True)
+class Diff:
+    """Show what differs from version *old* to version *new*; None is what is live."""
+
+    where: AppEnv
+    old: int | None
+    new: int | None = None
+    page: int = 1
+
+
+@dataclass(frozen=True)
+class Take:
+    """Take a snapshot of *where*; None is all that the person may see."""
+
+    where: AppEnv | None = None
+
+
+@dataclass(frozen=True)
+class Who:
+    """Say who may vote, ask and see in the environment of *where*."""
+
+    where: AppEnv
+
+
+Named = To | Log | Diff | Take | Who  # what names an app
+Command = Help | Status | Named
 
 
 def parse(text: str) -> Command:
     """Return what *text* asks for; no words at all ask for help.
 
     Raises:
-        BadCommand: It makes no sense; the error names the nearest command if one is near.
+        BadCommand: It makes no sense; the error names the nearest form if one is near.
     """
     if len(text) > LONGEST or not text.replace("\t", " ").isprintable():
         raise BadCommand(text[:LONGEST])
     name, *words = text.split() or ["help"]
-    match (name.casefold(), words):
+    verb = name.casefold()
+    match (verb, words):
         case ("help", _):
             return Help()
         case ("status", []):
             return Status()
-        case ("to", [where, version]):
-            return _to(text, where, version)
+        case ("snapshot", []):
+            return Take()
+        case ("to" | "log" | "diff" | "snapshot" | "who", _):
+            return _named(text, verb, words)
         case _:
-            raise BadCommand(text, nearest=_nearest(name))
+            raise _nonsense(text, name)
 
 
-def _to(text: str, where: str, version: str) -> To:
-    number = _NUMBER.fullmatch(version)
-    if number is None:
-        raise BadCommand(text, nearest=f"to {where} VERSION")
+def _named(text: str, verb: str, words: Sequence[str]) -> Named:
+    """What *verb* asks for about one app."""
+    said, rest = (words[0], words[1:]) if words else ("", ())
+    where = _app(said)
+    made = _asked(verb, where, rest) if where is not None else None
+    if made is None:
+        raise BadCommand(text, nearest=_form(verb, said if where else "", rest), app=said)
+    return made
+
+
+def _asked(verb: str, where: AppEnv, rest: Sequence[str]) -> Named | None:
+    """The command, or None when *rest* is not what *verb* wants."""
+    if verb in ("who", "snapshot"):
+        return (Who(where) if verb == "who" else Take(where)) if not rest else None
+    if verb == "to":
+        number = _number(rest[0]) if len(rest) == 1 else None
+        return To(where, number) if number else None
+    words, page = _paged(rest)
+    if page is None:
+        return None
+    return _log(where, words, page) if verb == "log" else _diff(where, words, page)
+
+
+def _log(where: AppEnv, words: Sequence[str], page: int) -> Log | None:
+    if len(words) == 1 and page == 1 and (number := _number(words[0])):
+        return Log(where, number)
+    return Log(where, page) if not words else None
+
+
+def _diff(where: AppEnv, words: Sequence[str], page: int) -> Diff | None:
+    if len(words) not in (1, 2) or not all(map(_is_version, words)):
+        return None
+    old, new = [*map(_number, words), None][:2]
+    return Diff(where, old, new, page)
+
+
+def _paged(words: Sequence[str]) -> tuple[Sequence[str], int | None]:
+    """*words* without `page N` at their end, and N: 1 when it is not said, None if nonsense."""
+    said = [word.casefold() for word in words]
+    if "page" not in said:
+        return words, 1
+    at = said.index("page")
+    return words[:at], _number(words[at + 1]) if len(words) == at + 2 else None
+
+
+def _app(word: str) -> AppEnv | None:
     try:
-        return To(AppEnv.parse(where), int(number[1]))
-    except ValueError as error:
-        raise BadCommand(text, nearest=f"to APP@ENV {number[1]}") from error
+        return AppEnv.parse(word)
+    except ValueError:
+        return None
 
 
-def _nearest(name: str) -> str:
-    if "@" in name:
-        return _TO
-    near = get_close_matches(name.casefold(), _NAMES, n=1, cutoff=0.5)
-    return _NAMES[near[0]] if near else ""
+def _number(word: str) -> int | None:
+    found = _NUMBER.fullmatch(word)
+    return int(found[1]) if found else None
+
+
+def _is_version(word: str) -> bool:
+    return word.casefold() in _LIVE_WORDS or _number(word) is not None
+
+
+def _form(verb: str, app: str, rest: Sequence[str] = ()) -> str:
+    """How *verb* is asked, with what was right of the words that were said."""
+    form = _FORMS[verb].replace(ANY_APP, app or ANY_APP)
+    if verb == "to" and len(rest) == 1 and (number := _number(rest[0])):
+        return form.replace("VERSION", str(number))
+    return form
+
+
+def _nonsense(text: str, name: str) -> BadCommand:
+    if _app(name) is not None:
+        return BadCommand(text, nearest=_form("to", name), app=name)
+    near = get_close_matches(name.casefold(), _FORMS, n=1, cutoff=0.5)
+    _, *words = text.split()
+    app = words[0] if words and _app(words[0]) else ""
+    return BadCommand(text, nearest=_form(near[0], app, words[1:]) if near else "", app=app)

@@ -107,6 +107,22 @@ class AnswerCode(StrEnum):
     # not_imported: int (how many older versions)}
     STATUS = "status"
     ASKED = "asked"  # where, number: int
+    # where, page: int, pages: int, newest: int, not_imported: int, rows: list of {number: int,
+    # live: bool, name (or comment), author, published_at, counts: dict | None (oldest that is
+    # stored), rollback: int (0 for none), back_to: int (0 when unknown), condemned: bool}
+    LOG = "log"
+    # where, old: int, new: int, page: int, pages: int, left: int (lines on later pages),
+    # lines: list[str], none when nothing differs
+    COMPARED = "compared"
+    SNAPSHOT_BEGUN = "snapshot_begun"  # where ("" for several), count: int
+    # rows: list of {where, was (read, down, refused, late, not_watched), new: list[int],
+    # newest: int | None, not_imported: int, text}
+    SNAPSHOT = "snapshot"
+    # where, env, named: bool, votes: int, minutes: int, shared: bool, voters: list[str],
+    # people: int (persons who may vote), not_looked_up: int, barred: list of {slack_id, why},
+    # askers, viewers: list[str] (beside the voters), unknown_groups: list[str], you (a Slack id),
+    # you_may_vote: bool, you_may_ask: bool
+    WHO = "who"
     DIFFERENCE = "difference"  # text, permalink
     FORM_NOT_OPENED = "form_not_opened"
     FAILED = "failed"  # something on our side

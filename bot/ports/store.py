@@ -215,7 +215,10 @@ class Inbox(Protocol):
 class Outbox(Protocol):
     """What is to be sent, in the transaction of the fact that it tells."""
 
-    async def put(self, row: NewOutgoing) -> None: ...
+    async def put(self, row: NewOutgoing) -> bool:
+        """Queue *row*. False when its dedupe id was put before."""
+        ...
+
     async def claim(self, owner: str, *, lease: timedelta) -> Outgoing | None:
         """The oldest sendable row: head of its `order_key`, due, held by nobody.
 

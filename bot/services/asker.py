@@ -56,10 +56,14 @@ class Asker:
             raise NotEligible(bar or "stranger")
         return self.member
 
+    def sees(self, rules: PolicySnapshot) -> bool:
+        """Return whether they may see differences under *rules*."""
+        return policy.may_see(self.facts, policy=rules, groups=self.groups, team_id=self.team_id)
+
     def must_see(self, rules: PolicySnapshot) -> None:
         """Raise `NotAllowed` unless they may see differences under *rules*."""
         self.must_be_member()
-        if not policy.may_see(self.facts, policy=rules, groups=self.groups, team_id=self.team_id):
+        if not self.sees(rules):
             raise NotAllowed(f"{self.slack_id} is not among the viewers")
 
 

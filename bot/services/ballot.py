@@ -96,7 +96,8 @@ class Ballot:
                 self._genuine(pressed, rollback, case)
                 asker.must_see(rollback.policy)
             except Refused as error:
-                await hearing.refuse(tx, asker, error, pressed.matter(case.id))
+                card = case.id if asker.sees(rollback.policy) else 0  # no way to what is hidden
+                await hearing.refuse(tx, asker, error, pressed.matter(card))
                 return
             facts = {"rollback_id": rollback.id, "case_id": case.id}
             await hearing.answer(tx, AnswerCode.DIFFERENCE, facts)

@@ -1,48 +1,53 @@
-"""What people type: help, status, and asking for a rollback by name."""
+"""What people type: every slash command comes in here and goes to its verb."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Protocol
+from dataclasses import dataclass, replace
 
-from bot.domain import commands, policy
-from bot.domain.commands import Help, Status, To
-from bot.domain.policy import Policy
+from bot.domain import commands
+from bot.domain.commands import Diff, Help, Log, Named, Status, Take, To, Who
 from bot.domain.words import AnswerCode
-from bot.errors import Refused, UpstreamDown, UpstreamRefused
-from bot.ports.people import Member
-from bot.ports.store import Store, Transaction
+from bot.errors import BadCommand, BotError, Refused, UpstreamDown, UpstreamRefused
+from bot.ports.store import Store
 from bot.services.asker import Asker, Reception
 from bot.services.hearing import Hearing, Matter
 from bot.services.received import Words
-from store.records import OPEN_STATES, AppEnv, Json, PolicySnapshot, Rollback
+from bot.services.sight import Sight, nearest
+from bot.services.slash.diff import diff
+from bot.services.slash.log import log
+from bot.services.slash.snapshot import Takes
+from bot.services.slash.status import status
+from bot.services.slash.to import Asking
+from bot.services.slash.told import Told
+from bot.services.slash.who import Electorate
+from store.records import AppEnv, Corrupt, Json, Missing
 
-MOST_ROWS = 20
+_ACTIONS = {
+    To: "rollback.ask",
+    Log: "history.see",
+    Diff: "difference.see",
+    Take: "snapshot.ask",
+    Who: "policy.see",
+}
 
 
-class Ask(Protocol):
-    """Opens a rollback for the person who asked; raises the `Refused` that says why not."""
+@dataclass(frozen=True)
+class Verbs:
+    """What does the work of each verb that needs more than the store."""
 
-    async def __call__(
-        self, where: AppEnv, number: int, *, by: Member, channel: str, response_url: str
-    ) -> Rollback: ...
+    sight: Sight
+    to: Asking
+    take: Takes
+    who: Electorate
 
 
 class Commanded:
     """Carries out slash commands."""
 
-    def __init__(
-        self,
-        store: Store,
-        reception: Reception,
-        ask: Ask,
-        *,
-        policy_of: Callable[[AppEnv], Policy],
-    ) -> None:
+    def __init__(self, store: Store, reception: Reception, verbs: Verbs) -> None:
         self._store = store
         self._reception = reception
-        self._ask = ask
-        self._policy_of = policy_of
+        self._verbs = verbs
 
     async def __call__(self, hearing: Hearing, words: Words) -> None:
         """Do what *words* ask for, or say why not.
@@ -52,21 +57,38 @@ class Commanded:
         """
         try:
             asked = commands.parse(words.text)
-        except Refused as error:
-            await self._refuse(hearing, await self._reception.of(hearing.item), error)
+        except BadCommand as error:
+            await self._not_understood(hearing, error)
             return
         match asked:
             case Help():
-                await self._help(hearing)
+                await self._tell(hearing, Told(AnswerCode.HELP, {}))
             case Status():
                 await self._status(hearing)
-            case To():
-                await self._to(hearing, words, asked)
+            case _:
+                await self._named(hearing, words, asked)
 
-    async def _help(self, hearing: Hearing) -> None:
+    async def _tell(self, hearing: Hearing, told: Told) -> None:
         async with self._store.write() as tx:
-            await hearing.answer(tx, AnswerCode.HELP, {})
-            await hearing.finish(tx, "help")
+            await hearing.answer(tx, told.code, told.facts)
+            await hearing.finish(tx, told.code.value)
+
+    async def _not_understood(self, hearing: Hearing, error: BadCommand) -> None:
+        """Say how it is asked, with a name of theirs where the form wants an app."""
+        asker = await self._reception.of(hearing.item)
+        if commands.ANY_APP in error.nearest:
+            name = await self._example(asker, error.app)
+            form = error.nearest.replace(commands.ANY_APP, name)
+            error = BadCommand(error.said, nearest=form, app=error.app)
+        await self._refuse(hearing, asker, error)
+
+    async def _example(self, asker: Asker, said: str) -> str:
+        """The app most like what was *said* that *asker* may see, else the first one."""
+        try:
+            seen = await self._verbs.sight.all(asker)
+        except Refused:
+            return commands.ANY_APP
+        return nearest(said, seen) or next(map(str, seen), commands.ANY_APP)
 
     async def _refuse(self, hearing: Hearing, asker: Asker, error: Refused) -> None:
         """Answer somebody whom no rule about an app has refused: told, not recorded."""
@@ -74,70 +96,62 @@ class Commanded:
             matter = Matter("command", "command")
             await hearing.refuse(tx, asker, error, matter, recorded=False)
 
-    # -- status -------------------------------------------------------------------------------
-
     async def _status(self, hearing: Hearing) -> None:
-        async with self._store.read() as tx:
-            known = sorted(await tx.versions.newest_external_ids())
-        rules = {where: self._policy_of(where).snapshot() for where in known}
-        entries = (policy.seen_by(snapshot) for snapshot in rules.values())
-        asker = await self._reception.of(hearing.item, *entries)
+        asker = await self._reception.of(hearing.item)
         try:
-            asker.must_be_member()
+            seen = await self._verbs.sight.all(asker)
         except Refused as error:
             await self._refuse(hearing, asker, error)
             return
-        seen = [where for where in known if _sees(asker, rules[where])]
-        async with self._store.read() as tx:
-            rows = await _rows(tx, seen)
-        async with self._store.write() as tx:
-            await hearing.answer(tx, AnswerCode.STATUS, {"rows": rows})
-            await hearing.finish(tx, "status")
+        await self._tell(hearing, await status(self._store, seen))
 
-    # -- to -------------------------------------------------------------------------------------
+    # -- what names an app ----------------------------------------------------------------------
 
-    async def _to(self, hearing: Hearing, words: Words, asked: To) -> None:
+    async def _named(self, hearing: Hearing, words: Words, asked: Named) -> None:
         asker = await self._reception.of(hearing.item)
-        person = asker.facts.person
-        what = {"app": str(asked.where), "number": asked.number, "person": person}
-        matter = Matter("rollback.ask", f"app/{asked.where}", what)
         try:
-            await self._open(hearing, words, asked, asker)
+            asked, places = await self._seen(asker, asked)
+        except Refused as error:
+            async with self._store.write() as tx:
+                await hearing.refuse(tx, asker, error, _matter(asked, asker))
+            return
+        matter = _matter(asked, asker)
+        try:
+            await self._do(hearing, words, asked, asker, places)
         except Refused as error:
             async with self._store.write() as tx:
                 await hearing.refuse(tx, asker, error, matter)
         except UpstreamRefused as error:
             async with self._store.write() as tx:
                 await hearing.fail(tx, error, matter)
+        except (Missing, Corrupt) as error:
+            async with self._store.write() as tx:
+                await hearing.fail(tx, BotError(str(error)), matter)
         except UpstreamDown as error:
             await self._wait(hearing, error)
             raise
-        else:
-            async with self._store.write() as tx:
-                facts = {"where": str(asked.where), "number": asked.number}
-                await hearing.answer(tx, AnswerCode.ASKED, facts)
-                await hearing.finish(tx, "asked")
 
-    async def _open(self, hearing: Hearing, words: Words, asked: To, asker: Asker) -> None:
-        member = asker.must_be_member()
-        if await self._opened_before(hearing, asked, member):
-            return
-        await self._ask(
-            asked.where,
-            asked.number,
-            by=member,
-            channel=words.channel,
-            response_url=words.response_url,
-        )
+    async def _seen(self, asker: Asker, asked: Named) -> tuple[Named, list[AppEnv]]:
+        """*asked* with the app as it is written here, and the apps that it is about."""
+        if asked.where is None:
+            return asked, await self._verbs.sight.all(asker)
+        where = await self._verbs.sight.named(asker, asked.where)
+        return replace(asked, where=where), [where]
 
-    async def _opened_before(self, hearing: Hearing, asked: To, by: Member) -> bool:
-        """Whether this very command opened its rollback before its item could be finished."""
-        async with self._store.read() as tx:
-            rollback = await tx.rollbacks.open_of(asked.where)
-            if rollback is None or rollback.requested_by != by.person:
-                return False
-            to = await tx.versions.get(rollback.leg.to_version_id)
-        return to.number == asked.number and rollback.opened_at >= hearing.item.received_at
+    async def _do(
+        self, hearing: Hearing, words: Words, asked: Named, asker: Asker, places: list[AppEnv]
+    ) -> None:
+        match asked:
+            case To():
+                await self._verbs.to(hearing, words, asked, asker)
+            case Take():
+                await self._verbs.take(hearing, places, _matter(asked, asker))
+            case Log():
+                await self._tell(hearing, await log(self._store, asked))
+            case Diff():
+                await self._tell(hearing, await diff(self._store, asked))
+            case Who():
+                await self._tell(hearing, await self._verbs.who(asker, asked))
 
     async def _wait(self, hearing: Hearing, error: UpstreamDown) -> None:
         """Say once that it takes longer; a person who hears nothing asks again."""
@@ -146,26 +160,11 @@ class Commanded:
             await hearing.answer(tx, AnswerCode.REFUSED, facts, part="waiting")
 
 
-def _sees(asker: Asker, rules: PolicySnapshot) -> bool:
-    return policy.may_see(asker.facts, policy=rules, groups=asker.groups, team_id=asker.team_id)
-
-
-async def _rows(tx: Transaction, seen: Iterable[AppEnv]) -> list[Json]:
-    """One row an app, those with an open rollback first; at most `MOST_ROWS`."""
-    running = {r.leg.where: r for r in await tx.rollbacks.in_states(sorted(OPEN_STATES))}
-    first = sorted(seen, key=lambda where: (where not in running, where))
-    return [await _row(tx, where, running.get(where)) for where in first[:MOST_ROWS]]
-
-
-async def _row(tx: Transaction, where: AppEnv, rollback: Rollback | None) -> Json:
-    live = await tx.versions.newest(where)
-    oldest = await tx.versions.import_mark(where)
-    return {
-        "where": str(where),
-        "number": live.number if live else None,
-        "published_at": live.published_at.isoformat() if live else "",
-        "rollback": rollback.id if rollback else 0,
-        "state": rollback.state.value if rollback else "",
-        "case_id": rollback.case_id if rollback else 0,
-        "not_imported": (oldest or 1) - 1,
-    }
+def _matter(asked: Named, asker: Asker) -> Matter:
+    resource = f"app/{asked.where}" if asked.where else "apps"
+    what: dict[str, Json] = {"person": asker.facts.person}
+    if asked.where:
+        what["app"] = str(asked.where)
+    if isinstance(asked, To):
+        what["number"] = asked.number
+    return Matter(_ACTIONS[type(asked)], resource, what)

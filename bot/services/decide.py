@@ -7,7 +7,7 @@ its end are one transaction, so that it takes effect once.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 
 from bot.domain.policy import Policy
@@ -18,8 +18,12 @@ from bot.ports.store import Store
 from bot.services import received
 from bot.services.asker import Reception
 from bot.services.ballot import Ballot
-from bot.services.commanded import Ask, Commanded
+from bot.services.commanded import Commanded, Verbs
 from bot.services.hearing import Hearing, Matter
+from bot.services.sight import Sight
+from bot.services.slash.snapshot import Refresh, Takes
+from bot.services.slash.to import Ask, Asking
+from bot.services.slash.who import Electorate
 from bot.services.waiting import backoff
 from store.records import AppEnv, Choice, InboxItem, InboxKind, Stale
 
@@ -37,6 +41,8 @@ class Decide:
         directory: Directory,
         ask: Ask,
         *,
+        refresh: Refresh,
+        channels: Mapping[AppEnv, str],
         policy_of: Callable[[AppEnv], Policy],
         keys: Sequence[bytes],
         owner: str,
@@ -52,6 +58,8 @@ class Decide:
             store: Where the inbox is.
             directory: Asked afresh for every item.
             ask: Opens the rollback that a person asked for.
+            refresh: Reads the target of an app@env now.
+            channels: Of every app@env that is watched, where its cards appear.
             policy_of: The configured policy of an app@env.
             keys: For the buttons; any of them may have signed.
             owner: This worker, among all of all machines.
@@ -70,7 +78,13 @@ class Decide:
         self._kinds = kinds
         reception = Reception(directory)
         self._ballot = Ballot(store, reception, keys=keys, nudge=nudge)
-        self._commanded = Commanded(store, reception, ask, policy_of=policy_of)
+        verbs = Verbs(
+            Sight(store, directory, watched=channels, policy_of=policy_of),
+            Asking(store, ask),
+            Takes(store, refresh, watched=channels, within=lease * 2 / 3),
+            Electorate(directory, channels=channels, policy_of=policy_of),
+        )
+        self._commanded = Commanded(store, reception, verbs)
 
     async def step(self) -> bool:
         """Judge the oldest waiting item; False when there is none.

@@ -55,9 +55,9 @@ class Hearing:
 
     async def answer(
         self, tx: Transaction, code: AnswerCode, facts: Mapping[str, Json], *, part: str = ""
-    ) -> None:
-        """Queue a private answer to the sender; the same *part* is told once."""
-        await tx.outbox.put(
+    ) -> bool:
+        """Queue a private answer to the sender; the same *part* is told once, False if it was."""
+        return await tx.outbox.put(
             answer_row(
                 self.item.id,
                 code,

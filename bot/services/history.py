@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 from bot.domain import marker
 from bot.domain.diff import compare
-from bot.errors import NotStored, UnknownApp, UnknownVersion
+from bot.errors import NothingStored, NotStored, UnknownApp, UnknownVersion
 from bot.ports.store import Store, Transaction
 from store.document import Document
 from store.records import AppEnv, Missing, Version, VersionSource
@@ -71,6 +71,16 @@ async def history(
     return told
 
 
+async def span(store: Store, where: AppEnv) -> tuple[int, int]:
+    """Return the oldest and the newest number that are stored. Raises `NothingStored`."""
+    async with store.read() as tx:
+        newest = await tx.versions.newest(where)
+        oldest = await tx.versions.import_mark(where)
+    if newest is None or newest.number is None:
+        raise NothingStored(str(where))
+    return oldest or 1, newest.number
+
+
 async def find(store: Store, where: AppEnv, asked: str) -> Version:
     """Return the version that *asked* names: a number, also as `v7`, or `live`.
 
@@ -84,8 +94,9 @@ async def find(store: Store, where: AppEnv, asked: str) -> Version:
         digits = asked.lower().removeprefix("v")
         number = int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else 0
         found = await tx.versions.numbered(where, number)
+        oldest = await tx.versions.import_mark(where)
     if found is None:
-        raise UnknownVersion(str(where), asked, newest.number)
+        raise UnknownVersion(str(where), asked, newest.number, oldest)
     return found
 
 

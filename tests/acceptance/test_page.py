@@ -216,3 +216,25 @@ async def test_the_story_can_be_played_by_keyboard_alone(
         await reader.sees("Only visible to you")
         await expect(reader.page.locator("#say")).to_have_value("")
         assert stage.slack.state.messages(INCIDENTS) == []
+
+
+async def test_what_the_commands_answer_fits_a_phone(
+    stage: Stage, browser: Browser, tmp_path: Path
+) -> None:
+    asked = {
+        "/rollback help": "who may vote, ask and see",
+        "/rollback log support-triage@prod": "the first",
+        "/rollback diff support-triage@prod 6": "gpt-4o-mini",
+        "/rollback who support-triage@prod": "May ask:",
+        "/rollback snapshot": "nothing new; version 7 is live",
+    }
+    async with reading(stage, browser, tmp_path, size=PHONE, scheme="light") as reader:
+        await reader.page.locator("#story-publish_bad").click()
+        await reader.sees("v7 friendlier answers", inside=".live")
+        await stage.service.take_snapshots()
+        for number, (command, answered) in enumerate(asked.items()):
+            await reader.page.locator("#say").fill(command)
+            await reader.page.keyboard.press("Enter")
+            await reader.sees(answered)
+            await reader.page.locator("#feed > *").last.scroll_into_view_if_needed()
+            await reader.check_layout(f"command-{number}")

@@ -18,7 +18,7 @@ from bot.ports.target import TargetVersion
 from bot.services.decide import Decide
 from bot.services.execute import Execute
 from bot.services.places import Places
-from store.records import AppEnv, InboxKind, NewInboxItem, Rollback
+from store.records import AppEnv, InboxKind, NewInboxItem, Rollback, Version
 from store.session import SqlStore, open_store
 from tests.builders import KEYS, NOON, REVIEWERS, TEAM
 from tests.fakes.people import FakeDirectory
@@ -69,6 +69,8 @@ class Worker:
             self.store,
             self.directory,
             _asks_nothing,
+            refresh=_reads_nothing,
+            channels={},
             policy_of=lambda _: POLICY,
             keys=KEYS,
             owner=f"{self.name}-{loop}",
@@ -110,6 +112,10 @@ def a_target(where: AppEnv) -> FakeTarget:
     )
     app.history.append((live, app.draft))
     return target
+
+
+async def _reads_nothing(where: AppEnv) -> list[Version]:
+    raise AssertionError(f"nobody asked for a snapshot of {where}")
 
 
 async def _asks_nothing(*_: object, **__: object) -> Rollback:

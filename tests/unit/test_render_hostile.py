@@ -137,7 +137,24 @@ def test_no_fact_of_a_note_escapes(text: str) -> None:
 @given(texts)
 def test_no_fact_of_an_answer_escapes(text: str) -> None:
     row = {"where": text, "number": 1, "published_at": "", "rollback": 3, "state": text}
+    version = {
+        "number": 2,
+        "live": True,
+        "name": text,
+        "author": text,
+        "published_at": NOON.isoformat(),
+        "counts": {text: 1},
+        "rollback": 0,
+        "back_to": 0,
+        "condemned": True,
+    }
+    paged = {"where": text, "page": 1, "pages": 2}
+    taken = {"was": "refused", "new": [], "newest": 1, "not_imported": 0, "text": text}
     answers: list[tuple[AnswerCode, dict[str, Any]]] = [
+        (AnswerCode.LOG, {**paged, "newest": 9, "not_imported": 0, "rows": [version] * 8}),
+        (AnswerCode.COMPARED, {**paged, "old": 1, "new": 2, "left": 3, "lines": [text] * 40}),
+        (AnswerCode.SNAPSHOT_BEGUN, {"where": text, "count": 1}),
+        (AnswerCode.SNAPSHOT, {"rows": [{**taken, "where": text}] * 60}),
         (AnswerCode.REFUSED, {"text": text}),
         (AnswerCode.OUT_OF_DATE, {"permalink": text}),
         (AnswerCode.ASKED, {"where": text, "number": 6}),
@@ -146,5 +163,34 @@ def test_no_fact_of_an_answer_escapes(text: str) -> None:
     ]
     for code, facts in answers:
         message = sound(answer(Note(code, facts)))
+        assert tokens(message) == []
+        assert mentions(message) == set()
+
+
+@given(texts)
+def test_whatever_a_policy_names_the_answer_about_it_stays_sound(text: str) -> None:
+    people = [text] * 60
+    facts: dict[str, Any] = {
+        "where": text,
+        "env": text,
+        "named": True,
+        "votes": 70,
+        "minutes": 30,
+        "shared": False,
+        "voters": people,
+        "people": 60,
+        "not_looked_up": 5,
+        "barred": [{"slack_id": text, "why": text}] * 60,
+        "askers": people,
+        "viewers": people,
+        "unknown_groups": people,
+        "you": text,
+        "you_may_vote": False,
+        "you_may_ask": False,
+    }
+    changes: list[dict[str, Any]] = [{}, {"named": False}, {"shared": True}, {"voters": []}]
+    for changed in changes:
+        message = sound(answer(Note(AnswerCode.WHO, {**facts, **changed})))
+
         assert tokens(message) == []
         assert mentions(message) == set()

@@ -112,6 +112,78 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
         ]
     },
     AnswerCode.ASKED: {"where": "support-triage@prod", "number": 6},
+    AnswerCode.LOG: {
+        "where": "support-triage@prod",
+        "page": 2,
+        "pages": 3,
+        "newest": 20,
+        "not_imported": 0,
+        "rows": [
+            {
+                "number": 12,
+                "live": False,
+                "name": "Shorter answers",
+                "author": "carol",
+                "published_at": AT,
+                "counts": {"prompt": 1, "model": 2},
+                "rollback": 0,
+                "back_to": 0,
+                "condemned": True,
+            },
+            {
+                "number": 11,
+                "live": False,
+                "name": "",
+                "author": "",
+                "published_at": AT,
+                "counts": {},
+                "rollback": 17,
+                "back_to": 9,
+                "condemned": False,
+            },
+        ],
+    },
+    AnswerCode.COMPARED: {
+        "where": "support-triage@prod",
+        "old": 6,
+        "new": 7,
+        "page": 1,
+        "pages": 2,
+        "left": 12,
+        "lines": ["[prompt] changed: Triage", "- be brief", "+ be kind"],
+    },
+    AnswerCode.SNAPSHOT_BEGUN: {"where": "", "count": 3},
+    AnswerCode.SNAPSHOT: {
+        "rows": [
+            {
+                "where": f"app-{was}@prod",
+                "was": was,
+                "new": [7, 8] if was == "read" else [],
+                "newest": 8,
+                "not_imported": 3,
+                "text": "",
+            }
+            for was in ("read", "down", "refused", "late", "not_watched")
+        ]
+    },
+    AnswerCode.WHO: {
+        "where": "support-triage@prod",
+        "env": "prod",
+        "named": True,
+        "votes": 2,
+        "minutes": 30,
+        "shared": False,
+        "voters": [ALICE, BOB],
+        "people": 2,
+        "not_looked_up": 0,
+        "barred": [{"slack_id": "U0FORMER001", "why": "deleted"}],
+        "askers": ["U0DAVE00001"],
+        "viewers": [],
+        "unknown_groups": ["S0GONE00001"],
+        "you": ALICE,
+        "you_may_vote": True,
+        "you_may_ask": True,
+    },
     AnswerCode.DIFFERENCE: {"text": "[prompt] changed: Triage\n- a\n+ b", "permalink": LINK},
 }
 
@@ -283,6 +355,10 @@ def test_help_has_one_command_a_line() -> None:
 
     assert [line[:18] for line in lines if line.startswith("`")] == [
         "`/rollback status`",
+        "`/rollback log APP",
+        "`/rollback diff AP",
+        "`/rollback who APP",
+        "`/rollback snapsho",
         "`/rollback to APP@",
         "`/rollback help`: ",
     ]
@@ -332,3 +408,18 @@ def test_the_longest_value_of_a_button_fits_into_the_dialog() -> None:
 
     with pytest.raises(BrokenBlocks):
         reject_view(value="x" * 3000, channel="C0INCIDENT1", ts="1764000000.000100")
+
+
+def test_a_page_of_history_says_how_to_get_the_others() -> None:
+    below = answer(Note(AnswerCode.LOG, FACTS[AnswerCode.LOG])).blocks[-1]["elements"][0]["text"]
+
+    assert "older: `/rollback log support-triage@prod 3`" in below
+    assert "newer: `/rollback log support-triage@prod 1`" in below
+
+
+def test_a_page_of_a_difference_says_how_much_is_left_and_how_to_see_it() -> None:
+    drawn = answer(Note(AnswerCode.COMPARED, FACTS[AnswerCode.COMPARED]))
+    below = drawn.blocks[-1]["elements"][0]["text"]
+
+    assert below.startswith("12 more lines: `/rollback diff support-triage@prod 6 7 page 2`")
+    assert "`keyturn diff support-triage@prod 6 7`" in below

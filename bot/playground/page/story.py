@@ -44,7 +44,14 @@ class Story:
     app: str = "support-triage"
     channel: str = people.INCIDENTS
     people: tuple[Person, ...] = CAST
-    commands: tuple[str, ...] = ("/rollback status", "/rollback help")
+    commands: tuple[str, ...] = (
+        "/rollback status",
+        "/rollback log support-triage@prod",
+        "/rollback diff support-triage@prod 6",
+        "/rollback who support-triage@prod",
+        "/rollback snapshot",
+        "/rollback help",
+    )
 
 
 @dataclass

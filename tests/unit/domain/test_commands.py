@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.commands import Help, Status, To, parse
+from bot.domain.commands import Command, Diff, Help, Log, Status, Take, To, Who, parse
 from bot.errors import BadCommand
 from tests.builders import PROD
 
@@ -39,8 +39,18 @@ def test_the_environment_follows_the_last_at() -> None:
         ("statu", "status"),
         ("status now", "status"),
         ("to", "to APP@ENV VERSION"),
-        ("to support-triage@prod", "to APP@ENV VERSION"),
-        ("support-triage@prod 3", "to APP@ENV VERSION"),
+        ("to support-triage@prod", "to support-triage@prod VERSION"),
+        ("support-triage@prod 3", "to support-triage@prod VERSION"),
+        ("lgo support-triage@prod", "log support-triage@prod"),
+        ("log", "log APP@ENV"),
+        ("log support-triage", "log APP@ENV"),
+        ("log support-triage@prod x", "log support-triage@prod"),
+        ("log support-triage@prod page", "log support-triage@prod"),
+        ("diff support-triage@prod", "diff support-triage@prod A B"),
+        ("diff support-triage@prod 1 2 3", "diff support-triage@prod A B"),
+        ("diff support-triage@prod 1 2 page 0", "diff support-triage@prod A B"),
+        ("who", "who APP@ENV"),
+        ("snapshot support-triage", "snapshot APP@ENV"),
         ("to support-triage@prod three", "to support-triage@prod VERSION"),
         ("to support-triage@prod ３", "to support-triage@prod VERSION"),
         ("to support-triage@prod 0", "to support-triage@prod VERSION"),
@@ -55,6 +65,24 @@ def test_what_makes_no_sense_names_the_nearest_command(text: str, nearest: str) 
     assert refused.value.nearest == nearest
     shown = refused.value.to_person()
     assert f"`/rollback {nearest or 'help'}`" in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("Log support-triage@prod", Log(PROD)),
+        ("log support-triage@prod 2", Log(PROD, 2)),
+        ("log support-triage@prod page 2", Log(PROD, 2)),
+        ("diff support-triage@prod v6", Diff(PROD, 6)),
+        ("diff support-triage@prod LIVE #6", Diff(PROD, None, 6)),
+        ("diff support-triage@prod 6 7 Page 3", Diff(PROD, 6, 7, 3)),
+        ("snapshot", Take()),
+        ("snapshot support-triage@prod", Take(PROD)),
+        ("WHO support-triage@prod", Who(PROD)),
+    ],
+)
+def test_what_reads_names_an_app_versions_and_a_page(text: str, asked: object) -> None:
+    assert parse(text) == asked
 
 
 @pytest.mark.parametrize("text", ["to a@b\x00c 1", "x" * 301, "to \u202ea@b 1"])
@@ -76,4 +104,4 @@ def test_whatever_is_typed_is_a_command_or_a_bad_one(text: str) -> None:
         asked = parse(text)
     except BadCommand:
         return
-    assert isinstance(asked, Help | Status | To)
+    assert isinstance(asked, Command)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -130,6 +131,24 @@ async def a_pending(
     return shown
 
 
+class Refreshed:
+    """Reads nothing; remembers which app was asked for and answers as it is told."""
+
+    def __init__(self) -> None:
+        self.calls: list[AppEnv] = []
+        self.found: dict[AppEnv, list[Version]] = {}
+        self.failing: dict[AppEnv, BotError] = {}
+        self.hanging = False
+
+    async def __call__(self, where: AppEnv) -> list[Version]:
+        self.calls.append(where)
+        if self.hanging:
+            await asyncio.Event().wait()
+        if where in self.failing:
+            raise self.failing[where]
+        return self.found.get(where, [])
+
+
 class Asked:
     """Opens nothing; remembers what was asked and answers as it is told."""
 
@@ -160,6 +179,7 @@ class Scene:
     messenger: FakeMessenger
     ask: Asked
     nudged: list[int]
+    refreshed: Refreshed = field(default_factory=Refreshed)
     items: int = 0  # how many were put into the inbox of this fresh store
 
     @classmethod
@@ -169,6 +189,8 @@ class Scene:
     def decide(self, owner: str = "w1", **changes: Any) -> Decide:
         facts: dict[str, Any] = {
             "policy_of": lambda _: POLICY,
+            "refresh": self.refreshed,
+            "channels": {PROD: CHANNEL},
             "keys": KEYS,
             "owner": owner,
             "nudge": lambda: self.nudged.append(1),

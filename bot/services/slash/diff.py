@@ -1,0 +1,50 @@
+"""`/rollback diff`: what differs between two stored versions, a page at a time."""
+
+from __future__ import annotations
+
+import asyncio
+
+from bot.domain import commands, paging
+from bot.domain.commands import Diff
+from bot.domain.diff import compare
+from bot.domain.diff_text import as_text
+from bot.domain.words import AnswerCode
+from bot.errors import NoSuchPage
+from bot.ports.store import Store
+from bot.services import history
+from bot.services.slash.told import Told
+from store.document import Document
+from store.records import Json
+
+
+async def diff(store: Store, asked: Diff) -> Told:
+    """Return one page of the difference, without layout and with secrets taken out.
+
+    Raises:
+        NothingStored, UnknownVersion, NoSuchPage, Corrupt.
+    """
+    await history.span(store, asked.where)
+    old, new = [
+        await history.find(store, asked.where, commands.LIVE if number is None else str(number))
+        for number in (asked.old, asked.new)
+    ]
+    before, after = await history.documents(store, old, new)
+    pages = await asyncio.to_thread(_pages, before, after)
+    if asked.page > len(pages):
+        last = f"diff {asked.where} {old.number} {new.number} page {len(pages)}"
+        raise NoSuchPage(asked.page, len(pages), last)
+    facts: dict[str, Json] = {
+        "where": str(asked.where),
+        "old": old.number,
+        "new": new.number,
+        "page": asked.page,
+        "pages": len(pages),
+        "left": sum(map(len, pages[asked.page :])),
+        "lines": pages[asked.page - 1],
+    }
+    return Told(AnswerCode.COMPARED, facts)
+
+
+def _pages(before: Document, after: Document) -> list[list[str]]:
+    changes = compare(before, after)
+    return paging.pages(as_text(changes).splitlines() if changes.changes else [])

@@ -82,6 +82,7 @@ def test_wrong_use_is_told_and_ends_with_2(keyturn: Keyturn, words: list[str]) -
     assert told.returncode == 2
     assert "Error: " in told.stderr
     assert "Traceback" not in told.stderr
+    assert "Input should" not in told.stderr
 
 
 def test_every_mistake_of_the_configuration_is_told_at_once(

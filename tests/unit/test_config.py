@@ -169,9 +169,7 @@ def test_each_secret_may_stand_in_a_file(read: Load, tmp_path: Path, name: str) 
         "SLACK_BOT_TOKEN": [settings.slack.bot_token],
         "SLACK_SIGNING_SECRET": settings.slack.signing_secrets,
     }[name]
-    assert [secret and secret.get_secret_value() for secret in revealed] == [
-        "sqlite:///" + "s" * 32
-    ]
+    assert [secret and secret.get_secret_value() for secret in revealed] == [begin + "s" * 32]
 
 
 def test_a_workspace_password_may_stand_in_a_file_beside_the_configuration(
@@ -249,7 +247,19 @@ def test_a_wrong_variable_is_named_with_its_mend(
 
 
 def test_variables_of_other_programs_are_left_alone(read: Load) -> None:
-    read("", {"KEYTURN_REQUIRE": "all", "SLACK_TEAM": "x", "PATH": "/bin", "PORTAL": "x"})
+    kubernetes = {"KEYTURN_PORT": "tcp://10.0.0.1:80", "KEYTURN_SERVICE_HOST": "10.0.0.1"}
+
+    settings = read("", {**kubernetes, "SLACK_TEAM": "x", "PATH": "/bin", "PORTAL": "x"})
+
+    assert settings.notices == ()
+
+
+def test_a_variable_that_looks_like_ours_and_does_nothing_is_said(read: Load) -> None:
+    text = GOOD.replace("DIFY_PASSWORD", "KEYTURN_DIFY_PASSWORD")
+
+    settings = read(text, {"KEYTURN_COLOUR": "geheim", "KEYTURN_DIFY_PASSWORD": "geheim"})
+
+    assert settings.notices == ("KEYTURN_COLOUR: is not a variable of ours, so it does nothing",)
 
 
 def test_a_local_slack_may_be_reached_without_tls(read: Load) -> None:
@@ -385,6 +395,7 @@ ONE_CHANGE = [
     ('open_for = "1h30m"', "votes = 0", "policy.prod.votes: must be at least 1"),
     ('open_for = "1h30m"', 'votes = "2"', "policy.prod.votes: must be a whole number, without quo"),
     ('open_for = "1h30m"', "votes = true", "policy.prod.votes: must be a whole number, without qu"),
+    ('{ app = "bot" }', '{ app = "env" }', 'alerts.labels: app and env are both read from "env"'),
     ('{ app = "bot" }', '{ ap = "bot" }', 'alerts.labels.ap: is not a known key; did you mean "ap'),
     ('for = "0s"', 'for_ = "0s"', 'alerts.for_: is not a known key; did you mean "for"?'),
     ('U0ALICE2 = "alice"', 'alice = "alice"', "people.aliases.alice: must be a person's id, such"),

@@ -379,7 +379,7 @@ async def test_slacks_own_address_is_called_by_the_way_that_all_calls_take(
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{unused_port()}")
     messenger = SlackMessenger(token="xoxb-1", base_url="https://slack.com/api/", session=session)
 
-    with pytest.raises(UpstreamDown, match="the proxy 127.0.0.1 cannot be reached"):
+    with pytest.raises(UpstreamDown, match=r"the proxy 127\.0\.0\.1 cannot be reached"):
         await answer(messenger, response_url="https://hooks.slack.com/actions/T1/1/x")
 
 

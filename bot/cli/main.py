@@ -11,6 +11,7 @@ import typer
 
 from bot.cli import service
 from bot.cli.audit import audit
+from bot.cli.backup import backup
 from bot.cli.check import check
 from bot.cli.diff import diff
 from bot.cli.discover import discover
@@ -40,6 +41,7 @@ for command in (
     log,
     diff,
     export,
+    backup,
 ):
     _app.command()(command)
 _app.add_typer(audit, name="audit")

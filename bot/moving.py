@@ -14,7 +14,7 @@ from bot.opening import opened
 from store import backup
 from store.address import shown
 from store.audit import verify
-from store.records import Corrupt
+from store.records import Corrupt, PauseOrigin
 from store.session import HEAD
 
 Advance = Callable[[int, int], None]
@@ -35,7 +35,8 @@ class Backup:
 async def back_up(url: str, source: Path, file: Path, *, advance: Advance) -> Backup:
     """Copy the SQLite database at *url*, the file *source*, to *file*, also while it is in use.
 
-    *file* is there only when all of it was copied and checked; what was there before is replaced
+    The copy is paused: whoever serves from it first compares it with reality. *file* is there
+    only when all of it was copied and checked; what was there before is replaced
     then. Nobody but its owner may read it.
 
     Raises:
@@ -69,6 +70,8 @@ def address_to_show(url: str) -> str:
 
 async def _checked(part: Path, file: Path) -> Backup:
     async with opened(f"sqlite:///{quote(str(part))}") as store:
+        async with store.write() as tx:
+            await tx.pause.mark(PauseOrigin.BACKUP, "restored from a backup", entry=None)
         found = await verify(store)
         if not found.ok:
             raise Corrupt(

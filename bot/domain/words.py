@@ -31,6 +31,7 @@ class FindingCode(StrEnum):
     SECRETS_GONE = "secrets_gone"  # candidate: int, names: list[str], system
     REVIEWERS_UNKNOWN = "reviewers_unknown"  # upstream_code: Slack's, "" when unknown
     LOOK_FAILED = "look_failed"
+    PAUSED = "paused"
     REJECTED_BEFORE = "rejected_before"  # suspect: int, candidate: int
 
 

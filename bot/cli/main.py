@@ -17,6 +17,7 @@ from bot.cli.diff import diff
 from bot.cli.discover import discover
 from bot.cli.export import export
 from bot.cli.log import log
+from bot.cli.pausing import pause, resume
 from bot.cli.snapshot import snapshot
 from bot.cli.telling import NO, WRONG_USE, end, say, survive_any_terminal
 from bot.errors import BotError, ConfigurationWrong
@@ -42,6 +43,8 @@ for command in (
     diff,
     export,
     backup,
+    pause,
+    resume,
 ):
     _app.command()(command)
 _app.add_typer(audit, name="audit")

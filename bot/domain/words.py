@@ -46,6 +46,8 @@ class OutcomeCode(StrEnum):
     LIVE_CHANGED = "live_changed"  # SUPERSEDED
     OTHER_VERSION = "other_version"  # SUPERSEDED: somebody asked for another version
     ALREADY_LIVE = "already_live"  # SUPERSEDED: somebody made the candidate live by hand
+    CARRIED_OUT = "carried_out"  # SUPERSEDED: by the original, after this database was copied
+    COPIED = "copied"  # SUPERSEDED: open in a copy of the database
     VERSION_GONE = "version_gone"  # FAILED: deleted in the target meanwhile
     DRAFT_HAS_SECRETS = "draft_has_secrets"  # FAILED; names: list[str]
     DRAFT_SECRETS_UNKNOWN = "draft_secrets_unknown"  # FAILED
@@ -61,6 +63,7 @@ class OutcomeCode(StrEnum):
     APPROVAL_LAPSED = "approval_lapsed"
     PUBLISHED_BY_OTHER = "published_by_other"  # NEEDS_ATTENTION: somebody else published in between
     DRAFT_NOT_PUT_BACK = "draft_not_put_back"  # NEEDS_ATTENTION: old version live, draft is ours
+    COPY_UNCLEAR = "copy_unclear"  # NEEDS_ATTENTION: it ran when the database was copied
     OUTCOME_UNKNOWN = "outcome_unknown"  # NEEDS_ATTENTION: the target cannot be read; system
 
 

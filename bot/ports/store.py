@@ -190,6 +190,10 @@ class Audit(Protocol):
         """(seq, hash) of the newest entry; (0, genesis hash) while the chain is empty."""
         ...
 
+    async def find(self, beginning: str) -> int | None:
+        """The number of the newest entry whose hash begins so; None when there is none."""
+        ...
+
     async def entries(self, *, after: int = 0, limit: int = 1000) -> list[AuditEntry]: ...
 
 

@@ -287,7 +287,7 @@ class Assess:
 
 def _lost_its_ground(rollback: Rollback) -> bool:
     """Whether a person's request ended only because of what changed around it."""
-    changed = rollback.outcome == OutcomeCode.LIVE_CHANGED
+    changed = rollback.outcome in {OutcomeCode.LIVE_CHANGED, OutcomeCode.COPIED}
     return changed and rollback.requested_by != approval.KEYTURN
 
 

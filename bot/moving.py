@@ -1,4 +1,4 @@
-"""The database as a whole: backed up."""
+"""The database as a whole: backed up, and copied into another one."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from bot.opening import opened
-from store import backup
-from store.address import shown
+from store import backup, transfer
+from store.address import shown, translate_url
 from store.audit import verify
-from store.records import Corrupt, PauseOrigin
-from store.session import HEAD
+from store.records import Corrupt, NotEmpty, PauseOrigin
+from store.session import HEAD, migrate
 
 Advance = Callable[[int, int], None]
 
@@ -56,6 +56,43 @@ async def back_up(url: str, source: Path, file: Path, *, advance: Advance) -> Ba
     finally:
         backup.discard(part)
     return made
+
+
+@dataclass(frozen=True)
+class Copied:
+    """What was copied: rows by table, and where the audit chain ends in both."""
+
+    rows: dict[str, int]
+    entries: int
+    head: str
+
+
+async def copy_store(source: str, target: str, *, advance: Callable[[int, str], None]) -> Copied:
+    """Copy the whole store at *source* to the empty database *target*, which is migrated first.
+
+    All of it or nothing; the copy is paused. Calls *advance* with (rows done, table).
+
+    Raises:
+        NotEmpty: *target* holds something, or is *source*.
+        StillUsed: A service works with *source*.
+        NotMigrated: *source* is not at this program's schema.
+        Unavailable: Either does not answer.
+        Corrupt: What came over is not what was there.
+    """
+    if translate_url(source) == translate_url(target):
+        raise NotEmpty("it is the database that is copied")
+    async with opened(source):
+        pass  # it is at this schema
+    await transfer.check_unused(source)
+    await transfer.check_empty(target)
+    await asyncio.to_thread(migrate, target)
+    done = await transfer.transfer(source, target, advance=advance)
+    return Copied(done.rows, done.entries, done.head)
+
+
+async def rows_in(url: str) -> int:
+    """How many rows the database at *url* has, in all its tables."""
+    return await transfer.rows_in(url)
 
 
 def in_use(file: Path) -> bool:

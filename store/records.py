@@ -31,6 +31,14 @@ class Missing(StoreError):
     """There is no such thing."""
 
 
+class NotEmpty(StoreError):
+    """A database that was to be filled holds something already."""
+
+
+class StillUsed(StoreError):
+    """A database that was to be left seems to be worked with."""
+
+
 class Unavailable(StoreError):
     """The database is lost, locked or full; nothing was written; the same call may work later."""
 

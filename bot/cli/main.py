@@ -13,6 +13,7 @@ from bot.cli import service
 from bot.cli.audit import audit
 from bot.cli.backup import backup
 from bot.cli.check import check
+from bot.cli.copy import copy
 from bot.cli.diff import diff
 from bot.cli.discover import discover
 from bot.cli.export import export
@@ -43,6 +44,7 @@ for command in (
     diff,
     export,
     backup,
+    copy,
     pause,
     resume,
 ):

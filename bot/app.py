@@ -146,6 +146,7 @@ async def build(
     async with AsyncExitStack() as closing:
         store = await open_migrated(settings)
         closing.push_async_callback(store.close)
+        await _say_if_paused(store)
         http = await closing.enter_async_context(
             ClientSession(timeout=ClientTimeout(total=OUR_CALLS_S))
         )
@@ -155,6 +156,14 @@ async def build(
         service = assembly.service(included, reread or (lambda: settings))
         closing.push_async_callback(assembly.close, service.renewal.current)
         yield service
+
+
+async def _say_if_paused(store: SqlStore) -> None:
+    async with store.read() as tx:
+        paused = await tx.pause.current()
+    if paused is not None:
+        facts = {"origin": paused.origin, "reason": paused.reason, "mend": "run `keyturn resume`"}
+        log.warning("paused: nothing is executed", extra=facts)
 
 
 class _Assembly:
@@ -272,8 +281,11 @@ class _Assembly:
 
     async def _ready(self) -> Readiness:
         down: list[str] = []
+        paused = None
         try:
             await self._store.check()
+            async with self._store.read() as tx:
+                paused = await tx.pause.current()
         except Unavailable:
             down.append("database")
         except NotMigrated:
@@ -284,6 +296,7 @@ class _Assembly:
         degraded = {*parts.probe.trouble, *(f"{name}:include" for name in parts.inclusion.trouble)}
         degraded |= {"slack"} if parts.deliver.trouble else set()
         degraded |= {"settings"} if self._renewal.refused else set()
+        degraded |= {"paused"} if paused else set()
         if self._socket is not None and self._socket.trouble:
             degraded.add("slack_socket")
         return Readiness(down=tuple(down), degraded=tuple(sorted(degraded)))

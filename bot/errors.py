@@ -296,6 +296,15 @@ class SecretsGone(Refused):
         )
 
 
+class KeyturnPaused(Refused):
+    """The database is paused: nothing is opened, voted on or executed."""
+
+    user_message = (
+        "Keyturn is paused, so nothing is approved or rolled back now. Somebody who operates it "
+        "ends that with `keyturn resume`."
+    )
+
+
 class RollbackOpen(Refused):
     """Another rollback of this app@env is open."""
 

@@ -45,9 +45,11 @@ _EMOJI: Final = {
     "rejected": ":x:",
     **dict.fromkeys(("expired", "not_started"), ":hourglass:"),
     "withdrawn": ":leftwards_arrow_with_hook:",
-    **dict.fromkeys(("live_changed", "other_version", "already_live"), _MOVED_ON),
+    **dict.fromkeys(
+        ("live_changed", "other_version", "already_live", "carried_out", "copied"), _MOVED_ON
+    ),
     **dict.fromkeys(("live_differs", "published_by_other"), _ALARM),
-    **dict.fromkeys(("draft_not_put_back", "outcome_unknown"), _ALARM),
+    **dict.fromkeys(("draft_not_put_back", "outcome_unknown", "copy_unclear"), _ALARM),
 }
 
 

@@ -110,3 +110,22 @@ def _options(parsed: URL) -> dict[str, Any]:
             shown = name if name.isidentifier() and name.isascii() else "after ?"
             raise _Refused(f"has the option {shown!r}, which has no meaning here")
     return options
+
+
+def shown(url: str) -> str:
+    """Return *url* for people, and for libpq where it is PostgreSQL's: without its password."""
+    address = translate_url(url)
+    if address.get_backend_name() == "sqlite":
+        return f"sqlite:///{address.database}"
+    options = {n: v for n, v in address.query.items() if n != "prepared_statement_cache_size"}
+    if "ssl" in options:
+        options["sslmode"] = options.pop("ssl")
+    plain = URL.create(
+        "postgresql",
+        username=address.username,
+        host=address.host,
+        port=address.port,
+        database=address.database,
+        query=options,
+    )
+    return plain.render_as_string()

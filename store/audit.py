@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -59,6 +59,15 @@ class Audit:
         """(seq, hash) of the newest entry; (0, genesis hash) while the chain is empty."""
         head = await self._session.get(AuditHeadRow, _HEAD)
         return (head.seq, head.hash) if head is not None else (0, chain.GENESIS)
+
+    async def find(self, beginning: str) -> int | None:
+        """The number of the newest entry whose hash begins so; None when there is none."""
+        found: int | None = await self._session.scalar(
+            select(func.max(AuditRow.seq)).where(
+                col(AuditRow.hash).startswith(beginning, autoescape=True)
+            )
+        )
+        return found
 
     async def entries(self, *, after: int = 0, limit: int = 1000) -> list[AuditEntry]:
         """Entries above seq *after*, oldest first; at most *limit*."""

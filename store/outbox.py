@@ -82,6 +82,7 @@ class Outbox:
                 col(ahead.order_key) == col(OutboxRow.order_key),
                 col(ahead.id) < col(OutboxRow.id),
                 col(ahead.done_at).is_(None),
+                queue.after_copy(OutboxRow, col(ahead.id)),
             )
             .exists()
         )

@@ -5,23 +5,35 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
 from store.records import Stale
-from store.tables import InboxRow, OutboxRow
+from store.tables import InboxRow, OutboxRow, PauseRow
 
 Queue = type[InboxRow] | type[OutboxRow]
 
 
 def free(table: Queue, now: datetime) -> ColumnElement[bool]:
-    """True for rows that are not done, due, and held by nobody whose lease still runs."""
+    """True for rows that are not done, due, and held by nobody whose lease still runs.
+
+    What was waiting in a copy is not free: the original may have done it since.
+    """
     return (
-        col(table.done_at).is_(None)
+        after_copy(table, col(table.id))
+        & col(table.done_at).is_(None)
         & (col(table.not_before) <= now)
         & or_(col(table.lease_until).is_(None), col(table.lease_until) < now)
     )
+
+
+def after_copy(table: Queue, ids: Mapped[int | None]) -> ColumnElement[bool]:
+    """True for *ids* of *table* that came after the database was copied, if it is a copy."""
+    until = PauseRow.inbox_until if table is InboxRow else PauseRow.outbox_until
+    copied = select(col(until)).scalar_subquery()
+    return ids > func.coalesce(copied, 0)
 
 
 def hold(row: InboxRow | OutboxRow, owner: str, until: datetime) -> None:

@@ -31,6 +31,14 @@ class Missing(StoreError):
     """There is no such thing."""
 
 
+class NotEmpty(StoreError):
+    """A database that was to be filled holds something already."""
+
+
+class StillUsed(StoreError):
+    """A database that was to be left seems to be worked with."""
+
+
 class Unavailable(StoreError):
     """The database is lost, locked or full; nothing was written; the same call may work later."""
 
@@ -98,6 +106,49 @@ class IncludedApp:
     external_id: str
     name: str
     gone: bool = False
+
+
+# -- Pausing ----------------------------------------------------------------------------------
+
+
+class PauseOrigin(StrEnum):
+    """Who paused a database."""
+
+    BACKUP = "backup"
+    COPY = "copy"
+    RESTORED = "restored"  # a person, after putting a copy in place that carries no mark
+    PERSON = "person"
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether the original may have gone on after this copy was made."""
+        return self is not PauseOrigin.PERSON
+
+
+@dataclass(frozen=True)
+class Paused:
+    """The mark of a paused database: nothing is executed while it stands.
+
+    `seq` and `head` say where the audit chain ended when it was made. What a copy held then, up
+    to the ids `…_until`, may have been done since by the original; 0 where it is no copy.
+    """
+
+    origin: PauseOrigin
+    reason: str
+    since: datetime
+    seq: int
+    head: str
+    case_until: int = 0
+    inbox_until: int = 0
+    outbox_until: int = 0
+
+
+@dataclass(frozen=True)
+class LeftBehind:
+    """How many rows were waiting in a copy and were ended there."""
+
+    inbox: int
+    outbox: int
 
 
 # -- Versions ---------------------------------------------------------------------------------

@@ -24,13 +24,14 @@ from store.faults import named_faults
 from store.inbox import Inbox
 from store.included import Included
 from store.outbox import Outbox
+from store.pause import Pause
 from store.records import Corrupt, NotMigrated, State
 from store.rollbacks import Rollbacks
 from store.slots import Slots
 from store.versions import Versions
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-HEAD = "0003"
+HEAD = "0004"
 Moves = Mapping[State, frozenset[State]]
 Clock = Callable[[], datetime]
 
@@ -49,6 +50,7 @@ class Transaction:
     events: Events
     slots: Slots
     included: Included
+    pause: Pause
     now: DatabaseClock
 
 
@@ -133,6 +135,7 @@ class SqlStore:
             events=events,
             slots=Slots(session, now),
             included=Included(session, now, audit),
+            pause=Pause(session, now, audit),
             now=now,
         )
 

@@ -401,6 +401,21 @@ class EventRow(SQLModel, table=True):
     at: datetime = _time()
 
 
+class PauseRow(SQLModel, table=True):
+    """One row while the database is paused. Rows up to `…_until` were there when it was copied."""
+
+    __tablename__ = "pause"
+    id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    origin: str = _text()
+    reason: str = _text()
+    since: datetime = _time()
+    audit_seq: int = _big(nullable=False)
+    audit_hash: str = _text()
+    case_until: int = _big(nullable=False)
+    inbox_until: int = _big(nullable=False)
+    outbox_until: int = _big(nullable=False)
+
+
 class SlotRow(SQLModel, table=True):
     """One tick of a job."""
 

@@ -106,6 +106,11 @@ class Versions:
         )
         return [_version(row) for row in rows]
 
+    async def count(self) -> int:
+        """How many numbered versions are stored, of all apps."""
+        query = select(func.count()).select_from(VersionRow)
+        return await self._session.scalar(query.where(col(VersionRow.number).is_not(None))) or 0
+
     async def newest_external_ids(self) -> dict[AppEnv, str]:
         """The external id of the newest numbered version of every app@env."""
         newest = (

@@ -16,14 +16,18 @@ async def finding(url: str) -> Finding:
     if (absent := _absent(url)) is not None:
         return absent
     try:
-        async with opened(url):
-            return ok(_WHAT, "answers, and has this program's schema")
+        async with opened(url) as store, store.read() as tx:
+            paused = await tx.pause.current()
     except NotMigrated as error:
         return failed(_WHAT, str(error), "run `keyturn migrate`")
     except Unavailable as error:
         return failed(_WHAT, f"cannot be used ({error})", "check DATABASE_URL and that it runs")
     except StoreError as error:
         return failed(_WHAT, str(error), "restore a backup, or let DATABASE_URL name another one")
+    if paused is None:
+        return ok(_WHAT, "answers, and has this program's schema")
+    why = f"is paused since {paused.since:%Y-%m-%d %H:%M} UTC ({paused.reason})"
+    return failed(_WHAT, f"{why}: nothing is executed", "run `keyturn resume`, which compares it")
 
 
 def _absent(url: str) -> Finding | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import unquote
 
 from bot.cli.telling import WRONG_USE, end
 
@@ -25,4 +26,4 @@ def sqlite_file(url: str) -> Path | None:
     """The file of an SQLite address; None for another kind of database."""
     scheme, _, path = url.partition(":///")
     file = path.partition("?")[0]
-    return Path(file) if scheme.startswith("sqlite") and file else None
+    return Path(unquote(file)) if scheme.startswith("sqlite") and file else None

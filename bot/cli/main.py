@@ -11,11 +11,14 @@ import typer
 
 from bot.cli import service
 from bot.cli.audit import audit
+from bot.cli.backup import backup
 from bot.cli.check import check
+from bot.cli.copy import copy
 from bot.cli.diff import diff
 from bot.cli.discover import discover
 from bot.cli.export import export
 from bot.cli.log import log
+from bot.cli.pausing import pause, resume
 from bot.cli.snapshot import snapshot
 from bot.cli.telling import NO, WRONG_USE, end, say, survive_any_terminal
 from bot.errors import BotError, ConfigurationWrong
@@ -40,6 +43,10 @@ for command in (
     log,
     diff,
     export,
+    backup,
+    copy,
+    pause,
+    resume,
 ):
     _app.command()(command)
 _app.add_typer(audit, name="audit")

@@ -32,6 +32,7 @@ class FindingCode(StrEnum):
     SECRETS_GONE = "secrets_gone"  # candidate: int, names: list[str], system
     REVIEWERS_UNKNOWN = "reviewers_unknown"  # upstream_code: Slack's, "" when unknown
     LOOK_FAILED = "look_failed"
+    PAUSED = "paused"
     REJECTED_BEFORE = "rejected_before"  # suspect: int, candidate: int
 
 
@@ -47,6 +48,8 @@ class OutcomeCode(StrEnum):
     OTHER_VERSION = "other_version"  # SUPERSEDED: somebody asked for another version
     ALREADY_LIVE = "already_live"  # SUPERSEDED: somebody made the candidate live by hand
     OPTED_OUT = "opted_out"  # SUPERSEDED: the app may no longer be written into
+    CARRIED_OUT = "carried_out"  # SUPERSEDED: by the original, after this database was copied
+    COPIED = "copied"  # SUPERSEDED: open in a copy of the database
     VERSION_GONE = "version_gone"  # FAILED: deleted in the target meanwhile
     DRAFT_HAS_SECRETS = "draft_has_secrets"  # FAILED; names: list[str]
     DRAFT_SECRETS_UNKNOWN = "draft_secrets_unknown"  # FAILED
@@ -64,6 +67,7 @@ class OutcomeCode(StrEnum):
     APPROVAL_LAPSED = "approval_lapsed"
     PUBLISHED_BY_OTHER = "published_by_other"  # NEEDS_ATTENTION: somebody else published in between
     DRAFT_NOT_PUT_BACK = "draft_not_put_back"  # NEEDS_ATTENTION: old version live, draft is ours
+    COPY_UNCLEAR = "copy_unclear"  # NEEDS_ATTENTION: it ran when the database was copied
     OUTCOME_UNKNOWN = "outcome_unknown"  # NEEDS_ATTENTION: the target cannot be read; system
 
 

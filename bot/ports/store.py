@@ -19,11 +19,14 @@ from store.records import (
     InboxItem,
     InboxKind,
     IncludedApp,
+    LeftBehind,
     NewInboxItem,
     NewOutgoing,
     NewRollback,
     NewVersion,
     Outgoing,
+    Paused,
+    PauseOrigin,
     Rollback,
     Slot,
     State,
@@ -187,6 +190,10 @@ class Audit(Protocol):
         """(seq, hash) of the newest entry; (0, genesis hash) while the chain is empty."""
         ...
 
+    async def find(self, beginning: str) -> int | None:
+        """The number of the newest entry whose hash begins so; None when there is none."""
+        ...
+
     async def entries(self, *, after: int = 0, limit: int = 1000) -> list[AuditEntry]: ...
 
 
@@ -273,6 +280,26 @@ class Included(Protocol):
         ...
 
 
+class Pause(Protocol):
+    """The mark of a paused database."""
+
+    async def current(self) -> Paused | None:
+        """The mark; None when the database is not paused."""
+        ...
+
+    async def mark(self, origin: PauseOrigin, reason: str, *, entry: AuditDraft | None) -> bool:
+        """Pause, with *entry*; False when a person finds it paused already: nothing changes."""
+        ...
+
+    async def leave_behind(self, paused: Paused) -> LeftBehind:
+        """End what was waiting in a copy: nobody knows whether it was done meanwhile."""
+        ...
+
+    async def lift(self, *, entry: AuditDraft) -> None:
+        """Take the mark away, with *entry*."""
+        ...
+
+
 class Transaction(Protocol):
     """One database transaction: all of it or nothing. No HTTP call is made inside one."""
 
@@ -296,6 +323,8 @@ class Transaction(Protocol):
     def slots(self) -> Slots: ...
     @property
     def included(self) -> Included: ...
+    @property
+    def pause(self) -> Pause: ...
     async def now(self) -> datetime:
         """Database time, aware, UTC."""
         ...

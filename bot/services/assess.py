@@ -17,6 +17,7 @@ from bot.domain import approval, onset
 from bot.domain.candidate import Choice, choose
 from bot.domain.words import FindingCode, NoteCode, OutcomeCode
 from bot.errors import (
+    KeyturnPaused,
     Refused,
     RollbackOpen,
     SecretsGone,
@@ -85,13 +86,24 @@ class Assess:
         """
         places = self._targets.all()
         async with self._store.read() as tx:
+            paused = await tx.pause.current()
             due = await tx.cases.due(places, limit=WINDOW)
+        if paused is not None:
+            return await self._say_paused([case for case in due if case.id > paused.case_until])
         turn = _turn([(places[case.where][0].name, case) for case in due])
         ends = await asyncio.gather(*(self._look(case) for case in turn), return_exceptions=True)
         for end in ends:
             if end is not None:
                 raise end
         return bool(turn)
+
+    async def _say_paused(self, due: Sequence[Case]) -> bool:
+        """Show that nothing is looked for now; each case stays due."""
+        for case in due:
+            await self._only_facts(
+                case, found.not_looked(case, FindingCode.PAUSED), again=LOOK_AGAIN
+            )
+        return bool(due)
 
     async def _look(self, case: Case) -> None:
         facts = {"case": case.id, "app": str(case.where)}
@@ -233,6 +245,8 @@ class Assess:
                 if current.revision != case.revision:
                     return  # another process looked at it, or more alerts came: it stays due
                 await open_in(tx, current, new, finding, user_id=approval.KEYTURN)
+        except KeyturnPaused:
+            return  # it stays due
         except (OpenRollbackExists, Stale):
             await self._not_due(case)
 
@@ -277,7 +291,7 @@ class Assess:
 
 def _lost_its_ground(rollback: Rollback) -> bool:
     """Whether a person's request ended only because of what changed around it."""
-    changed = rollback.outcome == OutcomeCode.LIVE_CHANGED
+    changed = rollback.outcome in {OutcomeCode.LIVE_CHANGED, OutcomeCode.COPIED}
     return changed and rollback.requested_by != approval.KEYTURN
 
 

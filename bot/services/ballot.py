@@ -14,7 +14,7 @@ from datetime import datetime
 from bot.domain import approval, button, policy
 from bot.domain.button import Claim
 from bot.domain.words import AnswerCode, NoteCode
-from bot.errors import BadInput, OutOfDate, Refused, UpstreamDown
+from bot.errors import BadInput, KeyturnPaused, OutOfDate, Refused, UpstreamDown
 from bot.ports.store import Store, Transaction
 from bot.services.asker import Asker, Reception
 from bot.services.hearing import Hearing, Matter
@@ -144,6 +144,8 @@ class Ballot:
         )
         try:
             self._genuine(pressed, rollback, case)
+            if await tx.pause.current() is not None:
+                raise KeyturnPaused(f"rollback {rollback.id} takes no votes now")
             after = _judged(rollback, pressed, asker, at=await tx.now())
         except Refused as error:
             await hearing.refuse(tx, asker, error, matter)

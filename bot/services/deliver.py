@@ -37,6 +37,7 @@ _TO_MEND = frozenset(
     | {"ekm_access_denied", "enterprise_is_restricted"}
 )
 _MEND_FIRST_S, _MEND_LONGEST_S = 15.0, 300.0
+_HELD = timedelta(seconds=30)  # until it is looked at again whether we are still paused
 _MENDED_WITHIN = timedelta(days=7)  # nobody waits any more for what is older
 
 
@@ -80,7 +81,7 @@ class Deliver:
         """
         async with self._store.write() as tx:
             row = await tx.outbox.claim(self._owner, lease=self._lease)
-            if row is not None and await self._kept_quiet(tx, row):
+            if row is not None and (await self._held(tx, row) or await self._kept_quiet(tx, row)):
                 return True
         if row is None:
             return False
@@ -229,6 +230,17 @@ class Deliver:
         async with self._store.read() as tx:
             self._quiet_until[_way(row)] = await tx.now() + delay
         await self._later(row, error, delay)
+
+    async def _held(self, tx: Transaction, row: Outgoing) -> bool:
+        """Give *row* back if it tells of a case that a copy has from before it was one.
+
+        What the copy holds of it may be older than what its card in Slack says.
+        """
+        paused, case_id = await tx.pause.current(), row.body.get("case_id")
+        if paused is None or case_id is None or case_id > paused.case_until:
+            return False
+        await tx.outbox.defer(row.id, owner=self._owner, delay=_HELD, error="paused")
+        return True
 
     async def _kept_quiet(self, tx: Transaction, row: Outgoing) -> bool:
         """Give *row* back if its way is not free yet."""

@@ -78,6 +78,8 @@ class Execute:
                 waits until it expires.
         """
         async with self._store.read() as tx:
+            if await tx.pause.current() is not None:
+                return False
             waiting = await tx.rollbacks.in_states((State.APPROVED, *_GOING))
             now = await tx.now()
         blocked: BotError | None = None
@@ -148,8 +150,8 @@ class Execute:
         facts = await self._ask(rollback)
         async with self._store.write() as tx:
             current = await tx.rollbacks.get(rollback.id, lock=True)
-            if current.revision != rollback.revision:
-                return None  # somebody else was quicker
+            if current.revision != rollback.revision or await tx.pause.current():
+                return None  # somebody else was quicker, or said stop
             return await self._judge(tx, current, facts)
 
     async def _ask(self, rollback: Rollback) -> _Facts:
@@ -224,7 +226,8 @@ class Execute:
             now = await tx.now()
             until = current.execution.lease_until
             moved_on = current.execution.step is not rollback.execution.step
-            if current.state not in _GOING or (until is not None and until >= now) or moved_on:
+            held = until is not None and until >= now
+            if current.state not in _GOING or held or moved_on or await tx.pause.current():
                 return None
             execution = replace(
                 current.execution,

@@ -25,6 +25,8 @@ class FollowUp:
     async def expire_overdue(self) -> int:
         """Expire every rollback whose time is up by the database's clock; return how many."""
         async with self._store.read() as tx:
+            if await tx.pause.current() is not None:
+                return 0
             now = await tx.now()
             waiting = await tx.rollbacks.in_states(_WAITING)
         due = [rollback.id for rollback in waiting if approval.overdue(rollback, at=now)]
@@ -66,6 +68,8 @@ class FollowUp:
     async def close_cases(self) -> int:
         """Close every open case in which nothing is open or firing; return how many."""
         async with self._store.read() as tx:
+            if await tx.pause.current() is not None:
+                return 0
             open_cases = await tx.cases.open_cases()
         apart, closed = Apart(log), 0
         for case in open_cases:

@@ -12,7 +12,13 @@ from bot.domain.diff import compare
 from bot.domain.masked import masked
 from bot.domain.policy import Policy
 from bot.domain.secrets import expected, out_of_reach, plan
-from bot.errors import SecretsGone, SecretsOutOfReach, UnknownVersion, ValuesMasked
+from bot.errors import (
+    KeyturnPaused,
+    SecretsGone,
+    SecretsOutOfReach,
+    UnknownVersion,
+    ValuesMasked,
+)
 from bot.ports.people import Member
 from bot.ports.store import Store, Transaction
 from bot.ports.target import Targets
@@ -184,7 +190,10 @@ async def open_in(
 
     Raises:
         OpenRollbackExists, Stale: Somebody else was quicker; nothing may be committed.
+        KeyturnPaused: Nothing may be committed either.
     """
+    if await tx.pause.current() is not None:
+        raise KeyturnPaused(f"no rollback of {case.where} is opened now")
     leg = new.legs[0]
     what = {
         "digest": new.content_digest,

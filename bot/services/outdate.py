@@ -11,6 +11,7 @@ from bot.services.outgoing import card_row, moved, note_row
 from store.records import AppEnv, AuditDraft, Case, Json, Rollback, State, Version
 
 _NOT_STARTED = (State.DRAFT, State.PENDING_APPROVAL, State.APPROVED)
+_NOTHING_LEFT = frozenset({OutcomeCode.ALREADY_LIVE, OutcomeCode.CARRIED_OUT})
 
 
 async def outdate(tx: Transaction, where: AppEnv, *, live: Version) -> bool:
@@ -53,7 +54,7 @@ async def supersede(tx: Transaction, rollback: Rollback, code: OutcomeCode) -> C
         ),
     )
     case = await tx.cases.get(rollback.case_id, lock=True)
-    again = None if code is OutcomeCode.ALREADY_LIVE else now
+    again = None if code in _NOTHING_LEFT else now
     case = await tx.cases.save(replace(case, assess_at=again), was=case.revision)
     await tx.outbox.put(card_row(case, moved(ended)))
     facts: dict[str, Json] = {"outcome": code, "facts": {}, "seconds": None}

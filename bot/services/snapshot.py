@@ -154,6 +154,8 @@ class Snapshot:
             return
         log.info("new versions", extra={"app": str(where), "versions": len(fresh)})
         async with self._store.write() as tx:
+            if await tx.pause.current() is not None:
+                return  # who resumes compares every open rollback
             outdated = await outdate(tx, where, live=fresh[-1])
         if outdated:
             self._nudge()

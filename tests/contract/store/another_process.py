@@ -15,7 +15,7 @@ from datetime import timedelta
 from bot.domain.approval import MOVES
 from store.records import Stale
 from store.session import SqlStore, migrate, open_store
-from tests.contract.store.things import an_entry, outgoing
+from tests.contract.store.things import an_entry, an_open_case, outgoing
 
 ROUNDS = 20
 LEASE = timedelta(minutes=5)
@@ -71,10 +71,20 @@ async def send(store: SqlStore, name: str) -> Done:
                 return sent
 
 
+async def write(store: SqlStore, name: str) -> Done:
+    """Open a case and write on it, with an audit entry each time, until somebody ends this."""
+    case = await an_open_case(store)
+    while True:
+        async with store.write() as tx:
+            case = await tx.cases.save(replace(case, card_ts=name), was=case.revision)
+            await tx.audit.append(an_entry("stroke", user_id=name))
+
+
 JOBS: dict[str, Callable[[SqlStore, str], Awaitable[Done]]] = {
     "save": save,
     "judge": judge,
     "send": send,
+    "write": write,
 }
 
 

@@ -5,18 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from bot.domain.approval import MOVES
 from bot.playground.slack.people import INCIDENTS
 from bot.playground.story.workflow import APP
 from store.records import State
-from store.session import open_store
 from tests.acceptance.commands import keyturn
 from tests.acceptance.world import LIMIT_S, LOOPBACK, VOTERS, World
 
@@ -34,19 +30,6 @@ async def ready(world: World) -> dict[str, Any]:
         assert answer.status == 200
         said: dict[str, Any] = await answer.json()
         return said
-
-
-@asynccontextmanager
-async def on_copy(world: World, url: str) -> AsyncIterator[None]:
-    """Let the world's services and commands use the database at *url*."""
-    store = await open_store(url, moves=MOVES)
-    original, world.store = (world.database_url, world.store), store
-    world.database_url = url
-    try:
-        yield
-    finally:
-        await store.close()
-        world.database_url, world.store = original
 
 
 async def killed_while_executing(world: World, copy: Path) -> None:
@@ -71,7 +54,7 @@ async def test_what_was_executed_after_the_backup_is_not_executed_again(
         head = (await world.audit()).head
         good, versions = world.live.hash, len(world.dify.state.versions(APP))
         cards = len(world.slack.state.messages(INCIDENTS))
-        async with on_copy(world, f"sqlite:///{copy}"):
+        async with world.moved_to(f"sqlite:///{copy}"):
             async with world.here():
                 await world.read_history()  # it reads, and knows what is live
                 said = await ready(world)
@@ -104,7 +87,7 @@ async def test_a_backup_is_paused_until_an_anchor_is_given_or_refused(
     await ask(world, "snapshot")
     head = (await world.audit()).head
     assert (await ask(world, "backup", str(copy)))[0] == 0
-    async with on_copy(world, f"sqlite:///{copy}"):
+    async with world.moved_to(f"sqlite:///{copy}"):
         without = await ask(world, "resume")
         other = await ask(world, "resume", "--anchor", "0" * 64)
         checked = await ask(world, "check", "--json")

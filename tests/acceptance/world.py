@@ -108,6 +108,18 @@ class World:
             **more,
         }
 
+    @asynccontextmanager
+    async def moved_to(self, url: str) -> AsyncIterator[None]:
+        """Let services and commands use the database at *url* for a while."""
+        store = await open_store(url, moves=MOVES)
+        before = (self.database_url, self.store)
+        self.database_url, self.store = url, store
+        try:
+            yield
+        finally:
+            await store.close()
+            self.database_url, self.store = before
+
     def edit(self, **changes: str) -> None:
         """Replace in the configuration: each key's line, or `app` for all tables of apps."""
         text = self.config.read_text(encoding="utf-8")

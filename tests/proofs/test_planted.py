@@ -78,7 +78,7 @@ def failures(test: str, tree: Path, folder: Path) -> list[str]:
     ended = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"),
-            *("-p", "no:xdist", "--basetemp", str(folder / "temp"), f"--junitxml={report}"),
+            *("--basetemp", str(folder / "temp"), f"--junitxml={report}"),
             f"tests/proofs/test_promises.py::{test}",
         ],
         cwd=tree,

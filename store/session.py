@@ -171,6 +171,8 @@ async def open_store(
             async with reading.connect() as connection:
                 if on_sqlite:
                     await _quick_check(connection)
+            if on_sqlite:
+                await _open_the_writer(writing)
     except BaseException:
         await store.close()
         raise
@@ -198,6 +200,16 @@ async def _revision(connection: AsyncConnection) -> str:
         return ""
     found = await connection.scalar(text("SELECT version_num FROM alembic_version"))
     return str(found or "")
+
+
+async def _open_the_writer(writing: AsyncEngine) -> None:
+    """Let the one connection for writing stand before anybody waits for it.
+
+    The pool wakes nobody when a connection is not made after all, as when its maker is cancelled:
+    those who wait for it would do so for the whole of their time.
+    """
+    async with writing.connect():
+        pass
 
 
 async def _quick_check(connection: AsyncConnection) -> None:

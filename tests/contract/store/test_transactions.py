@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bot.domain.approval import MOVES
 from bot.ports import store as ports
 from store.records import StoreError
-from store.session import SqlStore, Transaction
+from store.session import SqlStore, Transaction, open_store
 from tests.builders import CHANNEL, PROD
 from tests.contract.store import behind
 from tests.contract.store.things import an_entry, an_item, an_open_case, outgoing
@@ -169,6 +170,28 @@ async def test_a_writer_that_is_cancelled_anywhere_leaves_all_or_nothing(
             items.append(item)
     assert len(items) == len(entries)
     assert entries[-1].action == "after"
+
+
+@pytest.mark.parametrize("turns", range(0, 16, 3))
+async def test_the_very_first_writer_may_be_cancelled_and_holds_up_no_other(
+    database_url: str, turns: int
+) -> None:
+    store = await open_store(database_url, moves=MOVES, durable=False)
+
+    async def write(digest: str) -> None:
+        async with store.write() as tx:
+            await tx.inbox.put(an_item(digest))
+
+    first, *others = [asyncio.create_task(write(f"writer-{n}")) for n in range(4)]
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    first.cancel()
+    done, late = await asyncio.wait(others, timeout=5)
+
+    await asyncio.gather(first, return_exceptions=True)
+    await store.close()
+    assert not late
+    assert all(task.exception() is None for task in done)
 
 
 async def test_a_cancelled_reader_gives_its_connection_back(store: SqlStore) -> None:

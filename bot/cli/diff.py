@@ -15,7 +15,7 @@ from bot.cli.telling import DONE, NO, WRONG_USE, end, remark, say_json, screen
 from bot.errors import UnknownApp, UnknownVersion
 
 if TYPE_CHECKING:
-    from bot.domain.diff import ChangeList
+    from bot.domain.diff.changes import ChangeList
     from store.document import Document
     from store.records import AppEnv
 
@@ -59,7 +59,7 @@ def diff(
     Layout and other noise is left out, and so are secrets. `keyturn diff support-triage@prod 5
     live`, `keyturn diff old.yml new.yml`.
     """
-    from bot.domain.diff import compare
+    from bot.domain.diff.changes import compare
 
     before, after = _two(old, new, newer)
     changes = compare(before.document, after.document)
@@ -167,7 +167,7 @@ def _write_json(before: _Side, after: _Side, changes: ChangeList) -> None:
 
 
 def _write_text(changes: ChangeList, title: str) -> None:
-    from bot.domain.diff_text import as_text
+    from bot.domain.diff.text import as_text
 
     text = as_text(changes, title=title)
     if not sys.stdout.isatty():

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TypedDict
 
 from bot.domain.card import CardAlert, CardButton, CardChange, CardView, CardVote
-from bot.domain.diff import ChangeList
-from bot.domain.diff_card import card_changes
+from bot.domain.diff.card import card_changes
+from bot.domain.diff.changes import ChangeList
 from bot.domain.words import FindingCode
 from store.records import (
     Case,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.domain.diff_text import mini
+from bot.domain.diff.text import mini
 from bot.domain.words import AnswerCode
 from bot.errors import UpstreamRefused
 from bot.ports.people import Messenger, Note

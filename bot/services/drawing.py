@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from bot.domain import button, card_view
 from bot.domain.card import CardView
-from bot.domain.diff import ChangeList, compare
+from bot.domain.diff.changes import ChangeList, compare
 from bot.domain.secrets import expected
 from bot.domain.words import FindingCode
 from bot.ports.store import Store, Transaction

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from bot.domain import marker
-from bot.domain.diff import compare
+from bot.domain.diff.changes import compare
 from bot.errors import NothingStored, NotStored, UnknownApp, UnknownVersion
 from bot.ports.store import Store, Transaction
 from store.document import Document

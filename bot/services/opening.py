@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from bot.domain import approval
-from bot.domain.diff import compare
+from bot.domain.diff.changes import compare
 from bot.domain.masked import masked
 from bot.domain.policy import Policy
 from bot.domain.secrets import expected, out_of_reach, plan

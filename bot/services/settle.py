@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from bot.domain import approval
 from bot.domain.card_view import seconds_to_verified
-from bot.domain.diff import compare
-from bot.domain.diff_text import mini
+from bot.domain.diff.changes import compare
+from bot.domain.diff.text import mini
 from bot.domain.secrets import expected
 from bot.domain.words import DraftNote, NoteCode, OutcomeCode
 from bot.errors import (

@@ -23,8 +23,8 @@ from bot.adapters.dify.client import DifyTarget
 from bot.adapters.dify.credentials import Account
 from bot.adapters.dify.dsl import from_dsl
 from bot.domain import approval, button, card_view
-from bot.domain.diff import ChangeList, compare
-from bot.domain.diff_text import MAX_BYTES, as_text
+from bot.domain.diff.changes import ChangeList, compare
+from bot.domain.diff.text import MAX_BYTES, as_text
 from bot.domain.secrets import expected, plan
 from bot.playground.dify.server import start as start_dify
 from bot.playground.dify.state import WORKFLOW_MODES, DifyState

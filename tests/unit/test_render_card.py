@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.domain.card import CardAlert, CardView, CardVote
-from bot.domain.diff_kinds import ChangeKind
+from bot.domain.diff.kinds import ChangeKind
 from bot.domain.words import FindingCode
 from bot.render import BrokenBlocks, card
 from store.records import Choice, State

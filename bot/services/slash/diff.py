@@ -6,8 +6,8 @@ import asyncio
 
 from bot.domain import commands, paging
 from bot.domain.commands import Diff
-from bot.domain.diff import compare
-from bot.domain.diff_text import as_text
+from bot.domain.diff.changes import compare
+from bot.domain.diff.text import as_text
 from bot.domain.words import AnswerCode
 from bot.errors import NoSuchPage
 from bot.ports.store import Store

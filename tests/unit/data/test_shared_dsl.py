@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.dify.dsl import from_dsl
-from bot.domain.diff import ChangeList, compare
-from bot.domain.diff_text import MAX_BYTES, as_text, card_changes, mini
+from bot.domain.diff.changes import ChangeList, compare
+from bot.domain.diff.text import MAX_BYTES, as_text, card_changes, mini
 from bot.domain.redact import HIDDEN, redact
 from store.document import Document, join, split
 from store.records import Json

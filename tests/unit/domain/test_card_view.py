@@ -11,7 +11,7 @@ import pytest
 from bot.domain import approval
 from bot.domain.card import CardAlert, CardView
 from bot.domain.card_view import CHANGES_SHOWN, build, seconds_to_verified
-from bot.domain.diff import Change, ChangeKind, ChangeList, ChangeOp
+from bot.domain.diff.changes import Change, ChangeKind, ChangeList, ChangeOp
 from store.records import Choice, Execution, FiringStatus, Rollback, State
 from tests.builders import (
     ALICE,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bot.domain import approval, button
-from bot.domain.diff import ChangeList, compare
+from bot.domain.diff.changes import ChangeList, compare
 from bot.domain.policy import Policy
 from bot.errors import BotError
 from bot.ports.people import Member

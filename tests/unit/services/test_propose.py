@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from bot.domain import approval
-from bot.domain.diff import compare
+from bot.domain.diff.changes import compare
 from bot.domain.policy import Policy
 from bot.domain.words import FindingCode, OutcomeCode
 from bot.errors import (

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from bot.domain.diff import Change, ChangeKind, ChangeList, ChangeOp, compare
-from bot.domain.diff_kinds import kind_in_model_config, kind_in_node
+from bot.domain.diff.changes import Change, ChangeKind, ChangeList, ChangeOp, compare
+from bot.domain.diff.kinds import kind_in_model_config, kind_in_node
 from store.document import Document, canonical
 from tests.unit.store.odd_documents import documents
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from bot.domain.diff_kinds import ChangeKind
-from bot.domain.diff_walk import ChangeOp
+from bot.domain.diff.kinds import ChangeKind
+from bot.domain.diff.walk import ChangeOp
 from store.records import Json
 
 _PHRASES = 6

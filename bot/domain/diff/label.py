@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from unicodedata import category
 
-from bot.domain.diff import Change
+from bot.domain.diff.changes import Change
 from store.records import Json
 
 _CALLED = {"prompt_template": "prompt", "agent_parameters": "parameter", "tool_parameters": "input"}

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from bot.domain.diff import ChangeList, compare
-from bot.domain.diff_text import as_text, card_changes, mini
+from bot.domain.diff.changes import ChangeList, compare
+from bot.domain.diff.text import as_text, card_changes, mini
 from store.document import Document
+from tests.unit.domain.diff.test_changes import CONTENT, data
 from tests.unit.domain.planted import PLANTED
-from tests.unit.domain.test_diff import CONTENT, data
 
 PLACES: dict[str, Callable[[dict[str, Any], str], object]] = {
     "a prompt": lambda c, s: data(c, 2)["prompt_template"][0].update(text=f"Say:\n{s}\nplease"),

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.domain.card import CardChange
-from bot.domain.diff import Change, ChangeKind, ChangeList, ChangeOp, compare
-from bot.domain.diff_card import card_changes, extracts
-from bot.domain.diff_text import MAX_BYTES, as_text, mini
+from bot.domain.diff.card import card_changes, extracts
+from bot.domain.diff.changes import Change, ChangeKind, ChangeList, ChangeOp, compare
+from bot.domain.diff.text import MAX_BYTES, as_text, mini
 from store.document import Document
-from tests.unit.domain.test_diff import CONTENT, data
+from tests.unit.domain.diff.test_changes import CONTENT, data
 from tests.unit.store.odd_documents import documents
 
 

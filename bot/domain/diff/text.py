@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
-from bot.domain.diff import Change, ChangeList, ChangeOp
-from bot.domain.diff_card import card_changes
-from bot.domain.diff_label import clip, label, texts, visible
+from bot.domain.diff.card import card_changes
+from bot.domain.diff.changes import Change, ChangeList, ChangeOp
+from bot.domain.diff.label import clip, label, texts, visible
 
 __all__ = ["as_text", "card_changes", "mini"]
 

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.domain.diff_kinds import ChangeKind, kind_in_model_config, kind_in_node
-from bot.domain.diff_secrets import is_private, secret_idents
-from bot.domain.diff_walk import ChangeOp, Difference, differences, same
+from bot.domain.diff.kinds import ChangeKind, kind_in_model_config, kind_in_node
+from bot.domain.diff.secrets import is_private, secret_idents
+from bot.domain.diff.walk import ChangeOp, Difference, differences, same
 from bot.domain.redact import PRIVATE, Redactor
 from store.document import Document, encode
 from store.records import Json

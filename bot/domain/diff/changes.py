@@ -7,11 +7,11 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
-from bot.domain.diff_kinds import RANK, ChangeKind
-from bot.domain.diff_parts import Found, found_between
-from bot.domain.diff_secrets import private_variables
-from bot.domain.diff_summary import summary
-from bot.domain.diff_walk import ChangeOp
+from bot.domain.diff.kinds import RANK, ChangeKind
+from bot.domain.diff.parts import Found, found_between
+from bot.domain.diff.secrets import private_variables
+from bot.domain.diff.summary import summary
+from bot.domain.diff.walk import ChangeOp
 from bot.domain.redact import PRIVATE, Redactor
 from store.document import Document, canonical
 from store.records import Json

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bot.domain.card import CardChange
-from bot.domain.diff import Change, ChangeKind, ChangeList, ChangeOp
-from bot.domain.diff_label import clip, label, texts
+from bot.domain.diff.changes import Change, ChangeKind, ChangeList, ChangeOp
+from bot.domain.diff.label import clip, label, texts
 
 SUBJECT = 80
 WIDTH = 120

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from store.canonical import Unreadable, canonical, encode, plain
-from store.meaning import meaningful
+from store.meaning import (
+    is_note,
+    layout,
+    meaningful,
+    meant_edge,
+    meant_node,
+    meant_section,
+    undrawn,
+)
 from store.parts import Part, hash_of_part, put_together, root_of_parts, take_apart
 from store.records import Json, StoreError
 
@@ -20,9 +28,15 @@ __all__ = [
     "canonical",
     "encode",
     "hash_of_part",
+    "is_note",
     "join",
+    "layout",
+    "meant_edge",
+    "meant_node",
+    "meant_section",
     "root_of_parts",
     "split",
+    "undrawn",
 ]
 
 WORKFLOW_MODES = frozenset({"workflow", "advanced-chat"})

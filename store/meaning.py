@@ -19,6 +19,8 @@ _NODE_LAYOUT = frozenset(
         *("draggable", "selectable", "connectable", "deletable", "focusable"),
     }
 )
+_DRAWN = ("position", "width", "height", "style", "extent", "zIndex")
+_CLICKED = frozenset({"selected", "dragging", "resizing"})
 _BOXES = frozenset({"iteration", "loop"})  # nodes that are drawn as a box with a size of its own
 _NOTE = "custom-note"
 
@@ -46,11 +48,47 @@ def meaningful(content: Mapping[str, Json]) -> dict[str, Json]:
     Nodes, edges and variables stand sorted. An edge is its two ends with their handles, a
     secret variable its id and name. Integral floats are integers.
     """
-    kept = {key: _numbers(value) for key, value in content.items()}
-    for key, rule in _RULES.items():
-        if key in kept:
-            kept[key] = rule(kept[key])
-    return kept
+    return {key: meant_section(key, value) for key, value in content.items()}
+
+
+def meant_section(name: str, value: Json) -> Json:
+    """Return what of one section of a content matters; `meaningful` is all of them."""
+    rule = _RULES.get(name)
+    kept = _numbers(value)
+    return kept if rule is None else rule(kept)
+
+
+def meant_node(node: Json) -> Json:
+    """Return what of a node matters; None for a note, which is there for people alone."""
+    return None if is_note(node) else _node(_numbers(node))
+
+
+def undrawn(node: Json) -> Json:
+    """Return *node* without how it is drawn: less is left out than `meant_node` does, and quickly.
+
+    What is equal in this is equal in meaning.
+    """
+    return _without(node, _NODE_LAYOUT) if isinstance(node, dict) else node
+
+
+def meant_edge(edge: Json) -> Json:
+    """Return what of a connection matters: its two ends with their handles."""
+    return _edge(_numbers(edge))
+
+
+def layout(node: Json) -> dict[str, Json]:
+    """Return how a node is drawn: its position, size and the like, without what is clicked at.
+
+    Of a note that is all there is of it; empty for what is no node.
+    """
+    if not isinstance(node, dict):
+        return {}
+    if is_note(node):
+        return {key: value for key, value in node.items() if key not in _CLICKED}
+    data = node.get("data")
+    size = data if isinstance(data, dict) and data.get("type") in _BOXES else {}
+    drawn = {key: size[key] for key in ("width", "height") if key in size}
+    return {**drawn, **{key: node[key] for key in _DRAWN if key in node}}
 
 
 def _graph(graph: Json) -> Json:
@@ -58,13 +96,14 @@ def _graph(graph: Json) -> Json:
         return graph
     kept = {key: value for key, value in graph.items() if key != "viewport"}
     if isinstance(kept.get("nodes"), list):
-        kept["nodes"] = _sorted(_node(node) for node in kept["nodes"] if not _is_note(node))
+        kept["nodes"] = _sorted(_node(node) for node in kept["nodes"] if not is_note(node))
     if isinstance(kept.get("edges"), list):
         kept["edges"] = _sorted(_edge(edge) for edge in kept["edges"])
     return kept
 
 
-def _is_note(node: Json) -> bool:
+def is_note(node: Json) -> bool:
+    """Return True for a node that is there for people alone."""
     return isinstance(node, dict) and node.get("type") == _NOTE
 
 

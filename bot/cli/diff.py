@@ -28,8 +28,9 @@ class _Side:
     """One of the two: what people call it, and what stands in it."""
 
     name: str
-    document: Document
+    document: Document | None
     notices: tuple[str, ...] = ()
+    json: bytes = b""  # in place of a document: a configuration as the API answers it
 
 
 def diff(
@@ -53,16 +54,18 @@ def diff(
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="End with 1 when there is a difference.")
     ] = False,
+    layout: Annotated[
+        bool, typer.Option("--layout", help="Tell also what is only drawn otherwise.")
+    ] = False,
 ) -> None:
-    """Show what differs in meaning: of two stored versions, or of two DSL files.
+    """Show what differs in meaning: of two stored versions, or of two files.
 
-    Layout and other noise is left out, and so are secrets. `keyturn diff support-triage@prod 5
-    live`, `keyturn diff old.yml new.yml`.
+    Layout and other noise is left out, and so are secrets. Files are exports (DSL), or JSON as
+    the target's API answers it. `keyturn diff support-triage@prod 5 live`, `keyturn diff old.yml
+    new.yml`.
     """
-    from bot.domain.diff.changes import compare
-
     before, after = _two(old, new, newer)
-    changes = compare(before.document, after.document)
+    changes = _changes(before, after, layout=layout)
     if form == "json":
         _write_json(before, after, changes)
     else:
@@ -96,12 +99,43 @@ def _file(name: str) -> _Side:
     from bot.adapters.dify.dsl_file import NotDsl, read
 
     try:
-        found = read(_bytes(name))
+        text = _bytes(name)
+        if _is_answer(text):
+            return _Side(_called(name), None, json=text)
+        found = read(text)
     except OSError as error:
         end(WRONG_USE, f"{name} cannot be read: {error.strerror}")
     except NotDsl as error:
         end(WRONG_USE, f"{_called(name)}: {error}")
     return _Side(_called(name), found.document, found.notices)
+
+
+def _is_answer(text: bytes) -> bool:
+    """Whether *text* is JSON with a graph or a model's configuration at its top, so no export."""
+    import orjson
+
+    if text.lstrip()[:1] != b"{":
+        return False
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False  # the reader of exports says what is wrong, and where
+    return "graph" in found or "model_config" in found
+
+
+def _changes(before: _Side, after: _Side, *, layout: bool) -> ChangeList:
+    from bot.domain.diff.changes import compare
+    from bot.domain.diff.raw import compare_json
+    from store.document import Unreadable
+
+    if before.document is not None and after.document is not None:
+        return compare(before.document, after.document, layout=layout)
+    if before.document is not None or after.document is not None:
+        end(WRONG_USE, "one is an export and the other an answer of the API; give two of a kind")
+    try:
+        return compare_json(before.json, after.json, layout=layout)
+    except Unreadable as error:
+        end(WRONG_USE, str(error))
 
 
 def _bytes(name: str) -> bytes:
@@ -142,6 +176,9 @@ async def _read(url: str, where: AppEnv, old: str, new: str) -> tuple[_Side, _Si
 
 
 def _write_json(before: _Side, after: _Side, changes: ChangeList) -> None:
+    """Write what `docs/diff.schema.json` describes."""
+    from bot.domain.diff.changes import as_json
+
     say_json(
         {
             "schema": changes.schema,
@@ -151,17 +188,7 @@ def _write_json(before: _Side, after: _Side, changes: ChangeList) -> None:
             "summary": changes.summary(),
             "counts": changes.counts(),
             "digest": changes.digest,
-            "changes": [
-                {
-                    "kind": change.kind.value,
-                    "op": change.op.value,
-                    "subject": change.subject,
-                    "where": change.where,
-                    "before": change.before,
-                    "after": change.after,
-                }
-                for change in changes.changes
-            ],
+            "changes": [as_json(change) for change in changes.changes],
         }
     )
 

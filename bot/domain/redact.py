@@ -7,11 +7,20 @@ hidden values can still be compared; only when a text is shown do markers become
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
+from bot.domain.redact_fields import (
+    LINES,
+    NAMED,
+    NAMING,
+    may_hold_credentials,
+    node_may_hold_credentials,
+)
 from bot.domain.redact_patterns import (
+    LONG_RUN,
     PATTERNS,
     REFERENCE,
+    RUN_PATTERNS,
     is_open_header,
     names_a_credential,
 )
@@ -25,8 +34,9 @@ PRIVATE = "hidden on one side"  # the field of an object whose value is hidden w
 _OPEN, _CLOSE = "\ue000", "\ue001"
 _LITERAL = f"{_OPEN}x{_CLOSE}"  # stands for an _OPEN that was in the text itself
 _MARKER = re.compile(f"{_OPEN}(x|[0-9]+){_CLOSE}")
-_NAMING = ("key", "name", "variable", "header")  # in {"key": "api_key", "value": …}
-_NAMED = frozenset({"value", "default"})
+_SPLIT_UP = frozenset({"graph"})  # what is looked through piece by piece
+_LISTED = frozenset({"nodes"})
+_BARE = frozenset({"edges", "viewport"})  # of these nothing but the ends of connections is shown
 # What is told about a credential, beside its value.
 _TELLING = frozenset(
     {
@@ -38,9 +48,9 @@ _TELLING = frozenset(
 _SCHEME = re.compile(r"(?:bearer|basic|token)\s+", re.IGNORECASE)
 _LONG = 8  # so long a known secret is found inside other text; a shorter one only by itself
 _SHORT = 4
-_REPEATED = 80
-_LINES = frozenset({"headers", "params"})  # `Name: value`, one a line
+_REPEATED = 20_000  # characters; the same texts stand on both sides of a difference
 _LINE = re.compile(r"^([ \t]*[\w-]{1,80}[ \t]*:[ \t]*)(\S.*)$", re.MULTILINE)
+_MAY_BE_HEADERS = re.compile("(?i:authorization|cookie)")
 _AUTHORIZATION_LINE = re.compile(
     r"^([ \t]*(?:proxy-)?(?:authorization|cookie|set-cookie)[ \t]*:[ \t]*)(\S.*)$",
     re.MULTILINE | re.IGNORECASE,
@@ -66,6 +76,8 @@ class Redactor:
     `conceal` is one-to-one: two values are equal exactly if their concealed forms are.
     """
 
+    open = False  # whether it lets everything through, as where a difference is to be applied
+
     def __init__(self) -> None:
         self._numbers: dict[bytes, int] = {}
         self._seen: dict[str, str] = {}  # field names and short values come again and again
@@ -84,6 +96,21 @@ class Redactor:
             self._seen.clear()
             self._anywhere = _any_of(secret for secret in self._known if len(secret) >= _LONG)
 
+    def learn_from(self, content: Mapping[str, Json]) -> None:
+        """Remember the credentials of a whole content, looking closely only where one may be."""
+        for field, value in content.items():
+            self._learn_within(value, field)
+
+    def _learn_within(self, value: Json, field: str) -> None:
+        if isinstance(value, dict) and field in _SPLIT_UP:
+            for key in value.keys() - _BARE:
+                self._learn_within(value[key], key)
+        elif isinstance(value, list) and field in _LISTED:
+            for item in filter(node_may_hold_credentials, value):
+                self.learn(item)
+        elif may_hold_credentials({field: value}):
+            self.learn(value, field)
+
     def conceal(self, value: Json, field: str = "") -> Json:
         """Return *value*, which stands under the name *field*, with markers for its secrets."""
         if isinstance(value, dict):
@@ -95,7 +122,7 @@ class Redactor:
         if field and names_a_credential(field):
             return self._credential(value)
         if isinstance(value, str):
-            return self._lines(value, field) if field in _LINES else self.conceal_text(value)
+            return self._lines(value, field) if field in LINES else self.conceal_text(value)
         return value
 
     def conceal_text(self, text: str) -> str:
@@ -104,7 +131,9 @@ class Redactor:
         if concealed is None:
             if text in self._known:
                 return self._marker(text)
-            concealed = _AUTHORIZATION_LINE.sub(self._header, text.replace(_OPEN, _LITERAL))
+            concealed = text.replace(_OPEN, _LITERAL)
+            if _MAY_BE_HEADERS.search(concealed):
+                concealed = _AUTHORIZATION_LINE.sub(self._header, concealed)
             concealed = self._patterns(concealed)
             if len(text) <= _REPEATED:
                 self._seen[text] = concealed
@@ -133,12 +162,12 @@ class Redactor:
 
     def _object(self, value: dict[str, Json], field: str) -> dict[str, Json]:
         named = field == PRIVATE or any(
-            isinstance(value.get(name), str) and names_a_credential(value[name]) for name in _NAMING
+            isinstance(value.get(name), str) and names_a_credential(value[name]) for name in NAMING
         )
         credential = bool(field) and names_a_credential(field) and field.lower() != "authorization"
         concealed = {}
         for key, item in value.items():
-            inherits = (named and key in _NAMED) or (credential and key not in _TELLING)
+            inherits = (named and key in NAMED) or (credential and key not in _TELLING)
             if field == "headers" and not is_open_header(key):
                 inherits = True
             concealed[self.conceal_text(key)] = self.conceal(item, "secret" if inherits else key)
@@ -171,9 +200,12 @@ class Redactor:
         if self._anywhere is not None:
             text = self._anywhere.sub(lambda match: self._marker(match[0]), text)
         lower = text.lower()
-        for clues, pattern in PATTERNS:
-            if any(clue in lower for clue in clues):
-                text = pattern.sub(self._match, text)
+        patterns = (*RUN_PATTERNS, *PATTERNS) if LONG_RUN.search(text) else PATTERNS
+        for clues, pattern in patterns:
+            for clue in clues:
+                if clue in lower:
+                    text = pattern.sub(self._match, text)
+                    break
         return text
 
     def _match(self, match: re.Match[str]) -> str:

@@ -65,13 +65,9 @@ _NAME = (
 
 # A text without one of its clues (in lower case) cannot match a pattern; looking for them first
 # is what keeps large documents quick. The group "s" is the secret, or the whole match is.
-_PATTERNS: tuple[tuple[str, str], ...] = (
-    # keys with a shape of their own
-    (
-        "private",
-        r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
-        r"(?:[\s\S]*?-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|[\s\S]*)",
-    ),
+# Keys with a shape of their own: so many letters, digits and the like in a row that a text
+# without such a row (`LONG_RUN`) holds none of them.
+_RUNS: tuple[tuple[str, str], ...] = (
     ("eyj", r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?"),  # JWT
     ("app- dataset-", r"(?<![\w-])(?:app|dataset)-[A-Za-z0-9]{20,}(?![\w-])"),  # Dify
     ("sk-", r"(?<![\w-])sk-[A-Za-z0-9_-]{16,}"),  # OpenAI, Anthropic and many after them
@@ -85,8 +81,6 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     ),
     ("aiza", r"(?<!\w)AIza[\w-]{30,}"),  # Google
     ("ya29.", r"(?<!\w)ya29\.[\w-]{16,}"),
-    ("xox", r"(?<!\w)xox[abceoprs]-[\w-]{8,}"),  # Slack
-    ("xapp-", r"(?<!\w)xapp-[\w-]{8,}"),
     ("hooks.slack.com/", r"(?<=hooks\.slack\.com/)(?:services|workflows|triggers)/[\w/-]{8,}"),
     ("/api/webhooks/", r"(?<=/api/webhooks/)\d{5,25}/[\w-]{16,}"),  # Discord
     (":aa", r"(?<![\w:])\d{8,10}:AA[\w-]{30,}"),  # Telegram
@@ -98,6 +92,16 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
         r"|dop_v1_|hvs\.|dapi|NRAK-|pypi-|sq0csp-|secret_)[A-Za-z0-9_-]{20,}",
     ),
     ("sk", r"(?<![A-Za-z0-9])SK[0-9a-f]{32}(?![A-Za-z0-9])"),  # Twilio
+)
+LONG_RUN = re.compile(r"[\w\-+/=.:]{16}")
+_PATTERNS: tuple[tuple[str, str], ...] = (
+    (
+        "private",
+        r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
+        r"(?:[\s\S]*?-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|[\s\S]*)",
+    ),
+    ("xox", r"(?<!\w)xox[abceoprs]-[\w-]{8,}"),  # Slack
+    ("xapp-", r"(?<!\w)xapp-[\w-]{8,}"),
     # where they stand
     ("bearer", r"(?i)\bbearer\s+(?P<s>[A-Za-z0-9._~+/=-]{8,})"),
     ("basic", r"(?i)\bbasic\s+(?P<s>(?=[A-Za-z+/]*[0-9=])[A-Za-z0-9+/]{12,}={0,2})(?![\w+/])"),
@@ -122,6 +126,11 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
         r"(?<![0-9a-f])(?P<s>[0-9a-f]{32,})(?![0-9a-z])",
     ),
 )
-PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = tuple(
-    (tuple(clues.split()), re.compile(pattern)) for clues, pattern in _PATTERNS
-)
+Clued = tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]
+
+
+def _compiled(patterns: tuple[tuple[str, str], ...]) -> Clued:
+    return tuple((tuple(clues.split()), re.compile(pattern)) for clues, pattern in patterns)
+
+
+PATTERNS, RUN_PATTERNS = _compiled(_PATTERNS), _compiled(_RUNS)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -77,3 +79,27 @@ async def test_a_wrong_word_is_one_sentence_with_what_was_meant(
 
     assert code == 2
     assert hint in err
+
+
+async def test_two_answers_of_the_api_are_compared_without_any_database(tmp_path: Path) -> None:
+    def answer(name: str, prompt: str, x: int) -> str:
+        data = {"type": "llm", "title": "Answer", "prompt_template": [{"text": prompt}]}
+        node = {"id": "1", "type": "custom", "position": {"x": x, "y": 0}, "data": data}
+        text = json.dumps({"id": name, "graph": {"nodes": [node], "edges": []}, "features": {}})
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        return name
+
+    async def diff(*words: str) -> CompletedProcess[str]:
+        return await keyturn("diff", *words, variables={}, cwd=tmp_path)
+
+    old, new = answer("old.json", "Be kind.", 0), answer("new.json", "Be rude.", 9)
+    (tmp_path / "app.yml").write_text("kind: app\nversion: 0.5.0\napp: {mode: workflow}\n")
+
+    plain = await diff(old, new, "--exit-code")
+    drawn = await diff(old, new, "--layout", "--format", "json")
+    mixed = await diff(old, "app.yml")
+
+    assert (plain.returncode, "- Be kind." in plain.stdout) == (1, True)
+    kinds = [change["kind"] for change in json.loads(drawn.stdout)["changes"]]
+    assert kinds == ["prompt", "layout"]
+    assert mixed.returncode == 2

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from bot.domain.diff.drawn import layout_between
+from bot.domain.diff.found import Found, Note, found_in
 from bot.domain.diff.kinds import RANK, ChangeKind
-from bot.domain.diff.parts import Found, found_between
+from bot.domain.diff.reduced import reduced
 from bot.domain.diff.secrets import private_variables
 from bot.domain.diff.summary import summary
+from bot.domain.diff.things import nodes_of, things_between
 from bot.domain.diff.walk import ChangeOp
 from bot.domain.redact import PRIVATE, Redactor
 from store.document import Document, canonical
 from store.records import Json
 
-__all__ = ["Change", "ChangeKind", "ChangeList", "ChangeOp", "compare"]
+__all__ = ["Change", "ChangeKind", "ChangeList", "ChangeOp", "Note", "compare", "compare_contents"]
 
-SCHEMA = 1
+SCHEMA = 2
 _STEP = 80
 _SUBJECT = 200
+_LAST = 100  # what changes nothing that runs comes behind all that does
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,8 @@ class Change:
     """One thing that differs, redacted; equal secrets are dots, others `•••• (changed)`.
 
     `subject` is what people call the thing, `where` the path to it (`nodes/17/model/name`).
-    `before` is None for what was added, `after` for what was removed; both are JSON values.
+    `before` is None for what was added, `after` for what was removed; both are JSON values, of
+    a moved item its positions from 1. `note` says what is not seen by looking at them.
     """
 
     kind: ChangeKind
@@ -37,6 +43,7 @@ class Change:
     where: str
     before: Json
     after: Json
+    note: Note = Note.NONE
 
 
 @dataclass(frozen=True)
@@ -48,23 +55,12 @@ class ChangeList:
 
     def canonical(self) -> bytes:
         """Return the byte form that is digested, with the schema's number in it."""
-        changes = [
-            {
-                "kind": change.kind,
-                "op": change.op,
-                "subject": change.subject,
-                "where": change.where,
-                "before": change.before,
-                "after": change.after,
-            }
-            for change in self.changes
-        ]
-        return canonical({"schema": self.schema, "changes": changes})
+        return canonical({"schema": self.schema, "changes": [as_json(c) for c in self.changes]})
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 (64 hex digits) of the canonical form: what votes bind to."""
-        return hashlib.sha256(b"keyturn/changes/1\n" + self.canonical()).hexdigest()
+        return hashlib.sha256(b"keyturn/changes/2\n" + self.canonical()).hexdigest()
 
     def counts(self) -> dict[str, int]:
         """Return how many changes there are of each kind that occurs, the riskiest first."""
@@ -80,32 +76,78 @@ class ChangeList:
         return self.changes[: max(n, 0)]
 
 
-def compare(before: Document, after: Document) -> ChangeList:
+def as_json(change: Change) -> dict[str, Json]:
+    """Return *change* as it is digested and exported."""
+    return {
+        "kind": change.kind,
+        "op": change.op,
+        "subject": change.subject,
+        "where": change.where,
+        "before": change.before,
+        "after": change.after,
+        "note": change.note,
+    }
+
+
+def compare(before: Document, after: Document, *, layout: bool = False) -> ChangeList:
     """Return what differs in meaning between *before* and *after*; empty exactly if nothing does.
 
-    Nodes are matched by id, edges by their ends and handles, variables by id or name, prompt
-    messages by position. Secrets are gone before anything is kept, and so is the plain value of
-    a variable that is secret on the other side. The same two documents give the same list,
-    whatever the order of their nodes, edges and keys.
+    Nodes are matched by id, connections by their ends and handles, variables by id or name,
+    items of lists by name, by being equal, or by position. Secrets are gone before anything is
+    kept, and so is the plain value of a variable that is secret on the other side. The same two
+    documents give the same list, whatever the order of their nodes, connections and keys.
+
+    With *layout*, what only looks different comes last.
     """
-    if before.meaning == after.meaning:
-        return ChangeList()
+    return compare_contents(
+        (before.mode, before.content), (after.mode, after.content), layout=layout
+    )
+
+
+def compare_contents(
+    before: tuple[str, Mapping[str, Json]],
+    after: tuple[str, Mapping[str, Json]],
+    *,
+    layout: bool = False,
+) -> ChangeList:
+    """Return what `compare` does for documents of these modes and contents.
+
+    The contents are plain JSON, and a secret variable has no value in them.
+    """
+    (mode, old), (other_mode, new) = before, after
+    left, right = reduced(old, new)
     redactor = Redactor()
-    redactor.learn(before.meant)
-    redactor.learn(after.meant)
-    for variable in private_variables(before, after):
+    _learn(redactor, old, right)
+    found = [*_modes(mode, other_mode, redactor)]
+    for thing in things_between(left, right, redactor, nodes=nodes_of(old, new)):
+        found += found_in(thing)
+    if layout:
+        found += layout_between(old, new, redactor)
+    changes = sorted((_change(one, redactor) for one in found), key=_risk)
+    return ChangeList(tuple(changes))
+
+
+def _learn(redactor: Redactor, old: Mapping[str, Json], new: Mapping[str, Json]) -> None:
+    """Let *redactor* know every credential of *old* and of what else is in *new*."""
+    redactor.learn_from(old)
+    redactor.learn_from(new)
+    for variable in private_variables(old, new):
         redactor.learn(variable, PRIVATE)
-    changes = [_change(found, redactor) for found in found_between(before, after, redactor)]
-    return ChangeList(tuple(sorted(changes, key=_risk)))
+
+
+def _modes(before: str, after: str, redactor: Redactor) -> Iterator[Found]:
+    if before != after:
+        modes = redactor.conceal_text(before), redactor.conceal_text(after)
+        yield Found(ChangeKind.OTHER, ChangeOp.CHANGED, "mode", ("mode",), *modes)
 
 
 def _risk(change: Change) -> int:
-    return RANK[change.kind]
+    return RANK[change.kind] + (_LAST if change.note is Note.FORMAT_ONLY else 0)
 
 
 def _change(found: Found, redactor: Redactor) -> Change:
     before = redactor.reveal(found.before)
-    if found.op is ChangeOp.CHANGED:
+    if None not in (found.before, found.after):
         after = redactor.reveal(found.after, beside=found.before)
         if after == before:  # the same secrets in other places
             after = redactor.reveal(found.after, beside=())
@@ -113,4 +155,4 @@ def _change(found: Found, redactor: Redactor) -> Change:
         after = redactor.reveal(found.after)
     path = (redactor.shown(step).replace("/", "_")[:_STEP] for step in found.path)
     subject = redactor.shown(found.subject)[:_SUBJECT]
-    return Change(found.kind, found.op, subject, "/".join(path), before, after)
+    return Change(found.kind, found.op, subject, "/".join(path), before, after, found.note)

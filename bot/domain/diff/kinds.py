@@ -22,6 +22,7 @@ class ChangeKind(StrEnum):
     EDGE = "edge"
     TITLE = "title"
     OTHER = "other"
+    LAYOUT = "layout"  # how it is drawn; compared only when asked for
 
 
 RANK = {kind: rank for rank, kind in enumerate(ChangeKind)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from unicodedata import category
 
-from bot.domain.diff.changes import Change
+from bot.domain.diff.changes import Change, ChangeOp, Note
 from store.records import Json
 
 _CALLED = {"prompt_template": "prompt", "agent_parameters": "parameter", "tool_parameters": "input"}
@@ -16,7 +16,8 @@ def label(change: Change) -> str:
     """Return the place inside the thing that changed, in words: "model name", "prompt 2"."""
     steps = change.where.split("/")[2:]
     spoken = [_CALLED.get(step, step) for step in steps if step not in _SILENT]
-    return " ".join(spoken or steps)[:120]
+    words = " ".join(spoken or steps)[:120]
+    return f"{words} (format only)".strip() if change.note is Note.FORMAT_ONLY else words
 
 
 def texts(change: Change) -> tuple[str, str]:
@@ -25,6 +26,8 @@ def texts(change: Change) -> tuple[str, str]:
     "" stands for what is not there.
     """
     before, after = change.before, change.after
+    if change.op is ChangeOp.MOVED and isinstance(before, int) and isinstance(after, int):
+        return f"place {before}", f"place {after}"
     both = isinstance(before, str) and isinstance(after, str)
     plain = both or None in (before, after)
     return _text(before, plain), _text(after, plain)

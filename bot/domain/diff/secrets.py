@@ -6,9 +6,8 @@ its value in there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from store.document import Document
 from store.records import Json
 
 _LISTS = ("environment_variables", "conversation_variables")
@@ -25,15 +24,15 @@ def secret_idents(*sides: Json) -> frozenset[str]:
     )
 
 
-def is_private(variable: Json, idents: frozenset[str]) -> bool:
+def is_private(variable: object, idents: frozenset[str]) -> bool:
     """Return whether the variable's id or name is one of *idents*."""
     return isinstance(variable, dict) and not idents.isdisjoint(_idents(variable))
 
 
-def private_variables(before: Document, after: Document) -> Iterator[Json]:
-    """Yield the variables, plain here, that are secret on the other side."""
+def private_variables(before: Mapping[str, Json], after: Mapping[str, Json]) -> Iterator[Json]:
+    """Yield the variables, plain here, that are secret in the other of two contents."""
     for name in _LISTS:
-        sides = before.meant.get(name), after.meant.get(name)
+        sides = before.get(name), after.get(name)
         idents = secret_idents(*sides)
         for side in sides:
             yield from (variable for variable in _objects(side) if is_private(variable, idents))

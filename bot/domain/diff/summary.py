@@ -12,6 +12,7 @@ from store.records import Json
 _PHRASES = 6
 _NAME = 60
 _SWAPS = 2
+FORMAT_ONLY = "format_only"  # a `bot.domain.diff.found.Note`
 
 _THINGS: dict[ChangeKind, tuple[str, str]] = {
     ChangeKind.MODEL: ("model setting", "model settings"),
@@ -27,7 +28,9 @@ _THINGS: dict[ChangeKind, tuple[str, str]] = {
     ChangeKind.EDGE: ("connection", "connections"),
     ChangeKind.TITLE: ("title or description", "titles or descriptions"),
     ChangeKind.OTHER: ("other setting", "other settings"),
+    ChangeKind.LAYOUT: ("place in the drawing", "places in the drawing"),
 }
+_RENAMED = ("name", "names")
 
 
 class Counted(Protocol):
@@ -43,13 +46,18 @@ class Counted(Protocol):
     def before(self) -> Json: ...
     @property
     def after(self) -> Json: ...
+    @property
+    def note(self) -> str: ...
 
 
 def summary(changes: Sequence[Counted]) -> str:
     """Return what *changes* amount to: "model gpt-4o → gpt-4o-mini, 2 prompts reworded"."""
     if not changes:
         return "no difference that matters"
-    phrases = [phrase for kind in ChangeKind for phrase in _of_kind(kind, changes)]
+    told = [change for change in changes if change.note != FORMAT_ONLY]
+    phrases = [phrase for kind in ChangeKind for phrase in _of_kind(kind, told)]
+    if formatted := len(changes) - len(told):
+        phrases.append(f"format only in {formatted} {'places' if formatted > 1 else 'place'}")
     if len(phrases) > _PHRASES:
         phrases = [*phrases[:_PHRASES], "and more"]
     return ", ".join(phrases)
@@ -64,12 +72,20 @@ def _of_kind(kind: ChangeKind, changes: Sequence[Counted]) -> list[str]:
         phrases = _swaps(swapped)
     for op in ChangeOp:
         if n := sum(change.op is op for change in mine):
-            phrases.append(f"{n} {_THINGS[kind][n > 1]} {_done(kind, op)}")
+            phrases.append(f"{n} {_thing(kind, op)[n > 1]} {_done(kind, op)}")
     return phrases
 
 
+def _thing(kind: ChangeKind, op: ChangeOp) -> tuple[str, str]:
+    return _RENAMED if (kind, op) == (ChangeKind.TITLE, ChangeOp.RENAMED) else _THINGS[kind]
+
+
 def _done(kind: ChangeKind, op: ChangeOp) -> str:
-    return "reworded" if (kind, op) == (ChangeKind.PROMPT, ChangeOp.CHANGED) else op.value
+    if (kind, op) == (ChangeKind.PROMPT, ChangeOp.CHANGED):
+        return "reworded"
+    if (kind, op) == (ChangeKind.TITLE, ChangeOp.RENAMED):
+        return "changed"
+    return op.value
 
 
 def _is_swap(change: Counted) -> bool:

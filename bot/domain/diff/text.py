@@ -16,6 +16,7 @@ CONTEXT = 3  # unchanged lines around a changed one
 _LINE = 20_000
 _MINI_LINE = 160
 _MINI_VALUE = 60
+_BRIEF = frozenset({ChangeOp.CHANGED, ChangeOp.RENAMED, ChangeOp.MOVED})
 _COMPARABLE = 4_000_000  # lines before times lines after; beyond it they are not aligned
 
 
@@ -72,12 +73,14 @@ def _heading(change: Change) -> str:
 def _short_block(change: Change) -> list[str]:
     before, after = texts(change)
     short = all(len(text) <= _MINI_VALUE and "\n" not in text for text in (before, after))
-    if change.op is ChangeOp.CHANGED and short:
+    if change.op in _BRIEF and short:
         return [f"{_heading(change)}: {visible(before)} → {visible(after)}"]
     return _block(change)
 
 
 def _block(change: Change) -> list[str]:
+    if change.op is ChangeOp.RECONNECTED:
+        return [_heading(change)]  # it names both ends
     before, after = texts(change)
     old = before.split("\n") if before else []
     new = after.split("\n") if after else []

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+import orjson
+
+from bot.domain.diff.lists import Alignment, by_content, by_name, naming
 from store.document import encode
 from store.records import Json
 
-_KEYS = ("case_id", "id", "variable", "name", "key")  # what names an item of a list, best first
+Place = tuple[int, int]  # where an item stands in its list before and after, from 1; 0: nowhere
+Path = tuple[str, ...]
 
 
 class ChangeOp(StrEnum):
@@ -18,90 +22,103 @@ class ChangeOp(StrEnum):
     ADDED = "added"
     REMOVED = "removed"
     CHANGED = "changed"
+    MOVED = "moved"  # to another place in its list
+    RENAMED = "renamed"
+    RECONNECTED = "reconnected"  # a connection with another end
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One place that differs: keys and positions (from 1) down to it, and what stands there."""
+    """One place that differs.
 
-    path: tuple[str, ...]
+    `path` are keys, names and positions (from 1) down to it; `places` says of each step that
+    is an item of a list where it stands. `before` and `after` are the values there, of a moved
+    item its positions.
+    """
+
+    path: Path
     op: ChangeOp
     before: Json
     after: Json
+    places: tuple[Place | None, ...] = ()
 
 
-def differences(before: Json, after: Json, path: tuple[str, ...] = ()) -> Iterator[Difference]:
+def differences(before: Json, after: Json) -> Iterator[Difference]:
     """Yield where *before* and *after* differ, in a fixed order; nothing exactly if they are equal.
 
-    Objects are compared key by key; lists of named objects by name, with their order as a place
-    of its own; other lists of objects by position; lists of anything else as a whole.
+    Objects are compared key by key; lists of objects item by item, as `bot.domain.diff.lists`
+    matches them; lists of anything else as a whole. `bot.domain.diff.apply` is the way back.
     """
-    if same(before, after):
-        return
-    if isinstance(before, dict) and isinstance(after, dict):
-        yield from _objects(before, after, path)
-    elif (name := _naming(before, after)) is not None:
-        yield from _named(before, after, name, path)
-    elif _positional(before, after):
-        yield from _objects(_numbered(before), _numbered(after), path)
-    else:
-        yield Difference(path, ChangeOp.CHANGED, before, after)
+    yield from _between(before, after, (), ())
 
 
 def same(before: Json, after: Json) -> bool:
     """Return True if the two are the same JSON: True is not 1, and 1 is not 1.0."""
     if type(before) is not type(after):
         return False
-    if isinstance(before, dict | list):
+    if not isinstance(before, dict | list):
+        return bool(before == after)
+    try:
+        return _written(before) == _written(after)
+    except orjson.JSONEncodeError:  # an integer of more than 64 bits
         return encode(before) == encode(after)
-    return bool(before == after)
+
+
+def _written(value: Json) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def are_objects(items: Json) -> bool:
+    """Return True for a list whose every item is an object; True for an empty list."""
+    return isinstance(items, list) and all(isinstance(item, dict) for item in items)
+
+
+def _between(
+    before: Json, after: Json, path: Path, places: tuple[Place | None, ...]
+) -> Iterator[Difference]:
+    if same(before, after):
+        return
+    if isinstance(before, dict) and isinstance(after, dict):
+        yield from _objects(before, after, path, places)
+    elif are_objects(before) and are_objects(after):
+        yield from _items(before, after, path, places)
+    else:
+        yield Difference(path, ChangeOp.CHANGED, before, after, places)
 
 
 def _objects(
-    before: dict[str, Json], after: dict[str, Json], path: tuple[str, ...]
+    before: dict[str, Json], after: dict[str, Json], path: Path, places: tuple[Place | None, ...]
 ) -> Iterator[Difference]:
-    for key in [*before, *(key for key in after if key not in before)]:
+    down = (*places, None)
+    for key in sorted({*before, *after}):
         here = (*path, key)
         if key not in after:
-            yield Difference(here, ChangeOp.REMOVED, before[key], None)
+            yield Difference(here, ChangeOp.REMOVED, before[key], None, down)
         elif key not in before:
-            yield Difference(here, ChangeOp.ADDED, None, after[key])
+            yield Difference(here, ChangeOp.ADDED, None, after[key], down)
         else:
-            yield from differences(before[key], after[key], here)
+            yield from _between(before[key], after[key], here, down)
 
 
-def _named(
-    before: list[dict[str, Json]], after: list[dict[str, Json]], name: str, path: tuple[str, ...]
+def _items(
+    before: list[dict[str, Json]],
+    after: list[dict[str, Json]],
+    path: Path,
+    places: tuple[Place | None, ...],
 ) -> Iterator[Difference]:
-    old = {item[name]: item for item in before}
-    new = {item[name]: item for item in after}
-    yield from _objects(old, new, path)
-    stayed = [key for key in old if key in new]
-    order = [key for key in new if key in old]
-    if stayed != order:
-        yield Difference((*path, "order"), ChangeOp.CHANGED, stayed, order)
-
-
-def _naming(before: Json, after: Json) -> str | None:
-    if not isinstance(before, list) or not isinstance(after, list):
-        return None
-    names = (key for key in _KEYS if _names_all(before, key) and _names_all(after, key))
-    return next(names, None)
-
-
-def _names_all(items: Sequence[Json], key: str) -> bool:
-    seen = {
-        item[key] for item in items if isinstance(item, dict) and isinstance(item.get(key), str)
-    }
-    return len(seen) == len(items)
-
-
-def _positional(before: Json, after: Json) -> bool:
-    return all(
-        isinstance(items, list) and all(isinstance(item, dict) for item in items)
-        for items in (before, after)
-    )
-
-
-def _numbered(items: Sequence[Json]) -> dict[str, Json]:
-    return {str(position): item for position, item in enumerate(items, start=1)}
+    name = naming(before, after)
+    found: Alignment = by_name(before, after, name) if name else by_content(before, after)
+    for old in found.removed:
+        here = (*path, before[old][name] if name else str(old + 1))
+        at = (*places, (old + 1, 0))
+        yield Difference(here, ChangeOp.REMOVED, before[old], None, at)
+    for old, new in found.pairs:
+        here = (*path, after[new][name] if name else str(new + 1))
+        at = (*places, (old + 1, new + 1))
+        if new in found.moved:
+            yield Difference(here, ChangeOp.MOVED, old + 1, new + 1, at)
+        yield from _between(before[old], after[new], here, at)
+    for new in found.added:
+        here = (*path, after[new][name] if name else str(new + 1))
+        at = (*places, (0, new + 1))
+        yield Difference(here, ChangeOp.ADDED, None, after[new], at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 from store.canonical import Unreadable, canonical, encode, plain
 from store.meaning import (
@@ -30,6 +31,7 @@ __all__ = [
     "hash_of_part",
     "is_note",
     "join",
+    "join_stored",
     "layout",
     "meant_edge",
     "meant_node",
@@ -78,6 +80,15 @@ class Document:
         for variable in self._variables(*_VARIABLES):
             if variable.get("value_type") == "secret" and "value" in variable:
                 raise SecretInDocument("a secret variable has a value")
+
+    @classmethod
+    def stored(
+        cls, mode: str, content: dict[str, Json], parts: tuple[Part, ...], root: str
+    ) -> Self:
+        """The document that was stored as *parts* under *root*; nothing is checked or copied."""
+        document = object.__new__(cls)
+        vars(document).update(mode=mode, content=content, parts=parts, root=root)
+        return document
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Document) and self.root == other.root
@@ -146,6 +157,19 @@ def join(mode: str, items: Iterable[tuple[str, bytes]]) -> Document:
         Unreadable: A part is missing, is there twice, belongs nowhere or is no JSON.
     """
     return Document(mode, put_together(items))
+
+
+def join_stored(mode: str, parts: Iterable[Part], root: str) -> Document:
+    """Return the document that was split into *parts*, whose hashes are known to be right.
+
+    Raises:
+        Unreadable: They do not have this *root*, or make no document.
+    """
+    found = tuple(sorted(parts, key=lambda part: part.path))
+    if root_of_parts(mode, ((part.path, part.hash) for part in found)) != root:
+        raise Unreadable("these parts have another root")
+    content = put_together((part.path, part.data) for part in found)
+    return Document.stored(mode, content, found, root)
 
 
 def _text(value: Json) -> str:

@@ -15,6 +15,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import orjson
+
 from store.canonical import Unreadable, encode
 from store.records import Json
 
@@ -168,9 +170,19 @@ def _name(item: Json) -> str:
 
 def _load(path: str, data: bytes) -> Json:
     try:
-        return json.loads(data)
+        return _read_quickly(data)
     except (ValueError, RecursionError):
         raise Unreadable(f"part {path!r} is not JSON") from None
+
+
+def _read_quickly(data: bytes) -> Json:
+    """What *data* is as JSON, by orjson where that writes it back as it was.
+
+    It does not for large integers, which it reads as floats, and for very small and large floats.
+    """
+    found = orjson.loads(data)
+    written = orjson.dumps(found, option=orjson.OPT_SORT_KEYS)
+    return found if written == data else json.loads(data)
 
 
 def _object(path: str, value: Json) -> dict[str, Json]:

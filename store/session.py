@@ -31,7 +31,7 @@ from store.slots import Slots
 from store.versions import Versions
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-HEAD = "0004"
+HEAD = "0005"
 Moves = Mapping[State, frozenset[State]]
 Clock = Callable[[], datetime]
 

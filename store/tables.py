@@ -54,13 +54,17 @@ class PartRow(SQLModel, table=True):
 
 
 class ManifestRow(SQLModel, table=True):
-    """Which parts make up the document of one root: path and part id, in order."""
+    """Which parts make up the document of one root, packed as `store.manifests` says.
+
+    `base` is the root of the whole manifest that this one differs from; null for a whole one.
+    """
 
     __tablename__ = "manifest"
     root: str = Field(sa_column=Column(SafeText, primary_key=True))
     meaning: str = _text()
     mode: str = _text()
-    parts: Any = _json()
+    base: str | None = _maybe_text()
+    packed: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
 class VersionRow(SQLModel, table=True):

@@ -1,22 +1,18 @@
-"""Versions, their documents by content, and what is condemned."""
+"""The numbered history of each app@env, its drafts, and what is condemned."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeVar
-
-import zstandard
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from store.audit import Audit
 from store.clock import DatabaseClock
-from store.document import Document, Part, hash_of_part, join, split
+from store.contents import Contents
+from store.document import Document
 from store.records import (
     AppEnv,
     AuditDraft,
-    Corrupt,
     Missing,
     NewVersion,
     Stale,
@@ -24,23 +20,20 @@ from store.records import (
     VersionKind,
     VersionSource,
 )
-from store.tables import CondemnedRow, ManifestRow, PartRow, VersionRow
+from store.tables import CondemnedRow, VersionRow
 from store.upsert import insert
 
-_T = TypeVar("_T")
-ZSTD = "zstd"
-_LEVEL = 3
-_MOST_NAMES = 500  # bound parameters in one statement
 _TRIES = 20  # each lost one means that somebody else recorded a version
 
 
 class Versions:
-    """Documents are kept by content: a part once under its hash, a manifest once per root."""
+    """Versions of documents; the documents themselves are kept by content."""
 
     def __init__(self, session: AsyncSession, now: DatabaseClock, audit: Audit) -> None:
         self._session = session
         self._now = now
         self._audit = audit
+        self._contents = Contents(session)
 
     async def record(self, new: NewVersion, document: Document) -> Version:
         """Store *document* as a version; what is stored already is returned unchanged.
@@ -54,7 +47,8 @@ class Versions:
         known = await self._known(new, document)
         if known is not None:
             return known
-        await self._keep(document)
+        newest = await self.newest(new.where)
+        await self._contents.keep(document, like=newest.root if newest else None)
         for _ in range(_TRIES):
             recorded = await self._insert(new, document) or await self._known(new, document)
             if recorded is not None:
@@ -70,15 +64,7 @@ class Versions:
 
     async def document(self, version_id: int) -> Document:
         """The document, checked against its root. Raises `Missing`, `Corrupt`."""
-        root = (await self.get(version_id)).root
-        manifest = await self._session.get(ManifestRow, root)
-        if manifest is None:
-            raise Corrupt(f"version {version_id} has no manifest")
-        blobs = await self._blobs([part_id for _, part_id in manifest.parts])
-        document = join(manifest.mode, ((path, blobs[part_id]) for path, part_id in manifest.parts))
-        if document.root != root:
-            raise Corrupt(f"version {version_id} does not have the root {root}")
-        return document
+        return await self._contents.document((await self.get(version_id)).root)
 
     async def newest(self, where: AppEnv) -> Version | None:
         """The numbered version with the highest number."""
@@ -105,6 +91,14 @@ class Versions:
             query.order_by(col(VersionRow.number).desc()).limit(limit)
         )
         return [_version(row) for row in rows]
+
+    async def stored(
+        self, *, after: int = 0, limit: int = 100, where: AppEnv | None = None
+    ) -> list[Version]:
+        """Versions and drafts, of *where* or of all apps, by id above *after*; at most *limit*."""
+        query = select(VersionRow) if where is None else _of(where)
+        query = query.where(col(VersionRow.id) > after).order_by(col(VersionRow.id)).limit(limit)
+        return [_version(row) for row in await self._session.scalars(query)]
 
     async def count(self) -> int:
         """How many numbered versions are stored, of all apps."""
@@ -211,71 +205,11 @@ class Versions:
         row = (await self._session.scalars(query)).first()
         return _version(row) if row is not None else None
 
-    async def _keep(self, document: Document) -> None:
-        if await self._session.get(ManifestRow, document.root) is not None:
-            return
-        parts = split(document)
-        ids = await self._part_ids([part.hash for part in parts])
-        missing = {part.hash: part for part in parts if part.hash not in ids}
-        if missing:
-            await self._session.execute(
-                insert(self._session, PartRow)
-                .values([_part_row(missing[name]) for name in sorted(missing)])  # one lock order
-                .on_conflict_do_nothing()
-            )
-            ids |= await self._part_ids(list(missing))
-        manifest = {
-            "root": document.root,
-            "meaning": document.meaning,
-            "mode": document.mode,
-            "parts": [[part.path, ids[part.hash]] for part in parts],
-        }
-        await self._session.execute(
-            insert(self._session, ManifestRow).values(manifest).on_conflict_do_nothing()
-        )
-
-    async def _part_ids(self, hashes: Sequence[str]) -> dict[str, int]:
-        found: dict[str, int] = {}
-        for some in _batches(hashes):
-            rows = await self._session.execute(
-                select(col(PartRow.hash), col(PartRow.id)).where(col(PartRow.hash).in_(some))
-            )
-            found |= {digest: part_id for digest, part_id in rows if part_id is not None}
-        return found
-
-    async def _blobs(self, ids: Sequence[int]) -> dict[int, bytes]:
-        found: dict[int, bytes] = {}
-        for some in _batches(sorted(set(ids))):
-            rows = await self._session.scalars(select(PartRow).where(col(PartRow.id).in_(some)))
-            found |= {row.id: _unpacked(row) for row in rows if row.id is not None}
-        if missing := set(ids) - set(found):
-            raise Corrupt(f"{len(missing)} parts are not there")
-        return found
-
 
 def _of(where: AppEnv) -> Select[VersionRow]:
     return select(VersionRow).where(
         col(VersionRow.app) == where.app, col(VersionRow.env) == where.env
     )
-
-
-def _part_row(part: Part) -> dict[str, object]:
-    packed = zstandard.ZstdCompressor(level=_LEVEL).compress(part.data)
-    return {"hash": part.hash, "encoding": ZSTD, "data": packed, "base_id": None}
-
-
-def _unpacked(row: PartRow) -> bytes:
-    try:
-        data = zstandard.ZstdDecompressor().decompress(row.data)
-    except zstandard.ZstdError as error:
-        raise Corrupt(f"part {row.id} cannot be unpacked") from error
-    if hash_of_part(data) != row.hash:
-        raise Corrupt(f"part {row.id} does not have the hash {row.hash}")
-    return data
-
-
-def _batches(items: Sequence[_T]) -> list[Sequence[_T]]:
-    return [items[at : at + _MOST_NAMES] for at in range(0, len(items), _MOST_NAMES)]
 
 
 def _version(row: VersionRow) -> Version:

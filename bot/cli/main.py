@@ -21,6 +21,7 @@ from bot.cli.log import log
 from bot.cli.pausing import pause, resume
 from bot.cli.snapshot import snapshot
 from bot.cli.telling import NO, WRONG_USE, end, say, survive_any_terminal
+from bot.cli.verify import verify
 from bot.errors import BotError, ConfigurationWrong
 from store.records import Corrupt, NotMigrated, StoreError, Unavailable
 
@@ -43,6 +44,7 @@ for command in (
     log,
     diff,
     export,
+    verify,
     backup,
     copy,
     pause,

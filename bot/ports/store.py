@@ -62,6 +62,12 @@ class Versions(Protocol):
         """Numbered versions, newest first, below number *before*; at most *limit*."""
         ...
 
+    async def stored(
+        self, *, after: int = 0, limit: int = 100, where: AppEnv | None = None
+    ) -> list[Version]:
+        """Versions and drafts, of *where* or of all apps, by id above *after*; at most *limit*."""
+        ...
+
     async def newest_external_ids(self) -> dict[AppEnv, str]:
         """The external id of the newest numbered version of every app@env."""
         ...

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -103,3 +105,24 @@ async def test_two_answers_of_the_api_are_compared_without_any_database(tmp_path
     kinds = [change["kind"] for change in json.loads(drawn.stdout)["changes"]]
     assert kinds == ["prompt", "layout"]
     assert mixed.returncode == 2
+
+
+async def test_a_damaged_version_is_named_with_its_part(world: World) -> None:
+    await ask(world, "snapshot", "--history")
+    whole_code, whole, _ = await ask(world, "verify", str(WHERE))
+    path = world.database_url.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path)) as database, database:
+        query = "SELECT id, data FROM part ORDER BY LENGTH(data) DESC LIMIT 1"
+        part, data = database.execute(query).fetchone()
+        flipped = bytes([*data[:-1], data[-1] ^ 1])
+        database.execute("UPDATE part SET data = ? WHERE id = ?", (flipped, part))
+
+    code, _, said = await ask(world, "verify")
+    json_code, told, _ = await ask(world, "verify", "--json")
+
+    assert (whole_code, "are whole" in whole) == (0, True)
+    assert (code, json_code) == (1, 1)
+    assert str(WHERE) in said
+    assert f"part {part} " in said
+    assert json.loads(told)["damaged"][0]["app"] == str(WHERE)
+    assert (await ask(world, "verify", "suport-triage@prod"))[0] == 2

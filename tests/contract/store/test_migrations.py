@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -19,12 +21,14 @@ from sqlmodel import SQLModel
 import store.tables  # noqa: F401  # so that the metadata is complete
 from bot.domain.approval import MOVES
 from store.address import translate_url
-from store.records import StoreError, Unavailable
+from store.records import NewVersion, StoreError, Unavailable, VersionKind, VersionSource
 from store.session import HEAD, MIGRATIONS, migrate, open_store
+from tests.builders import NOON, PROD
 from tests.contract.store import behind
 from tests.contract.store.processes import at_once
 from tests.contract.store.things import an_open_case
 from tests.plugins.databases import DATABASES
+from tests.unit.services.scene import a_document
 
 
 @pytest.fixture
@@ -159,3 +163,42 @@ def _config(url: str) -> Config:
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["url"] = translate_url(url)
     return config
+
+
+def at(url: str, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["url"] = translate_url(url)
+    command.upgrade(config, revision)
+
+
+async def test_manifests_of_the_first_form_are_read_after_they_were_packed(empty_url: str) -> None:
+    document = a_document()
+    await asyncio.to_thread(at, empty_url, "0004")
+    async with behind.connected(empty_url) as sql:
+        ids = {part.hash: n for n, part in enumerate(document.parts, start=1)}
+        parts = [[part.path, ids[part.hash]] for part in document.parts]
+        for part in {part.hash: part for part in document.parts}.values():
+            data = zstandard.ZstdCompressor().compress(part.data)
+            columns = "id, hash, encoding, data"
+            await sql(
+                f"INSERT INTO part ({columns}) VALUES (?, ?, ?, ?)",
+                *(ids[part.hash], part.hash, "zstd", data),
+            )
+        await sql(
+            "INSERT INTO manifest (root, meaning, mode, parts) VALUES (?, ?, ?, ?)",
+            *(document.root, document.meaning, document.mode, json.dumps(parts)),
+        )
+    await migrated(empty_url)
+
+    store = await open_store(empty_url, moves=MOVES)
+    try:
+        new = NewVersion(
+            PROD, VersionKind.PUBLISHED, VersionSource.PUBLISHED, "v1", "h", published_at=NOON
+        )
+        async with store.write() as tx:
+            version = await tx.versions.record(new, document)
+        async with store.read() as tx:
+            assert (await tx.versions.document(version.id)).content == document.content
+    finally:
+        await store.close()

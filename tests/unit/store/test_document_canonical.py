@@ -3,11 +3,13 @@ from __future__ import annotations
 import json
 import math
 from enum import StrEnum
+from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
-from store.document import Unreadable, canonical
+from store.document import Unreadable, canonical, encode
 from tests.unit.store.odd_documents import values
 
 
@@ -70,3 +72,22 @@ def test_a_place_never_shows_a_value_and_survives_any_key() -> None:
 
     assert "hunter22" not in str(refused.value)
     assert str(refused.value).isascii()
+
+
+floats = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.one_of(values, floats, st.lists(st.floats(1e-6, 1e-3)), st.lists(st.floats(1e14, 1e18))))
+def test_the_quick_way_writes_what_python_writes(value: Any) -> None:
+    """The form is frozen: roots and audit hashes of years are over it."""
+    dumped = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+    assert encode(value) == dumped.encode()
+
+
+@pytest.mark.parametrize("power", range(-325, 308))
+def test_floats_of_every_size_are_written_as_python_writes_them(power: int) -> None:
+    for digits in ("1", "5", "1.5", "9.301334780237422", "1.2345678901234567"):
+        value = float(f"{digits}e{power}")
+
+        assert encode(value) == repr(value).encode()

@@ -1,0 +1,188 @@
+"""Documents by content: a part once under its hash, a manifest once per root."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
+
+import zstandard
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from store.document import Document, Part, Unreadable, hash_of_part, join_stored, split
+from store.manifests import pack, pack_difference, unpack
+from store.records import Corrupt
+from store.tables import ManifestRow, PartRow
+from store.upsert import insert
+
+_T = TypeVar("_T")
+ZSTD, DELTA = "zstd", "zstd-delta"
+_LEVEL = 3
+_MOST_NAMES = 500  # bound parameters in one statement
+
+
+_WHOLE = zstandard.ZstdDecompressor()
+
+
+class Contents:
+    """Keeps documents; what two of them share is stored once."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def keep(self, document: Document, *, like: str | None) -> None:
+        """Store *document* under its root, unless it is there; *like* is a root it resembles."""
+        if await self._session.get(ManifestRow, document.root) is not None:
+            return
+        parts = split(document)
+        base = await self._base(like) if like else None
+        ids = await self._part_ids([part.hash for part in parts])
+        missing = {part.hash: part for part in parts if part.hash not in ids}
+        if missing:
+            like_parts = await self._predecessors(missing.values(), base[1] if base else {})
+            rows = [_part_row(missing[name], like_parts.get(name)) for name in sorted(missing)]
+            await self._session.execute(  # sorted: one lock order
+                insert(self._session, PartRow).values(rows).on_conflict_do_nothing()
+            )
+            ids |= await self._part_ids(list(missing))
+        manifest = {part.path: ids[part.hash] for part in parts}
+        packed = pack_difference(base[1], manifest) if base else None
+        row = {
+            "root": document.root,
+            "meaning": document.meaning,
+            "mode": document.mode,
+            "base": base[0] if base and packed is not None else None,
+            "packed": pack(manifest) if packed is None else packed,
+        }
+        await self._session.execute(
+            insert(self._session, ManifestRow).values(row).on_conflict_do_nothing()
+        )
+
+    async def document(self, root: str) -> Document:
+        """The document with this *root*, checked against it. Raises `Corrupt`."""
+        row, manifest = await self._manifest(root)
+        blobs = await self._blobs(list(manifest.values()))
+        parts = (Part(path, *blobs[part]) for path, part in manifest.items())
+        try:
+            return join_stored(row.mode, parts, root)
+        except Unreadable as error:
+            raise Corrupt(f"what is stored under {root} is damaged: {error}") from error
+
+    # -- how ------------------------------------------------------------------------------------
+
+    async def _base(self, like: str) -> tuple[str, Mapping[str, int]] | None:
+        """The whole manifest that the one of *like* stands on, or is; None if it is damaged."""
+        row = await self._session.get(ManifestRow, like)
+        if row is not None and row.base is not None:
+            row = await self._session.get(ManifestRow, row.base)
+        if row is None or row.base is not None:
+            return None
+        try:
+            return row.root, unpack(row.packed)
+        except Corrupt:
+            return None  # a new document shall not depend on it
+
+    async def _manifest(self, root: str) -> tuple[ManifestRow, dict[str, int]]:
+        row = await self._session.get(ManifestRow, root)
+        if row is None:
+            raise Corrupt(f"there is no manifest of {root}")
+        if row.base is None:
+            return row, unpack(row.packed)
+        base = await self._session.get(ManifestRow, row.base)
+        if base is None or base.base is not None:
+            raise Corrupt(f"the manifest of {root} has lost its base")
+        return row, unpack(row.packed, unpack(base.packed))
+
+    async def _part_ids(self, hashes: Sequence[str]) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for some in _batches(hashes):
+            rows = await self._session.execute(
+                select(col(PartRow.hash), col(PartRow.id)).where(col(PartRow.hash).in_(some))
+            )
+            found |= {digest: part_id for digest, part_id in rows if part_id is not None}
+        return found
+
+    async def _predecessors(
+        self, parts: Iterable[Part], manifest: Mapping[str, int]
+    ) -> dict[str, tuple[int, bytes]]:
+        """For parts that stood at their path before, by hash: a whole part that resembles them."""
+        at = {part.hash: manifest[part.path] for part in parts if part.path in manifest}
+        rows = await self._rows(list(at.values()))
+        whole = {part: row.base_id or part for part, row in rows.items()}
+        try:
+            blobs = await self._blobs(list(whole.values()))
+        except Corrupt:
+            return {}  # what is new shall not depend on it
+        return {name: (whole[part], blobs[whole[part]][1]) for name, part in at.items()}
+
+    async def _blobs(self, ids: Sequence[int]) -> dict[int, tuple[str, bytes]]:
+        """Hash and data of these parts, by id; the data has the hash."""
+        rows = await self._rows(ids)
+        known = {part: _unpacked(part, row) for part, row in rows.items() if row.base_id is None}
+        bases = {row.base_id for row in rows.values() if row.base_id is not None} - known.keys()
+        for part, row in (await self._rows(list(bases))).items():
+            known[part] = _unpacked(part, row)
+        found = {}
+        for part, row in rows.items():
+            if row.base_id is not None:
+                known[part] = _unpacked(part, row, known.get(row.base_id))
+            found[part] = row.hash, known[part]
+        if missing := set(ids) - set(found):
+            raise Corrupt(f"{len(missing)} parts are not there")
+        return found
+
+    async def _rows(self, ids: Sequence[int]) -> dict[int, _Packed]:
+        found: dict[int, _Packed] = {}
+        table = PartRow
+        for some in _batches(sorted(set(ids))):
+            columns = col(table.id), col(table.hash), col(table.base_id), col(table.data)
+            rows = await self._session.execute(select(*columns).where(col(table.id).in_(some)))
+            for part, digest, base_id, data in rows:
+                if part is not None:
+                    found[part] = _Packed(digest, base_id, data)
+        return found
+
+
+class _Packed(NamedTuple):
+    """A part as it is stored: whole, or as what differs from the part *base_id*."""
+
+    hash: str
+    base_id: int | None
+    data: bytes
+
+
+def _part_row(part: Part, like: tuple[int, bytes] | None) -> dict[str, object]:
+    """The part's row; as a difference where that takes less than half of the room.
+
+    A whole part that resembles it is given to zstd as its dictionary
+    (https://facebook.github.io/zstd/zstd_manual.html, "prefix").
+    """
+    whole = zstandard.ZstdCompressor(level=_LEVEL).compress(part.data)
+    if like is not None:
+        packed = zstandard.ZstdCompressor(level=_LEVEL, dict_data=_prefix(like[1]))
+        short = packed.compress(part.data)
+        if 2 * len(short) < len(whole):
+            return {"hash": part.hash, "encoding": DELTA, "data": short, "base_id": like[0]}
+    return {"hash": part.hash, "encoding": ZSTD, "data": whole, "base_id": None}
+
+
+def _unpacked(part: int, row: _Packed, base: bytes | None = None) -> bytes:
+    if (base is None) is not (row.base_id is None):
+        raise Corrupt(f"part {part} has lost its base")
+    unpacker = _WHOLE if base is None else zstandard.ZstdDecompressor(dict_data=_prefix(base))
+    try:
+        data = unpacker.decompress(row.data)
+    except zstandard.ZstdError as error:
+        raise Corrupt(f"part {part} cannot be unpacked") from error
+    if hash_of_part(data) != row.hash:
+        raise Corrupt(f"part {part} does not have the hash {row.hash}")
+    return data
+
+
+def _prefix(data: bytes) -> zstandard.ZstdCompressionDict:
+    return zstandard.ZstdCompressionDict(data, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+
+
+def _batches(items: Sequence[_T]) -> list[Sequence[_T]]:
+    return [items[at : at + _MOST_NAMES] for at in range(0, len(items), _MOST_NAMES)]

@@ -1,0 +1,61 @@
+"""Which parts make up a document, as few bytes: whole, or as what differs from another. Pure.
+
+A manifest maps paths to the ids of parts. Most versions share nearly all of theirs with the one
+before, so it is kept as a difference to a whole one, its base, never to another difference:
+reading takes two rows, and what is damaged damages no more than its own versions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import orjson
+import zstandard
+
+from store.records import Corrupt
+
+MOST_DIFFERENT = 48  # paths; a manifest that differs in more from its base is kept whole
+_LEVEL = 9  # these are small and are written once
+Manifest = Mapping[str, int]
+
+
+def pack(manifest: Manifest) -> bytes:
+    """Return the bytes of a whole *manifest*."""
+    return _squeezed([[*manifest], [*manifest.values()]])
+
+
+def pack_difference(base: Manifest, manifest: Manifest) -> bytes | None:
+    """Return the bytes of what *manifest* has other than *base*; None if it is too much."""
+    changed = {path: part for path, part in manifest.items() if base.get(path) != part}
+    gone = [path for path in base if path not in manifest]
+    if len(changed) + len(gone) > MOST_DIFFERENT:
+        return None
+    return _squeezed([[*changed], [*changed.values()], gone])
+
+
+def unpack(packed: bytes, base: Manifest | None = None) -> dict[str, int]:
+    """Return the manifest that was packed, a difference by the help of its *base*.
+
+    Raises:
+        Corrupt: The bytes are no manifest, or one of the other kind.
+    """
+    try:
+        found = orjson.loads(zstandard.ZstdDecompressor().decompress(packed))
+        paths, parts, *gone = found
+        manifest: dict[str, int] = dict(zip(paths, parts, strict=True))
+        if base is None:
+            return _whole(manifest, gone)
+        left_out: set[str] = set(*gone)
+    except (zstandard.ZstdError, ValueError, TypeError) as error:
+        raise Corrupt("a manifest cannot be unpacked") from error
+    return {path: part for path, part in base.items() if path not in left_out} | manifest
+
+
+def _whole(manifest: dict[str, int], gone: list[object]) -> dict[str, int]:
+    if gone:
+        raise Corrupt("a manifest has lost its base")
+    return manifest
+
+
+def _squeezed(value: object) -> bytes:
+    return zstandard.ZstdCompressor(level=_LEVEL).compress(orjson.dumps(value))

@@ -338,6 +338,14 @@ class Unauthorised(BotError):
     """Wrong or missing credentials (401); one body for every cause."""
 
 
+class LinkInvalid(BotError):
+    """A link into our pages that we did not make, or to what is not there (404)."""
+
+
+class LinkExpired(BotError):
+    """A link into our pages that was ours, and is over (410)."""
+
+
 class TooLarge(BotError):
     """More bytes than this door takes (413)."""
 

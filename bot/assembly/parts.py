@@ -16,20 +16,24 @@ from pydantic import SecretStr
 
 from bot import jobs
 from bot.adapters.alertmanager.routes import routes as alertmanager_routes
+from bot.adapters.browser.routes import path_of
+from bot.adapters.browser.routes import routes as page_routes
 from bot.adapters.slack.admission import Admission
 from bot.adapters.slack.door import routes as slack_routes
 from bot.adapters.slack.listeners import build_app as build_bolt
 from bot.assembly.outside import Outside
 from bot.assembly.process import Process, Role
 from bot.config.settings import Settings
+from bot.domain import link
 from bot.renewal.watched import Watched
 from bot.services.decide import Decide
 from bot.services.deliver import Deliver
-from bot.services.drawing import Differences, Drawing
+from bot.services.drawing import Address, Differences, Drawing
 from bot.services.execute import Execute
 from bot.services.include import Inclusion
 from bot.services.include import Rules as IncludeRules
 from bot.services.opening import Rules
+from bot.services.page import page
 from bot.services.probe import Probe
 from bot.services.propose import Propose
 from bot.services.snapshot import Snapshot
@@ -118,7 +122,10 @@ class Making:
             rules,
             nonce=lambda: secrets.token_hex(16),
         )
-        deliver = self._deliverer(outside, keys, before)
+        links = derive(settings.secret_keys, b"keyturn/links/v1")
+        address = _address(settings.public_url, links)
+        kept = before if before and before.settings.public_url == settings.public_url else None
+        deliver = self._deliverer(outside, keys, address, kept)
         admission = self._admitting(outside)
         meaning = partial(settings.alerts.labels.where, known=channels)
         steps = {
@@ -142,7 +149,7 @@ class Making:
             outside=outside,
             keys=keys,
             steps=steps,
-            routes=tuple(self._routes(settings, admission)),
+            routes=(*self._routes(settings, admission), *self._pages(links)),
             sweep=snapshot.sweep,
             probe=self._prober(outside, before),
             deliver=deliver,
@@ -172,7 +179,19 @@ class Making:
             trouble=before.probe.trouble if before else {},
         )
 
-    def _deliverer(self, outside: Outside, keys: Sequence[bytes], before: Parts | None) -> Deliver:
+    def _pages(self, links: Sequence[bytes]) -> list[web.RouteDef]:
+        """The pages for browsers, of a process that has a door; without a key nothing opens."""
+        if self._process.role is Role.WORKER:
+            return []
+        return page_routes(keys=links, show=partial(page, self._store), now=utc_now)
+
+    def _deliverer(
+        self,
+        outside: Outside,
+        keys: Sequence[bytes],
+        address: Address | None,
+        before: Parts | None,
+    ) -> Deliver:
         """What Slack asked to wait for is not forgotten while nothing changes there."""
         if before and before.outside.messenger is outside.messenger and before.keys == keys:
             return before.deliver
@@ -180,7 +199,7 @@ class Making:
         return Deliver(
             self._store,
             outside.messenger,
-            Drawing(self._store, differences, keys=keys),
+            Drawing(self._store, differences, keys=keys, address=address),
             differences,
             owner=self._process.owner,
             jitter=random.random,
@@ -255,6 +274,19 @@ async def retire(old: Parts, new: Parts) -> None:
     for target in old.outside.targets.values():
         if id(target) not in kept:
             await target.close()
+
+
+def _address(public_url: str, keys: Sequence[bytes]) -> Address | None:
+    """What makes the addresses of our pages; None where people cannot reach them."""
+    if not public_url or not keys:
+        return None
+    base = public_url.rstrip("/")
+
+    def address(name: str, until: datetime) -> str:
+        signed = link.sign(path_of(name), until=until, keys=keys)
+        return f"{base}{signed}"
+
+    return address
 
 
 def derive(keys: Iterable[SecretStr], purpose: bytes) -> tuple[bytes, ...]:

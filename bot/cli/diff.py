@@ -49,7 +49,8 @@ def diff(
         str | None, typer.Argument(metavar="B", help="The newer version: a number or `live`.")
     ] = None,
     form: Annotated[
-        Literal["text", "json"], typer.Option("--format", help="How to write it.")
+        Literal["text", "json", "html", "svg"],
+        typer.Option("--format", help="How to write it; html: a page, svg: a drawing."),
     ] = "text",
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="End with 1 when there is a difference.")
@@ -68,6 +69,8 @@ def diff(
     changes = _changes(before, after, layout=layout)
     if form == "json":
         _write_json(before, after, changes)
+    elif form != "text":
+        _write_page(before, after, changes, form)
     else:
         for side in (before, after):
             for notice in side.notices:
@@ -191,6 +194,29 @@ def _write_json(before: _Side, after: _Side, changes: ChangeList) -> None:
             "changes": [as_json(change) for change in changes.changes],
         }
     )
+
+
+def _write_page(before: _Side, after: _Side, changes: ChangeList, form: str) -> None:
+    """Write one file that loads nothing: the page of the difference, or its drawing alone."""
+    from bot import pages
+    from bot.domain.diff.page import Side, build
+
+    if before.document is None or after.document is None:
+        end(WRONG_USE, f"--format {form} is made of exports or stored versions")
+    old, new = (Side(Path(side.name).name) for side in (before, after))
+    made = build(
+        f"{old.name} → {new.name}",
+        (old, before.document),
+        (new, after.document),
+        changes,
+        notes=tuple(f"{s.name}: {note}" for s in (before, after) for note in s.notices),
+    )
+    if form == "html":
+        sys.stdout.write(pages.difference(made).html + "\n")
+    elif made.picture is None:
+        end(NO, "there is no graph to draw")
+    else:
+        sys.stdout.write(pages.svg(made.picture) + "\n")
 
 
 def _write_text(changes: ChangeList, title: str) -> None:

@@ -120,7 +120,7 @@ class Environment(BaseSettings):
     public_url: Annotated[str, BeforeValidator(lambda url: fields.url(url) if url else "")] = Field(
         default="",
         validation_alias="KEYTURN_PUBLIC_URL",
-        description="Where people reach the service; accepted, not used yet",
+        description="Where people reach the service; without it cards carry no links",
     )
     secret_key: Annotated[Secrets, AfterValidator(_keys)] = Field(
         default=(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import socket as socket_module
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -102,8 +103,10 @@ async def set_up(
         app_id = seed.seed(dify_state, password=password, secret=secrets.token_hex(16))
         dify = await start_dify(host=LOOPBACK, port=0, state=dify_state)
         closing.push_async_callback(dify.stop)
+        port = _free_port()
         settings = _settings(
             folder,
+            public_url=f"http://{LOOPBACK}:{port}",
             slack_url=slack.url,
             dify_url=dify.url,
             app_id=app_id,
@@ -114,7 +117,7 @@ async def set_up(
             webhook_token=webhook_token,
         )
         service = await closing.enter_async_context(build(settings))
-        door = await service.start(LOOPBACK, 0)
+        door = await service.start(LOOPBACK, port)
         closing.push_async_callback(service.stop, door)
         slack.driver.events_url = f"http://{LOOPBACK}:{door.port}/slack/events"
         if socket:
@@ -122,9 +125,18 @@ async def set_up(
         yield Stage(slack, dify, service, door, webhook_token)
 
 
+def _free_port() -> int:
+    """A port that nobody listens on: links to our pages are made before the door is open."""
+    with socket_module.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 def _settings(
     folder: Path,
     *,
+    public_url: str,
     slack_url: str,
     dify_url: str,
     app_id: str,
@@ -136,6 +148,7 @@ def _settings(
 ) -> Settings:
     return Settings(
         database_url=SecretStr(f"sqlite:///{folder / 'keyturn.db'}"),
+        public_url=public_url,
         secret_keys=(SecretStr(secrets.token_urlsafe(32)),),
         webhook_tokens=(SecretStr(webhook_token),),
         slack=SlackSettings(

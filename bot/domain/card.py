@@ -97,6 +97,7 @@ class CardView:
     seconds: float | None = None  # quorum's click to verified live
     audit_seq: int | None = None
     audit_head: str = ""
+    page: str = ""  # the address of the page that shows the whole difference
     evidence: str = ""
     impact: str = ""
     lost: str = ""

@@ -46,6 +46,7 @@ def build(
     firings: Iterable[Firing],
     head: tuple[int, str],
     sign: Sign,
+    page: str = "",
 ) -> CardView:
     """Return the card of *case*; the same state gives the same card.
 
@@ -58,6 +59,7 @@ def build(
         head: (seq, hash) of the audit chain's newest entry; published with the card, it shows
             later whether the chain was rewritten.
         sign: Makes the value of a button.
+        page: The address of the page of the rollback's difference; empty where there is none.
     """
     facts = CardView(
         case_id=case.id,
@@ -72,7 +74,7 @@ def build(
     )
     if rollback is None:
         return replace(facts, **_difference(changes))
-    return _with_rollback(facts, rollback, versions, changes, sign)
+    return _with_rollback(replace(facts, page=page), rollback, versions, changes, sign)
 
 
 def seconds_to_verified(rollback: Rollback) -> float | None:

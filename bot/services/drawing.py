@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from bot.domain import button, card_view
+from bot.domain import button, card_view, link
 from bot.domain.card import CardView
 from bot.domain.diff.changes import ChangeList, compare
 from bot.domain.secrets import expected
 from bot.domain.words import FindingCode
 from bot.ports.store import Store, Transaction
+from bot.services.page import name_of_rollback
 from store.document import Document
 from store.records import Case, Firing, Leg, Rollback, Version
 
 log = logging.getLogger(__name__)
+Address = Callable[[str, datetime], str]  # (name of a page, when the link is over) → its address
 _BY_HAND = frozenset({FindingCode.BY_HAND, FindingCode.VALUES_MASKED})
 _REMEMBERED = 32  # differences; versions never change, so nothing has to be forgotten but for room
 
@@ -77,10 +80,19 @@ class _Facts:
 class Drawing:
     """Draws cards."""
 
-    def __init__(self, store: Store, differences: Differences, *, keys: Sequence[bytes]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        differences: Differences,
+        *,
+        keys: Sequence[bytes],
+        address: Address | None = None,
+    ) -> None:
+        """Draw with buttons signed by *keys*, and links to pages if they have an *address*."""
         self._store = store
         self._differences = differences
         self._keys = keys
+        self._address = address
 
     async def card(self, case_id: int) -> Shown:
         """Return the card of a case. Raises `Missing`, `Corrupt`."""
@@ -96,6 +108,7 @@ class Drawing:
             firings=facts.firings,
             head=facts.head,
             sign=self._sign,
+            page=self._page(rollback),
         )
         return Shown(facts.case, view)
 
@@ -112,6 +125,12 @@ class Drawing:
             return None
         live_id = finding.facts["live_id"]
         return await self._differences.between(self._store, live_id, finding.candidate_id)
+
+    def _page(self, rollback: Rollback | None) -> str:
+        """The link is over a day after the rollback was opened, whenever the card is drawn."""
+        if rollback is None or self._address is None:
+            return ""
+        return self._address(name_of_rollback(rollback.id), rollback.opened_at + link.LASTS)
 
     def _sign(self, rollback: Rollback, action: str) -> str:
         return button.sign(rollback, action, keys=self._keys)

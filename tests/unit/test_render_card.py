@@ -320,3 +320,11 @@ def test_a_card_that_slack_would_refuse_says_where_it_is_broken() -> None:
         card(a_view(buttons=(too_long,)))
 
     assert caught.value.problems[0].pointer.endswith("/elements/0/value")
+
+
+def test_a_card_links_to_its_page_only_where_there_is_one() -> None:
+    url = "https://keyturn.example.com/diffs/r7?until=1&key=ab"
+
+    assert "/diffs/" not in str(card(a_view()).blocks)
+    assert f"<{url.replace('&', '&amp;')}|Side by side>" in str(card(a_view(page=url)).blocks)
+    assert "<https://x/%3E%7C|Side by side>" in str(card(a_view(page="https://x/>|")).blocks)

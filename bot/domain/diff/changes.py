@@ -25,6 +25,7 @@ __all__ = ["Change", "ChangeKind", "ChangeList", "ChangeOp", "Note", "compare", 
 SCHEMA = 2
 _STEP = 80
 _SUBJECT = 200
+_MODEL = ("model/name", "model/provider", "model/model", "model/value/model")
 _LAST = 100  # what changes nothing that runs comes behind all that does
 
 
@@ -141,8 +142,10 @@ def _modes(before: str, after: str, redactor: Redactor) -> Iterator[Found]:
         yield Found(ChangeKind.OTHER, ChangeOp.CHANGED, "mode", ("mode",), *modes)
 
 
-def _risk(change: Change) -> int:
-    return RANK[change.kind] + (_LAST if change.note is Note.FORMAT_ONLY else 0)
+def _risk(change: Change) -> tuple[int, bool]:
+    """By kind; of what models are told, which model it is comes first."""
+    rank = RANK[change.kind] + (_LAST if change.note is Note.FORMAT_ONLY else 0)
+    return rank, not change.where.endswith(_MODEL)
 
 
 def _change(found: Found, redactor: Redactor) -> Change:

@@ -1,0 +1,114 @@
+"""Pages for people's browsers, from `templates/web`: one file each, that loads nothing.
+
+Every text is escaped by Jinja2. Style and script stand in the page and are named by their hash,
+so that a browser runs nothing else, whatever a prompt contains
+(https://www.w3.org/TR/CSP3/#strict-csp).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from jinja2 import FileSystemLoader, StrictUndefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
+
+from bot.domain.diff.page import DiffPage
+from bot.domain.diff.picture import Picture
+
+_HERE = Path(__file__).parent
+_FOLDERS = [_HERE / "templates", _HERE.parent / "templates"]
+_KINDS: Final = {
+    "model": "Model",
+    "prompt": "Prompt",
+    "code": "Code",
+    "tool": "Tool",
+    "http": "HTTP request",
+    "knowledge": "Knowledge",
+    "condition": "Condition",
+    "variable": "Variable",
+    "feature": "Feature",
+    "node": "Node",
+    "edge": "Connection",
+    "title": "Title",
+    "other": "Setting",
+    "layout": "Drawing",
+}
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page and the Content-Security-Policy that it is to be sent with."""
+
+    html: str
+    policy: str
+
+
+def difference(page: DiffPage) -> Page:
+    """Return the page of a difference."""
+    style, script = _text("diff.css"), _text("diff.js")
+    policy = (
+        f"default-src 'none'; style-src 'sha256-{_digest(style)}'; "
+        f"script-src 'sha256-{_digest(script)}'; frame-ancestors 'none'; base-uri 'none'; "
+        "form-action 'none'"
+    )
+    html = (
+        _environment()
+        .get_template("web/diff.html.j2")
+        .render(
+            page=page,
+            kinds=_KINDS,
+            style=Markup(style),  # noqa: S704  # ours, from a file
+            script=Markup(script),  # noqa: S704
+            policy=policy,
+        )
+    )
+    return Page(html, policy)
+
+
+def refusal(title: str, sentence: str) -> Page:
+    """Return a page that says why there is nothing to see."""
+    style = _text("diff.css")
+    policy = f"default-src 'none'; style-src 'sha256-{_digest(style)}'; frame-ancestors 'none'"
+    template = _environment().get_template("web/refusal.html.j2")
+    html = template.render(title=title, sentence=sentence, style=Markup(style))  # noqa: S704
+    return Page(html, policy)
+
+
+def svg(drawn: Picture) -> str:
+    """Return *drawn* as an SVG file of its own, light, readable without a style sheet."""
+    return (
+        _environment()
+        .get_template("web/graph.svg.j2")
+        .render(
+            picture=drawn,
+            alone=True,
+            style=Markup(_text("graph.css")),  # noqa: S704
+        )
+    )
+
+
+@cache
+def _environment() -> ImmutableSandboxedEnvironment:
+    return ImmutableSandboxedEnvironment(
+        loader=FileSystemLoader(_FOLDERS),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@cache
+def _text(name: str) -> str:
+    path = next(folder / "web" / name for folder in _FOLDERS if (folder / "web" / name).exists())
+    return path.read_text(encoding="utf-8").strip()
+
+
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

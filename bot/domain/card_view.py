@@ -47,6 +47,7 @@ def build(
     head: tuple[int, str],
     sign: Sign,
     page: str = "",
+    lost: str = "",
 ) -> CardView:
     """Return the card of *case*; the same state gives the same card.
 
@@ -59,6 +60,7 @@ def build(
         head: (seq, hash) of the audit chain's newest entry; published with the card, it shows
             later whether the chain was rewritten.
         sign: Makes the value of a button.
+        lost: What going back gives up besides the suspect, in words.
         page: The address of the page of the rollback's difference; empty where there is none.
     """
     facts = CardView(
@@ -74,7 +76,7 @@ def build(
     )
     if rollback is None:
         return replace(facts, **_difference(changes))
-    return _with_rollback(replace(facts, page=page), rollback, versions, changes, sign)
+    return _with_rollback(replace(facts, page=page, lost=lost), rollback, versions, changes, sign)
 
 
 def seconds_to_verified(rollback: Rollback) -> float | None:

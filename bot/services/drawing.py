@@ -8,10 +8,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
-from bot.domain import button, card_view, link
+from bot.domain import button, card_view, link, lost
 from bot.domain.card import CardView
 from bot.domain.diff.changes import ChangeList, compare
+from bot.domain.lost import Later
 from bot.domain.secrets import expected
 from bot.domain.words import FindingCode
 from bot.ports.store import Store, Transaction
@@ -22,6 +24,8 @@ from store.records import Case, Firing, Leg, Rollback, Version
 log = logging.getLogger(__name__)
 Address = Callable[[str, datetime], str]  # (name of a page, when the link is over) → its address
 _BY_HAND = frozenset({FindingCode.BY_HAND, FindingCode.VALUES_MASKED})
+_LOOKED_BACK = 20  # versions between candidate and live whose changes are told
+_SUMMARIES = 256
 _REMEMBERED = 32  # differences; versions never change, so nothing has to be forgotten but for room
 
 
@@ -39,6 +43,7 @@ class Differences:
     def __init__(self, *, remembered: int = _REMEMBERED) -> None:
         self._remembered = remembered
         self._made: OrderedDict[tuple[int, int], ChangeList] = OrderedDict()
+        self._summaries: OrderedDict[tuple[int, int], str] = OrderedDict()
 
     async def of(self, store: Store, leg: Leg) -> ChangeList:
         """Return the changes from what was live to what *leg* leaves live.
@@ -66,6 +71,39 @@ class Differences:
         while len(self._made) > self._remembered:
             self._made.popitem(last=False)
         return made
+
+    async def later(self, store: Store, candidate: Version, live: Version) -> list[Later]:
+        """Return what each version after *candidate* up to *live* changed, the newest first.
+
+        Versions that mean the same as the one before them are left out. Empty where *candidate*
+        is not the older one, or one of the two has no number.
+
+        Raises:
+            Missing, Corrupt: A document cannot be read.
+        """
+        if not candidate.number or not live.number or candidate.number >= live.number:
+            return []
+        limit = min(live.number - candidate.number, _LOOKED_BACK) + 1
+        async with store.read() as tx:
+            versions = await tx.versions.history(live.where, limit=limit, before=live.number + 1)
+        pairs = [p for p in pairwise(versions) if (p[1].number or 0) >= candidate.number]
+        return [
+            Later(newer, await self._summary(store, older, newer))
+            for newer, older in pairs
+            if newer.meaning != older.meaning
+        ]
+
+    async def _summary(self, store: Store, older: Version, newer: Version) -> str:
+        key = (older.id, newer.id)
+        if key not in self._summaries:
+            async with store.read() as tx:
+                documents = [await tx.versions.document(version) for version in key]
+            made = await asyncio.to_thread(compare, *documents)
+            self._summaries[key] = made.summary()
+        self._summaries.move_to_end(key)
+        while len(self._summaries) > _SUMMARIES:
+            self._summaries.popitem(last=False)
+        return self._summaries[key]
 
 
 @dataclass(frozen=True)
@@ -109,6 +147,7 @@ class Drawing:
             head=facts.head,
             sign=self._sign,
             page=self._page(rollback),
+            lost=await self._lost(facts),
         )
         return Shown(facts.case, view)
 
@@ -125,6 +164,15 @@ class Drawing:
             return None
         live_id = finding.facts["live_id"]
         return await self._differences.between(self._store, live_id, finding.candidate_id)
+
+    async def _lost(self, facts: _Facts) -> str:
+        """What else goes when the rollback is carried out, or went with it."""
+        if facts.rollback is None:
+            return ""
+        leg, finding = facts.rollback.leg, facts.case.finding
+        sides = facts.versions[leg.to_version_id], facts.versions[leg.from_version_id]
+        later = await self._differences.later(self._store, *sides)
+        return lost.words(later, suspect_id=finding.suspect_id if finding else None)
 
     def _page(self, rollback: Rollback | None) -> str:
         """The link is over a day after the rollback was opened, whenever the card is drawn."""

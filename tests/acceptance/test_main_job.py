@@ -10,11 +10,20 @@ import aiohttp
 
 from bot.app import build
 from bot.assembly.process import Role
-from bot.playground.slack.people import ALICE, INCIDENTS
+from bot.playground.slack.people import ALICE, DAVE, INCIDENTS
 from bot.playground.slack.state import SlackState
 from store.records import Rollback, State
 from tests.acceptance.impatient import cards, impatient, said
-from tests.acceptance.world import LIMIT_S, LOOPBACK, VOTERS, Was, World, a_world, with_button
+from tests.acceptance.world import (
+    LIMIT_S,
+    LOOPBACK,
+    VOTERS,
+    WHERE,
+    Was,
+    World,
+    a_world,
+    with_button,
+)
 
 
 def check(world: World, ended: Rollback, was: Was) -> None:
@@ -275,3 +284,15 @@ async def readyz(world: World) -> tuple[int, object]:
         http.get(f"http://{LOOPBACK}:{world.port}/readyz") as answer,
     ):
         return answer.status, await answer.json()
+
+
+async def test_a_card_names_what_else_goes_when_somebody_goes_further_back(world: World) -> None:
+    async with asyncio.timeout(LIMIT_S), world.here():
+        await world.read_history()
+        asked = f"to {WHERE} 4"
+        assert (await world.slack.driver.command(DAVE, INCIDENTS, "/rollback", asked)).ok
+        await world.card()
+        said = world.card_text()
+
+    assert "Lost by going back: version 6 by bob: " in said
+    assert "; version 5 by " in said

@@ -1,0 +1,37 @@
+"""What going back gives up is named, change by change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.domain.lost import MOST, Later, words
+from store.records import VersionSource
+from tests.builders import a_version
+
+
+def later(number: int, summary: str = "1 prompt reworded", **changes: Any) -> Later:
+    return Later(a_version(number=number, **{"id": number, "author": "carol", **changes}), summary)
+
+
+def test_each_later_change_is_named_by_its_own_summary_without_the_suspect() -> None:
+    said = words([later(7), later(6, "1 node added", author="bob")], suspect_id=7)
+
+    assert said == "version 6 by bob: 1 node added"
+
+
+def test_nothing_is_lost_when_only_the_suspect_lies_between() -> None:
+    assert words([later(7)], suspect_id=7) == ""
+    assert words([], suspect_id=None) == ""
+
+
+def test_a_rollback_in_between_says_that_it_is_one() -> None:
+    said = words([later(8, source=VersionSource.ROLLBACK, author="")], suspect_id=7)
+
+    assert said == "version 8: a rollback: 1 prompt reworded"
+
+
+def test_many_changes_are_counted_and_long_words_are_cut() -> None:
+    said = words([later(n, "x " * 300) for n in range(20, 8, -1)], suspect_id=None)
+
+    assert said.endswith(f"and {12 - MOST} more")
+    assert len(said) < 590

@@ -126,3 +126,38 @@ async def test_a_damaged_version_is_named_with_its_part(world: World) -> None:
     assert f"part {part} " in said
     assert json.loads(told)["damaged"][0]["app"] == str(WHERE)
     assert (await ask(world, "verify", "suport-triage@prod"))[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("kind: app\n  version: 1", "line 2"),
+        ("a: &a [1]\nb: *a\n", "alias"),
+        ("app:\n" + "".join(f"{' ' * n}a:\n" for n in range(1, 300)), "deep"),
+        ("nodes: []\nedges: []\n", "app"),
+        ("kind: app\nversion: 0.5.0\napp: {mode: workflow}\n", "neither workflow nor"),
+        ("kind: app\nversion: 0.5.0\n#" + "x" * 6_000_000, "5 MiB"),
+        ("\x00", "line 1"),
+    ],
+)
+async def test_a_file_that_is_no_export_is_refused_with_its_place(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    (tmp_path / "bad.yml").write_text(text, encoding="utf-8")
+    (tmp_path / "good.yml").write_text(
+        "kind: app\nversion: 0.5.0\napp: {mode: workflow, name: a}\nworkflow: {graph: {}}\n"
+    )
+
+    told = await keyturn("diff", "good.yml", "bad.yml", variables={}, cwd=tmp_path)
+
+    assert told.returncode == 2
+    assert "bad.yml" in told.stderr
+    assert said in told.stderr
+    assert len(told.stderr.splitlines()) == 1
+
+
+async def test_a_flag_that_there_is_not_is_answered_with_the_nearest(tmp_path: Path) -> None:
+    told = await keyturn("diff", "a", "b", "--exitcode", variables={}, cwd=tmp_path)
+
+    assert told.returncode == 2
+    assert "--exit-code" in told.stderr

@@ -173,7 +173,7 @@ def _unpacked(part: int, row: _Packed, base: bytes | None = None) -> bytes:
     unpacker = _WHOLE if base is None else zstandard.ZstdDecompressor(dict_data=_prefix(base))
     try:
         data = unpacker.decompress(row.data)
-    except zstandard.ZstdError as error:
+    except (zstandard.ZstdError, MemoryError) as error:  # a size that only damage claims
         raise Corrupt(f"part {part} cannot be unpacked") from error
     if hash_of_part(data) != row.hash:
         raise Corrupt(f"part {part} does not have the hash {row.hash}")

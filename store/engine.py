@@ -108,6 +108,12 @@ def _sqlite(url: URL, *, writing: bool, lock_timeout_s: float, durable: bool) ->
 _rollbacks: set[asyncio.Task[None]] = set()  # a loop holds its tasks weakly
 
 
+async def settled() -> None:
+    """Wait for what was begun with connections that were thrown away."""
+    loop = asyncio.get_running_loop()
+    await asyncio.gather(*(task for task in _rollbacks if task.get_loop() is loop))
+
+
 def _give_the_lock_back(connection: Any, _record: object, _error: object) -> None:
     """Roll a writer's connection back before the pool throws it away, as after a cancellation.
 

@@ -46,7 +46,7 @@ def unpack(packed: bytes, base: Manifest | None = None) -> dict[str, int]:
         if base is None:
             return _whole(manifest, gone)
         left_out: set[str] = set(*gone)
-    except (zstandard.ZstdError, ValueError, TypeError) as error:
+    except (zstandard.ZstdError, MemoryError, ValueError, TypeError) as error:
         raise Corrupt("a manifest cannot be unpacked") from error
     return {path: part for path, part in base.items() if path not in left_out} | manifest
 

@@ -18,14 +18,14 @@ from store.alerts import Alerts
 from store.audit import Audit
 from store.cases import Cases
 from store.clock import DatabaseClock
-from store.engine import LOCK_TIMEOUT_S, POSTGRES_LIMITS, open_engines
+from store.engine import LOCK_TIMEOUT_S, POSTGRES_LIMITS, open_engines, settled
 from store.events import Events
 from store.faults import named_faults
 from store.inbox import Inbox
 from store.included import Included
 from store.outbox import Outbox
 from store.pause import Pause
-from store.records import Corrupt, NotMigrated, State
+from store.records import Corrupt, NotMigrated, State, Unavailable
 from store.rollbacks import Rollbacks
 from store.slots import Slots
 from store.versions import Versions
@@ -113,6 +113,7 @@ class SqlStore:
         """Close every connection."""
         await self._writing.dispose()
         await self._reading.dispose()
+        await settled()
 
     async def _lock(self, session: AsyncSession) -> None:
         """Take SQLite's lock now, not at the first statement; let PostgreSQL not wait for ever."""
@@ -163,6 +164,9 @@ async def open_store(
     """
     address = translate_url(url)
     on_sqlite = address.get_backend_name() == "sqlite"
+    if on_sqlite and address.database and not Path(address.database).parent.is_dir():
+        # aiosqlite would leave a thread behind that tells a loop of this when it may be closed
+        raise Unavailable("the folder of the database file is not there")
     with named_faults():
         writing, reading = open_engines(address, lock_timeout_s=lock_timeout_s, durable=durable)
     store = SqlStore(writing, reading, moves, clock, lock_timeout_s)

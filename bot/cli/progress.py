@@ -10,8 +10,11 @@ Advance = Callable[[int, str], None]
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Advance]:
-    """Show how far *what* is while the block runs; call what is given with (done, of what now)."""
+def progress(what: str, total: int | None) -> Iterator[Advance]:
+    """Show how far *what* is while the block runs; call what is given with (done, of what now).
+
+    Without a *total*, which nobody knows then, it shows that it goes on, and how much is done.
+    """
     if not sys.stderr.isatty():
         yield _nothing
         return

@@ -59,9 +59,7 @@ async def _read(url: str, places: list[AppEnv]) -> list[Verified]:
     async with opened(url) as store:
         for where in places:
             await find(store, where, "live")  # so that a name that is not known is told
-        async with store.read() as tx:
-            total = await tx.versions.count()
-        with progress("verifying", total) as advance:
+        with progress("verifying", None) as advance:
             everywhere: list[AppEnv | None] = [None]
             for place in places or everywhere:
                 async for one in verified(store, place):

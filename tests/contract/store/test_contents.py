@@ -98,6 +98,25 @@ async def test_a_flipped_bit_in_a_manifest_is_corrupt_or_without_effect(
     assert back.content == second.content
 
 
+@pytest.mark.parametrize("table", ["part", "manifest"])
+async def test_a_size_that_only_damage_claims_is_corrupt_and_takes_no_memory(
+    store: Store, database_url: str, table: str
+) -> None:
+    """The highest bit of the frame's header: https://www.rfc-editor.org/rfc/rfc8878#section-3.1.1"""
+    first, second = successive(2, nodes=12)
+    versions = [await recorded(store, a_new(f"v{n}"), d) for n, d in enumerate((first, second))]
+    column, key = ("data", "id") if table == "part" else ("packed", "root")
+    async with behind.connected(database_url) as sql:
+        for name, data in await sql(f"SELECT {key}, {column} FROM {table}"):
+            flipped = bytes([*data[:4], data[4] ^ 0x80, *data[5:]])
+            await sql(f"UPDATE {table} SET {column} = ? WHERE {key} = ?", flipped, name)
+
+    for version in versions:
+        async with store.read() as tx:
+            with pytest.raises(Corrupt):
+                await tx.versions.document(version.id)
+
+
 async def test_what_stands_on_a_damaged_manifest_is_not_built_upon(
     store: Store, database_url: str
 ) -> None:

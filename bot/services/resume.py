@@ -119,7 +119,7 @@ class Resume:
 
     async def _chain(self, paused: Paused, anchor: Anchor | None) -> Compared:
         if anchor is None:
-            return Compared("audit chain", "was compared with nothing, as you said")
+            return Compared("audit chain", "was compared with nothing: no anchor was given")
         async with self._store.read() as tx:
             number = await tx.audit.find(anchor.hash)
         age = resumption.age(paused, anchor, found=number)

@@ -29,11 +29,6 @@ def name_of_rollback(rollback_id: int) -> str:
     return f"r{rollback_id}"
 
 
-def name_of_versions(old: Version, new: Version) -> str:
-    """The name of the page that shows what differs between two stored versions."""
-    return f"v{old.id}-{new.id}"
-
-
 async def page(store: Store, name: str) -> DiffPage:
     """Return the page that *name* names.
 

@@ -20,17 +20,21 @@ class Later:
     summary: str
 
 
-def words(later: Sequence[Later], *, suspect_id: int | None) -> str:
+def words(later: Sequence[Later], *, suspect_id: int | None, unread: int = 0) -> str:
     """Return what is lost besides the suspect, the newest first; "" when there is nothing else.
 
-    Without a suspect every later change is told, since a person chose the version.
+    Without a suspect every later change is told, since a person chose the version. *unread* is
+    how many older versions lie between whose changes nobody looked at.
     """
     told = [one for one in later if one.version.id != suspect_id]
-    if not told:
+    if not told and not unread:
         return ""
-    named = "; ".join(map(_one, told[:MOST]))
-    left = len(told) - MOST
-    return f"{named}; and {left} more" if left > 0 else named
+    named = [*map(_one, told[:MOST])]
+    if (left := len(told) - MOST) > 0:
+        named.append(f"and {left} more")
+    if unread:
+        named.append(f"and whatever {unread} older version{'s' * (unread > 1)} changed")
+    return "; ".join(named)
 
 
 def _one(one: Later) -> str:

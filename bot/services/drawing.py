@@ -24,7 +24,7 @@ from store.records import Case, Firing, Leg, Rollback, Version
 log = logging.getLogger(__name__)
 Address = Callable[[str, datetime], str]  # (name of a page, when the link is over) → its address
 _BY_HAND = frozenset({FindingCode.BY_HAND, FindingCode.VALUES_MASKED})
-_LOOKED_BACK = 20  # versions between candidate and live whose changes are told
+LOOKED_BACK = 20  # versions between candidate and live whose changes are told
 _SUMMARIES = 256
 _REMEMBERED = 32  # differences; versions never change, so nothing has to be forgotten but for room
 
@@ -75,7 +75,8 @@ class Differences:
     async def later(self, store: Store, candidate: Version, live: Version) -> list[Later]:
         """Return what each version after *candidate* up to *live* changed, the newest first.
 
-        Versions that mean the same as the one before them are left out. Empty where *candidate*
+        Versions that mean the same as the one before them are left out, and of more than
+        `LOOKED_BACK` the oldest are not looked at. Empty where *candidate*
         is not the older one, or one of the two has no number.
 
         Raises:
@@ -83,7 +84,7 @@ class Differences:
         """
         if not candidate.number or not live.number or candidate.number >= live.number:
             return []
-        limit = min(live.number - candidate.number, _LOOKED_BACK) + 1
+        limit = min(live.number - candidate.number, LOOKED_BACK) + 1
         async with store.read() as tx:
             versions = await tx.versions.history(live.where, limit=limit, before=live.number + 1)
         pairs = [p for p in pairwise(versions) if (p[1].number or 0) >= candidate.number]
@@ -170,9 +171,11 @@ class Drawing:
         if facts.rollback is None:
             return ""
         leg, finding = facts.rollback.leg, facts.case.finding
-        sides = facts.versions[leg.to_version_id], facts.versions[leg.from_version_id]
-        later = await self._differences.later(self._store, *sides)
-        return lost.words(later, suspect_id=finding.suspect_id if finding else None)
+        to, live = facts.versions[leg.to_version_id], facts.versions[leg.from_version_id]
+        later = await self._differences.later(self._store, to, live)
+        unread = max((live.number or 0) - (to.number or 0) - LOOKED_BACK, 0) if later else 0
+        suspect_id = finding.suspect_id if finding else None
+        return lost.words(later, suspect_id=suspect_id, unread=unread)
 
     def _page(self, rollback: Rollback | None) -> str:
         """The link is over a day after the rollback was opened, whenever the card is drawn."""

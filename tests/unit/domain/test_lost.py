@@ -35,3 +35,10 @@ def test_many_changes_are_counted_and_long_words_are_cut() -> None:
 
     assert said.endswith(f"and {12 - MOST} more")
     assert len(said) < 590
+
+
+def test_versions_that_nobody_looked_at_are_counted_apart() -> None:
+    said = words([later(n) for n in range(100, 80, -1)], suspect_id=100, unread=79)
+
+    assert said.endswith("; and 16 more; and whatever 79 older versions changed")
+    assert words([later(2)], suspect_id=2, unread=1) == "and whatever 1 older version changed"

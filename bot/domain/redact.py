@@ -76,8 +76,6 @@ class Redactor:
     `conceal` is one-to-one: two values are equal exactly if their concealed forms are.
     """
 
-    open = False  # whether it lets everything through, as where a difference is to be applied
-
     def __init__(self) -> None:
         self._numbers: dict[bytes, int] = {}
         self._seen: dict[str, str] = {}  # field names and short values come again and again

@@ -45,8 +45,8 @@ def applied_things(
 ) -> dict[str, Json]:
     """Return what the meaning *meant* of a content becomes by *things* that differ in it.
 
-    They must not have been concealed: what is hidden cannot be put anywhere. Lists whose order
-    means nothing (nodes, connections, variables, plugins) come out sorted, as in `meant`.
+    Lists whose order means nothing (nodes, connections, variables, plugins) come out sorted, as
+    in `meant`.
 
     Raises:
         DoesNotFit: They were found in another content.

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from bot.domain.diff.connections import Names
 from bot.domain.diff.drawn import layout_between
 from bot.domain.diff.found import Found, Note, found_in
 from bot.domain.diff.kinds import RANK, ChangeKind
@@ -120,8 +121,9 @@ def compare_contents(
     redactor = Redactor()
     _learn(redactor, old, right)
     found = [*_modes(mode, other_mode, redactor)]
-    for thing in things_between(left, right, redactor, nodes=nodes_of(old, new)):
-        found += found_in(thing)
+    called = Names(nodes_of(old, new), redactor)
+    for thing in things_between(left, right):
+        found += found_in(thing, redactor, called)
     if layout:
         found += layout_between(old, new, redactor)
     changes = sorted((_change(one, redactor) for one in found), key=_risk)

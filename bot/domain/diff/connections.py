@@ -24,29 +24,23 @@ _ENDS = ("source", "sourceHandle", "target", "targetHandle")
 
 @dataclass(frozen=True)
 class Connection:
-    """One connection that differs, concealed."""
+    """One connection that differs, in meaning; secrets are in it still."""
 
-    path: tuple[str, ...]
-    subject: str
     op: ChangeOp
     was: Json | Missing
     now: Json | Missing
 
 
-def between(
-    old: Sequence[Json], new: Sequence[Json], nodes: Mapping[str, Json], redactor: Redactor
-) -> Iterator[Connection]:
-    """Yield the connections that differ, in a fixed order; *nodes* are both sides' by id."""
+def between(old: Sequence[Json], new: Sequence[Json]) -> Iterator[Connection]:
+    """Yield the connections that differ, in a fixed order."""
     gone, come = _left(old, new), _left(new, old)
     for of in (_start, _arrival):
         for was, now in _matched(gone, come, of):
             gone.remove(was)
             come.remove(now)
-            yield _connection(ChangeOp.RECONNECTED, was, now, nodes, redactor)
-    for was in gone:
-        yield _connection(ChangeOp.REMOVED, was, MISSING, nodes, redactor)
-    for now in come:
-        yield _connection(ChangeOp.ADDED, MISSING, now, nodes, redactor)
+            yield Connection(ChangeOp.RECONNECTED, was, now)
+    yield from (Connection(ChangeOp.REMOVED, was, MISSING) for was in gone)
+    yield from (Connection(ChangeOp.ADDED, MISSING, now) for now in come)
 
 
 def _left(these: Sequence[Json], those: Sequence[Json]) -> list[Json]:
@@ -101,32 +95,27 @@ def _end(edge: Json, node: str, handle: str) -> Hashable:
     return ends if all(isinstance(end, str) for end in ends) else None
 
 
-def _connection(
-    op: ChangeOp,
-    was: Json | Missing,
-    now: Json | Missing,
-    nodes: Mapping[str, Json],
-    redactor: Redactor,
-) -> Connection:
-    called = _Names(nodes, redactor)
-    there = was if isinstance(now, Missing) else now
-    subject = called.both(was, now) if op is ChangeOp.RECONNECTED else called.one(there)
-    old, new = (e if isinstance(e, Missing) else redactor.conceal(e) for e in (was, now))
-    return Connection(_path(there), subject, op, old, new)
-
-
-def _path(edge: Json) -> tuple[str, ...]:
+def path_of(edge: Json) -> tuple[str, ...]:
+    """Return the path to a connection, in meaning."""
     if not isinstance(edge, dict):
         return ("edges", "?")
     return ("edges", ":".join(str(edge[key]) for key in ("source", "sourceHandle", "target")))
 
 
 @dataclass(frozen=True)
-class _Names:
-    """Calls connections by the titles of their nodes."""
+class Names:
+    """Calls connections by the titles of their nodes, as people may see them."""
 
-    nodes: Mapping[str, Json]
+    nodes: Mapping[str, Json]  # of both sides, by id
     redactor: Redactor
+
+    def __call__(self, connection: Connection) -> str:
+        """What *connection* is called; a reconnected one with the end that it had."""
+        if isinstance(connection.was, Missing):
+            return self.one(connection.now)
+        if isinstance(connection.now, Missing):
+            return self.one(connection.was)
+        return self.both(connection.was, connection.now)
 
     def one(self, edge: Json) -> str:
         """ "Classify (true) → Answer"; the handle of a node that has but one is not told."""

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bot.domain.diff.code import same_program
-from bot.domain.diff.connections import Connection
+from bot.domain.diff.connections import Connection, Names, path_of
 from bot.domain.diff.kinds import ChangeKind
 from bot.domain.diff.missing import Missing
+from bot.domain.diff.reduced import without_alike
 from bot.domain.diff.things import ITEM, Thing
 from bot.domain.diff.walk import ChangeOp, Difference, differences
+from bot.domain.redact import Redactor
 from store.records import Json
 
 _JSON_MOST = 200_000  # characters; a longer text is compared as text
@@ -40,13 +42,12 @@ class Found:
     note: Note = Note.NONE
 
 
-def found_in(thing: Thing | Connection) -> Iterator[Found]:
-    """Yield the changes that *thing* is made of, in a fixed order; at least one."""
+def found_in(thing: Thing | Connection, redactor: Redactor, called: Names) -> Iterator[Found]:
+    """Yield the changes that *thing* is made of, concealed, in a fixed order; at least one."""
     if isinstance(thing, Connection):
-        was, now = (None if isinstance(s, Missing) else s for s in (thing.was, thing.now))
-        yield Found(ChangeKind.EDGE, thing.op, thing.subject, thing.path, was, now)
+        yield _connection(thing, redactor, called)
         return
-    for place in thing.differences():
+    for place in _concealed(thing, redactor).differences():
         found = Found(
             thing.kind_of(place.path),
             place.op,
@@ -56,6 +57,23 @@ def found_in(thing: Thing | Connection) -> Iterator[Found]:
             place.after,
         )
         yield from _closer(found, thing, place)
+
+
+def _concealed(thing: Thing, redactor: Redactor) -> Thing:
+    """*thing* with markers for its secrets, without what is alike on both sides."""
+    was, now = thing.was, thing.now
+    if not isinstance(was, Missing) and not isinstance(now, Missing):
+        was, now = without_alike(was, now)
+    old = was if isinstance(was, Missing) else redactor.conceal(was, thing.field)
+    new = now if isinstance(now, Missing) else redactor.conceal(now, thing.field)
+    return replace(thing, was=old, now=new)
+
+
+def _connection(thing: Connection, redactor: Redactor, called: Names) -> Found:
+    was = None if isinstance(thing.was, Missing) else redactor.conceal(thing.was)
+    now = None if isinstance(thing.now, Missing) else redactor.conceal(thing.now)
+    path = path_of(thing.was if isinstance(thing.now, Missing) else thing.now)
+    return Found(ChangeKind.EDGE, thing.op, called(thing), path, was, now)
 
 
 def _subject(thing: Thing, place: Difference) -> str:

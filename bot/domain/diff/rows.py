@@ -14,6 +14,7 @@ CONTEXT = 3  # unchanged lines around a changed one
 MOST_ROWS = 400
 _LINE = 4_000  # characters of one line
 _COMPARABLE = 4_000_000  # lines before times lines after; beyond it they are not aligned
+_EMPTY = (Run(RunOp.EQUAL, " "),)
 
 
 class RowKind(StrEnum):
@@ -96,9 +97,6 @@ def _changed(old: Sequence[str], new: Sequence[str]) -> Iterator[Row]:
         yield Row(RowKind.REMOVED, old=_line(line))
     for line in new[both:]:
         yield Row(RowKind.ADDED, new=_line(line))
-
-
-_EMPTY = (Run(RunOp.EQUAL, " "),)
 
 
 def _shown(line: str) -> str:

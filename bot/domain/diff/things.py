@@ -1,4 +1,4 @@
-"""What stands for what in two configurations, and where it differs; secrets are concealed by then.
+"""What stands for what in two configurations, and where it differs; nothing is concealed yet.
 
 Nodes are matched by id, connections by their ends and handles, variables by id or name, plugins
 by what they are; other sections are compared place by place. Only what differs is looked at
@@ -15,10 +15,10 @@ from bot.domain.diff import connections
 from bot.domain.diff.kinds import ChangeKind, kind_in_model_config, kind_in_node
 from bot.domain.diff.missing import MISSING, Missing
 from bot.domain.diff.naming import node_title
-from bot.domain.diff.reduced import alike, by_id, without_alike
+from bot.domain.diff.reduced import alike, by_id
 from bot.domain.diff.secrets import is_private, secret_idents
 from bot.domain.diff.walk import ChangeOp, Difference, differences, same
-from bot.domain.redact import PRIVATE, Redactor
+from bot.domain.redact import PRIVATE
 from store.document import encode, is_note, meant_node, meant_section, undrawn
 from store.records import Json
 
@@ -29,7 +29,7 @@ Key = tuple[str, int]
 
 @dataclass(frozen=True)
 class Thing:
-    """One thing that differs: `was` became `now`, in meaning and concealed.
+    """One thing that differs: `was` became `now`, in meaning; secrets are in it still.
 
     `place` says where it belongs: the keys down to it, and `ITEM` at their end if it is one item
     of the list there. `path` is how people name it, `subject` what they call it.
@@ -40,6 +40,7 @@ class Thing:
     subject: str
     was: Json | Missing
     now: Json | Missing
+    field: str  # the name under which it stands, as concealing needs it
     kind_of: KindOf
 
     def differences(self) -> Iterator[Difference]:
@@ -53,24 +54,19 @@ class Thing:
 
 
 def things_between(
-    old: Mapping[str, Json],
-    new: Mapping[str, Json],
-    redactor: Redactor,
-    *,
-    nodes: Mapping[str, Json] | None = None,
+    old: Mapping[str, Json], new: Mapping[str, Json]
 ) -> Iterator[Thing | connections.Connection]:
     """Yield what differs in meaning between two contents, section by section, in a fixed order.
 
-    Nothing exactly if they mean the same. *nodes*, by id, name the ends of connections; where
-    they are not given, those in the two contents do.
+    Nothing exactly if they mean the same.
     """
     for name in sorted({*old, *new}):
         was, now = old.get(name, MISSING), new.get(name, MISSING)
         if name == "graph":
-            yield from _graph(was, now, redactor, nodes_of(old, new) if nodes is None else nodes)
+            yield from _graph(was, now)
         elif not alike(was, now):
             section = _SECTIONS.get(name, _whole(ChangeKind.OTHER))
-            yield from section(name, was, now, redactor)
+            yield from section(name, was, now)
 
 
 def nodes_of(*contents: Mapping[str, Json]) -> dict[str, Json]:
@@ -85,7 +81,7 @@ def nodes_of(*contents: Mapping[str, Json]) -> dict[str, Json]:
     }
 
 
-Section = Callable[[str, object, object, Redactor], Iterator["Thing | connections.Connection"]]
+Section = Callable[[str, object, object], Iterator["Thing | connections.Connection"]]
 
 
 def _whole(kind: ChangeKind) -> Section:
@@ -95,9 +91,9 @@ def _whole(kind: ChangeKind) -> Section:
 def _section(kind_of: KindOf) -> Section:
     """Return the rule for a section that is compared place by place."""
 
-    def find(name: str, was: object, now: object, redactor: Redactor) -> Iterator[Thing]:
+    def find(name: str, was: object, now: object) -> Iterator[Thing]:
         old, new = (_meant(name, side) for side in (was, now))
-        yield from _thing((name,), (name,), name, old, new, name, kind_of, redactor)
+        yield from _thing((name,), (name,), name, old, new, name, kind_of)
 
     return find
 
@@ -114,39 +110,30 @@ def _thing(
     now: Json | Missing,
     field: str,
     kind_of: KindOf,
-    redactor: Redactor,
 ) -> Iterator[Thing]:
-    if isinstance(was, Missing) or isinstance(now, Missing):
-        if was is now:
-            return
-    elif same(was, now):
-        return
-    elif not redactor.open:
-        was, now = without_alike(was, now)
-    old, new = (s if isinstance(s, Missing) else redactor.conceal(s, field) for s in (was, now))
-    yield Thing(place, path, subject, old, new, kind_of)
+    missing = isinstance(was, Missing) or isinstance(now, Missing)
+    if not (was is now if missing else same(was, now)):
+        yield Thing(place, path, subject, was, now, field, kind_of)
 
 
 # -- Graph ------------------------------------------------------------------------------------
 
 
-def _graph(
-    was: object, now: object, redactor: Redactor, nodes: Mapping[str, Json]
-) -> Iterator[Thing | connections.Connection]:
+def _graph(was: object, now: object) -> Iterator[Thing | connections.Connection]:
     if not isinstance(was, dict) or not isinstance(now, dict):
-        yield from _whole(ChangeKind.NODE)("graph", was, now, redactor)
+        yield from _whole(ChangeKind.NODE)("graph", was, now)
         return
     for key in sorted({*was, *now} - {"viewport"}):
         old, new = was.get(key, MISSING), now.get(key, MISSING)
         lists = isinstance(old, list) and isinstance(new, list)
         if lists and key == "nodes":
-            yield from _nodes(old, new, redactor)
+            yield from _nodes(old, new)
         elif lists and key == "edges":
-            yield from connections.between(old, new, nodes, redactor)
+            yield from connections.between(old, new)
         elif not alike(old, new):
             sides = _meant_in_graph(key, old), _meant_in_graph(key, new)
             kind_of = _only(ChangeKind.OTHER)
-            yield from _thing(("graph", key), (key,), key, *sides, key, kind_of, redactor)
+            yield from _thing(("graph", key), (key,), key, *sides, key, kind_of)
 
 
 def _meant_in_graph(key: str, side: object) -> Json | Missing:
@@ -157,14 +144,14 @@ def _only(kind: ChangeKind) -> KindOf:
     return lambda _path: kind
 
 
-def _nodes(old: list[Json], new: list[Json], redactor: Redactor) -> Iterator[Thing]:
+def _nodes(old: list[Json], new: list[Json]) -> Iterator[Thing]:
     for key, was, now in _node_pairs(old, new):
         named = was if isinstance(now, Missing) else now
         types = {_type(side) for side in (was, now) if not isinstance(side, Missing)}
         kind_of = _of_node(types.pop() if len(types) == 1 else "")  # alike in both directions
         path = ("nodes", _spelled(key))
         place = ("graph", "nodes", ITEM)
-        yield from _thing(place, path, node_title(named), was, now, "node", kind_of, redactor)
+        yield from _thing(place, path, node_title(named), was, now, "node", kind_of)
 
 
 def _node_pairs(
@@ -216,15 +203,13 @@ def _type(node: Json | Missing) -> str:
 # -- Variables and dependencies ---------------------------------------------------------------
 
 
-def _variables(name: str, was: object, now: object, redactor: Redactor) -> Iterator[Thing]:
+def _variables(name: str, was: object, now: object) -> Iterator[Thing]:
     old, new = ([] if isinstance(s, Missing) else meant_section(name, s) for s in (was, now))
     if not isinstance(old, list) or not isinstance(new, list):
         sides = _meant(name, was), _meant(name, now)
-        yield from _thing(
-            (name,), (name,), name, *sides, name, _only(ChangeKind.VARIABLE), redactor
-        )
+        yield from _thing((name,), (name,), name, *sides, name, _only(ChangeKind.VARIABLE))
         return
-    yield from _presence(name, was, now, redactor)
+    yield from _presence(name, was, now)
     secrets = secret_idents(old, new)
     for one, other in _pairs(old, new):
         thing = one if isinstance(other, Missing) else other
@@ -233,17 +218,17 @@ def _variables(name: str, was: object, now: object, redactor: Redactor) -> Itera
         kind_of = _only(ChangeKind.VARIABLE)
         field = PRIVATE if private else name
         place, path = (name, ITEM), (name, subject)
-        yield from _thing(place, path, subject, one, other, field, kind_of, redactor)
+        yield from _thing(place, path, subject, one, other, field, kind_of)
 
 
-def _presence(name: str, was: object, now: object, redactor: Redactor) -> Iterator[Thing]:
+def _presence(name: str, was: object, now: object) -> Iterator[Thing]:
     """That there is an empty list on one side and none on the other."""
     if isinstance(was, Missing) is isinstance(now, Missing):
         return
     if (now if isinstance(was, Missing) else was) == []:  # else its variables say it
         sides = _meant(name, was), _meant(name, now)
         kind_of = _only(ChangeKind.VARIABLE)
-        yield from _thing((name,), (name,), name, *sides, name, kind_of, redactor)
+        yield from _thing((name,), (name,), name, *sides, name, kind_of)
 
 
 def _pairs(old: list[Json], new: list[Json]) -> Iterator[tuple[Json | Missing, Json | Missing]]:
@@ -256,18 +241,18 @@ def _pairs(old: list[Json], new: list[Json]) -> Iterator[tuple[Json | Missing, J
         yield left.get(key, MISSING), right.get(key, MISSING)
 
 
-def _dependencies(name: str, was: object, now: object, redactor: Redactor) -> Iterator[Thing]:
+def _dependencies(name: str, was: object, now: object) -> Iterator[Thing]:
     old, new = _meant(name, was), _meant(name, now)
     kind_of = _only(ChangeKind.OTHER)
     if not isinstance(old, list) or not isinstance(new, list):
-        yield from _thing((name,), (name,), name, old, new, name, kind_of, redactor)
+        yield from _thing((name,), (name,), name, old, new, name, kind_of)
         return
     before, after = (_numbered((_plugin(item), item) for item in side) for side in (old, new))
     for key in sorted({*before, *after}):
         one, other = before.get(key, MISSING), after.get(key, MISSING)
         spelled = _spelled(key)
         place, path = (name, ITEM), (name, spelled)
-        yield from _thing(place, path, f"plugin {spelled}", one, other, name, kind_of, redactor)
+        yield from _thing(place, path, f"plugin {spelled}", one, other, name, kind_of)
 
 
 def _plugin(dependency: Json) -> str:

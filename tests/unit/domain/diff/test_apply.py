@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from bot.domain.diff.apply import DoesNotFit, applied, applied_things
 from bot.domain.diff.things import things_between
 from bot.domain.diff.walk import ChangeOp, Difference, differences
-from bot.domain.redact import Redactor
 from store.document import Document, canonical
 from store.records import Json
 from tests.unit.store.odd_documents import documents
@@ -81,18 +80,6 @@ def test_a_whole_that_is_replaced_has_no_other_differences() -> None:
         applied(1, [whole, whole])
 
 
-class Open(Redactor):
-    """Conceals nothing, so that what was found can be put back."""
-
-    open = True
-
-    def conceal(self, value: Json, field: str = "") -> Json:
-        return value
-
-    def conceal_text(self, text: str) -> str:
-        return text
-
-
 def _told(meant: Mapping[str, Json]) -> bytes:
     """*meant* without empty lists of variables: those that went with their list are told alone."""
     lists = ("environment_variables", "conversation_variables")
@@ -104,7 +91,7 @@ def _told(meant: Mapping[str, Json]) -> bytes:
 def test_the_changes_between_two_documents_lead_from_one_to_the_other_in_meaning(
     before: Document, after: Document
 ) -> None:
-    found = list(things_between(before.content, after.content, Open()))
+    found = list(things_between(before.content, after.content))
 
     assert _told(applied_things(before.meant, found)) == _told(after.meant)
 
@@ -114,4 +101,4 @@ def test_the_changes_between_two_documents_lead_from_one_to_the_other_in_meaning
 def test_nothing_differs_between_a_document_and_itself(document: Document) -> None:
     again = Document(document.mode, document.content)
 
-    assert list(things_between(document.content, again.content, Open())) == []
+    assert list(things_between(document.content, again.content)) == []

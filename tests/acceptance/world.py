@@ -221,16 +221,24 @@ class World:
 
     async def go(self) -> Was:
         """Play it up to the first of the two clicks: history, bad publish, alert, card, key one."""
-        await self.read_history()
-        was = self.break_it()
-        await self.fire()
+        was = await self.alarm()
         await self.approve(VOTERS[0])
         return was
 
+    async def alarm(self) -> Was:
+        """Play it up to the alert: history, bad publish, alert."""
+        await self.read_history()
+        was = self.break_it()
+        await self.fire()
+        return was
+
+    async def turn_key(self, who: str) -> None:
+        """Press Approve; whether an answer comes in time is not looked at."""
+        await self.slack.driver.click(who, (await self.card()).ts, "approve")
+
     async def turn_second_key(self) -> None:
         """Press Approve as the second person; whether an answer comes is not looked at."""
-        card = await self.card()
-        await self.slack.driver.click(VOTERS[1], card.ts, "approve")
+        await self.turn_key(VOTERS[1])
 
     # -- what came of it ------------------------------------------------------------------------
 

@@ -51,10 +51,11 @@ class Reader:
         await self.page.locator("#story-fire_alert").click()
 
     async def press(self, name: str, *, confirm: bool = False) -> None:
-        """Press the first button of this name in the channel."""
+        """Press the first button of this name in the channel, and confirm it once that is asked."""
         await self.page.locator("#feed").get_by_role("button", name=name).first.click()
-        if confirm and await self.page.locator("#confirm[open]").count():
+        if confirm:
             await self.page.locator("#confirm-yes").click()
+            await expect(self.page.locator("#confirm")).not_to_be_visible()
 
     async def sees(self, text: str, *, inside: str = "#feed") -> None:
         await expect(self.page.locator(inside)).to_contain_text(text)

@@ -173,6 +173,36 @@ class UnknownVersion(Refused):
         return f"`{_plain(self.where)}` has no version `{_plain(self.asked)}`.{known}"
 
 
+class UnknownTag(Refused):
+    """The app@env has no tag of this name; `nearest` may help."""
+
+    user_message = "There is no such tag."
+
+    def __init__(self, where: str, name: str, nearest: str = "") -> None:
+        super().__init__(f"{where} has no tag {name}")
+        self.where, self.name, self.nearest = where, name, nearest
+
+    def to_person(self) -> str:
+        hint = f" Did you mean `{self.nearest}`?" if self.nearest else ""
+        return f"`{_plain(self.where)}` has no tag `{_plain(self.name)}`.{hint}"
+
+
+class TagProtected(Refused):
+    """The policy keeps this tag for the reviewers."""
+
+    user_message = "This tag is protected: only reviewers of the environment move it."
+
+    def __init__(self, name: str, env: str) -> None:
+        super().__init__(f"the tag {name} is protected in {env}")
+        self.name, self.env = name, env
+
+    def to_person(self) -> str:
+        return (
+            f"The tag `{_plain(self.name)}` is protected in `{_plain(self.env)}`: "
+            "only its reviewers move or remove it."
+        )
+
+
 class NotStored(Refused):
     """Nothing of the app@env is stored under this number; `owner` is the app@env that has it."""
 

@@ -91,7 +91,7 @@ def answer(note: Note) -> Message:
             return _reply("answer", note, rows=rows, below=True)
         case AnswerCode.WHO:
             return _paragraphs("answer", note)
-        case AnswerCode.STATUS | AnswerCode.SNAPSHOT:
+        case AnswerCode.STATUS | AnswerCode.SNAPSHOT | AnswerCode.TAGS:
             return _reply("answer", note, rows=_fact(note, "rows"))
         case _:
             return _reply("answer", note)

@@ -207,6 +207,17 @@ class Version:
     author: str = ""
 
 
+@dataclass(frozen=True)
+class Tag:
+    """A name that a person gave a version of *where*; `user_id` is theirs."""
+
+    where: AppEnv
+    name: str
+    version_id: int
+    user_id: str
+    since: datetime
+
+
 # -- Alerts -----------------------------------------------------------------------------------
 
 

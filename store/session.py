@@ -28,10 +28,11 @@ from store.pause import Pause
 from store.records import Corrupt, NotMigrated, State, Unavailable
 from store.rollbacks import Rollbacks
 from store.slots import Slots
+from store.tags import Tags
 from store.versions import Versions
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-HEAD = "0005"
+HEAD = "0006"
 Moves = Mapping[State, frozenset[State]]
 Clock = Callable[[], datetime]
 
@@ -41,6 +42,7 @@ class Transaction:
     """One database transaction with its repositories."""
 
     versions: Versions
+    tags: Tags
     alerts: Alerts
     cases: Cases
     rollbacks: Rollbacks
@@ -127,6 +129,7 @@ class SqlStore:
         audit = Audit(session, now)
         return Transaction(
             versions=Versions(session, now, audit),
+            tags=Tags(session, now, audit),
             alerts=Alerts(session, now),
             cases=Cases(session, now, audit),
             rollbacks=Rollbacks(session, now, audit, events, self._moves),

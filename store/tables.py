@@ -120,6 +120,19 @@ class CondemnedRow(SQLModel, table=True):
     since: datetime = _time()
 
 
+class TagRow(SQLModel, table=True):
+    """A name that people gave a version; it stands on one version of its app@env at a time."""
+
+    __tablename__ = "tag"
+    __table_args__ = (Index("tag_version", "version_id"),)
+    app: str = Field(sa_column=Column(SafeText, primary_key=True))
+    env: str = Field(sa_column=Column(SafeText, primary_key=True))
+    name: str = Field(sa_column=Column(SafeText, primary_key=True))
+    version_id: int = _big(ForeignKey("version.id"), nullable=False)
+    user_id: str = _text()
+    since: datetime = _time()
+
+
 # -- Alerts -----------------------------------------------------------------------------------
 
 

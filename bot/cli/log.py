@@ -115,6 +115,7 @@ def _note(one: Told) -> Text:
         marks.append((f"rollback {one.rollback_id}{to}", "yellow"))
     if one.condemned:
         marks.append(("condemned", "red"))
+    marks += [(tag, "cyan") for tag in one.tags]
     ours = one.rollback_id is not None
     version = one.version
     said = [] if ours else [version.external_name, version.external_comment]
@@ -158,4 +159,5 @@ def _as_json(one: Told) -> Json:
         "condemned": one.condemned,
         "rollback": one.rollback_id,
         "back_to": one.back_to,
+        "tags": [*one.tags],
     }

@@ -20,6 +20,7 @@ from bot.cli.export import export
 from bot.cli.log import log
 from bot.cli.pausing import pause, resume
 from bot.cli.snapshot import snapshot
+from bot.cli.tag import tag
 from bot.cli.telling import NO, WRONG_USE, end, say, survive_any_terminal
 from bot.cli.verify import verify
 from bot.errors import BotError, ConfigurationWrong
@@ -42,6 +43,7 @@ for command in (
     discover,
     snapshot,
     log,
+    tag,
     diff,
     export,
     verify,

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
+from bot.domain.tagging import RULE, is_tag
+
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(?:\d{1,6}[smhd])+", re.ASCII)
 _PART = re.compile(r"(\d+)([smhd])")
@@ -50,6 +52,13 @@ def name(value: str) -> str:
         raise wrong(f"a name has 1 to {_MAX_NAME} characters")
     if any(c in _BAD_IN_NAMES or c.isspace() or not c.isprintable() for c in value):
         raise wrong("a name has no blanks and none of @ ` < > & | , / \\ or quotes; rename it")
+    return value
+
+
+def tag(value: str) -> str:
+    """The name of a tag."""
+    if not is_tag(value):
+        raise wrong(RULE)
     return value
 
 
@@ -143,6 +152,7 @@ def label_values(value: object) -> object:
 Duration = Annotated[timedelta, BeforeValidator(duration)]
 PositiveDuration = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_positive)]
 Name = Annotated[str, AfterValidator(name)]
+TagName = Annotated[str, AfterValidator(tag)]
 Include = Annotated[str, AfterValidator(_include)]
 LabelValues = Annotated[tuple[str, ...], BeforeValidator(label_values)]
 AppId = Annotated[str, AfterValidator(_app_id)]

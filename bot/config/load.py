@@ -261,6 +261,7 @@ def _policy(table: tables.PolicyTable) -> Policy:
         requesters=tuple(table.requesters),
         viewers=tuple(table.viewers),
         open_for=table.open_for,
+        protected_tags=tuple(table.protected_tags),
         named=True,
     )
 

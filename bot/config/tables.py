@@ -137,6 +137,10 @@ class PolicyTable(Table):
     open_for: fields.PositiveDuration = Field(
         default=timedelta(minutes=30), description="How long a rollback waits for its votes"
     )
+    protected_tags: list[fields.TagName] = Field(
+        default_factory=list,
+        description="Tags that only reviewers move or remove; others are free to requesters too",
+    )
 
 
 class LabelsTable(Table):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
+from bot.domain.tagging import is_tag
 from bot.errors import BadCommand
 from store.records import AppEnv
 
@@ -22,7 +23,10 @@ _FORMS: Final = {
     "who": f"who {ANY_APP}",
     "snapshot": f"snapshot {ANY_APP}",
     "to": f"to {ANY_APP} VERSION",
+    "tag": f"tag {ANY_APP} VERSION NAME",
+    "untag": f"untag {ANY_APP} NAME",
 }
+_NAMED: Final = frozenset(_FORMS) - {"help", "status"}  # verbs about an app
 _NUMBER = re.compile(r"[vV#]?([1-9][0-9]{0,8})")
 _LIVE_WORDS = frozenset({LIVE, "newest", "latest"})
 
@@ -46,6 +50,38 @@ class To:
 
 
 @dataclass(frozen=True)
+class ToTag:
+    """Ask for a rollback of *where* to the version that has the tag *name*."""
+
+    where: AppEnv
+    name: str
+
+
+@dataclass(frozen=True)
+class Tags:
+    """Tell which tags *where* has."""
+
+    where: AppEnv
+
+
+@dataclass(frozen=True)
+class Tag:
+    """Let the tag *name* stand on *version*: a number, another tag, or None for what is live."""
+
+    where: AppEnv
+    version: int | str | None
+    name: str
+
+
+@dataclass(frozen=True)
+class Untag:
+    """Take the tag *name* of *where* away."""
+
+    where: AppEnv
+    name: str
+
+
+@dataclass(frozen=True)
 class Log:
     """Tell the history of *where*; page 1 has the newest versions."""
 
@@ -55,11 +91,11 @@ class Log:
 
 @dataclass(frozen=True)
 class Diff:
-    """Show what differs from version *old* to version *new*; None is what is live."""
+    """Show what differs from *old* to *new*: numbers, tags, or None for what is live."""
 
     where: AppEnv
-    old: int | None
-    new: int | None = None
+    old: int | str | None
+    new: int | str | None = None
     page: int = 1
 
 
@@ -77,7 +113,7 @@ class Who:
     where: AppEnv
 
 
-Named = To | Log | Diff | Take | Who  # what names an app
+Named = To | ToTag | Tags | Tag | Untag | Log | Diff | Take | Who  # what names an app
 Command = Help | Status | Named
 
 
@@ -98,7 +134,7 @@ def parse(text: str) -> Command:
             return Status()
         case ("snapshot", []):
             return Take()
-        case ("to" | "log" | "diff" | "snapshot" | "who", _):
+        case _ if verb in _NAMED:
             return _named(text, verb, words)
         case _:
             raise _nonsense(text, name)
@@ -119,12 +155,34 @@ def _asked(verb: str, where: AppEnv, rest: Sequence[str]) -> Named | None:
     if verb in ("who", "snapshot"):
         return (Who(where) if verb == "who" else Take(where)) if not rest else None
     if verb == "to":
-        number = _number(rest[0]) if len(rest) == 1 else None
-        return To(where, number) if number else None
+        return _to(where, rest[0]) if len(rest) == 1 else None
+    if verb in ("tag", "untag"):
+        return _tag(where, rest) if verb == "tag" else _untag(where, rest)
     words, page = _paged(rest)
     if page is None:
         return None
     return _log(where, words, page) if verb == "log" else _diff(where, words, page)
+
+
+def _to(where: AppEnv, word: str) -> To | ToTag | None:
+    if number := _number(word):
+        return To(where, number)
+    name = word.casefold()
+    return ToTag(where, name) if is_tag(name) else None
+
+
+def _tag(where: AppEnv, words: Sequence[str]) -> Tags | Tag | None:
+    if not words:
+        return Tags(where)
+    if len(words) != 2 or not _is_version(words[0]):
+        return None
+    name = words[1].casefold()
+    return Tag(where, _version(words[0]), name) if is_tag(name) else None
+
+
+def _untag(where: AppEnv, words: Sequence[str]) -> Untag | None:
+    name = words[0].casefold() if len(words) == 1 else ""
+    return Untag(where, name) if is_tag(name) else None
 
 
 def _log(where: AppEnv, words: Sequence[str], page: int) -> Log | None:
@@ -136,7 +194,7 @@ def _log(where: AppEnv, words: Sequence[str], page: int) -> Log | None:
 def _diff(where: AppEnv, words: Sequence[str], page: int) -> Diff | None:
     if len(words) not in (1, 2) or not all(map(_is_version, words)):
         return None
-    old, new = [*map(_number, words), None][:2]
+    old, new = [*map(_version, words), None][:2]
     return Diff(where, old, new, page)
 
 
@@ -162,7 +220,14 @@ def _number(word: str) -> int | None:
 
 
 def _is_version(word: str) -> bool:
-    return word.casefold() in _LIVE_WORDS or _number(word) is not None
+    said = word.casefold()
+    return said in _LIVE_WORDS or _number(word) is not None or is_tag(said)
+
+
+def _version(word: str) -> int | str | None:
+    """A number, a tag, or None for what is live."""
+    said = word.casefold()
+    return None if said in _LIVE_WORDS else _number(word) or said
 
 
 def _form(verb: str, app: str, rest: Sequence[str] = ()) -> str:

@@ -26,6 +26,7 @@ class Policy:
     requesters: tuple[str, ...] = ()
     viewers: tuple[str, ...] = ()
     open_for: timedelta = timedelta(minutes=30)
+    protected_tags: tuple[str, ...] = ()
     named: bool = False
 
     def __post_init__(self) -> None:
@@ -141,6 +142,19 @@ def may_ask(member: MemberFacts, *, policy: PolicySnapshot, groups: Groups, team
 def may_see(member: MemberFacts, *, policy: PolicySnapshot, groups: Groups, team_id: str) -> bool:
     """Return whether *member* may see differences; without a policy any real member may."""
     return _may(member, seen_by(policy), policy, groups, team_id)
+
+
+def may_tag(
+    member: MemberFacts, name: str, *, policy: Policy, groups: Groups, team_id: str
+) -> bool:
+    """Return whether *member* may move or remove the tag *name*.
+
+    A protected tag is the reviewers' alone; any other may be moved by whoever may ask for a
+    rollback.
+    """
+    if name not in policy.protected_tags:
+        return may_ask(member, policy=policy.snapshot(), groups=groups, team_id=team_id)
+    return standing(member, team_id=team_id) is None and _among(member, policy.reviewers, groups)
 
 
 def groups_of(slack_id: str, groups: Groups) -> tuple[str, ...]:

@@ -113,11 +113,16 @@ class AnswerCode(StrEnum):
     ASKED = "asked"  # where, number: int
     # where, page: int, pages: int, newest: int, not_imported: int, rows: list of {number: int,
     # live: bool, name (or comment), author, published_at, counts: dict | None (oldest that is
-    # stored), rollback: int (0 for none), back_to: int (0 when unknown), condemned: bool}
+    # stored), rollback: int (0 for none), back_to: int (0 when unknown), condemned: bool,
+    # tags: list[str]}
     LOG = "log"
     # where, old: int, new: int, page: int, pages: int, left: int (lines on later pages),
     # lines: list[str], none when nothing differs
     COMPARED = "compared"
+    # where, rows: list of {name, number: int, slack_id ("" for the command line), since}
+    TAGS = "tags"
+    TAGGED = "tagged"  # where, name, number: int, was: int (0: it stood nowhere)
+    UNTAGGED = "untagged"  # where, name, number: int (where it stood)
     SNAPSHOT_BEGUN = "snapshot_begun"  # where ("" for several), count: int
     # rows: list of {where, was (read, down, refused, late, not_watched), new: list[int],
     # newest: int | None, not_imported: int, text}

@@ -30,6 +30,7 @@ from store.records import (
     Rollback,
     Slot,
     State,
+    Tag,
     Version,
 )
 
@@ -84,6 +85,27 @@ class Versions(Protocol):
 
     async def import_mark(self, where: AppEnv) -> int | None:
         """The lowest number imported so far; None before first contact."""
+        ...
+
+
+class Tags(Protocol):
+    """Names of versions; each stands on one version of its app@env at a time."""
+
+    async def of(self, where: AppEnv) -> list[Tag]:
+        """The tags of *where*, by name."""
+        ...
+
+    async def named(self, where: AppEnv, name: str) -> Tag | None: ...
+    async def hold(self, where: AppEnv, name: str) -> Tag | None:
+        """The tag as `named` has it; nobody moves it before this transaction ends."""
+        ...
+
+    async def put(self, version: Version, name: str, *, entry: AuditDraft) -> None:
+        """Let the tag *name* of the version's app@env stand on *version*, with *entry*."""
+        ...
+
+    async def remove(self, tag: Tag, *, entry: AuditDraft) -> None:
+        """Take *tag* away, with *entry*. Raises `Missing` when it is gone, or stands elsewhere."""
         ...
 
 
@@ -311,6 +333,8 @@ class Transaction(Protocol):
 
     @property
     def versions(self) -> Versions: ...
+    @property
+    def tags(self) -> Tags: ...
     @property
     def alerts(self) -> Alerts: ...
     @property

@@ -5,10 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bot.domain import commands
-from bot.domain.commands import Diff, Help, Log, Named, Status, Take, To, Who
+from bot.domain.commands import (
+    Diff,
+    Help,
+    Log,
+    Named,
+    Status,
+    Tag,
+    Tags,
+    Take,
+    To,
+    ToTag,
+    Untag,
+    Who,
+)
 from bot.domain.words import AnswerCode
 from bot.errors import BadCommand, BotError, Refused, UpstreamDown, UpstreamRefused
 from bot.ports.store import Store
+from bot.services import history
 from bot.services.asker import Asker, Reception
 from bot.services.hearing import Hearing, Matter
 from bot.services.received import Words
@@ -17,6 +31,7 @@ from bot.services.slash.diff import diff
 from bot.services.slash.log import log
 from bot.services.slash.snapshot import Takes
 from bot.services.slash.status import status
+from bot.services.slash.tag import Tagging
 from bot.services.slash.to import Asking
 from bot.services.slash.told import Told
 from bot.services.slash.who import Electorate
@@ -24,6 +39,10 @@ from store.records import AppEnv, Corrupt, Json, Missing
 
 _ACTIONS = {
     To: "rollback.ask",
+    ToTag: "rollback.ask",
+    Tags: "history.see",
+    Tag: "tag.move",
+    Untag: "tag.remove",
     Log: "history.see",
     Diff: "difference.see",
     Take: "snapshot.ask",
@@ -39,6 +58,7 @@ class Verbs:
     to: Asking
     take: Takes
     who: Electorate
+    tag: Tagging
 
 
 class Commanded:
@@ -144,6 +164,13 @@ class Commanded:
         match asked:
             case To():
                 await self._verbs.to(hearing, words, asked, asker)
+            case ToTag():
+                to = await self._tagged(asked)
+                await self._verbs.to(hearing, words, to, asker)
+            case Tags():
+                await self._tell(hearing, await self._verbs.tag.listed(asked))
+            case Tag() | Untag():
+                await self._verbs.tag(hearing, asked, asker, _matter(asked, asker))
             case Take():
                 await self._verbs.take(hearing, places, _matter(asked, asker))
             case Log():
@@ -152,6 +179,12 @@ class Commanded:
                 await self._tell(hearing, await diff(self._store, asked))
             case Who():
                 await self._tell(hearing, await self._verbs.who(asker, asked))
+
+    async def _tagged(self, asked: ToTag) -> To:
+        """The version on which the tag stands now. Raises `NothingStored`, `UnknownVersion`."""
+        await history.span(self._store, asked.where)
+        version = await history.find(self._store, asked.where, asked.name)
+        return To(asked.where, version.number or 0)
 
     async def _wait(self, hearing: Hearing, error: UpstreamDown) -> None:
         """Say once that it takes longer; a person who hears nothing asks again."""
@@ -167,4 +200,6 @@ def _matter(asked: Named, asker: Asker) -> Matter:
         what["app"] = str(asked.where)
     if isinstance(asked, To):
         what["number"] = asked.number
+    if isinstance(asked, ToTag | Tag | Untag):
+        what["tag"] = asked.name
     return Matter(_ACTIONS[type(asked)], resource, what)

@@ -22,6 +22,7 @@ from bot.services.commanded import Commanded, Verbs
 from bot.services.hearing import Hearing, Matter
 from bot.services.sight import Sight
 from bot.services.slash.snapshot import Refresh, Takes
+from bot.services.slash.tag import Tagging
 from bot.services.slash.to import Ask, Asking
 from bot.services.slash.who import Electorate
 from bot.services.waiting import backoff
@@ -83,6 +84,7 @@ class Decide:
             Asking(store, ask),
             Takes(store, refresh, watched=channels, within=lease * 2 / 3),
             Electorate(directory, channels=channels, policy_of=policy_of),
+            Tagging(store, directory, policy_of=policy_of),
         )
         self._commanded = Commanded(store, reception, verbs)
 

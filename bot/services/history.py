@@ -33,6 +33,7 @@ class Told:
     condemned: bool = False
     rollback_id: int | None = None
     back_to: int | None = None
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class _Facts:
     condemned: frozenset[str] = frozenset()
     rollbacks: Mapping[int, tuple[int, int | None]] = field(default_factory=dict)
     newest: int = 0
+    tags: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 async def history(
@@ -66,6 +68,7 @@ async def history(
                 condemned=version.meaning in facts.condemned,
                 rollback_id=rollback_id,
                 back_to=back_to,
+                tags=facts.tags.get(version.id, ()),
             )
         )
     return told
@@ -82,7 +85,7 @@ async def span(store: Store, where: AppEnv) -> tuple[int, int]:
 
 
 async def find(store: Store, where: AppEnv, asked: str) -> Version:
-    """Return the version that *asked* names: a number, also as `v7`, or `live`.
+    """Return the version that *asked* names: a number, also as `v7`, `live`, or a tag.
 
     Raises:
         UnknownApp, UnknownVersion.
@@ -93,7 +96,10 @@ async def find(store: Store, where: AppEnv, asked: str) -> Version:
             return newest
         digits = asked.lower().removeprefix("v")
         number = int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else 0
-        found = await tx.versions.numbered(where, number)
+        found = await tx.versions.numbered(where, number) if number else None
+        tag = None if found else await tx.tags.named(where, asked.lower())
+        if tag is not None:
+            found = await tx.versions.get(tag.version_id)
         oldest = await tx.versions.import_mark(where)
     if found is None:
         raise UnknownVersion(str(where), asked, newest.number, oldest)
@@ -140,7 +146,21 @@ async def _facts(tx: Transaction, where: AppEnv, limit: int, before: int | None)
     for version in versions[:limit]:
         if version.source is VersionSource.ROLLBACK:
             rollbacks[version.id] = await _rollback(tx, version)
-    return _Facts(versions, await tx.versions.condemned(where), rollbacks, newest.number or 0)
+    return _Facts(
+        versions,
+        await tx.versions.condemned(where),
+        rollbacks,
+        newest.number or 0,
+        await _tags(tx, where),
+    )
+
+
+async def _tags(tx: Transaction, where: AppEnv) -> Mapping[int, tuple[str, ...]]:
+    """The names of every version that has any, by its row."""
+    found: dict[int, tuple[str, ...]] = {}
+    for tag in await tx.tags.of(where):
+        found[tag.version_id] = (*found.get(tag.version_id, ()), tag.name)
+    return found
 
 
 async def _rollback(tx: Transaction, version: Version) -> tuple[int, int | None]:

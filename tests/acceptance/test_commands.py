@@ -43,6 +43,56 @@ async def test_a_publish_is_seen_in_snapshot_log_and_diff(world: World) -> None:
     assert "gpt-4o-mini" in json.dumps(json.loads(shown))
 
 
+async def test_a_version_is_named_and_found_by_its_name(world: World) -> None:
+    await ask(world, "snapshot")
+    given = await read(world, "tag", str(WHERE), "5", "Good")
+    _, moved, _ = await ask(world, "tag", str(WHERE), "live", "good")
+    (listed,) = await read(world, "tag", str(WHERE))
+    log = await read(world, "log", str(WHERE))
+    code, _, _ = await ask(world, "diff", str(WHERE), "good", "live", "--exit-code")
+    gone = await read(world, "tag", str(WHERE), "--delete", "good")
+    _, lines, _ = await ask(world, "audit", "export")
+
+    assert given == {"tag": "good", "number": 5, "was": None}
+    assert "moved from version 5 to version 6" in moved
+    assert (listed["tag"], listed["number"], listed["by"]) == ("good", 6, "operator")
+    assert [version["tags"] for version in log[:2]] == [["good"], []]
+    assert code == 0
+    assert gone["was"] == 6
+    assert [json.loads(line)["action"] for line in lines.splitlines()].count("tag.move") == 2
+
+
+async def test_a_protected_tag_is_not_moved_from_the_command_line(world: World) -> None:
+    await ask(world, "snapshot")
+    world.edit(reviewers='protected_tags = ["good"]\nreviewers = ["U0ALICE0001", "U0BOB000001"]')
+
+    code, _, why = await ask(world, "tag", str(WHERE), "5", "good")
+
+    assert code == 2
+    assert f"/rollback tag {WHERE} 5 good" in why
+    assert await read(world, "tag", str(WHERE)) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("5", "v7"), "is no number"),
+        (("5",), "APP@ENV VERSION NAME"),
+        (("99", "good"), "no version 99"),
+        (("--delete", "good"), "has no tag good"),
+    ],
+)
+async def test_a_tag_that_makes_no_sense_is_refused(
+    world: World, words: tuple[str, ...], hint: str
+) -> None:
+    await ask(world, "snapshot")
+    code, _, why = await ask(world, "tag", str(WHERE), *words)
+
+    assert code == 2
+    assert hint in why
+    assert "Traceback" not in why
+
+
 async def test_apps_that_are_not_configured_are_discovered_as_tables(world: World) -> None:
     code, tables, _ = await ask(world, "discover", "--all")
 

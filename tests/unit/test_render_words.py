@@ -112,6 +112,15 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
         ]
     },
     AnswerCode.ASKED: {"where": "support-triage@prod", "number": 6},
+    AnswerCode.TAGS: {
+        "where": "support-triage@prod",
+        "rows": [
+            {"name": "good", "number": 6, "slack_id": ALICE, "since": AT},
+            {"name": "launch", "number": 3, "slack_id": "", "since": AT},
+        ],
+    },
+    AnswerCode.TAGGED: {"where": "support-triage@prod", "name": "good", "number": 6, "was": 5},
+    AnswerCode.UNTAGGED: {"where": "support-triage@prod", "name": "good", "number": 6},
     AnswerCode.LOG: {
         "where": "support-triage@prod",
         "page": 2,
@@ -129,6 +138,7 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
                 "rollback": 0,
                 "back_to": 0,
                 "condemned": True,
+                "tags": ["good"],
             },
             {
                 "number": 11,
@@ -140,6 +150,7 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
                 "rollback": 17,
                 "back_to": 9,
                 "condemned": False,
+                "tags": [],
             },
         ],
     },
@@ -360,6 +371,8 @@ def test_help_has_one_command_a_line() -> None:
         "`/rollback who APP",
         "`/rollback snapsho",
         "`/rollback to APP@",
+        "`/rollback tag APP",
+        "`/rollback untag A",
         "`/rollback help`: ",
     ]
 

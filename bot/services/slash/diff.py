@@ -25,8 +25,8 @@ async def diff(store: Store, asked: Diff) -> Told:
     """
     await history.span(store, asked.where)
     old, new = [
-        await history.find(store, asked.where, commands.LIVE if number is None else str(number))
-        for number in (asked.old, asked.new)
+        await history.find(store, asked.where, commands.LIVE if word is None else str(word))
+        for word in (asked.old, asked.new)
     ]
     before, after = await history.documents(store, old, new)
     pages = await asyncio.to_thread(_pages, before, after)

@@ -50,4 +50,5 @@ def _row(one: history.Told) -> Json:
         "rollback": one.rollback_id or 0,
         "back_to": one.back_to or 0,
         "condemned": one.condemned,
+        "tags": [*one.tags],
     }

@@ -6,7 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.commands import Command, Diff, Help, Log, Status, Take, To, Who, parse
+from bot.domain.commands import (
+    Command,
+    Diff,
+    Help,
+    Log,
+    Status,
+    Tag,
+    Tags,
+    Take,
+    To,
+    ToTag,
+    Untag,
+    Who,
+    parse,
+)
 from bot.errors import BadCommand
 from tests.builders import PROD
 
@@ -51,7 +65,11 @@ def test_the_environment_follows_the_last_at() -> None:
         ("diff support-triage@prod 1 2 page 0", "diff support-triage@prod A B"),
         ("who", "who APP@ENV"),
         ("snapshot support-triage", "snapshot APP@ENV"),
-        ("to support-triage@prod three", "to support-triage@prod VERSION"),
+        ("to support-triage@prod th/ree", "to support-triage@prod VERSION"),
+        ("tag support-triage@prod 3", "tag support-triage@prod VERSION NAME"),
+        ("tag support-triage@prod 3 7", "tag support-triage@prod VERSION NAME"),
+        ("tag support-triage@prod 3 live", "tag support-triage@prod VERSION NAME"),
+        ("untag support-triage@prod", "untag support-triage@prod NAME"),
         ("to support-triage@prod ３", "to support-triage@prod VERSION"),
         ("to support-triage@prod 0", "to support-triage@prod VERSION"),
         ("to support-triage 3", "to APP@ENV 3"),
@@ -76,6 +94,13 @@ def test_what_makes_no_sense_names_the_nearest_command(text: str, nearest: str) 
         ("diff support-triage@prod v6", Diff(PROD, 6)),
         ("diff support-triage@prod LIVE #6", Diff(PROD, None, 6)),
         ("diff support-triage@prod 6 7 Page 3", Diff(PROD, 6, 7, 3)),
+        ("diff support-triage@prod good live", Diff(PROD, "good", None)),
+        ("to support-triage@prod Good", ToTag(PROD, "good")),
+        ("tag support-triage@prod", Tags(PROD)),
+        ("tag support-triage@prod v3 Before-Launch", Tag(PROD, 3, "before-launch")),
+        ("tag support-triage@prod live good", Tag(PROD, None, "good")),
+        ("tag support-triage@prod good better", Tag(PROD, "good", "better")),
+        ("untag support-triage@prod good", Untag(PROD, "good")),
         ("snapshot", Take()),
         ("snapshot support-triage@prod", Take(PROD)),
         ("WHO support-triage@prod", Who(PROD)),
@@ -93,7 +118,7 @@ def test_hidden_characters_and_endless_texts_are_not_commands(text: str) -> None
 
 def test_the_answer_to_a_bad_command_carries_no_mention() -> None:
     with pytest.raises(BadCommand) as refused:
-        parse("to <!channel>@x` y")
+        parse("to <!channel>@x` y/z")
 
     assert "<!" not in refused.value.to_person()
 

@@ -218,6 +218,26 @@ class Tag:
     since: datetime
 
 
+@dataclass(frozen=True)
+class Search:
+    """Which versions of a history are asked for; what is left empty lets every one through.
+
+    `text` is looked for in name and comment, `author` in the author's name, both anywhere and in
+    small or capital letters alike (SQLite knows that of ASCII letters alone). `tag` is a whole
+    name. Times are those of publishing, from `since` on and before `until`.
+    """
+
+    text: str = ""
+    author: str = ""
+    tag: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def everything(self) -> bool:
+        return self == Search()
+
+
 # -- Alerts -----------------------------------------------------------------------------------
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Select, func, select
+from collections.abc import Iterator
+
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -15,14 +17,16 @@ from store.records import (
     AuditDraft,
     Missing,
     NewVersion,
+    Search,
     Stale,
     Version,
     VersionKind,
     VersionSource,
 )
-from store.tables import CondemnedRow, VersionRow
+from store.tables import CondemnedRow, TagRow, VersionRow
 from store.upsert import insert
 
+EVERYTHING = Search()
 _TRIES = 20  # each lost one means that somebody else recorded a version
 
 
@@ -81,10 +85,15 @@ class Versions:
         )
 
     async def history(
-        self, where: AppEnv, *, limit: int = 50, before: int | None = None
+        self,
+        where: AppEnv,
+        *,
+        limit: int = 50,
+        before: int | None = None,
+        search: Search = EVERYTHING,
     ) -> list[Version]:
         """Numbered versions, newest first, below number *before*; at most *limit*."""
-        query = _of(where).where(col(VersionRow.number).is_not(None))
+        query = _of(where).where(col(VersionRow.number).is_not(None), *_matching(where, search))
         if before is not None:
             query = query.where(col(VersionRow.number) < before)
         rows = await self._session.scalars(
@@ -210,6 +219,25 @@ def _of(where: AppEnv) -> Select[VersionRow]:
     return select(VersionRow).where(
         col(VersionRow.app) == where.app, col(VersionRow.env) == where.env
     )
+
+
+def _matching(where: AppEnv, search: Search) -> Iterator[ColumnElement[bool]]:
+    if search.text:
+        names = (VersionRow.external_name, VersionRow.external_comment)
+        yield or_(*(col(name).icontains(search.text, autoescape=True) for name in names))
+    if search.author:
+        yield col(VersionRow.author).icontains(search.author, autoescape=True)
+    if search.tag:
+        tagged = select(col(TagRow.version_id)).where(
+            col(TagRow.app) == where.app,
+            col(TagRow.env) == where.env,
+            col(TagRow.name) == search.tag,
+        )
+        yield col(VersionRow.id).in_(tagged)
+    if search.since is not None:
+        yield col(VersionRow.published_at) >= search.since
+    if search.until is not None:
+        yield col(VersionRow.published_at) < search.until
 
 
 def _version(row: VersionRow) -> Version:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from bot.services.history import Told
-    from store.records import AppEnv, Json
+    from store.records import AppEnv, Json, Search
 
 _AGES = (
     (timedelta(minutes=1), "s"),
@@ -25,6 +25,7 @@ _AGES = (
     (timedelta(days=1), "h"),
     (timedelta(days=10_000), "d"),
 )
+_TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"]
 _UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 
 
@@ -43,6 +44,21 @@ def log(
         int | None,
         typer.Option(parser=whole(1), metavar="NUMBER", help="Only versions below this number."),
     ] = None,
+    text: Annotated[
+        str, typer.Option("--search", "-s", metavar="TEXT", help="In the name or the comment.")
+    ] = "",
+    author: Annotated[
+        str, typer.Option(metavar="TEXT", help="In the name of who published it.")
+    ] = "",
+    tag: Annotated[str, typer.Option(metavar="NAME", help="Only the version with this tag.")] = "",
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=_TIMES, metavar="TIME", help="Published then or later, UTC."),
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option(formats=_TIMES, metavar="TIME", help="Published before then, UTC."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
 ) -> None:
     """Show the stored versions of an app, newest first, and what came with each.
@@ -51,29 +67,37 @@ def log(
     not imported yet is counted on stderr.
     """
     from bot.cli.database import existing_database
+    from store.records import Search
 
     where = app_env(app)
+    search = Search(text, author, tag.lower(), _utc(since), _utc(until))
     try:
-        told, now, missing = run(_read(existing_database(), where, limit, before))
+        told, now, missing = run(_read(existing_database(), where, limit, before, search))
     except UnknownApp as error:
         end_unknown(error)
     if as_json:
         say_json([_as_json(one) for one in told])
+    elif not told and not search.everything:
+        remark(f"no version of {where} is like that")
     else:
         _show(told, now)
     if missing:
         remark(f"{missing} older {'ones are' if missing > 1 else 'one is'} not imported yet")
 
 
+def _utc(time: datetime | None) -> datetime | None:
+    return time.replace(tzinfo=UTC) if time is not None else None
+
+
 async def _read(
-    url: str, where: AppEnv, limit: int, before: int | None
+    url: str, where: AppEnv, limit: int, before: int | None, search: Search
 ) -> tuple[list[Told], datetime, int]:
     """The history, now, and how many versions are older than what is stored."""
     from bot.opening import opened
     from bot.services.history import history
 
     async with opened(url) as store:
-        told = await history(store, where, limit=limit, before=before)
+        told = await history(store, where, limit=limit, before=before, search=search)
         async with store.read() as tx:
             oldest = await tx.versions.import_mark(where)
             return told, await tx.now(), (oldest or 1) - 1

@@ -28,6 +28,7 @@ from store.records import (
     Paused,
     PauseOrigin,
     Rollback,
+    Search,
     Slot,
     State,
     Tag,
@@ -58,7 +59,12 @@ class Versions(Protocol):
     async def numbered(self, where: AppEnv, number: int) -> Version | None: ...
     async def by_external(self, where: AppEnv, external_id: str) -> Version | None: ...
     async def history(
-        self, where: AppEnv, *, limit: int = 50, before: int | None = None
+        self,
+        where: AppEnv,
+        *,
+        limit: int = 50,
+        before: int | None = None,
+        search: Search = ...,
     ) -> list[Version]:
         """Numbered versions, newest first, below number *before*; at most *limit*."""
         ...

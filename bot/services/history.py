@@ -6,14 +6,16 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from itertools import pairwise
 
 from bot.domain import marker
 from bot.domain.diff.changes import compare
 from bot.errors import NothingStored, NotStored, UnknownApp, UnknownVersion
 from bot.ports.store import Store, Transaction
 from store.document import Document
-from store.records import AppEnv, Missing, Version, VersionSource
+from store.records import AppEnv, Missing, Search, Version, VersionSource
 
+EVERYTHING = Search()
 LIVE = frozenset({"live", "newest", "latest"})
 
 
@@ -38,7 +40,8 @@ class Told:
 
 @dataclass(frozen=True)
 class _Facts:
-    versions: Sequence[Version]  # newest first, one more than is told
+    versions: Sequence[Version]  # newest first
+    older: Mapping[int, Version] = field(default_factory=dict)  # the one before each, by row
     condemned: frozenset[str] = frozenset()
     rollbacks: Mapping[int, tuple[int, int | None]] = field(default_factory=dict)
     newest: int = 0
@@ -46,19 +49,26 @@ class _Facts:
 
 
 async def history(
-    store: Store, where: AppEnv, *, limit: int, before: int | None = None
+    store: Store,
+    where: AppEnv,
+    *,
+    limit: int,
+    before: int | None = None,
+    search: Search = EVERYTHING,
 ) -> list[Told]:
     """Return at most *limit* numbered versions below number *before*, newest first.
+
+    With a *search* only what it asks for is told, each still against the version before it.
 
     Raises:
         UnknownApp: No version of *where* is stored; the nearest name that is comes with it.
         Corrupt: A document cannot be read.
     """
     async with store.read() as tx:
-        facts = await _facts(tx, where, limit, before)
+        facts = await _facts(tx, where, limit, before, search)
     told = []
-    for index, version in enumerate(facts.versions[:limit]):
-        older = facts.versions[index + 1] if index + 1 < len(facts.versions) else None
+    for version in facts.versions:
+        older = facts.older.get(version.id)
         rollback_id, back_to = facts.rollbacks.get(version.id, (None, None))
         told.append(
             Told(
@@ -139,20 +149,36 @@ async def _newest(tx: Transaction, where: AppEnv) -> Version:
     return newest
 
 
-async def _facts(tx: Transaction, where: AppEnv, limit: int, before: int | None) -> _Facts:
+async def _facts(
+    tx: Transaction, where: AppEnv, limit: int, before: int | None, search: Search
+) -> _Facts:
     newest = await _newest(tx, where)
-    versions = await tx.versions.history(where, limit=limit + 1, before=before)
+    found = await tx.versions.history(where, limit=limit + 1, before=before, search=search)
+    versions = found[:limit]
     rollbacks = {}
-    for version in versions[:limit]:
+    for version in versions:
         if version.source is VersionSource.ROLLBACK:
             rollbacks[version.id] = await _rollback(tx, version)
     return _Facts(
         versions,
+        await _older(tx, where, found, search),
         await tx.versions.condemned(where),
         rollbacks,
         newest.number or 0,
         await _tags(tx, where),
     )
+
+
+async def _older(
+    tx: Transaction, where: AppEnv, found: Sequence[Version], search: Search
+) -> Mapping[int, Version]:
+    """The version before each of *found*: the next of them, unless they were searched for."""
+    if search.everything:
+        return {newer.id: older for newer, older in pairwise(found)}
+    before = {}
+    for version in found:
+        before[version.id] = await tx.versions.history(where, limit=1, before=version.number)
+    return {row: older[0] for row, older in before.items() if older}
 
 
 async def _tags(tx: Transaction, where: AppEnv) -> Mapping[int, tuple[str, ...]]:

@@ -93,6 +93,27 @@ async def test_a_tag_that_makes_no_sense_is_refused(
     assert "Traceback" not in why
 
 
+async def test_the_history_is_searched_and_each_find_stands_against_the_version_before(
+    world: World,
+) -> None:
+    await ask(world, "snapshot")
+    seed.publish_bad(world.dify.state)
+    await ask(world, "snapshot")
+    whole = await read(world, "log", str(WHERE))
+    (bad,) = await read(world, "log", str(WHERE), "--search", "FRIENDLIER")
+    nobody, _, said = await ask(world, "log", str(WHERE), "--author", "nobody at all")
+    old = await read(world, "log", str(WHERE), "--until", whole[2]["published_at"][:19])
+    wrong, _, why = await ask(world, "log", str(WHERE), "--since", "yesterday")
+
+    assert bad == whole[0]
+    assert bad["changes"]
+    assert (nobody, said.strip()) == (0, f"keyturn: no version of {WHERE} is like that")
+    assert old == whole[-len(old) :]
+    assert 0 < len(old) < len(whole)
+    assert wrong == 2
+    assert "--since" in why
+
+
 async def test_apps_that_are_not_configured_are_discovered_as_tables(world: World) -> None:
     code, tables, _ = await ask(world, "discover", "--all")
 

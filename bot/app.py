@@ -29,11 +29,13 @@ from bot.adapters.slack.wire import Received
 from bot.assembly.parts import Making, Parts, retire
 from bot.assembly.process import Patience, Process, Role
 from bot.config.settings import Settings
+from bot.domain.approval import KEYTURN
 from bot.opening import open_migrated
 from bot.renewal.bound import bound, bound_routes
 from bot.renewal.current import Current
 from bot.renewal.renewal import Renewal, Reread
 from bot.services.follow_up import FollowUp
+from bot.services.prune import prune
 from bot.services.resync import Resync
 from bot.web import Readiness, Running
 from bot.web import build as build_web
@@ -47,6 +49,7 @@ log = logging.getLogger(__name__)
 SNAPSHOTS_EVERY = timedelta(seconds=30)
 FOLLOW_UP_EVERY = timedelta(seconds=10)
 PROBE_EVERY = timedelta(seconds=30)
+PRUNE_EVERY = timedelta(hours=6)
 INCLUDED_EVERY = timedelta(seconds=10)  # what another process found out
 SLOT_LEASE = timedelta(minutes=5)
 OUR_CALLS_S = 20.0
@@ -231,8 +234,12 @@ class _Assembly:
         first = self._every(SNAPSHOTS_EVERY, "snapshot", sweep)
         self._every(FOLLOW_UP_EVERY, "expire", follow_up.expire_overdue)
         self._every(FOLLOW_UP_EVERY, "close", follow_up.close_cases)
+        tidy = self._every(PRUNE_EVERY, "prune", partial(self._prune, current))
         ask = bound(current, lambda parts: parts.probe())
-        return first, jobs.add_local(self._timer, "probe", PROBE_EVERY, run=ask)
+        return first, tidy, jobs.add_local(self._timer, "probe", PROBE_EVERY, run=ask)
+
+    async def _prune(self, current: Current[Parts]) -> None:
+        await prune(self._store, current.value.settings.keeping, user_id=KEYTURN)
 
     async def close(self, current: Current[Parts]) -> None:
         """Close what the parts in force and those before them have opened."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -651,3 +651,20 @@ class Slot:
     job: str
     slot: int
     owner: str
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """How long is kept what is done with; versions, cases, rollbacks and the audit chain stay.
+
+    `inbox` counts from when a click or command was judged, `outbox` from when a message was sent,
+    `alerts` from when a webhook, or an alert that belongs to no case, last came.
+    """
+
+    inbox: timedelta = timedelta(days=30)
+    outbox: timedelta = timedelta(days=90)
+    alerts: timedelta = timedelta(days=90)
+
+    def __post_init__(self) -> None:
+        if min(self.inbox, self.outbox, self.alerts) < timedelta(days=1):
+            raise ValueError("what is done with is kept for a day at least")

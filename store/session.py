@@ -26,6 +26,7 @@ from store.included import Included
 from store.outbox import Outbox
 from store.pause import Pause
 from store.records import Corrupt, NotMigrated, State, Unavailable
+from store.retention import Retention
 from store.rollbacks import Rollbacks
 from store.slots import Slots
 from store.tags import Tags
@@ -53,6 +54,7 @@ class Transaction:
     slots: Slots
     included: Included
     pause: Pause
+    retention: Retention
     now: DatabaseClock
 
 
@@ -129,6 +131,7 @@ class SqlStore:
         audit = Audit(session, now)
         return Transaction(
             versions=Versions(session, now, audit),
+            retention=Retention(session, now),
             tags=Tags(session, now, audit),
             alerts=Alerts(session, now),
             cases=Cases(session, now, audit),

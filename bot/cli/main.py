@@ -19,6 +19,7 @@ from bot.cli.discover import discover
 from bot.cli.export import export
 from bot.cli.log import log
 from bot.cli.pausing import pause, resume
+from bot.cli.prune import prune
 from bot.cli.snapshot import snapshot
 from bot.cli.tag import tag
 from bot.cli.telling import NO, WRONG_USE, end, say, survive_any_terminal
@@ -47,6 +48,7 @@ for command in (
     diff,
     export,
     verify,
+    prune,
     backup,
     copy,
     pause,

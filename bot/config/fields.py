@@ -46,6 +46,12 @@ def _positive(value: timedelta) -> timedelta:
     return value
 
 
+def _a_day(value: timedelta) -> timedelta:
+    if value < timedelta(days=1):
+        raise wrong('must be a day at least: "1d"')
+    return value
+
+
 def name(value: str) -> str:
     """The name of an app, environment or workspace: any language, but nothing that splits it."""
     if not value or len(value) > _MAX_NAME:
@@ -151,6 +157,7 @@ def label_values(value: object) -> object:
 
 Duration = Annotated[timedelta, BeforeValidator(duration)]
 PositiveDuration = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_positive)]
+DayOrMore = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_a_day)]
 Name = Annotated[str, AfterValidator(name)]
 TagName = Annotated[str, AfterValidator(tag)]
 Include = Annotated[str, AfterValidator(_include)]

@@ -31,7 +31,7 @@ from bot.config.variables import notice_unknown, read_secret_file, with_secret_f
 from bot.domain.including import Include
 from bot.domain.naming import LabelMap, Match, sole_environments
 from bot.domain.policy import Policy
-from store.records import AppEnv
+from store.records import AppEnv, Keeping
 
 _MAX_FILE_BYTES = 4 * 1024 * 1024
 _SIGNING_SECRET = "SLACK_SIGNING_SECRET"  # noqa: S105  # the name of the variable
@@ -223,6 +223,9 @@ def _settings(
         alerts=_alerts(document),
         prometheus_url=document.prometheus.url if document.prometheus else "",
         alertmanager_url=document.alertmanager.url if document.alertmanager else "",
+        keeping=Keeping(
+            document.retention.inbox, document.retention.outbox, document.retention.alerts
+        ),
         people=document.people.aliases,
         execution_lease=environment.execution_lease,
         failpoint=environment.failpoint,

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from bot.domain.including import Include
 from bot.domain.naming import LabelMap
 from bot.domain.policy import Policy
-from store.records import AppEnv
+from store.records import AppEnv, Keeping
 
 DEFAULT_PORT = 3000
 DEFAULT_DATABASE_URL = "sqlite:///keyturn.db"
@@ -97,6 +97,7 @@ class Settings:
     prometheus_url: str = ""
     alertmanager_url: str = ""
     people: Mapping[str, str] = field(default_factory=dict)
+    keeping: Keeping = field(default_factory=Keeping)
     execution_lease: timedelta = DEFAULT_EXECUTION_LEASE
     failpoint: str = ""
     notices: tuple[str, ...] = field(default=(), compare=False)  # no mistakes, but to be known

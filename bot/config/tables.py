@@ -176,6 +176,21 @@ class AlertmanagerTable(Table):
     url: fields.Url = Field(description="Address of Alertmanager; asked by `keyturn check` alone")
 
 
+class RetentionTable(Table):
+    """`[retention]`: how long is kept what is done with."""
+
+    inbox: fields.DayOrMore = Field(
+        default=timedelta(days=30), description="Clicks and commands after they were judged"
+    )
+    outbox: fields.DayOrMore = Field(
+        default=timedelta(days=90), description="Messages after they were sent"
+    )
+    alerts: fields.DayOrMore = Field(
+        default=timedelta(days=90),
+        description="Webhooks, and alerts that belong to no case, after they last came",
+    )
+
+
 class PeopleTable(Table):
     """`[people]`."""
 
@@ -194,5 +209,6 @@ class Document(Table):
     policy: dict[fields.Name, PolicyTable] = Field(default_factory=dict)
     alerts: AlertsTable = AlertsTable()
     people: PeopleTable = PeopleTable()
+    retention: RetentionTable = RetentionTable()
     prometheus: PrometheusTable | None = None
     alertmanager: AlertmanagerTable | None = None

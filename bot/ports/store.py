@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -19,6 +19,7 @@ from store.records import (
     InboxItem,
     InboxKind,
     IncludedApp,
+    Keeping,
     LeftBehind,
     NewInboxItem,
     NewOutgoing,
@@ -112,6 +113,18 @@ class Tags(Protocol):
 
     async def remove(self, tag: Tag, *, entry: AuditDraft) -> None:
         """Take *tag* away, with *entry*. Raises `Missing` when it is gone, or stands elsewhere."""
+        ...
+
+
+class Retention(Protocol):
+    """Clears away what was done and told long ago, by kind: inbox, outbox, webhooks, alerts."""
+
+    async def over(self, keeping: Keeping) -> Mapping[str, int]:
+        """How many rows of each kind are older than *keeping* lets them be."""
+        ...
+
+    async def clear(self, keeping: Keeping, *, at_most: int) -> Mapping[str, int]:
+        """Remove at most *at_most* such rows of each kind, oldest first; return how many went."""
         ...
 
 
@@ -341,6 +354,8 @@ class Transaction(Protocol):
     def versions(self) -> Versions: ...
     @property
     def tags(self) -> Tags: ...
+    @property
+    def retention(self) -> Retention: ...
     @property
     def alerts(self) -> Alerts: ...
     @property

@@ -204,6 +204,7 @@ class Making:
             owner=self._process.owner,
             jitter=random.random,
             lease=3 * self._process.lease,
+            address=address,
         )
 
     def _decider(

@@ -117,7 +117,7 @@ class AnswerCode(StrEnum):
     # tags: list[str]}
     LOG = "log"
     # where, old: int, new: int, page: int, pages: int, left: int (lines on later pages),
-    # lines: list[str], none when nothing differs
+    # lines: list[str], none when nothing differs; address (of the page, "" for none)
     COMPARED = "compared"
     # where, rows: list of {name, number: int, slack_id ("" for the command line), since}
     TAGS = "tags"

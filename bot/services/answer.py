@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from bot.domain import link
 from bot.domain.diff.text import mini
 from bot.domain.words import AnswerCode
 from bot.errors import UpstreamRefused
 from bot.ports.people import Messenger, Note
 from bot.ports.store import Store
-from bot.services.drawing import Differences
+from bot.services.drawing import Address, Differences
+from bot.services.page import name_of_versions
 from store.records import Json
 
 DIFFERENCE_LINES = 40  # what a message shows of it; the whole is in the thread
@@ -16,13 +18,24 @@ DIFFERENCE_LINES = 40  # what a message shows of it; the whole is in the thread
 class Answers:
     """Links to cards and texts of differences, filled in as the store and Slack have them now."""
 
-    def __init__(self, store: Store, messenger: Messenger, differences: Differences) -> None:
+    def __init__(
+        self,
+        store: Store,
+        messenger: Messenger,
+        differences: Differences,
+        address: Address | None,
+    ) -> None:
+        """Link to cards, and to pages if they have an *address*."""
+        self._address = address
         self._store = store
         self._messenger = messenger
         self._differences = differences
 
     async def complete(self, code: str, facts: dict[str, Json]) -> Note:
-        """Return the note: `case_id` gives way to `permalink`, `rollback_id` to `text`."""
+        """Return the note: `case_id` gives way to `permalink`, `rollback_id` to `text`.
+
+        `rows` of a comparison, the stored rows of its two versions, give way to `address`.
+        """
         match code:
             case AnswerCode.OUT_OF_DATE:
                 return Note(code, {"permalink": await self._permalink(facts["case_id"])})
@@ -33,8 +46,19 @@ class Answers:
             case AnswerCode.STATUS:
                 rows = [await self._row(row) for row in facts["rows"]]
                 return Note(code, {"rows": rows})
+            case AnswerCode.COMPARED:
+                told = {key: value for key, value in facts.items() if key != "rows"}
+                old, new = facts.get("rows") or (0, 0)  # an older release queues none
+                return Note(code, {**told, "address": await self._page(old, new)})
             case _:
                 return Note(code, facts)
+
+    async def _page(self, old: int, new: int) -> str:
+        """A new link to the page of two versions; "" for none. It is kept nowhere."""
+        if self._address is None or old == new:
+            return ""
+        async with self._store.read() as tx:
+            return self._address(name_of_versions(old, new), await tx.now() + link.LASTS)
 
     async def _row(self, row: dict[str, Json]) -> dict[str, Json]:
         told = {key: value for key, value in row.items() if key != "case_id"}

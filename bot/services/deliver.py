@@ -18,7 +18,7 @@ from bot.log import bound
 from bot.ports.people import Messenger, Note
 from bot.ports.store import Store, Transaction
 from bot.services.answer import Answers
-from bot.services.drawing import Differences, Drawing, Shown
+from bot.services.drawing import Address, Differences, Drawing, Shown
 from bot.services.waiting import backoff
 from store.records import Case, Corrupt, Missing, OutboxKind, Outgoing, Stale
 
@@ -54,13 +54,17 @@ class Deliver:
         owner: str,
         jitter: Callable[[], float],
         lease: timedelta = LEASE,
+        address: Address | None = None,
     ) -> None:
-        """Take what sending needs; *jitter* gives a number from 0 to 1, another each time."""
+        """Take what sending needs; *jitter* gives a number from 0 to 1, another each time.
+
+        With an *address* answers link to pages.
+        """
         self._store = store
         self._messenger = messenger
         self._drawing = drawing
         self._differences = differences
-        self._answers = Answers(store, messenger, differences)
+        self._answers = Answers(store, messenger, differences, address)
         self._owner = owner
         self._jitter = jitter
         self._lease = lease

@@ -29,6 +29,11 @@ def name_of_rollback(rollback_id: int) -> str:
     return f"r{rollback_id}"
 
 
+def name_of_versions(old: int, new: int) -> str:
+    """The name of the page from one stored version to another, by their rows."""
+    return f"v{old}-{new}"
+
+
 async def page(store: Store, name: str) -> DiffPage:
     """Return the page that *name* names.
 

@@ -11,10 +11,15 @@ import pytest
 from playwright.async_api import async_playwright
 
 from bot.demo.stage import Stage, set_up
+from bot.playground.slack.people import ALICE, INCIDENTS
 from tests.acceptance.test_page import CHROMIUM, QUIET
 from tests.acceptance.world import LIMIT_S, with_button
 
 _LINK = re.compile(r"<(http://127\.0\.0\.1:\d+/diffs/r\d+\?until=\d+&amp;key=[0-9a-f]{64})\|")
+
+_OF_VERSIONS = re.compile(
+    r"<(http://127\.0\.0\.1:\d+/diffs/v\d+-\d+\?until=\d+&amp;key=([0-9a-f]{64}))\|"
+)
 
 
 async def link_on_the_card(stage: Stage) -> str:
@@ -26,6 +31,33 @@ async def link_on_the_card(stage: Stage) -> str:
     found = _LINK.search(str(card.blocks))
     assert found is not None, card.blocks
     return found[1].replace("&amp;", "&")
+
+
+async def test_a_comparison_asked_for_in_slack_links_to_its_page_with_a_new_day_to_live(
+    tmp_path: Path,
+) -> None:
+    async with asyncio.timeout(LIMIT_S), set_up(tmp_path) as stage:
+        await stage.service.take_snapshots()
+        await stage.slack.driver.command(
+            ALICE, INCIDENTS, "/rollback", "diff support-triage@prod 5 6"
+        )
+        (answer,) = await stage.slack.state.until(lambda s: s.ephemerals_to(ALICE), within=LIMIT_S)
+        found = _OF_VERSIONS.search(str(answer.blocks))
+        assert found is not None, answer.blocks
+        status, html, _ = await fetched(found[1].replace("&amp;", "&"))
+        kept = written(tmp_path, found[2])
+
+    assert status == 200
+    assert "version 5" in html
+    assert "version 6" in html
+    assert kept == []
+
+
+def written(folder: Path, key: str) -> list[Path]:
+    """The files under *folder*, the database among them, in which *key* stands."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert [path for path in files if b"SQLite format 3" in path.read_bytes()]
+    return [path for path in files if key.encode() in path.read_bytes()]
 
 
 async def fetched(url: str) -> tuple[int, str, str]:

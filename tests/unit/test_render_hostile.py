@@ -147,12 +147,18 @@ def test_no_fact_of_an_answer_escapes(text: str) -> None:
         "rollback": 0,
         "back_to": 0,
         "condemned": True,
+        "tags": [text],
     }
     paged = {"where": text, "page": 1, "pages": 2}
+    compared = {**paged, "old": 1, "new": 2, "left": 3}
+    tag = {"number": 2, "slack_id": text, "since": NOON.isoformat()}
     taken = {"was": "refused", "new": [], "newest": 1, "not_imported": 0, "text": text}
     answers: list[tuple[AnswerCode, dict[str, Any]]] = [
         (AnswerCode.LOG, {**paged, "newest": 9, "not_imported": 0, "rows": [version] * 8}),
-        (AnswerCode.COMPARED, {**paged, "old": 1, "new": 2, "left": 3, "lines": [text] * 40}),
+        (AnswerCode.COMPARED, {**compared, "lines": [text] * 40, "address": text}),
+        (AnswerCode.TAGS, {"where": text, "rows": [{**tag, "name": text}] * 60}),
+        (AnswerCode.TAGGED, {"where": text, "name": text, "number": 2, "was": 1}),
+        (AnswerCode.UNTAGGED, {"where": text, "name": text, "number": 2}),
         (AnswerCode.SNAPSHOT_BEGUN, {"where": text, "count": 1}),
         (AnswerCode.SNAPSHOT, {"rows": [{**taken, "where": text}] * 60}),
         (AnswerCode.REFUSED, {"text": text}),

@@ -161,6 +161,7 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
         "page": 1,
         "pages": 2,
         "left": 12,
+        "address": LINK,
         "lines": ["[prompt] changed: Triage", "- be brief", "+ be kind"],
     },
     AnswerCode.SNAPSHOT_BEGUN: {"where": "", "count": 3},

@@ -35,6 +35,7 @@ async def diff(store: Store, asked: Diff) -> Told:
         raise NoSuchPage(asked.page, len(pages), last)
     facts: dict[str, Json] = {
         "where": str(asked.where),
+        "rows": [old.id, new.id],
         "old": old.number,
         "new": new.number,
         "page": asked.page,

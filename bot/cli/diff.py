@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bot.cli.choices import completed, one_of
 from bot.cli.naming import app_env, complete_app, end_unknown
 from bot.cli.running import run
 from bot.cli.telling import DONE, NO, WRONG_USE, end, remark, say_json, screen
@@ -33,6 +34,9 @@ class _Side:
     json: bytes = b""  # in place of a document: a configuration as the API answers it
 
 
+_FORMS = ("text", "json", "html", "svg")
+
+
 def diff(
     old: Annotated[
         str,
@@ -46,11 +50,18 @@ def diff(
         str, typer.Argument(metavar="A|NEW.yml", help="The older version, or the newer file.")
     ],
     newer: Annotated[
-        str | None, typer.Argument(metavar="B", help="The newer version: a number or `live`.")
+        str | None,
+        typer.Argument(metavar="B", help="The newer version: a number, a tag or `live`."),
     ] = None,
     form: Annotated[
-        Literal["text", "json", "html", "svg"],
-        typer.Option("--format", help="How to write it; html: a page, svg: a drawing."),
+        str,
+        typer.Option(
+            "--format",
+            parser=one_of(*_FORMS),
+            metavar="|".join(_FORMS),
+            autocompletion=completed(*_FORMS),
+            help="How to write it; html: a page, svg: a drawing.",
+        ),
     ] = "text",
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="End with 1 when there is a difference.")

@@ -141,6 +141,7 @@ async def test_the_audit_chain_is_exported_and_shown(world: World) -> None:
         (("diff", str(WHERE), "6", "99"), "6"),
         (("snapsot",), "snapshot"),
         (("log", str(WHERE), "--limt", "3"), "--limit"),
+        (("diff", str(WHERE), "5", "6", "--format", "jsn"), "Did you mean json?"),
     ],
 )
 async def test_a_wrong_word_is_one_sentence_with_what_was_meant(

@@ -120,7 +120,7 @@ def compare_contents(
     left, right = reduced(old, new)
     redactor = Redactor()
     _learn(redactor, old, right)
-    found = [*_modes(mode, other_mode, redactor)]
+    found = [] if _tell_modes(old, new) else [*_modes(mode, other_mode, redactor)]
     called = Names(nodes_of(old, new), redactor)
     for thing in things_between(left, right):
         found += found_in(thing, redactor, called)
@@ -136,6 +136,14 @@ def _learn(redactor: Redactor, old: Mapping[str, Json], new: Mapping[str, Json])
     redactor.learn_from(new)
     for variable in private_variables(old, new):
         redactor.learn(variable, PRIVATE)
+
+
+def _tell_modes(old: Mapping[str, Json], new: Mapping[str, Json]) -> bool:
+    """Whether the contents say each their mode themselves, as DSL files do, and differ in it."""
+    ours, theirs = (
+        app.get("mode") if isinstance(app := side.get("app"), dict) else None for side in (old, new)
+    )
+    return isinstance(ours, str) and isinstance(theirs, str) and ours != theirs
 
 
 def _modes(before: str, after: str, redactor: Redactor) -> Iterator[Found]:

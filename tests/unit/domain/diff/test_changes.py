@@ -10,7 +10,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from bot.domain.diff.changes import Change, ChangeKind, ChangeList, ChangeOp, compare
+from bot.domain.diff.changes import (
+    Change,
+    ChangeKind,
+    ChangeList,
+    ChangeOp,
+    compare,
+    compare_contents,
+)
 from bot.domain.diff.kinds import kind_in_model_config, kind_in_node
 from store.document import Document, canonical
 from tests.unit.store.odd_documents import documents
@@ -457,3 +464,18 @@ def test_four_times_the_nodes_take_about_four_times_as_long() -> None:
     small = max(seconds_to_compare(500) for _ in range(2))
 
     assert seconds_to_compare(2000) < small * 10
+
+
+def test_contents_that_say_their_mode_themselves_differ_in_it_once() -> None:
+    def said(mode: str) -> tuple[str, dict[str, Any]]:
+        return mode, {"app": {"mode": mode}}
+
+    changes = compare_contents(said("workflow"), said("advanced-chat")).changes
+
+    assert [(change.subject, change.where) for change in changes] == [("mode", "app/mode")]
+
+
+def test_another_mode_is_a_change_where_the_contents_do_not_say_it() -> None:
+    changes = compare_contents(("workflow", {}), ("advanced-chat", {})).changes
+
+    assert [(change.before, change.after) for change in changes] == [("workflow", "advanced-chat")]

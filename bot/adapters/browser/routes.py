@@ -71,6 +71,6 @@ def _answer(page: Page, status: int) -> web.Response:
 
 _EXPIRED = pages.refusal(
     "This link is over",
-    "Links to differences are good for a day. `/rollback diff` in Slack still tells what differs.",
+    "Links to differences are good for a day. `/rollback diff` in Slack gives a new one.",
 )
 _UNKNOWN = pages.refusal("There is nothing here", "Open the link as it stands in Slack, whole.")

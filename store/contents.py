@@ -62,7 +62,12 @@ class Contents:
     async def document(self, root: str) -> Document:
         """The document with this *root*, checked against it. Raises `Corrupt`."""
         row, manifest = await self._manifest(root)
-        blobs = await self._blobs(list(manifest.values()))
+        try:
+            blobs = await self._blobs(list(manifest.values()))
+        except _Damaged as error:
+            at = [path for path, part in manifest.items() if part == error.part]
+            place = at[0] if at else "something that its parts stand on"
+            raise Corrupt(f"what is stored under {root} is damaged at {place}: {error}") from error
         parts = (Part(path, *blobs[part]) for path, part in manifest.items())
         try:
             return join_stored(row.mode, parts, root)
@@ -144,6 +149,14 @@ class Contents:
         return found
 
 
+class _Damaged(Corrupt):
+    """One part cannot be read; `part` is its row."""
+
+    def __init__(self, part: int, why: str) -> None:
+        super().__init__(f"part {part} {why}")
+        self.part = part
+
+
 class _Packed(NamedTuple):
     """A part as it is stored: whole, or as what differs from the part *base_id*."""
 
@@ -169,14 +182,14 @@ def _part_row(part: Part, like: tuple[int, bytes] | None) -> dict[str, object]:
 
 def _unpacked(part: int, row: _Packed, base: bytes | None = None) -> bytes:
     if (base is None) is not (row.base_id is None):
-        raise Corrupt(f"part {part} has lost its base")
+        raise _Damaged(part, "has lost its base")
     unpacker = _WHOLE if base is None else zstandard.ZstdDecompressor(dict_data=_prefix(base))
     try:
         data = unpacker.decompress(row.data)
     except (zstandard.ZstdError, MemoryError) as error:  # a size that only damage claims
-        raise Corrupt(f"part {part} cannot be unpacked") from error
+        raise _Damaged(part, "cannot be unpacked") from error
     if hash_of_part(data) != row.hash:
-        raise Corrupt(f"part {part} does not have the hash {row.hash}")
+        raise _Damaged(part, f"does not have the hash {row.hash}")
     return data
 
 

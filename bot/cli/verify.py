@@ -29,6 +29,7 @@ def verify(
     Exit code 1 when one is damaged: its name, the part that is wrong, and what to do.
     """
     from bot.cli.database import existing_database
+    from bot.textsafe import one_line
 
     places = [app_env(app) for app in apps or ()]
     try:
@@ -40,7 +41,7 @@ def verify(
         say_json({"checked": len(found), "damaged": [_told(one) for one in damaged]})
         raise SystemExit(NO if damaged else 0)
     if damaged:
-        lines = (f"{_name(one)}: {one.damage}" for one in damaged)
+        lines = (f"{_name(one)}: {one_line(one.damage, 400)}" for one in damaged)
         end(
             NO,
             f"{len(damaged)} of {len(found)} stored versions are damaged; put a backup in place "

@@ -234,12 +234,12 @@ class _Assembly:
         first = self._every(SNAPSHOTS_EVERY, "snapshot", sweep)
         self._every(FOLLOW_UP_EVERY, "expire", follow_up.expire_overdue)
         self._every(FOLLOW_UP_EVERY, "close", follow_up.close_cases)
-        tidy = self._every(PRUNE_EVERY, "prune", partial(self._prune, current))
+        tidy = self._every(PRUNE_EVERY, "prune", bound(current, self._prune))
         ask = bound(current, lambda parts: parts.probe())
         return first, tidy, jobs.add_local(self._timer, "probe", PROBE_EVERY, run=ask)
 
-    async def _prune(self, current: Current[Parts]) -> None:
-        await prune(self._store, current.value.settings.keeping, user_id=KEYTURN)
+    async def _prune(self, parts: Parts) -> None:
+        await prune(self._store, parts.settings.keeping, user_id=KEYTURN)
 
     async def close(self, current: Current[Parts]) -> None:
         """Close what the parts in force and those before them have opened."""

@@ -235,7 +235,10 @@ class Search:
 
     @property
     def everything(self) -> bool:
-        return self == Search()
+        return self == EVERYTHING
+
+
+EVERYTHING = Search()
 
 
 # -- Alerts -----------------------------------------------------------------------------------

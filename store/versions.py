@@ -13,6 +13,7 @@ from store.clock import DatabaseClock
 from store.contents import Contents
 from store.document import Document
 from store.records import (
+    EVERYTHING,
     AppEnv,
     AuditDraft,
     Missing,
@@ -26,7 +27,6 @@ from store.records import (
 from store.tables import CondemnedRow, TagRow, VersionRow
 from store.upsert import insert
 
-EVERYTHING = Search()
 _TRIES = 20  # each lost one means that somebody else recorded a version
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 _MOST_BYTES = 16 * 2**20  # what is longer is refused by its reader with the limit
+_FORMS = ("text", "json", "html", "svg")
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,6 @@ class _Side:
     document: Document | None
     notices: tuple[str, ...] = ()
     json: bytes = b""  # in place of a document: a configuration as the API answers it
-
-
-_FORMS = ("text", "json", "html", "svg")
 
 
 def diff(

@@ -13,9 +13,8 @@ from bot.domain.diff.changes import compare
 from bot.errors import NothingStored, NotStored, UnknownApp, UnknownVersion
 from bot.ports.store import Store, Transaction
 from store.document import Document
-from store.records import AppEnv, Missing, Search, Version, VersionSource
+from store.records import EVERYTHING, AppEnv, Missing, Search, Version, VersionSource
 
-EVERYTHING = Search()
 LIVE = frozenset({"live", "newest", "latest"})
 
 

@@ -47,6 +47,7 @@ from store.session import SqlStore
 
 log = logging.getLogger(__name__)
 SNAPSHOTS_EVERY = timedelta(seconds=30)
+CLOSER_EVERY = timedelta(minutes=15)  # two calls an app
 FOLLOW_UP_EVERY = timedelta(seconds=10)
 PROBE_EVERY = timedelta(seconds=30)
 PRUNE_EVERY = timedelta(hours=6)
@@ -232,6 +233,7 @@ class _Assembly:
         sweep = _sweeper(current)
         follow_up = FollowUp(self._store)
         first = self._every(SNAPSHOTS_EVERY, "snapshot", sweep)
+        self._every(CLOSER_EVERY, "closer", bound(current, lambda parts: parts.look_closer()))
         self._every(FOLLOW_UP_EVERY, "expire", follow_up.expire_overdue)
         self._every(FOLLOW_UP_EVERY, "close", follow_up.close_cases)
         tidy = self._every(PRUNE_EVERY, "prune", bound(current, self._prune))

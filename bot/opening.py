@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ from bot.adapters.dify.credentials import Account, AdminKey, Credentials
 from bot.adapters.dify.transport import TIMEOUT
 from bot.config.settings import DifySettings, Settings
 from bot.domain import approval
+from bot.services.closer import Closer
 from bot.services.places import Places
 from bot.services.snapshot import Snapshot
 from store.audit import Verification, verify
@@ -92,6 +93,13 @@ class Desk:
 
     store: SqlStore
     places: Places
+    channels: Mapping[AppEnv, str]
+
+    def closer(self, where: AppEnv) -> Closer:
+        """A closer look at *where* alone."""
+        only = Places({where: self.places.of(where)})
+        refresh = self.snapshot(where).refresh
+        return Closer(self.store, only, refresh, channels=self.channels, nudge=_nobody)
 
     def snapshot(self, where: AppEnv) -> Snapshot:
         """Snapshots of *where* alone; a service that runs beside it looks by itself."""
@@ -113,7 +121,8 @@ async def desk(settings: Settings) -> AsyncIterator[Desk]:
         for target in targets.values():
             closing.push_async_callback(target.close)
         places = {w: (targets[place.target], place.id) for w, place in settings.places.items()}
-        yield Desk(store, Places(places))
+        channels = {where: place.channel for where, place in settings.places.items()}
+        yield Desk(store, Places(places), channels)
 
 
 def _nobody() -> None:

@@ -72,7 +72,9 @@ def card(view: CardView) -> Message:
 
 
 def note(note: Note) -> Message:
-    """Return a reply for the case's thread. Raises `BrokenBlocks`."""
+    """Return a reply for a case's thread, or a message for a channel. Raises `BrokenBlocks`."""
+    if note.code == NoteCode.DRIFT:
+        return _reply("note", note, lines=_fact(note, "lines"), below=True)
     if note.code == NoteCode.EDITS_SLIPPED_IN:
         return _reply("note", note, lines=_fact(note, "lines"))
     return _reply("note", note)

@@ -154,6 +154,9 @@ class LeftBehind:
 # -- Versions ---------------------------------------------------------------------------------
 
 
+DRAFT_KEPT, DRAFT_SEEN = "draft", "seen"  # external ids of drafts: a rollback's, and the clock's
+
+
 class VersionKind(StrEnum):
     """What a stored document was in its target."""
 
@@ -205,6 +208,12 @@ class Version:
     external_name: str = ""
     external_comment: str = ""
     author: str = ""
+
+    @property
+    def target_id(self) -> str:
+        """The id by which the target knows it: of drift, that of what was changed."""
+        drift = self.source is VersionSource.DRIFT
+        return self.external_id.rpartition("~")[0] if drift else self.external_id
 
 
 @dataclass(frozen=True)
@@ -600,6 +609,7 @@ class OutboxKind(StrEnum):
     CARD = "card"  # draw the case's card as the store has it now
     NOTE = "note"  # a reply in the case's thread
     SNIPPET = "snippet"  # a text file in the case's thread
+    NOTICE = "notice"  # a message of its own, of no case
     ANSWER = "answer"  # to one person only
 
 
@@ -661,13 +671,15 @@ class Keeping:
     """How long is kept what is done with; versions, cases, rollbacks and the audit chain stay.
 
     `inbox` counts from when a click or command was judged, `outbox` from when a message was sent,
-    `alerts` from when a webhook, or an alert that belongs to no case, last came.
+    `alerts` from when a webhook, or an alert that belongs to no case, last came, `drafts` from
+    when a draft was last seen that no rollback keeps.
     """
 
     inbox: timedelta = timedelta(days=30)
     outbox: timedelta = timedelta(days=90)
     alerts: timedelta = timedelta(days=90)
+    drafts: timedelta = timedelta(days=90)
 
     def __post_init__(self) -> None:
-        if min(self.inbox, self.outbox, self.alerts) < timedelta(days=1):
+        if min(self.inbox, self.outbox, self.alerts, self.drafts) < timedelta(days=1):
             raise ValueError("what is done with is kept for a day at least")

@@ -1,4 +1,5 @@
-"""What has been done and told long ago is cleared away; versions and the audit chain never are."""
+"""What has been done and told long ago is cleared away; published versions and the audit chain
+never are."""
 
 from __future__ import annotations
 
@@ -11,8 +12,8 @@ from sqlalchemy.orm import Mapped
 from sqlmodel import SQLModel, col
 
 from store.clock import DatabaseClock
-from store.records import Keeping
-from store.tables import DeliveryRow, FiringRow, InboxRow, OutboxRow
+from store.records import DRAFT_SEEN, Keeping, VersionKind
+from store.tables import DeliveryRow, FiringRow, InboxRow, OutboxRow, VersionRow
 from store.upsert import skip_locked
 
 _Id = Mapped[int | None]
@@ -59,7 +60,12 @@ class Retention:
     def _old(self, keeping: Keeping, now: datetime) -> Mapping[str, _Rows]:
         alerts = now - keeping.alerts
         alone = col(FiringRow.case_id).is_(None)  # those of a case are its evidence
+        seen = (col(VersionRow.kind) == VersionKind.DRAFT) & (
+            col(VersionRow.external_id) == DRAFT_SEEN  # what a rollback kept stays
+        )
+        drafts = seen & (col(VersionRow.recorded_at) < now - keeping.drafts)
         return {
+            "drafts": (VersionRow, col(VersionRow.id), drafts),
             "inbox": (InboxRow, col(InboxRow.id), col(InboxRow.done_at) < now - keeping.inbox),
             "outbox": (OutboxRow, col(OutboxRow.id), col(OutboxRow.done_at) < now - keeping.outbox),
             "webhooks": (DeliveryRow, col(DeliveryRow.id), col(DeliveryRow.last_seen) < alerts),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -13,6 +15,7 @@ from store.clock import DatabaseClock
 from store.contents import Contents
 from store.document import Document
 from store.records import (
+    DRAFT_KEPT,
     EVERYTHING,
     AppEnv,
     AuditDraft,
@@ -27,6 +30,7 @@ from store.records import (
 from store.tables import CondemnedRow, TagRow, VersionRow
 from store.upsert import insert
 
+_SEEN_AGAIN = timedelta(hours=12)  # a draft that was seen later than this is not marked again
 _TRIES = 20  # each lost one means that somebody else recorded a version
 
 
@@ -43,7 +47,8 @@ class Versions:
         """Store *document* as a version; what is stored already is returned unchanged.
 
         A published version is known by its external id, a draft by its root. Without a number
-        a published version gets the next free one.
+        a published version gets the next free one. A draft that is seen again, or kept by a
+        rollback, is marked so.
 
         Raises:
             Stale: The number belongs to another version.
@@ -101,6 +106,13 @@ class Versions:
         )
         return [_version(row) for row in rows]
 
+    async def drafts(self, where: AppEnv, *, limit: int = 50) -> list[Version]:
+        """Drafts by when they were last seen, newest first; at most *limit*."""
+        query = _of(where).where(col(VersionRow.number).is_(None))
+        newest = (col(VersionRow.recorded_at).desc(), col(VersionRow.id).desc())
+        rows = await self._session.scalars(query.order_by(*newest).limit(limit))
+        return [_version(row) for row in rows]
+
     async def stored(
         self, *, after: int = 0, limit: int = 100, where: AppEnv | None = None
     ) -> list[Version]:
@@ -114,8 +126,8 @@ class Versions:
         query = select(func.count()).select_from(VersionRow)
         return await self._session.scalar(query.where(col(VersionRow.number).is_not(None))) or 0
 
-    async def newest_external_ids(self) -> dict[AppEnv, str]:
-        """The external id of the newest numbered version of every app@env."""
+    async def newest_target_ids(self) -> dict[AppEnv, str]:
+        """The id by which targets know the newest numbered version, of every app@env."""
         newest = (
             select(col(VersionRow.app), col(VersionRow.env), func.max(VersionRow.number).label("n"))
             .where(col(VersionRow.number).is_not(None))
@@ -130,7 +142,8 @@ class Versions:
                 & (col(VersionRow.number) == newest.c.n),
             )
         )
-        return {AppEnv(row.app, row.env): row.external_id for row in rows}
+        versions = map(_version, rows)
+        return {version.where: version.target_id for version in versions}
 
     async def import_mark(self, where: AppEnv) -> int | None:
         """The lowest number imported so far; None before first contact."""
@@ -202,9 +215,30 @@ class Versions:
 
     async def _known(self, new: NewVersion, document: Document) -> Version | None:
         if new.kind is VersionKind.DRAFT:
-            same = (col(VersionRow.kind) == new.kind, col(VersionRow.root) == document.root)
-            return await self._one(_of(new.where).where(*same).limit(1))
+            return await self._known_draft(new, document.root)
         return await self.by_external(new.where, new.external_id)
+
+    async def _known_draft(self, new: NewVersion, root: str) -> Version | None:
+        """Mark it, which also holds it against being cleared away; None when it is not there."""
+        same = (col(VersionRow.kind) == VersionKind.DRAFT, col(VersionRow.root) == root)
+        known = await self._one(_of(new.where).where(*same).limit(1))
+        now = await self._now()
+        kept = new.external_id == DRAFT_KEPT
+        if known is None or not (kept or known.recorded_at < now - _SEEN_AGAIN):
+            return known
+        marks = {"recorded_at": now, **({"external_id": DRAFT_KEPT} if kept else {})}
+        marked = await self._session.execute(
+            update(VersionRow)
+            .where(col(VersionRow.id) == known.id)
+            .values(marks)
+            .returning(col(VersionRow.id))
+            .execution_options(synchronize_session=False)
+        )
+        if marked.first() is None:
+            return None
+        return replace(
+            known, recorded_at=now, external_id=DRAFT_KEPT if kept else known.external_id
+        )
 
     async def _next_number(self, where: AppEnv) -> int:
         newest = await self.newest(where)

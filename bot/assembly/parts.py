@@ -26,6 +26,7 @@ from bot.assembly.process import Process, Role
 from bot.config.settings import Settings
 from bot.domain import link
 from bot.renewal.watched import Watched
+from bot.services.closer import Closer
 from bot.services.decide import Decide
 from bot.services.deliver import Deliver
 from bot.services.drawing import Address, Differences, Drawing
@@ -60,6 +61,7 @@ class Parts:
     steps: Mapping[str, jobs.Step]
     routes: tuple[web.RouteDef, ...]
     sweep: Callable[[], Awaitable[object]]
+    look_closer: Callable[[], Awaitable[object]]
     probe: Probe
     deliver: Deliver
     inclusion: Inclusion
@@ -114,6 +116,7 @@ class Making:
             inclusion=inclusion,
             included=self._look_at_included,
         )
+        closer = Closer(store, outside.places, snapshot.refresh, channels=channels, nudge=nudge)
         propose = Propose(
             store,
             outside.places,
@@ -131,8 +134,8 @@ class Making:
         steps = {
             "take_in": TakeIn(store, channels, meaning=meaning).step,
             "propose": propose.step,
-            "decide": self._decider(outside, keys, (propose, snapshot), rules, PRESSED).step,
-            "command": self._decider(outside, keys, (propose, snapshot), rules, TYPED).step,
+            "decide": self._decider(outside, keys, (propose, closer), rules, PRESSED).step,
+            "command": self._decider(outside, keys, (propose, closer), rules, TYPED).step,
             "execute": Execute(
                 store,
                 outside.reach,
@@ -151,6 +154,7 @@ class Making:
             steps=steps,
             routes=(*self._routes(settings, admission), *self._pages(links)),
             sweep=snapshot.sweep,
+            look_closer=closer.sweep,
             probe=self._prober(outside, before),
             deliver=deliver,
             inclusion=inclusion,
@@ -211,16 +215,16 @@ class Making:
         self,
         outside: Outside,
         keys: Sequence[bytes],
-        acting: tuple[Propose, Snapshot],
+        acting: tuple[Propose, Closer],
         rules: Rules,
         kinds: Collection[InboxKind],
     ) -> Decide:
-        propose, snapshot = acting
+        propose, closer = acting
         return Decide(
             self._store,
             outside.directory,
             propose.requested,
-            refresh=snapshot.refresh,
+            refresh=closer.read,
             channels=rules.channels,
             policy_of=rules.policy,
             keys=keys,

@@ -131,6 +131,8 @@ def _note(one: Told) -> Text:
     """The marks first: what is live, what we brought back, what is not to come back."""
     from rich.text import Text
 
+    from store.records import VersionSource
+
     marks: list[str | tuple[str, str]] = []
     if one.live:
         marks.append(("live", "bold green"))
@@ -139,6 +141,8 @@ def _note(one: Told) -> Text:
         marks.append((f"rollback {one.rollback_id}{to}", "yellow"))
     if one.condemned:
         marks.append(("condemned", "red"))
+    if one.version.source is VersionSource.DRIFT:
+        marks.append(("not published", "yellow"))
     marks += [(tag, "cyan") for tag in one.tags]
     ours = one.rollback_id is not None
     version = one.version

@@ -16,6 +16,7 @@ from bot.cli.check import check
 from bot.cli.copy import copy
 from bot.cli.diff import diff
 from bot.cli.discover import discover
+from bot.cli.drafts import drafts
 from bot.cli.export import export
 from bot.cli.log import log
 from bot.cli.pausing import pause, resume
@@ -44,6 +45,7 @@ for command in (
     discover,
     snapshot,
     log,
+    drafts,
     tag,
     diff,
     export,

@@ -89,7 +89,7 @@ async def _take(settings: Settings, wanted: list[AppEnv], *, whole: bool) -> lis
 async def _one(at: Desk, where: AppEnv) -> _Outcome:
     outcome = _Outcome(where)
     try:
-        outcome.new = await at.snapshot(where).refresh(where)
+        outcome.new = await at.closer(where).read(where)
     except BotError as error:
         outcome.code, outcome.why = error.code, str(error)
     async with at.store.read() as tx:

@@ -224,7 +224,10 @@ def _settings(
         prometheus_url=document.prometheus.url if document.prometheus else "",
         alertmanager_url=document.alertmanager.url if document.alertmanager else "",
         keeping=Keeping(
-            document.retention.inbox, document.retention.outbox, document.retention.alerts
+            inbox=document.retention.inbox,
+            outbox=document.retention.outbox,
+            alerts=document.retention.alerts,
+            drafts=document.retention.drafts,
         ),
         people=document.people.aliases,
         execution_lease=environment.execution_lease,

@@ -189,6 +189,10 @@ class RetentionTable(Table):
         default=timedelta(days=90),
         description="Webhooks, and alerts that belong to no case, after they last came",
     )
+    drafts: fields.DayOrMore = Field(
+        default=timedelta(days=90),
+        description="Editors' drafts that no rollback keeps, after they were last seen",
+    )
 
 
 class PeopleTable(Table):

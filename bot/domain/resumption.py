@@ -99,6 +99,6 @@ def _why_not_started(
         return OutcomeCode.CARRIED_OUT
     if in_force:
         return OutcomeCode.ALREADY_LIVE
-    if live is not None and live.external_id != rollback.leg.live_external_id:
+    if live is not None and live.target_id != rollback.leg.live_external_id:
         return OutcomeCode.LIVE_CHANGED
     return OutcomeCode.COPIED

@@ -81,7 +81,7 @@ class DraftNote(StrEnum):
 
 
 class NoteCode(StrEnum):
-    """Replies in the case's thread."""
+    """Replies in the case's thread, and messages of their own in an app's channel."""
 
     VOTE_APPROVED = "vote_approved"  # slack_id, count: int, needed: int
     VOTE_REJECTED = "vote_rejected"  # slack_id, reason
@@ -97,6 +97,8 @@ class NoteCode(StrEnum):
     WAITING_FOR_TARGET = "waiting_for_target"  # system
     WAITING_FOR_LOGIN = "waiting_for_login"  # system
     WAITING_THOUGH_REFUSED = "waiting_though_refused"  # system, upstream_code ("" when unknown)
+    # a message of its own: where, old: int, new: int (numbers), summary, lines: list[str], address
+    DRIFT = "drift"
     NOT_RENEWED = "not_renewed"  # slack_id, text: one sentence, already safe to show
 
 

@@ -70,14 +70,18 @@ class Versions(Protocol):
         """Numbered versions, newest first, below number *before*; at most *limit*."""
         ...
 
+    async def drafts(self, where: AppEnv, *, limit: int = 50) -> list[Version]:
+        """Drafts by when they were last seen, newest first; at most *limit*."""
+        ...
+
     async def stored(
         self, *, after: int = 0, limit: int = 100, where: AppEnv | None = None
     ) -> list[Version]:
         """Versions and drafts, of *where* or of all apps, by id above *after*; at most *limit*."""
         ...
 
-    async def newest_external_ids(self) -> dict[AppEnv, str]:
-        """The external id of the newest numbered version of every app@env."""
+    async def newest_target_ids(self) -> dict[AppEnv, str]:
+        """The id by which targets know the newest numbered version, of every app@env."""
         ...
 
     async def condemned(self, where: AppEnv) -> frozenset[str]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from bot.domain import link
+from bot.domain.diff.changes import compare
 from bot.domain.diff.text import mini
-from bot.domain.words import AnswerCode
+from bot.domain.words import AnswerCode, NoteCode
 from bot.errors import UpstreamRefused
 from bot.ports.people import Messenger, Note
 from bot.ports.store import Store
@@ -12,6 +15,7 @@ from bot.services.drawing import Address, Differences
 from bot.services.page import name_of_versions
 from store.records import Json
 
+DRIFT_LINES = 12  # in a channel, where nobody asked for it
 DIFFERENCE_LINES = 40  # what a message shows of it; the whole is in the thread
 
 
@@ -50,8 +54,24 @@ class Answers:
                 told = {key: value for key, value in facts.items() if key != "rows"}
                 old, new = facts.get("rows") or (0, 0)  # an older release queues none
                 return Note(code, {**told, "address": await self._page(old, new)})
+            case NoteCode.DRIFT:
+                return Note(code, await self._drift(facts))
             case _:
                 return Note(code, facts)
+
+    async def _drift(self, facts: dict[str, Json]) -> dict[str, Json]:
+        """What a change without a publish changed: the first lines of it, and where the rest is."""
+        old, new = facts["rows"]
+        async with self._store.read() as tx:
+            before, after = await tx.versions.document(old), await tx.versions.document(new)
+        changes = await asyncio.to_thread(compare, before, after)
+        told = {key: value for key, value in facts.items() if key != "rows"}
+        return {
+            **told,
+            "summary": changes.summary(),
+            "lines": mini(changes, lines=DRIFT_LINES).splitlines(),
+            "address": await self._page(old, new),
+        }
 
     async def _page(self, old: int, new: int) -> str:
         """A new link to the page of two versions; "" for none. It is kept nowhere."""

@@ -35,7 +35,7 @@ class Contents:
         """The candidate's own secrets, which live has not: id → the version with their value."""
         there = {secret.id for secret in self.live.secrets}
         own = (secret.id for secret in self.wanted.secrets if secret.id not in there)
-        return dict.fromkeys(own, self.to.external_id)
+        return dict.fromkeys(own, self.to.target_id)
 
     @property
     def secrets_from(self) -> Mapping[str, str]:

@@ -114,10 +114,12 @@ class Deliver:
                 await self._note(row)
             case OutboxKind.SNIPPET:
                 await self._snippet(row)
+            case OutboxKind.NOTICE:
+                await self._notice(row)
             case OutboxKind.ANSWER:
                 await self._answer(row)
 
-    # -- the four kinds -------------------------------------------------------------------------
+    # -- the five kinds -------------------------------------------------------------------------
 
     async def _card(self, row: Outgoing) -> None:
         shown = await self._drawing.card(row.body["case_id"])
@@ -149,6 +151,11 @@ class Deliver:
             channel=case.channel,
             ts=case.card_ts,
         )
+        await self._sent(row)
+
+    async def _notice(self, row: Outgoing) -> None:
+        note = await self._answers.complete(row.body["code"], row.body["facts"])
+        await self._messenger.reply(note, channel=row.destination, ts="")
         await self._sent(row)
 
     async def _answer(self, row: Outgoing) -> None:

@@ -38,6 +38,14 @@ class Told:
 
 
 @dataclass(frozen=True)
+class ToldDraft:
+    """A stored draft, and how many changes of each kind it has over what is live."""
+
+    version: Version
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class _Facts:
     versions: Sequence[Version]  # newest first
     older: Mapping[int, Version] = field(default_factory=dict)  # the one before each, by row
@@ -81,6 +89,19 @@ async def history(
             )
         )
     return told
+
+
+async def drafts_of(store: Store, where: AppEnv, *, limit: int) -> list[ToldDraft]:
+    """Return at most *limit* stored drafts, the one last seen first.
+
+    Raises:
+        UnknownApp: No version of *where* is stored; the nearest name that is comes with it.
+        Corrupt: A document cannot be read.
+    """
+    async with store.read() as tx:
+        live = await _newest(tx, where)
+        drafts = await tx.versions.drafts(where, limit=limit)
+    return [ToldDraft(draft, await _counts(store, live, draft)) for draft in drafts]
 
 
 async def span(store: Store, where: AppEnv) -> tuple[int, int]:
@@ -142,7 +163,7 @@ async def documents(store: Store, *versions: Version) -> list[Document]:
 async def _newest(tx: Transaction, where: AppEnv) -> Version:
     newest = await tx.versions.newest(where)
     if newest is None:
-        known = [str(place) for place in await tx.versions.newest_external_ids()]
+        known = [str(place) for place in await tx.versions.newest_target_ids()]
         near = get_close_matches(str(where), known, n=1)
         raise UnknownApp(str(where), near[0] if near else "")
     return newest

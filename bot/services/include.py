@@ -61,7 +61,7 @@ class Inclusion:
                 tables=self._rules.tables,
                 names=self._rules.names,
                 remembered=await tx.included.all(),
-                histories=await tx.versions.newest_external_ids(),
+                histories=await tx.versions.newest_target_ids(),
             )
         taken = take_over(target.name, apps, rule, known)
         self._notice(target.name, taken)

@@ -35,6 +35,7 @@ from store.records import (
     Rollback,
     Version,
     VersionKind,
+    VersionSource,
 )
 
 HISTORY = 200  # how many versions back a suspect or candidate is looked for
@@ -172,10 +173,11 @@ class Opening:
         are young, so that is one page as a rule, and every card can tell the truth for it.
         """
         target, app_id = self._targets.of(leg.where)
+        older = candidate.source is not VersionSource.DRIFT  # when that happened nobody can say
         async for listed in target.history(app_id):
-            if listed.external_id == candidate.external_id:
+            if listed.external_id == candidate.target_id:
                 return leg
-            if listed.published_at < candidate.published_at:
+            if older and listed.published_at < candidate.published_at:
                 break
         own = leg.secrets["from_version"]
         if own:
@@ -247,7 +249,7 @@ def _leg_between(
         where=where,
         from_version_id=live.id,
         to_version_id=candidate.id,
-        live_external_id=live.external_id,
+        live_external_id=live.target_id,
         live_root=live_document.root,
         expected_root=wanted.root,
         change_digest=compare(live_document, wanted).digest,

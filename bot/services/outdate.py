@@ -24,7 +24,8 @@ async def outdate(tx: Transaction, where: AppEnv, *, live: Version) -> bool:
     if rollback is None or rollback.state not in _NOT_STARTED:
         return False
     rollback = await tx.rollbacks.get(rollback.id, lock=True)
-    if rollback.state not in _NOT_STARTED or rollback.leg.live_external_id == live.external_id:
+    same = rollback.leg.live_external_id == live.target_id and rollback.leg.live_root == live.root
+    if rollback.state not in _NOT_STARTED or same:
         return False
     back_already = live.root == rollback.leg.expected_root
     code = OutcomeCode.ALREADY_LIVE if back_already else OutcomeCode.LIVE_CHANGED

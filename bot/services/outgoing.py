@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Mapping
 
 from bot.domain.words import AnswerCode, NoteCode
-from store.records import Case, Json, NewOutgoing, OutboxKind, Rollback
+from store.records import Case, Json, NewOutgoing, OutboxKind, Rollback, Version
 
 
 def moved(rollback: Rollback) -> str:
@@ -50,6 +50,25 @@ def snippet_row(case: Case, rollback: Rollback) -> NewOutgoing:
         order_key=_order(case),
         dedupe_id=f"snippet:{rollback.id}",
         body={"case_id": case.id, "rollback_id": rollback.id},
+    )
+
+
+def drift_row(drift: Version, before: Version, channel: str) -> NewOutgoing:
+    """Say in the app's channel that what is live was changed without a publish, once."""
+    return NewOutgoing(
+        kind=OutboxKind.NOTICE,
+        destination=channel,
+        order_key=f"drift:{drift.where}",
+        dedupe_id=f"drift:{drift.id}",
+        body={
+            "code": NoteCode.DRIFT.value,
+            "facts": {
+                "where": str(drift.where),
+                "old": before.number,
+                "new": drift.number,
+                "rows": [before.id, drift.id],
+            },
+        },
     )
 
 

@@ -13,6 +13,7 @@ from bot.ports.target import TargetDraft
 from bot.services.settle import Ending, Settle
 from store.document import Document
 from store.records import (
+    DRAFT_KEPT,
     AuditDraft,
     NewVersion,
     Rollback,
@@ -40,7 +41,7 @@ class Progress:
             where=self.rollback.leg.where,
             kind=VersionKind.DRAFT,
             source=VersionSource.IMPORTED,
-            external_id="draft",
+            external_id=DRAFT_KEPT,
             external_hash=draft.token,
             published_at=draft.updated_at,
             author=draft.author,

@@ -97,7 +97,7 @@ class Sight:
 
     async def _known(self) -> set[AppEnv]:
         async with self._store.read() as tx:
-            return {*self._watched, *await tx.versions.newest_external_ids()}
+            return {*self._watched, *await tx.versions.newest_target_ids()}
 
 
 def nearest(said: str, seen: Iterable[AppEnv]) -> str:

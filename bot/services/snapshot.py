@@ -162,7 +162,7 @@ class Snapshot:
 
     async def _known(self) -> dict[AppEnv, str]:
         async with self._store.read() as tx:
-            return await tx.versions.newest_external_ids()
+            return await tx.versions.newest_target_ids()
 
 
 def _by_target(

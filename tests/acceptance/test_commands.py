@@ -44,6 +44,28 @@ async def test_a_publish_is_seen_in_snapshot_log_and_diff(world: World) -> None:
     assert "gpt-4o-mini" in json.dumps(json.loads(shown))
 
 
+async def test_a_draft_that_was_lost_is_listed_and_written_out(world: World) -> None:
+    await ask(world, "snapshot")
+    assert await read(world, "drafts", str(WHERE)) == []
+    draft = world.dify.state.draft(seed.APP)
+    assert draft is not None
+    before = json.loads(json.dumps(draft.graph))
+    work = json.loads(json.dumps(before).replace("gpt-4o", "my-night-of-work"))
+    world.dify.state.save_draft_as_editor(seed.APP, graph=work, by="carol")
+    await ask(world, "snapshot")
+    world.dify.state.save_draft_as_editor(seed.APP, graph=before, by="carol")
+    await ask(world, "snapshot")
+
+    (kept,) = await read(world, "drafts", str(WHERE))
+    _, shown, _ = await ask(world, "drafts", str(WHERE))
+    code, written, _ = await ask(world, "export", str(WHERE), "--stored", str(kept["row"]))
+
+    assert kept["changes"]
+    assert str(kept["row"]) in shown
+    assert code == 0
+    assert "my-night-of-work" in written
+
+
 async def test_a_version_is_named_and_found_by_its_name(world: World) -> None:
     await ask(world, "snapshot")
     given = await read(world, "tag", str(WHERE), "5", "Good")

@@ -68,6 +68,27 @@ async def test_a_viewer_reads_history_difference_and_policy(world_by_each: World
     assert (await world.audit()).ok
 
 
+async def test_live_that_was_written_over_is_said_in_the_channel(world_by_each: World) -> None:
+    world = world_by_each
+    async with running(world):
+        await answers(world, ALICE, f"snapshot {WHERE}", number=2)
+        live = world.dify.state.live(seed.APP)
+        assert live is not None
+        model = next(n for n in live.graph["nodes"] if "model" in n["data"])["data"]["model"]
+        model["name"] = "somebody-elses-model"
+        _, taken = await answers(world, ALICE, f"snapshot {WHERE}", number=2)
+        (notice,) = await world.slack.state.until(
+            lambda slack: [m for m in slack.messages(INCIDENTS) if "without a publish" in m.text],
+            within=LIMIT_S,
+        )
+
+    assert "new: version 7" in taken
+    assert "is stored as version 7; against version 6: model" in notice.text
+    assert "somebody-elses-model" in _all_of(notice)
+    assert f"/rollback diff {WHERE} 6 7" in _all_of(notice)
+    assert (await world.audit()).ok
+
+
 async def test_an_app_that_one_may_not_see_is_answered_as_one_that_is_not_there(
     world_by_each: World,
 ) -> None:

@@ -10,7 +10,7 @@ import inspect
 import itertools
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from bot.domain.masked import masked
@@ -153,6 +153,18 @@ class FakeTarget:
         """Save *document* and publish it; return the new version's id."""
         self.save_draft(app_id, document, secrets=secrets, by=by)
         return self.publish_draft(app_id, name=name, by=by, at=at)
+
+    def change_live(self, app_id: str, document: Document) -> None:
+        """Write over what is live, as who changes a row of Dify's database does."""
+        app = self.apps[app_id]
+        for place, (version, content) in enumerate(app.history):
+            if version.external_id == app.live_id:
+                changed = Content(document, content.secrets)
+                app.history[place] = (replace(version, document=document), changed)
+
+    def point_live_at(self, app_id: str, version_id: str) -> None:
+        """Make an older version live, which no console can do."""
+        self.apps[app_id].live_id = version_id
 
     def delete_version(self, app_id: str, version_id: str) -> None:
         """Delete a version that is not live."""

@@ -59,11 +59,13 @@ class SlackMessenger:
         return str(answer.get("ts") or ts)
 
     async def reply(self, note: Note, *, channel: str, ts: str) -> None:
-        """Say *note* in the thread of message *ts*."""
+        """Say *note* in the thread of message *ts*, or by a message of its own without one."""
         what = f"the reply {note.code}"
         message = _drawn(lambda: render.note(note), what)
         await _or_plainly(
-            lambda drawn: self._post_message(drawn, channel=channel, thread_ts=ts), message, what
+            lambda drawn: self._post_message(drawn, channel=channel, thread_ts=ts or None),
+            message,
+            what,
         )
 
     async def attach(self, text: str, *, filename: str, title: str, channel: str, ts: str) -> None:

@@ -15,7 +15,7 @@ MOST_ROWS = 20
 async def status(store: Store, seen: Sequence[AppEnv]) -> Told:
     """Return one row an app that was read, those with an open rollback first; 20 at most."""
     async with store.read() as tx:
-        read = await tx.versions.newest_external_ids()
+        read = await tx.versions.newest_target_ids()
         running = {r.leg.where: r for r in await tx.rollbacks.in_states(sorted(OPEN_STATES))}
         known = (where for where in seen if where in read)
         first = sorted(known, key=lambda where: (where not in running, where))

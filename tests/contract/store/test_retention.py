@@ -6,22 +6,25 @@ from datetime import timedelta
 
 import pytest
 
-from store.records import Keeping
+from store.records import DRAFT_KEPT, DRAFT_SEEN, Keeping, VersionKind
 from store.session import SqlStore
 from tests.builders import PROD, a_firing
 from tests.contract.store.raw import Hand
 from tests.contract.store.things import (
     LEASE,
     a_delivery,
+    a_document,
     an_item,
     an_open_case,
+    new_version,
     outgoing,
+    recorded,
     taken,
 )
 
 DAYS = timedelta(days=1)
-KEEPING = Keeping(inbox=2 * DAYS, outbox=3 * DAYS, alerts=4 * DAYS)
-NOTHING = {"inbox": 0, "outbox": 0, "webhooks": 0, "alerts": 0}
+KEEPING = Keeping(inbox=2 * DAYS, outbox=3 * DAYS, alerts=4 * DAYS, drafts=5 * DAYS)
+NOTHING = {"drafts": 0, "inbox": 0, "outbox": 0, "webhooks": 0, "alerts": 0}
 
 
 async def do_and_tell(store: SqlStore, number: int) -> None:
@@ -135,7 +138,44 @@ async def test_nothing_else_goes(timed_store: SqlStore, hand: Hand) -> None:
         assert (await tx.cases.get(case.id)).where == PROD
 
 
-@pytest.mark.parametrize("kind", ["inbox", "outbox", "alerts"])
+async def drafts_of(store: SqlStore) -> list[str]:
+    async with store.read() as tx:
+        return [draft.external_id for draft in await tx.versions.drafts(PROD)]
+
+
+async def seen(store: SqlStore, text: str, name: str = DRAFT_SEEN) -> None:
+    await recorded(store, new_version(name, kind=VersionKind.DRAFT), a_document(text))
+
+
+async def test_a_draft_goes_when_it_was_not_seen_for_long_and_no_rollback_keeps_it(
+    timed_store: SqlStore, hand: Hand
+) -> None:
+    store = timed_store
+    await recorded(store, new_version(), a_document("live"))
+    for text in ("lost", "kept", "seen again"):
+        await seen(store, text)
+    await seen(store, "kept", DRAFT_KEPT)
+    hand.passes(days=5)
+    await seen(store, "seen again")
+    hand.passes(seconds=1)
+
+    assert await cleared(store) == {"drafts": 1}
+    assert await drafts_of(store) == [DRAFT_SEEN, DRAFT_KEPT]
+    async with store.read() as tx:
+        assert await tx.versions.newest(PROD) is not None
+
+
+async def test_a_draft_that_a_rollback_keeps_stays_kept_when_the_clock_sees_it_again(
+    timed_store: SqlStore, hand: Hand
+) -> None:
+    await seen(timed_store, "work", DRAFT_KEPT)
+    hand.passes(days=1)
+    await seen(timed_store, "work")
+
+    assert await drafts_of(timed_store) == [DRAFT_KEPT]
+
+
+@pytest.mark.parametrize("kind", ["inbox", "outbox", "alerts", "drafts"])
 def test_what_is_done_with_is_kept_for_a_day_at_least(kind: str) -> None:
     with pytest.raises(ValueError, match="a day"):
         Keeping(**{kind: timedelta(hours=23)})

@@ -162,7 +162,7 @@ async def test_a_draft_is_never_taken_for_a_published_version(store: Store) -> N
     async with store.read() as tx:
         assert await tx.versions.newest(PROD) is None
         assert await tx.versions.by_external(PROD, draft.external_id) is None
-        assert await tx.versions.newest_external_ids() == {}
+        assert await tx.versions.newest_target_ids() == {}
         assert await tx.versions.import_mark(PROD) is None
 
 
@@ -174,7 +174,7 @@ async def test_the_newest_external_id_of_every_app_is_that_of_the_highest_number
     await recorded(store, a_new("other", where=STAGING))
 
     async with store.read() as tx:
-        assert await tx.versions.newest_external_ids() == {PROD: "new", STAGING: "other"}
+        assert await tx.versions.newest_target_ids() == {PROD: "new", STAGING: "other"}
 
 
 async def test_the_import_mark_is_the_lowest_number(store: Store) -> None:

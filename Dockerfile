@@ -13,6 +13,9 @@ COPY templates ./templates
 RUN uv sync --locked --no-dev --no-editable
 
 FROM python:3.11-slim
+# Fonts for the pictures in threads; the second one for Chinese, Japanese and Korean titles.
+RUN apt-get update && apt-get install -y --no-install-recommends fonts-dejavu-core fonts-wqy-microhei \
+ && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --home-dir /var/lib/keyturn --create-home keyturn
 COPY --from=build /opt/keyturn /opt/keyturn
 ENV PATH=/opt/keyturn/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PORT=3000

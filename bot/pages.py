@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
 
+import resvg_py
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from bot.domain.diff.page import DiffPage
-from bot.domain.diff.picture import Picture
+from bot.domain.diff.picture import Fate, Picture
 
+_ZOOM, _MOST_PIXELS = 2.0, 3200
 _HERE = Path(__file__).parent
 _FOLDERS = [_HERE / "templates", _HERE.parent / "templates"]
 _KINDS: Final = {
@@ -91,6 +94,35 @@ def svg(drawn: Picture) -> str:
             style=Markup(_text("graph.css")),  # noqa: S704
         )
     )
+
+
+def png(drawn: Picture) -> bytes | None:
+    """Return *drawn* as a PNG, at most 3,200 pixels wide and high; None without any font.
+
+    It is as large as its drawing twice, so that it is sharp on a phone.
+    """
+    if not _can_write():
+        return None
+    zoom = min(_ZOOM, _MOST_PIXELS / max(drawn.width, drawn.height + 44))
+    return resvg_py.svg_to_bytes(svg_string=svg(drawn), zoom=zoom)
+
+
+def in_words(drawn: Picture) -> str:
+    """Return what *drawn* shows, for whoever does not see it; at most 1,000 characters."""
+    fates = Counter(box.fate for box in drawn.boxes)
+    counts = [f"{fates[fate]} {fate.value}" for fate in Fate if fates[fate]]
+    news = [f"{box.title} {box.fate.value}" for box in drawn.boxes if box.fate is not Fate.SAME]
+    return f"The workflow's nodes: {', '.join(counts)}. {'; '.join(news)}"[:1000]
+
+
+@cache
+def _can_write() -> bool:
+    """Whether a letter leaves a trace: without a font it does not, and nothing else tells."""
+    frame = '<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20">{}</svg>'
+    letter = '<text y="15" font-family="DejaVu Sans, sans-serif">W</text>'
+    with_it, without = (frame.format(inside) for inside in (letter, ""))
+    drawn = [resvg_py.svg_to_bytes(svg_string=text) for text in (with_it, without)]
+    return drawn[0] != drawn[1]
 
 
 @cache

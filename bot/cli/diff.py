@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 _MOST_BYTES = 16 * 2**20  # what is longer is refused by its reader with the limit
-_FORMS = ("text", "json", "html", "svg")
+_FORMS = ("text", "json", "html", "svg", "png")
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def diff(
             parser=one_of(*_FORMS),
             metavar="|".join(_FORMS),
             autocompletion=completed(*_FORMS),
-            help="How to write it; html: a page, svg: a drawing.",
+            help="How to write it; html: a page, svg, png: a drawing.",
         ),
     ] = "text",
     exit_code: Annotated[
@@ -224,8 +224,12 @@ def _write_page(before: _Side, after: _Side, changes: ChangeList, form: str) -> 
         sys.stdout.write(pages.difference(made).html + "\n")
     elif made.picture is None:
         end(NO, "there is no graph to draw")
-    else:
+    elif form == "svg":
         sys.stdout.write(pages.svg(made.picture) + "\n")
+    elif (content := pages.png(made.picture)) is not None:
+        sys.stdout.buffer.write(content)
+    else:
+        end(NO, "no font is installed to write into the drawing; install one, or use --format svg")
 
 
 def _write_text(changes: ChangeList, title: str) -> None:

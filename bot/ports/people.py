@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bot.domain.card import CardView
+from bot.domain.diff.picture import Picture
 from store.records import Json
 
 
@@ -68,6 +69,12 @@ class Messenger(Protocol):
     async def attach(
         self, text: str, *, filename: str, title: str, channel: str, ts: str
     ) -> None: ...
+    async def draw(
+        self, drawn: Picture, *, filename: str, title: str, channel: str, ts: str
+    ) -> None:
+        """Show a picture in the thread of message *ts*; where none can be drawn, show nothing."""
+        ...
+
     async def answer(
         self, note: Note, *, channel: str, slack_id: str, ts: str, response_url: str
     ) -> None:

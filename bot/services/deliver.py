@@ -20,7 +20,7 @@ from bot.ports.store import Store, Transaction
 from bot.services.answer import Answers
 from bot.services.drawing import Address, Differences, Drawing, Shown
 from bot.services.waiting import backoff
-from store.records import Case, Corrupt, Missing, OutboxKind, Outgoing, Stale
+from store.records import Case, Corrupt, Missing, OutboxKind, Outgoing, Stale, Version
 
 log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=90)  # longer than the calls that one row needs, uploads included
@@ -114,12 +114,14 @@ class Deliver:
                 await self._note(row)
             case OutboxKind.SNIPPET:
                 await self._snippet(row)
+            case OutboxKind.PICTURE:
+                await self._picture(row)
             case OutboxKind.NOTICE:
                 await self._notice(row)
             case OutboxKind.ANSWER:
                 await self._answer(row)
 
-    # -- the five kinds -------------------------------------------------------------------------
+    # -- the six kinds -------------------------------------------------------------------------
 
     async def _card(self, row: Outgoing) -> None:
         shown = await self._drawing.card(row.body["case_id"])
@@ -143,14 +145,31 @@ class Deliver:
             old = await tx.versions.get(rollback.leg.from_version_id)
             new = await tx.versions.get(rollback.leg.to_version_id)
         changes = await self._differences.of(self._store, rollback.leg)
-        title = f"{case.where}: version {old.number} to {new.number}"
+        title = _title(case, old, new)
         await self._messenger.attach(
             as_text(changes, title=title),
-            filename=f"{_plain(case.where.app)}-v{old.number}-to-v{new.number}.diff",
+            filename=f"{_file_name(case, old, new)}.diff",
             title=title,
             channel=case.channel,
             ts=case.card_ts,
         )
+        await self._sent(row)
+
+    async def _picture(self, row: Outgoing) -> None:
+        case = await self._with_card(row.body["case_id"])
+        async with self._store.read() as tx:
+            rollback = await tx.rollbacks.get(row.body["rollback_id"])
+            old = await tx.versions.get(rollback.leg.from_version_id)
+            new = await tx.versions.get(rollback.leg.to_version_id)
+        drawn = await self._differences.picture(self._store, rollback.leg)
+        if drawn is not None:
+            await self._messenger.draw(
+                drawn,
+                filename=f"{_file_name(case, old, new)}.png",
+                title=_title(case, old, new),
+                channel=case.channel,
+                ts=case.card_ts,
+            )
         await self._sent(row)
 
     async def _notice(self, row: Outgoing) -> None:
@@ -272,6 +291,14 @@ class Deliver:
 
 def _way(row: Outgoing) -> _Way:
     return row.destination, row.kind is OutboxKind.ANSWER
+
+
+def _title(case: Case, old: Version, new: Version) -> str:
+    return f"{case.where}: version {old.number} to {new.number}"
+
+
+def _file_name(case: Case, old: Version, new: Version) -> str:
+    return f"{_plain(case.where.app)}-v{old.number}-to-v{new.number}"
 
 
 def _plain(app: str) -> str:

@@ -13,6 +13,7 @@ from itertools import pairwise
 from bot.domain import button, card_view, link, lost
 from bot.domain.card import CardView
 from bot.domain.diff.changes import ChangeList, compare
+from bot.domain.diff.picture import Picture, picture
 from bot.domain.lost import Later
 from bot.domain.secrets import expected
 from bot.domain.words import FindingCode
@@ -24,6 +25,7 @@ from store.records import Case, Firing, Leg, Rollback, Version
 log = logging.getLogger(__name__)
 Address = Callable[[str, datetime], str]  # (name of a page, when the link is over) → its address
 _BY_HAND = frozenset({FindingCode.BY_HAND, FindingCode.VALUES_MASKED})
+IN_A_PICTURE = 6  # nodes; of more a phone shows only what changed and its neighbours
 LOOKED_BACK = 20  # versions between candidate and live whose changes are told
 _SUMMARIES = 256
 _REMEMBERED = 32  # differences; versions never change, so nothing has to be forgotten but for room
@@ -71,6 +73,19 @@ class Differences:
         while len(self._made) > self._remembered:
             self._made.popitem(last=False)
         return made
+
+    async def picture(self, store: Store, leg: Leg) -> Picture | None:
+        """Return the workflow with what *leg* changes in it; None where nothing in it changes.
+
+        Raises:
+            Missing, Corrupt: A document cannot be read.
+        """
+        changes = await self.of(store, leg)
+        async with store.read() as tx:
+            live = await tx.versions.document(leg.from_version_id)
+            candidate = await tx.versions.document(leg.to_version_id)
+        drawn = await asyncio.to_thread(_drawn, live, candidate, changes)
+        return drawn if drawn is not None and drawn.has_news else None
 
     async def later(self, store: Store, candidate: Version, live: Version) -> list[Later]:
         """Return what each version after *candidate* up to *live* changed, the newest first.
@@ -197,6 +212,10 @@ async def _facts(tx: Transaction, case_id: int) -> _Facts:
             versions[version_id] = await tx.versions.get(version_id)
     firings = await tx.alerts.of_case(case_id)
     return _Facts(case, rollback, versions, firings, await tx.audit.head())
+
+
+def _drawn(live: Document, candidate: Document, changes: ChangeList) -> Picture | None:
+    return picture(live, expected(candidate, live), changes, most=IN_A_PICTURE)
 
 
 def _compared(before: Document, candidate: Document) -> ChangeList:

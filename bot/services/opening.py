@@ -22,7 +22,7 @@ from bot.errors import (
 from bot.ports.people import Member
 from bot.ports.store import Store, Transaction
 from bot.ports.target import Targets
-from bot.services.outgoing import card_row, moved, snippet_row
+from bot.services.outgoing import card_row, moved, picture_row, snippet_row
 from store.document import Document
 from store.records import (
     AppEnv,
@@ -220,6 +220,7 @@ async def open_in(
     )
     await tx.outbox.put(card_row(case, moved(shown)))
     await tx.outbox.put(snippet_row(case, shown))
+    await tx.outbox.put(picture_row(case, shown))
     return shown
 
 

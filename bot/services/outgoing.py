@@ -53,6 +53,17 @@ def snippet_row(case: Case, rollback: Rollback) -> NewOutgoing:
     )
 
 
+def picture_row(case: Case, rollback: Rollback) -> NewOutgoing:
+    """Draw what *rollback* changes into the thread of *case*'s card, once."""
+    return NewOutgoing(
+        kind=OutboxKind.PICTURE,
+        destination=case.channel,
+        order_key=_order(case),
+        dedupe_id=f"picture:{rollback.id}",
+        body={"case_id": case.id, "rollback_id": rollback.id},
+    )
+
+
 def drift_row(drift: Version, before: Version, channel: str) -> NewOutgoing:
     """Say in the app's channel that what is live was changed without a publish, once."""
     return NewOutgoing(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.domain.card import CardView
+from bot.domain.diff.picture import Picture
 from bot.errors import BotError, UpstreamRefused
 from bot.ports.people import Note
 from tests.builders import CHANNEL
@@ -49,6 +50,7 @@ class FakeMessenger:
         self.drawn: list[CardView] = []
         self.replies: list[Replied] = []
         self.files: list[Attached] = []
+        self.pictures: list[Picture] = []
         self.answers: list[Answered] = []
         self.failing: list[BotError] = []
         self.applies_anyway = False
@@ -85,6 +87,12 @@ class FakeMessenger:
     async def attach(self, text: str, *, filename: str, title: str, channel: str, ts: str) -> None:
         self._checked(channel, ts)
         self.files.append(Attached(channel, ts, text, filename, title))
+
+    async def draw(
+        self, drawn: Picture, *, filename: str, title: str, channel: str, ts: str
+    ) -> None:
+        self._checked(channel, ts)
+        self.pictures.append(drawn)
 
     async def answer(
         self, note: Note, *, channel: str, slack_id: str, ts: str, response_url: str

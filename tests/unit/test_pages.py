@@ -6,6 +6,7 @@ import base64
 import hashlib
 import itertools
 import re
+import struct
 from html.parser import HTMLParser
 from typing import Any
 from xml.etree import ElementTree
@@ -16,7 +17,9 @@ from bot import pages
 from bot.adapters.dify.dsl import from_dsl
 from bot.domain.diff.changes import compare
 from bot.domain.diff.page import DiffPage, Side, build
+from bot.domain.diff.picture import picture
 from store.document import Document
+from tests.benchmarks.workflows import Workflows
 from tests.plugins.requirements import shared_path
 from tests.unit.domain.diff.test_changes import a_document, data
 from tests.unit.domain.planted import PLANTED
@@ -130,3 +133,28 @@ def test_every_history_makes_a_page_and_a_drawing() -> None:
                 drawing = pages.svg(made.picture)
                 ElementTree.fromstring(drawing)
                 assert "<script" not in drawing
+                assert pages.png(made.picture) is not None
+
+
+def _size(png: bytes) -> tuple[int, int]:
+    """Width and height as the header says them (https://www.w3.org/TR/png-3/#11IHDR)."""
+    assert png[:16] == b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
+    width, height = struct.unpack(">II", png[16:24])
+    return width, height
+
+
+@pytest.mark.parametrize("nodes", [30, 300])
+def test_a_drawing_as_png_is_sharp_and_no_larger_than_phones_take(nodes: int) -> None:
+    made = Workflows(nodes)
+    content = made.content(nodes)
+    before, after = Document("workflow", content), Document("workflow", made.mixed(content))
+    drawn = picture(before, after, compare(before, after))
+    assert drawn is not None
+
+    png = pages.png(drawn)
+
+    assert png is not None
+    longest = max(_size(png))
+    assert longest <= 3200
+    assert longest >= min(3199, 2 * drawn.width - 2)
+    assert len(pages.in_words(drawn)) <= 1000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Container
 from typing import Any
@@ -9,9 +10,10 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from bot import render
+from bot import pages, render
 from bot.adapters.slack.calls import SYSTEM, called, posted, web_client
 from bot.domain.card import CardView
+from bot.domain.diff.picture import Picture
 from bot.errors import UpstreamRefused
 from bot.ports.people import Note
 from bot.render import BrokenBlocks, Message
@@ -73,12 +75,22 @@ class SlackMessenger:
 
         Three calls: https://docs.slack.dev/messaging/working-with-files#upload
         """
-        content = text.encode()
-        ticket = await called(
-            self._web.files_getUploadURLExternal(
-                filename=filename, length=len(content), snippet_type="diff"
-            )
+        await self._share(text.encode(), title, channel, ts, filename=filename, snippet_type="diff")
+
+    async def draw(
+        self, drawn: Picture, *, filename: str, title: str, channel: str, ts: str
+    ) -> None:
+        """Show *drawn* in the thread of message *ts*; not where this machine has no font."""
+        content = await asyncio.to_thread(pages.png, drawn)
+        if content is None:
+            _log.warning("no picture drawn: no font is installed")
+            return
+        await self._share(
+            content, title, channel, ts, filename=filename, alt_txt=pages.in_words(drawn)
         )
+
+    async def _share(self, content: bytes, title: str, channel: str, ts: str, **about: str) -> None:
+        ticket = await called(self._web.files_getUploadURLExternal(length=len(content), **about))
         await self._upload(str(ticket.get("upload_url", "")), content)
         await called(
             self._web.files_completeUploadExternal(

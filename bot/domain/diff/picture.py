@@ -78,16 +78,27 @@ class Picture:
     height: float
     left_out: int = 0  # unchanged nodes that are not shown
 
+    @property
+    def has_news(self) -> bool:
+        """Whether anything that it shows was changed."""
+        fates = {box.fate for box in self.boxes} | {line.fate for line in self.lines}
+        return bool(fates - {Fate.SAME})
 
-def picture(before: Document, after: Document, changes: ChangeList) -> Picture | None:
-    """Return the picture of a difference; None where neither side has a graph with nodes."""
+
+def picture(
+    before: Document, after: Document, changes: ChangeList, *, most: int = MOST
+) -> Picture | None:
+    """Return the picture of a difference; None where neither side has a graph with nodes.
+
+    Of more than *most* nodes only what changed and its neighbours are shown.
+    """
     old, new = _nodes(before), _nodes(after)
     if not old and not new:
         return None
     ends = _connections(before, after)
     told = _told(changes)
     nodes = {**old, **new}
-    shown, left_out = _shown(nodes, told, ends)
+    shown, left_out = _shown(nodes, told, ends, most)
     places = _placed({key: nodes[key] for key in shown}, ends)
     redactor = Redactor()
     boxes = [_box(key, nodes[key], told.get(_step(key)), places[key], redactor) for key in shown]
@@ -150,9 +161,12 @@ def _step(key: str) -> str:
 
 
 def _shown(
-    nodes: Mapping[str, Json], told: Mapping[str, _Told], ends: Mapping[tuple[str, str], Fate]
+    nodes: Mapping[str, Json],
+    told: Mapping[str, _Told],
+    ends: Mapping[tuple[str, str], Fate],
+    most: int,
 ) -> tuple[list[str], int]:
-    if len(nodes) <= MOST:
+    if len(nodes) <= most:
         return list(nodes), 0
     touched = {key for key in nodes if _step(key) in told}
     touched |= {key for pair, fate in ends.items() if fate is not Fate.SAME for key in pair}
@@ -161,8 +175,8 @@ def _shown(
     }
     near |= {p for key in near & nodes.keys() if (p := _parent(nodes[key])) in nodes}
     shown = [key for key in nodes if key in near]
-    if len(shown) > 2 * MOST:
-        shown = [key for key in nodes if key in touched][: 2 * MOST]
+    if len(shown) > 2 * most:
+        shown = [key for key in nodes if key in touched][: 2 * most]
     return shown, len(nodes) - len(shown)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -29,6 +30,8 @@ class Snippet:
     title: str
     first: tuple[SnippetLine, ...]
     rest: tuple[SnippetLine, ...]
+    picture: str = ""  # of a PNG file its data: address; it has no lines then
+    in_words: str = ""
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,10 @@ def _troubles(state: SlackState, reader: str, names: Names) -> list[Entry]:
 
 
 def _snippet(file: File) -> Snippet:
+    if file.is_png:
+        content = base64.b64encode(file.content or b"").decode()
+        address = f"data:image/png;base64,{content}"
+        return Snippet(file.id, file.title or file.name, (), (), address, file.alt_text)
     is_diff = file.snippet_type == "diff" or file.name.endswith((".diff", ".patch"))
     lines = [SnippetLine(_kind(line) if is_diff else "", line) for line in file.text.splitlines()]
     return Snippet(

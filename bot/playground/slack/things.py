@@ -37,6 +37,10 @@ class File:
     def text(self) -> str:
         return (self.content or b"").decode("utf-8", "replace")
 
+    @property
+    def is_png(self) -> bool:
+        return (self.content or b"").startswith(b"\x89PNG\r\n\x1a\n")
+
     def as_json(self) -> Json:
         shares = {"public": self.shares} if self.shares else {}
         return {
@@ -45,7 +49,7 @@ class File:
             "title": self.title or self.name,
             "size": self.length,
             "mode": "snippet" if self.snippet_type else "hosted",
-            "filetype": self.snippet_type or "text",
+            "filetype": self.snippet_type or ("png" if self.is_png else "text"),
             "alt_txt": self.alt_text,
             "shares": shares,
             "channels": list(self.shares),

@@ -11,6 +11,7 @@ from aiohttp import ClientSession
 from aiohttp.test_utils import unused_port
 
 from bot.adapters.slack.client import SlackMessenger
+from bot.domain.diff.picture import HEIGHT, WIDTH, Box, Fate, Picture
 from bot.domain.words import AnswerCode, NoteCode
 from bot.errors import Ambiguous, UpstreamDown, UpstreamRefused
 from bot.playground.slack.people import ALICE, ARCHIVED, BOB, ELSEWHERE, INCIDENTS, STRANGER
@@ -418,3 +419,42 @@ async def test_the_form_opens_once_for_who_pressed(
     with pytest.raises(UpstreamRefused) as raised:
         await messenger.open_reject_form(**asked, channel=INCIDENTS, ts=card)
     assert raised.value.upstream_code == "exchanged_trigger_id"
+
+
+PICTURE = Picture(
+    (Box("a", "Write the reply", "llm", Fate.CHANGED, "model", 24.0, 24.0, WIDTH, HEIGHT),),
+    (),
+    WIDTH + 48,
+    HEIGHT + 48,
+)
+
+
+async def draw(messenger: SlackMessenger, ts: str) -> None:
+    where = {"channel": INCIDENTS, "ts": ts}
+    await messenger.draw(PICTURE, filename="v7-to-v6.png", title="version 7 to 6", **where)
+
+
+async def test_a_picture_is_a_png_in_the_cards_thread_and_says_in_words_what_it_shows(
+    slack: RunningSlack, messenger: SlackMessenger, card: str
+) -> None:
+    await draw(messenger, card)
+
+    (message,) = await slack.state.until(lambda state: state.thread(INCIDENTS, card))
+    (file,) = message.files
+    assert (file.is_png, file.name, file.title) == (True, "v7-to-v6.png", "version 7 to 6")
+    assert file.alt_text == "The workflow's nodes: 1 changed. Write the reply changed"
+
+
+async def test_without_a_font_there_is_no_picture_and_the_log_says_why(
+    slack: RunningSlack,
+    messenger: SlackMessenger,
+    card: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("bot.pages.png", lambda drawn: None)
+
+    await draw(messenger, card)
+
+    assert slack.state.files == {}
+    assert "no font" in caplog.text

@@ -8,12 +8,13 @@ from dataclasses import replace
 import pytest
 
 from bot.domain import approval
+from bot.domain.diff.picture import Fate
 from bot.domain.words import AnswerCode, NoteCode
 from bot.errors import Throttled, UpstreamDown, UpstreamRefused
 from bot.ports.people import Messenger
 from bot.ports.store import Store
 from bot.services.drawing import Differences
-from bot.services.outgoing import answer_row, card_row, note_row, snippet_row
+from bot.services.outgoing import answer_row, card_row, note_row, picture_row, snippet_row
 from store.records import AppEnv, NewOutgoing, OutboxKind, Rollback
 from store.session import open_store
 from tests.builders import ALICE, CHANNEL, PROD, a_case, a_rollback
@@ -426,3 +427,13 @@ def test_equal_facts_are_one_row_and_nameless_ones_are_each_their_own() -> None:
     assert card_row(case).kind is OutboxKind.CARD
     assert card_row(case, "x").coalesce_key == card_row(case, "y").coalesce_key
     assert card_row(case).order_key == snippet_row(case, a_rollback()).order_key
+
+
+async def test_what_changes_is_drawn_once_in_the_cards_thread(scene: Scene) -> None:
+    pending = await a_pending(scene.store)
+    for _ in range(2):
+        await put(scene, picture_row(await scene.case(pending), pending))
+    await scene.tell()
+
+    (drawn,) = scene.messenger.pictures
+    assert [box.changed for box in drawn.boxes if box.fate is Fate.CHANGED] == ["prompt"]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import chain
 
 import orjson
 
 from store.records import Json, StoreError
 
 MAX_DEPTH = 64
+_EASY = frozenset({bool, type(None)})
 _LOOKED_INTO = frozenset({dict, list, float})
 _SMALLEST, _LARGEST = 1e-4, 1e16  # where Python begins to write floats with an exponent
 MAX_INTEGER_BITS = 8192  # Python itself refuses to print an integer of 4,300 digits
@@ -91,6 +95,62 @@ def _encode_slowly(value: Json) -> bytes:
     return json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     ).encode()
+
+
+def is_plain(value: Json) -> bool:
+    """Whether *value* is what `plain` would return of it; many times quicker than making that."""
+    dicts: list[dict[str, Json]] = [value] if value.__class__ is dict else []
+    lists: list[list[Json]] = [] if dicts else [[value]]
+    for _ in range(MAX_DEPTH + (not dicts)):
+        inner_dicts: list[dict[str, Json]] = []
+        inner_lists: list[list[Json]] = []
+        if not all(key.__class__ is str and _is_text(key) for key in set().union(*dicts)):
+            return False
+        for item in chain(chain.from_iterable(map(dict.values, dicts)), chain.from_iterable(lists)):
+            kind = item.__class__
+            if kind is str:
+                if not item.isascii() and not _is_text(item):
+                    return False
+            elif kind is dict:
+                inner_dicts.append(item)
+            elif kind is list:
+                inner_lists.append(item)
+            elif kind not in _EASY and not _is_plain_number(item):
+                return False
+        if not inner_dicts and not inner_lists:
+            return True
+        dicts, lists = inner_dicts, inner_lists
+    return False
+
+
+def _is_plain_number(value: Json) -> bool:
+    kind = value.__class__
+    if kind is int:
+        return bool(value.bit_length() <= MAX_INTEGER_BITS)
+    return kind is float and math.isfinite(value)
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Let the collector rest: it would go through all that is made, again and again, for nothing.
+
+    Parsing 4 MB makes a few hundred thousand objects, and no cycle.
+    """
+    resting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if resting:
+            gc.enable()
 
 
 def plain(value: Json) -> Json:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
-from store.canonical import Unreadable, canonical, encode, plain
+from store.canonical import Unreadable, canonical, encode, is_plain, plain
 from store.meaning import (
     is_note,
     layout,
@@ -77,9 +77,26 @@ class Document:
     def __post_init__(self) -> None:
         object.__setattr__(self, "mode", plain(self.mode))
         object.__setattr__(self, "content", plain(self.content))
+        self._hold_no_secret()
+
+    def _hold_no_secret(self) -> None:
         for variable in self._variables(*_VARIABLES):
             if variable.get("value_type") == "secret" and "value" in variable:
                 raise SecretInDocument("a secret variable has a value")
+
+    @classmethod
+    def owned(cls, mode: str, content: dict[str, Json]) -> Self:
+        """The document of a *content* that nobody else holds: it need not be copied.
+
+        Raises:
+            SecretInDocument, Unreadable: As for any document.
+        """
+        if not is_plain(content):
+            return cls(mode, content)
+        document = object.__new__(cls)
+        vars(document).update(mode=mode, content=content)
+        document._hold_no_secret()
+        return document
 
     @classmethod
     def stored(

@@ -28,6 +28,7 @@ from typing import Any
 import orjson
 import zstandard
 
+from bot.adapters.dify.shapes import parse_json
 from bot.domain.approval import MOVES
 from store.document import Document
 from store.records import AppEnv, NewVersion, VersionKind, VersionSource
@@ -163,7 +164,7 @@ async def _unchanged(report: Report, store: SqlStore, folder: Path) -> None:
 
     async def again() -> float:
         began = time.perf_counter()
-        document = Document("workflow", orjson.loads(raw))
+        document = Document.owned("workflow", parse_json(raw, "the answer"))
         async with store.write() as tx:
             await tx.versions.record(a_new(10_000), document)
         return (time.perf_counter() - began) * 1000

@@ -23,7 +23,7 @@ def document(mode: str, content: Mapping[str, Json], place: str) -> Document:
         if isinstance(kept.get(name), list):
             kept[name] = [_without_secret(variable) for variable in kept[name]]
     try:
-        return Document(mode, kept)
+        return Document.owned(mode, kept)
     except Unreadable as error:
         raise unreadable(place, str(error)) from error
 

@@ -7,12 +7,17 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import NoReturn, TypeVar
 
+import orjson
+
 from bot.errors import AnswerUnreadable
+from store.canonical import no_collection
 from store.records import Json
 
 SYSTEM = "Dify"
 
 T = TypeVar("T")
+_DIGITS = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else byte for byte in range(256))
+_LARGE_INTEGER = b"0" * 19  # of 20 digits and more some have over 64 bits
 
 
 def unreadable(place: str, what: str) -> AnswerUnreadable:
@@ -22,6 +27,12 @@ def unreadable(place: str, what: str) -> AnswerUnreadable:
 
 def parse_json(data: bytes, place: str) -> Json:
     """Read *data* as JSON. Raises AnswerUnreadable for HTML, half an answer, NaN, deep nesting."""
+    if _LARGE_INTEGER not in data.translate(_DIGITS):  # orjson would read it as a float
+        try:
+            with no_collection():
+                return orjson.loads(data)
+        except orjson.JSONDecodeError:
+            pass  # no JSON, or half a surrogate somewhere: one name shall not hold up the others
     try:
         return json.loads(data, parse_constant=_no_such_number)
     except (ValueError, RecursionError) as error:

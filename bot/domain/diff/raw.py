@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import orjson
 
 from bot.domain.diff.changes import ChangeList, compare_contents
+from store.canonical import no_collection
 from store.document import Unreadable
 from store.records import Json
 
@@ -30,7 +27,7 @@ def compare_json(before: bytes, after: bytes, *, layout: bool = False) -> Change
     Raises:
         Unreadable: One of them is no such object; the error names side and place, never a value.
     """
-    with _no_collection():
+    with no_collection():
         return _compared(before, after, layout=layout)
 
 
@@ -57,21 +54,6 @@ def _read(text: bytes, side: str) -> dict[str, Json]:
     if not isinstance(found.get("graph"), dict) and not isinstance(found.get("model_config"), dict):
         raise Unreadable(f"{side} has neither a `graph` nor a `model_config`")
     return found
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Let the collector rest: it would go through all that is made, again and again, for nothing.
-
-    Parsing 4 MB makes a few hundred thousand objects, and no cycle.
-    """
-    resting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if resting:
-            gc.enable()
 
 
 def _mode(side: dict[str, Json]) -> str:

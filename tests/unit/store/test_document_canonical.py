@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import OrderedDict
 from enum import StrEnum
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from store.canonical import MAX_DEPTH, is_plain, plain
 from store.document import Unreadable, canonical, encode
 from tests.unit.store.odd_documents import values
 
@@ -91,3 +93,28 @@ def test_floats_of_every_size_are_written_as_python_writes_them(power: int) -> N
         value = float(f"{digits}e{power}")
 
         assert encode(value) == repr(value).encode()
+
+
+@given(values)
+def test_what_is_plain_is_known_without_making_it(value: object) -> None:
+    assert is_plain(plain(value))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *((1,), {"a": (1,)}, {1: "a"}, {"a": {None: 1}}, [float("nan")], {"a": -float("inf")}),
+        *("\ud800", ["\udfff"], {"\ud800": 1}, [{"a": {"\ud800": 1}}], {"a": object()}, b"a"),
+        *(2**8192, [2**9000], OrderedDict(a=1), [Colour.RED], {"a": Colour.RED}),
+        *(nested(MAX_DEPTH + 1), [nested(MAX_DEPTH)]),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_is_not_plain_is_not_taken_for_it(value: Any) -> None:
+    assert not is_plain(value)
+
+
+@pytest.mark.parametrize("value", [nested(MAX_DEPTH), "é", 1, None, [], {}, [[], {}], 2**8000])
+def test_what_is_plain_up_to_the_limits_is(value: Any) -> None:
+    assert is_plain(value)
+    assert plain(value) == value

@@ -17,6 +17,7 @@ from store.meaning import (
     meant_section,
     undrawn,
 )
+from store.meant import root_of_meaning
 from store.parts import Part, hash_of_part, put_together, root_of_parts, take_apart
 from store.records import Json, StoreError
 
@@ -131,9 +132,7 @@ class Document:
     @cached_property
     def meaning(self) -> str:
         """Top of the hash tree over mode and what matters: 64 hex digits."""
-        parts = take_apart(self.meant)
-        hashes = ((part.path, part.hash) for part in parts)
-        return root_of_parts(self.mode, hashes, tag="meaning")
+        return root_of_meaning(self.mode, self.content, self.parts)
 
     @cached_property
     def empty_graph(self) -> bool:

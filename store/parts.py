@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import orjson
@@ -134,7 +134,7 @@ def _take_list(path: str, items: Json, found: dict[str, Json]) -> None:
     if not isinstance(items, list):
         found[path] = items
         return
-    keys = _keys(items)
+    keys = keys_of(map(name_of, items))
     found[path] = keys
     found.update((f"{path}/{key}", item) for key, item in zip(keys, items, strict=True))
 
@@ -149,17 +149,18 @@ def _put_list(path: str, parts: dict[str, Json]) -> Json:
         raise Unreadable(f"part {missing} is missing") from None
 
 
-def _keys(items: Sequence[Json]) -> list[str]:
+def keys_of(names: Iterable[str]) -> list[str]:
+    """Return the keys of list items that have these *names*, in order, each once."""
     seen: Counter[str] = Counter()
     keys = []
-    for item in items:
-        name = _name(item)
+    for name in names:
         seen[name] += 1
         keys.append(name if name and seen[name] == 1 else f"{name}#{seen[name]}")
     return keys
 
 
-def _name(item: Json) -> str:
+def name_of(item: Json) -> str:
+    """Return the name of a list item: its id, or the id's digest; "" without one."""
     given = item.get("id") if isinstance(item, dict) else None
     if not isinstance(given, str):
         return ""

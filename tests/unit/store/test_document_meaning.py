@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from store.document import Document
+from store.parts import root_of_parts, take_apart
 from tests.unit.store.odd_documents import documents
 
 CONTENT: dict[str, Any] = {
@@ -205,3 +206,12 @@ def test_the_meaning_does_not_depend_on_any_order(document: Document) -> None:
 @settings(max_examples=40)
 def test_what_is_meant_means_the_same_again(document: Document) -> None:
     assert document.meant == Document(document.mode, document.content).meant
+
+
+@given(documents)
+def test_the_meaning_is_the_root_over_the_parts_of_what_matters(document: Document) -> None:
+    parts = take_apart(document.meant)
+    expected = root_of_parts(document.mode, ((p.path, p.hash) for p in parts), tag="meaning")
+
+    assert document.meaning == expected
+    assert Document(document.mode, document.content).meaning == expected  # now from memory

@@ -59,9 +59,10 @@ class Versions:
         newest = await self.newest(new.where)
         await self._contents.keep(document, like=newest.root if newest else None)
         for _ in range(_TRIES):
-            recorded = await self._insert(new, document) or await self._known(new, document)
+            recorded = await self._insert(new, document, newest) or await self._known(new, document)
             if recorded is not None:
                 return recorded
+            newest = await self.newest(new.where)
         raise Stale(f"number {new.number or ''} of {new.where} was given to another version")
 
     async def get(self, version_id: int) -> Version:
@@ -185,15 +186,20 @@ class Versions:
 
     # -- how ------------------------------------------------------------------------------------
 
-    async def _insert(self, new: NewVersion, document: Document) -> Version | None:
-        """None when another replica stored this version, or took its number, in this moment."""
+    async def _insert(
+        self, new: NewVersion, document: Document, newest: Version | None
+    ) -> Version | None:
+        """Number it after *newest*.
+
+        None when another replica stored this version, or took its number, in this moment.
+        """
         numbered = new.kind is not VersionKind.DRAFT
         row = {
             "app": new.where.app,
             "env": new.where.env,
             "kind": new.kind,
             "source": new.source,
-            "number": (new.number or await self._next_number(new.where)) if numbered else None,
+            "number": (new.number or _number_after(newest)) if numbered else None,
             "root": document.root,
             "meaning": document.meaning,
             "external_id": new.external_id,
@@ -208,10 +214,10 @@ class Versions:
             insert(self._session, VersionRow)
             .values(row)
             .on_conflict_do_nothing()
-            .returning(col(VersionRow.id))
+            .returning(VersionRow)
         )
-        found = stored.first()
-        return await self.get(found[0]) if found is not None else None
+        found = stored.scalar_one_or_none()
+        return _version(found) if found is not None else None
 
     async def _known(self, new: NewVersion, document: Document) -> Version | None:
         if new.kind is VersionKind.DRAFT:
@@ -240,13 +246,13 @@ class Versions:
             known, recorded_at=now, external_id=DRAFT_KEPT if kept else known.external_id
         )
 
-    async def _next_number(self, where: AppEnv) -> int:
-        newest = await self.newest(where)
-        return (newest.number or 0) + 1 if newest else 1
-
     async def _one(self, query: Select[VersionRow]) -> Version | None:
         row = (await self._session.scalars(query)).first()
         return _version(row) if row is not None else None
+
+
+def _number_after(newest: Version | None) -> int:
+    return (newest.number or 0) + 1 if newest else 1
 
 
 def _of(where: AppEnv) -> Select[VersionRow]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
-from store.canonical import Unreadable, canonical, encode, is_plain, plain
+from store.canonical import Unreadable, canonical, encode, is_plain, no_collection, plain
 from store.meaning import (
     is_note,
     layout,
@@ -37,6 +37,7 @@ __all__ = [
     "meant_edge",
     "meant_node",
     "meant_section",
+    "no_collection",
     "root_of_parts",
     "split",
     "undrawn",

@@ -129,6 +129,7 @@ def _suggested(suspect: _Step, candidate: _Step, start: datetime, end: datetime)
         "onset_from": _iso(start),
         "onset_to": _iso(end),
         "minutes": _minutes(end - suspect.version.published_at),
+        "drift": suspect.version.source is VersionSource.DRIFT,
     }
 
 

@@ -13,7 +13,8 @@ from enum import StrEnum
 class FindingCode(StrEnum):
     """What looking for a candidate brought; the card's reason line."""
 
-    # suspect: int, candidate: int, published_at, onset_from, onset_to, minutes: int
+    # suspect: int, candidate: int, published_at, onset_from, onset_to, minutes: int,
+    # drift: bool (nobody published the suspect)
     SUGGESTED = "suggested"
     # as SUGGESTED, and live_id: int (the stored row of what is live)
     BY_HAND = "by_hand"
@@ -116,7 +117,7 @@ class AnswerCode(StrEnum):
     # where, page: int, pages: int, newest: int, not_imported: int, rows: list of {number: int,
     # live: bool, name (or comment), author, published_at, counts: dict | None (oldest that is
     # stored), rollback: int (0 for none), back_to: int (0 when unknown), condemned: bool,
-    # tags: list[str]}
+    # drift: bool, tags: list[str]}
     LOG = "log"
     # where, old: int, new: int, page: int, pages: int, left: int (lines on later pages),
     # lines: list[str], none when nothing differs; address (of the page, "" for none)

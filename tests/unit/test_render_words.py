@@ -445,3 +445,20 @@ def test_a_page_of_a_difference_says_how_much_is_left_and_how_to_see_it() -> Non
 
     assert below.startswith("12 more lines: `/rollback diff support-triage@prod 6 7 page 2`")
     assert "`keyturn diff support-triage@prod 6 7`" in below
+
+
+def test_what_nobody_published_is_not_said_to_have_been_published() -> None:
+    facts = {**FACTS[FindingCode.SUGGESTED], "drift": True}
+    text = say("finding", FindingCode.SUGGESTED, {"where": "support-triage@prod", **facts})
+
+    assert text.startswith("Version 7 went live without a publish; that was noticed ")
+    assert "4 min" in text
+    assert "was published" not in text
+
+
+def test_a_history_marks_what_nobody_published() -> None:
+    row = {"number": 7, "live": True, "name": "", "author": "", "published_at": AT}
+    more = {"counts": {"prompt": 1}, "rollback": 0, "back_to": 0, "condemned": False, "tags": []}
+
+    assert "not published" in say("row", AnswerCode.LOG, {**row, **more, "drift": True})
+    assert "not published" not in say("row", AnswerCode.LOG, {**row, **more, "drift": False})

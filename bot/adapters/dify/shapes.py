@@ -10,7 +10,7 @@ from typing import NoReturn, TypeVar
 import orjson
 
 from bot.errors import AnswerUnreadable
-from store.canonical import no_collection
+from store.document import no_collection
 from store.records import Json
 
 SYSTEM = "Dify"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import orjson
 
 from bot.domain.diff.changes import ChangeList, compare_contents
-from store.canonical import no_collection
-from store.document import Unreadable
+from store.document import Unreadable, no_collection
 from store.records import Json
 
 # What a document is made of; anything else in there (ids, times, hashes) is the target's own.

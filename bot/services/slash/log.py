@@ -9,7 +9,7 @@ from bot.errors import NoSuchPage
 from bot.ports.store import Store
 from bot.services import history
 from bot.services.slash.told import Told
-from store.records import Json
+from store.records import Json, VersionSource
 
 
 async def log(store: Store, asked: Log) -> Told:
@@ -50,5 +50,6 @@ def _row(one: history.Told) -> Json:
         "rollback": one.rollback_id or 0,
         "back_to": one.back_to or 0,
         "condemned": one.condemned,
+        "drift": version.source is VersionSource.DRIFT,
         "tags": [*one.tags],
     }

@@ -90,6 +90,7 @@ def test_the_newest_change_before_the_alert_is_suspect_and_the_one_before_it_is_
         "onset_from": "2026-11-24T11:55:00Z",
         "onset_to": "2026-11-24T12:00:00Z",
         "minutes": 12,
+        "drift": False,
     }
     assert (choice.onset_from, choice.onset_to) == (NOON - timedelta(minutes=5), NOON)
 

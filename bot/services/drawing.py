@@ -14,6 +14,7 @@ from bot.domain import button, card_view, link, lost
 from bot.domain.card import CardView
 from bot.domain.diff.changes import ChangeList, compare
 from bot.domain.diff.picture import Picture, picture
+from bot.domain.diff.upright import upright
 from bot.domain.lost import Later
 from bot.domain.secrets import expected
 from bot.domain.words import FindingCode
@@ -215,7 +216,8 @@ async def _facts(tx: Transaction, case_id: int) -> _Facts:
 
 
 def _drawn(live: Document, candidate: Document, changes: ChangeList) -> Picture | None:
-    return picture(live, expected(candidate, live), changes, most=IN_A_PICTURE)
+    drawn = picture(live, expected(candidate, live), changes, most=IN_A_PICTURE)
+    return upright(drawn) if drawn is not None else None
 
 
 def _compared(before: Document, candidate: Document) -> ChangeList:

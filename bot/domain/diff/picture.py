@@ -26,6 +26,7 @@ MOST = 40  # nodes; of more, only what changed and its neighbours are shown
 _GAP_X, _GAP_Y = 90.0, 40.0
 _FAR = 1e6  # a place beyond it is no place
 _MARGIN = 24.0
+_BELOW = 30.0
 _TITLE, _TYPE = 23, 28  # columns of a fixed-width font; a Chinese character takes two
 _BOXES = frozenset({"iteration", "loop"})
 
@@ -77,6 +78,7 @@ class Picture:
     width: float
     height: float
     left_out: int = 0  # unchanged nodes that are not shown
+    down: bool = False  # it runs downwards, not to the right
 
     @property
     def has_news(self) -> bool:
@@ -102,7 +104,7 @@ def picture(
     places = _placed({key: nodes[key] for key in shown}, ends)
     redactor = Redactor()
     boxes = [_box(key, nodes[key], told.get(_step(key)), places[key], redactor) for key in shown]
-    return _framed(boxes, ends, left_out)
+    return _framed(_beside(boxes), ends, left_out)
 
 
 # -- What is there ----------------------------------------------------------------------------
@@ -289,6 +291,26 @@ def _narrow(text: str, columns: int) -> str:
         if room < 0:
             return line[: max(at - 1, 0)] + "…"
     return line
+
+
+def _beside(boxes: list[Box]) -> list[Box]:
+    """Put what went below what stands in its place now, so that it hides nothing."""
+    placed = [box for box in boxes if box.fate is not Fate.REMOVED or box.container]
+    standing = [box for box in placed if not box.container]
+    for box in boxes:
+        if box.fate is not Fate.REMOVED or box.container:
+            continue
+        while any(_touch(box, other) for other in standing):
+            box = replace(box, y=box.y + HEIGHT + _BELOW)
+        standing.append(box)
+        placed.append(box)
+    return placed
+
+
+def _touch(one: Box, other: Box) -> bool:
+    beside = one.x + one.width <= other.x or other.x + other.width <= one.x
+    apart = abs(one.y - other.y) >= HEIGHT + _BELOW
+    return not beside and not apart
 
 
 def _framed(boxes: list[Box], ends: Mapping[tuple[str, str], Fate], left_out: int) -> Picture:

@@ -1,0 +1,78 @@
+"""A picture turned so that its workflow runs downwards, as a phone is held. Pure.
+
+Editors draw from left to right, so that a workflow of six nodes is 1,800 wide and 130 high: in a
+message on a phone nobody can read it. Turned, what followed stands below; what was side by side
+stays side by side. Places are stretched so that nodes keep their size and do not touch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.domain.diff.picture import HEIGHT, WIDTH, Box, Line, Picture
+
+_MARGIN = 24.0
+_APART = (HEIGHT + 40) / (WIDTH + 60)  # of two nodes that follow each other as Dify sets them
+_BESIDE = (WIDTH + 30) / (HEIGHT + 30)  # of two that stand above each other
+_GAP = 60.0  # of the paper that may be empty all across
+_WIDE = 1.6  # times as wide as high: a picture that is less so is readable as it is
+
+
+def upright(drawn: Picture) -> Picture:
+    """Return *drawn* running downwards if it is wide and that makes it narrower; else itself."""
+    if drawn.width <= _WIDE * drawn.height:
+        return drawn
+    boxes = _closed([_turned(box) for box in drawn.boxes])
+    left, top = min(box.x for box in boxes) - _MARGIN, min(box.y for box in boxes) - _MARGIN
+    boxes = [replace(box, x=box.x - left, y=box.y - top) for box in boxes]
+    width = max(box.x + box.width for box in boxes) + _MARGIN
+    if width >= drawn.width:
+        return drawn
+    at = {box.id: box for box in boxes}
+    return replace(
+        drawn,
+        boxes=tuple(boxes),
+        lines=tuple(_led(line, at[line.source], at[line.target]) for line in drawn.lines),
+        width=width,
+        height=max(box.y + box.height for box in boxes) + _MARGIN,
+        down=True,
+    )
+
+
+def _turned(box: Box) -> Box:
+    """A node keeps its size; one that holds others has room for them as they stand now."""
+    return replace(
+        box,
+        x=box.y * _BESIDE,
+        y=box.x * _APART,
+        width=WIDTH + max(box.height - HEIGHT, 0) * _BESIDE,
+        height=HEIGHT + max(box.width - WIDTH, 0) * _APART,
+    )
+
+
+def _closed(boxes: list[Box]) -> list[Box]:
+    """Take out the room that nodes have left that are not shown."""
+    across = _shifts([(box.x, box.x + box.width) for box in boxes])
+    down = _shifts([(box.y, box.y + box.height) for box in boxes])
+    return [replace(box, x=box.x - across[box.x], y=box.y - down[box.y]) for box in boxes]
+
+
+def _shifts(spans: list[tuple[float, float]]) -> dict[float, float]:
+    """For the start of each span, by how much what lies before it is wider than it need be."""
+    shifts: dict[float, float] = {}
+    reached, shift = min(start for start, _ in spans), 0.0
+    for start, end in sorted(spans):
+        shift += max(start - reached - _GAP, 0.0)
+        shifts[start] = shift
+        reached = max(reached, end)
+    return shifts
+
+
+def _led(line: Line, source: Box, target: Box) -> Line:
+    return replace(
+        line,
+        x1=source.x + source.width / 2,
+        y1=source.y + source.height,
+        x2=target.x + target.width / 2,
+        y2=target.y,
+    )

@@ -97,14 +97,19 @@ def svg(drawn: Picture) -> str:
 
 
 def png(drawn: Picture) -> bytes | None:
-    """Return *drawn* as a PNG, at most 3,200 pixels wide and high; None without any font.
+    """Return *drawn* as a PNG, at most 3,200 pixels wide and high.
+
+    None where nothing would be seen: no font is installed, or it is out of all proportion.
 
     It is as large as its drawing twice, so that it is sharp on a phone.
     """
     if not _can_write():
         return None
     zoom = min(_ZOOM, _MOST_PIXELS / max(drawn.width, drawn.height + 44))
-    return resvg_py.svg_to_bytes(svg_string=svg(drawn), zoom=zoom)
+    try:
+        return resvg_py.svg_to_bytes(svg_string=svg(drawn), zoom=zoom)
+    except ValueError:  # so long that it would be less than a pixel wide
+        return None
 
 
 def in_words(drawn: Picture) -> str:

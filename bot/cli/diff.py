@@ -229,7 +229,10 @@ def _write_page(before: _Side, after: _Side, changes: ChangeList, form: str) -> 
     elif (content := pages.png(made.picture)) is not None:
         sys.stdout.buffer.write(content)
     else:
-        end(NO, "no font is installed to write into the drawing; install one, or use --format svg")
+        end(
+            NO,
+            "no PNG was drawn: no font is installed, or it is out of all proportion; use --format svg",
+        )
 
 
 def _write_text(changes: ChangeList, title: str) -> None:

@@ -17,7 +17,7 @@ from bot import pages
 from bot.adapters.dify.dsl import from_dsl
 from bot.domain.diff.changes import compare
 from bot.domain.diff.page import DiffPage, Side, build
-from bot.domain.diff.picture import picture
+from bot.domain.diff.picture import Box, Fate, Picture, picture
 from store.document import Document
 from tests.benchmarks.workflows import Workflows
 from tests.plugins.requirements import shared_path
@@ -158,3 +158,9 @@ def test_a_drawing_as_png_is_sharp_and_no_larger_than_phones_take(nodes: int) ->
     assert longest <= 3200
     assert longest >= min(3199, 2 * drawn.width - 2)
     assert len(pages.in_words(drawn)) <= 1000
+
+
+def test_a_drawing_out_of_all_proportion_is_no_picture() -> None:
+    box = Box("a", "A", "llm", Fate.ADDED, "", 24, 24, 244, 84)
+
+    assert pages.png(Picture((box,), (), 300.0, 1e12)) is None

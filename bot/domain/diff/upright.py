@@ -7,6 +7,7 @@ stays side by side. Places are stretched so that nodes keep their size and do no
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from bot.domain.diff.picture import HEIGHT, WIDTH, Box, Line, Picture
@@ -19,23 +20,28 @@ _WIDE = 1.6  # times as wide as high: a picture that is less so is readable as i
 
 
 def upright(drawn: Picture) -> Picture:
-    """Return *drawn* running downwards if it is wide and that makes it narrower; else itself."""
-    if drawn.width <= _WIDE * drawn.height:
-        return drawn
-    boxes = _closed([_turned(box) for box in drawn.boxes])
-    left, top = min(box.x for box in boxes) - _MARGIN, min(box.y for box in boxes) - _MARGIN
-    boxes = [replace(box, x=box.x - left, y=box.y - top) for box in boxes]
-    width = max(box.x + box.width for box in boxes) + _MARGIN
-    if width >= drawn.width:
-        return drawn
-    at = {box.id: box for box in boxes}
+    """Return *drawn* without empty room, and running downwards if it is wide."""
+    as_it_is = _on_paper(drawn, drawn.boxes, down=False)
+    if as_it_is.width <= _WIDE * as_it_is.height:
+        return as_it_is
+    turned = _on_paper(drawn, map(_turned, drawn.boxes), down=True)
+    return turned if turned.width < as_it_is.width else as_it_is
+
+
+def _on_paper(drawn: Picture, boxes: Iterable[Box], *, down: bool) -> Picture:
+    """*drawn* with its nodes at the places of *boxes*, moved together to the upper left corner."""
+    closed = _closed(list(boxes))
+    left, top = min(box.x for box in closed) - _MARGIN, min(box.y for box in closed) - _MARGIN
+    placed = [replace(box, x=box.x - left, y=box.y - top) for box in closed]
+    at = {box.id: box for box in placed}
+    led = _led_down if down else _led_right
     return replace(
         drawn,
-        boxes=tuple(boxes),
-        lines=tuple(_led(line, at[line.source], at[line.target]) for line in drawn.lines),
-        width=width,
-        height=max(box.y + box.height for box in boxes) + _MARGIN,
-        down=True,
+        boxes=tuple(placed),
+        lines=tuple(led(line, at[line.source], at[line.target]) for line in drawn.lines),
+        width=max(box.x + box.width for box in placed) + _MARGIN,
+        height=max(box.y + box.height for box in placed) + _MARGIN,
+        down=down,
     )
 
 
@@ -68,7 +74,12 @@ def _shifts(spans: list[tuple[float, float]]) -> dict[float, float]:
     return shifts
 
 
-def _led(line: Line, source: Box, target: Box) -> Line:
+def _led_right(line: Line, source: Box, target: Box) -> Line:
+    start, end = source.y + source.height / 2, target.y + target.height / 2
+    return replace(line, x1=source.x + source.width, y1=start, x2=target.x, y2=end)
+
+
+def _led_down(line: Line, source: Box, target: Box) -> Line:
     return replace(
         line,
         x1=source.x + source.width / 2,

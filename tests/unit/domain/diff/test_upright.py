@@ -88,10 +88,17 @@ def test_the_room_of_nodes_that_are_not_shown_is_taken_out() -> None:
 
 
 def test_a_picture_that_is_readable_as_it_is_stays_so() -> None:
-    before = a_graph(at("1", 0, 0), at("2", 0, 200), edges="1>2")
-    made = drawn(before, a_graph(at("1", 0, 0, title="New"), at("2", 0, 200), edges="1>2"))
+    before = a_graph(at("1", 0, 0), at("2", 0, 130), edges="1>2")
+    made = drawn(before, a_graph(at("1", 0, 0, title="New"), at("2", 0, 130), edges="1>2"))
 
-    assert upright(made) is made
+    assert upright(made) == made
+
+
+def test_far_away_nodes_do_not_make_a_picture_of_nothing() -> None:
+    nodes = [at("1", 0, 0), at("2", 0, 900_000)]
+    made = drawn(a_graph(*nodes), a_graph(at("1", 0, 0, title="New"), nodes[1]))
+
+    assert upright(made).height < 4 * HEIGHT
 
 
 def test_what_went_hides_nothing_that_stands_in_its_place_now() -> None:

@@ -231,7 +231,8 @@ def _write_page(before: _Side, after: _Side, changes: ChangeList, form: str) -> 
     else:
         end(
             NO,
-            "no PNG was drawn: no font is installed, or it is out of all proportion; use --format svg",
+            "no PNG was drawn: no font is installed, or it is out of all proportion; "
+            "use --format svg",
         )
 
 

@@ -212,6 +212,8 @@ def _write_page(before: _Side, after: _Side, changes: ChangeList, form: str) -> 
 
     if before.document is None or after.document is None:
         end(WRONG_USE, f"--format {form} is made of exports or stored versions")
+    if form == "png" and sys.stdout.isatty():
+        end(WRONG_USE, "a picture is nothing for a terminal; write it into a file: … > diff.png")
     old, new = (Side(Path(side.name).name) for side in (before, after))
     made = build(
         f"{old.name} → {new.name}",

@@ -33,6 +33,7 @@ async def keyturn(
         await process.wait()
         raise
     assert process.returncode is not None
-    told = subprocess.CompletedProcess(words, process.returncode, out.decode(), err.decode())
+    text = out.decode(errors="surrogateescape")  # a picture is no text
+    told = subprocess.CompletedProcess(words, process.returncode, text, err.decode())
     assert "Traceback" not in told.stderr, told.stderr
     return told

@@ -44,6 +44,17 @@ async def test_a_publish_is_seen_in_snapshot_log_and_diff(world: World) -> None:
     assert "gpt-4o-mini" in json.dumps(json.loads(shown))
 
 
+async def test_a_difference_is_written_as_a_picture(world: World) -> None:
+    await ask(world, "snapshot")
+    seed.publish_bad(world.dify.state)
+    await ask(world, "snapshot")
+
+    code, out, err = await ask(world, "diff", str(WHERE), "6", "7", "--format", "png")
+
+    assert (code, err) == (0, "")
+    assert out.encode(errors="surrogateescape").startswith(b"\x89PNG\r\n\x1a\n")
+
+
 async def test_a_draft_that_was_lost_is_listed_and_written_out(world: World) -> None:
     await ask(world, "snapshot")
     assert await read(world, "drafts", str(WHERE)) == []

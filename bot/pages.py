@@ -15,11 +15,11 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-import resvg_py
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
+from bot import raster
 from bot.domain.diff.page import DiffPage
 from bot.domain.diff.picture import Fate, Picture
 
@@ -99,17 +99,19 @@ def svg(drawn: Picture) -> str:
 def png(drawn: Picture) -> bytes | None:
     """Return *drawn* as a PNG, at most 3,200 pixels wide and high.
 
-    None where nothing would be seen: no font is installed, or it is out of all proportion.
-
-    It is as large as its drawing twice, so that it is sharp on a phone.
+    It is as large as its drawing twice, so that it is sharp on a phone. None where nothing would
+    be seen: no font is installed, or it is out of all proportion.
     """
-    if not _can_write():
-        return None
-    zoom = min(_ZOOM, _MOST_PIXELS / max(drawn.width, drawn.height + 44))
-    try:
-        return resvg_py.svg_to_bytes(svg_string=svg(drawn), zoom=zoom)
-    except ValueError:  # so long that it would be less than a pixel wide
-        return None
+    return raster.png(svg(drawn), zoom=_zoom(drawn))
+
+
+async def png_apart(drawn: Picture) -> bytes | None:
+    """Return what `png` does, drawn by a process of its own, which holds nobody up."""
+    return await raster.png_apart(svg(drawn), zoom=_zoom(drawn))
+
+
+def _zoom(drawn: Picture) -> float:
+    return min(_ZOOM, _MOST_PIXELS / max(drawn.width, drawn.height + 44))
 
 
 def in_words(drawn: Picture) -> str:
@@ -118,16 +120,6 @@ def in_words(drawn: Picture) -> str:
     counts = [f"{fates[fate]} {fate.value}" for fate in Fate if fates[fate]]
     news = [f"{box.title} {box.fate.value}" for box in drawn.boxes if box.fate is not Fate.SAME]
     return f"The workflow's nodes: {', '.join(counts)}. {'; '.join(news)}"[:1000]
-
-
-@cache
-def _can_write() -> bool:
-    """Whether a letter leaves a trace: without a font it does not, and nothing else tells."""
-    frame = '<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20">{}</svg>'
-    letter = '<text y="15" font-family="DejaVu Sans, sans-serif">W</text>'
-    with_it, without = (frame.format(inside) for inside in (letter, ""))
-    drawn = [resvg_py.svg_to_bytes(svg_string=text) for text in (with_it, without)]
-    return drawn[0] != drawn[1]
 
 
 @cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Container
 from typing import Any
@@ -81,7 +80,7 @@ class SlackMessenger:
         self, drawn: Picture, *, filename: str, title: str, channel: str, ts: str
     ) -> None:
         """Show *drawn* in the thread of message *ts*; not where this machine has no font."""
-        content = await asyncio.to_thread(pages.png, drawn)
+        content = await pages.png_apart(drawn)
         if content is None:
             _log.warning("no picture drawn: no font is installed, or it is out of all proportion")
             return

@@ -452,7 +452,10 @@ async def test_without_a_font_there_is_no_picture_and_the_log_says_why(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("bot.pages.png", lambda drawn: None)
+    async def nothing(svg: str, *, zoom: float) -> None:
+        return None
+
+    monkeypatch.setattr("bot.raster.png_apart", nothing)
 
     await draw(messenger, card)
 

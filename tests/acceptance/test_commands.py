@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from bot.playground.story import seed
+from bot.playground.story.workflow import APP
 from tests.acceptance.commands import keyturn
 from tests.acceptance.world import WHERE, World
 
@@ -58,13 +59,13 @@ async def test_a_difference_is_written_as_a_picture(world: World) -> None:
 async def test_a_draft_that_was_lost_is_listed_and_written_out(world: World) -> None:
     await ask(world, "snapshot")
     assert await read(world, "drafts", str(WHERE)) == []
-    draft = world.dify.state.draft(seed.APP)
+    draft = world.dify.state.draft(APP)
     assert draft is not None
     before = json.loads(json.dumps(draft.graph))
     work = json.loads(json.dumps(before).replace("gpt-4o", "my-night-of-work"))
-    world.dify.state.save_draft_as_editor(seed.APP, graph=work, by="carol")
+    world.dify.state.save_draft_as_editor(APP, graph=work, by="carol")
     await ask(world, "snapshot")
-    world.dify.state.save_draft_as_editor(seed.APP, graph=before, by="carol")
+    world.dify.state.save_draft_as_editor(APP, graph=before, by="carol")
     await ask(world, "snapshot")
 
     (kept,) = await read(world, "drafts", str(WHERE))

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from bot.playground.slack.people import ALICE, CAROL, DAVE, FORMER, INCIDENTS
 from bot.playground.slack.things import Message
 from bot.playground.story import seed
+from bot.playground.story.workflow import APP
 from tests.acceptance.world import LIMIT_S, WHERE, World
 
 OUTSIDER = CAROL
@@ -72,7 +73,7 @@ async def test_live_that_was_written_over_is_said_in_the_channel(world_by_each: 
     world = world_by_each
     async with running(world):
         await answers(world, ALICE, f"snapshot {WHERE}", number=2)
-        live = world.dify.state.live(seed.APP)
+        live = world.dify.state.live(APP)
         assert live is not None
         model = next(n for n in live.graph["nodes"] if "model" in n["data"])["data"]["model"]
         model["name"] = "somebody-elses-model"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ async def test_the_process_apart_gets_no_secrets(
     seen = {"not": "called"}
     real = asyncio.create_subprocess_exec
 
-    async def spawn(*words: str, env: dict[str, str], **more: int) -> asyncio.subprocess.Process:
+    async def spawn(*words: str, env: dict[str, str], **more: Any) -> asyncio.subprocess.Process:
         seen.clear()
         seen.update(env)
         return await real(*words, env=env, **more)
@@ -54,7 +55,7 @@ async def test_one_that_never_ends_is_killed_and_is_no_picture(
     started: list[asyncio.subprocess.Process] = []
     real = asyncio.create_subprocess_exec
 
-    async def spawn(*words: str, **more: int) -> asyncio.subprocess.Process:
+    async def spawn(*words: str, **more: Any) -> asyncio.subprocess.Process:
         started.append(await real(sys.executable, "-c", ENDLESS, **more))
         return started[0]
 

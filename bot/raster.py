@@ -34,12 +34,15 @@ def png(svg: str, *, zoom: float) -> bytes | None:
 
 async def png_apart(svg: str, *, zoom: float) -> bytes | None:
     """Return what `png` does, without holding anybody up; None also after half a minute."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", __file__, str(zoom)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        env={},
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", __file__, str(zoom)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env={},
+        )
+    except OSError:  # no room for another process: the thread goes on without its picture
+        return None
     try:
         async with asyncio.timeout(LIMIT_S):
             content, _ = await process.communicate(svg.encode())

@@ -30,7 +30,7 @@ from store.records import (
 from store.tables import CondemnedRow, TagRow, VersionRow
 from store.upsert import insert
 
-_SEEN_AGAIN = timedelta(hours=12)  # a draft that was seen later than this is not marked again
+_SEEN_AGAIN = timedelta(hours=12)  # a draft that was marked within it is not marked again
 _TRIES = 20  # each lost one means that somebody else recorded a version
 
 

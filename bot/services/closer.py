@@ -6,6 +6,7 @@ are read themselves, two calls an app, so that it is done seldom.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from bot.ports.target import TargetDraft, Targets, TargetVersion
 from bot.services.apart import Apart
 from bot.services.outdate import outdate
 from bot.services.outgoing import drift_row
+from bot.services.recording import new_draft
+from store.document import Document
 from store.records import (
     DRAFT_SEEN,
     AppEnv,
@@ -96,7 +99,7 @@ class Closer:
             return Seen()
         drift = None
         live = await target.live(app_id)
-        if live is not None and not _is(newest, live):
+        if live is not None and not await _is(newest, live):
             drift = await self._look_again(where)
         draft = await target.draft(app_id)
         return Seen(draft=await self._keep(where, draft) if draft else None, drift=drift)
@@ -109,7 +112,7 @@ class Closer:
         newest = await self._newest(where)
         target, app_id = self._targets.of(where)
         live = await target.live(app_id)
-        if newest is None or live is None or _is(newest, live):
+        if newest is None or live is None or await _is(newest, live):
             return None
         async with self._store.write() as tx:
             drift = await self._record(tx, newest, live)
@@ -152,19 +155,12 @@ class Closer:
 
     async def _keep(self, where: AppEnv, draft: TargetDraft) -> Version | None:
         """Store *draft* if it is not what is live; one that is stored already is marked as seen."""
+        await _hashed(draft.document)
+        newest = await self._newest(where)
+        if newest is None or draft.document.root == newest.root:
+            return None
         async with self._store.write() as tx:
-            newest = await tx.versions.newest(where)
-            if newest is None or draft.document.root == newest.root:
-                return None
-            seen = NewVersion(
-                where=where,
-                kind=VersionKind.DRAFT,
-                source=VersionSource.IMPORTED,
-                external_id=DRAFT_SEEN,
-                external_hash=draft.token,
-                published_at=draft.updated_at,
-                author=draft.author,
-            )
+            seen = new_draft(where, draft, name=DRAFT_SEEN)
             return await tx.versions.record(seen, draft.document)
 
     async def _newest(self, where: AppEnv) -> Version | None:
@@ -172,7 +168,13 @@ class Closer:
             return await tx.versions.newest(where)
 
 
-def _is(stored: Version, live: TargetVersion) -> bool:
+async def _hashed(document: Document) -> None:
+    """Find its roots off the event loop, and before the database is locked for them."""
+    await asyncio.to_thread(lambda: (document.root, document.meaning))
+
+
+async def _is(stored: Version, live: TargetVersion) -> bool:
+    await _hashed(live.document)
     return stored.target_id == live.external_id and stored.root == live.document.root
 
 

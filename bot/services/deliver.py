@@ -20,7 +20,7 @@ from bot.ports.store import Store, Transaction
 from bot.services.answer import Answers
 from bot.services.drawing import Address, Differences, Drawing, Shown
 from bot.services.waiting import backoff
-from store.records import Case, Corrupt, Missing, OutboxKind, Outgoing, Stale, Version
+from store.records import Case, Corrupt, Leg, Missing, OutboxKind, Outgoing, Stale, Version
 
 log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=90)  # longer than the calls that one row needs, uploads included
@@ -140,11 +140,8 @@ class Deliver:
 
     async def _snippet(self, row: Outgoing) -> None:
         case = await self._with_card(row.body["case_id"])
-        async with self._store.read() as tx:
-            rollback = await tx.rollbacks.get(row.body["rollback_id"])
-            old = await tx.versions.get(rollback.leg.from_version_id)
-            new = await tx.versions.get(rollback.leg.to_version_id)
-        changes = await self._differences.of(self._store, rollback.leg)
+        leg, old, new = await self._sides(row.body["rollback_id"])
+        changes = await self._differences.of(self._store, leg)
         title = _title(case, old, new)
         await self._messenger.attach(
             as_text(changes, title=title),
@@ -157,11 +154,8 @@ class Deliver:
 
     async def _picture(self, row: Outgoing) -> None:
         case = await self._with_card(row.body["case_id"])
-        async with self._store.read() as tx:
-            rollback = await tx.rollbacks.get(row.body["rollback_id"])
-            old = await tx.versions.get(rollback.leg.from_version_id)
-            new = await tx.versions.get(rollback.leg.to_version_id)
-        drawn = await self._differences.picture(self._store, rollback.leg)
+        leg, old, new = await self._sides(row.body["rollback_id"])
+        drawn = await self._differences.picture(self._store, leg)
         if drawn is not None:
             await self._messenger.draw(
                 drawn,
@@ -171,6 +165,13 @@ class Deliver:
                 ts=case.card_ts,
             )
         await self._sent(row)
+
+    async def _sides(self, rollback_id: int) -> tuple[Leg, Version, Version]:
+        """What a rollback changes, from what was live to where it goes."""
+        async with self._store.read() as tx:
+            leg = (await tx.rollbacks.get(rollback_id)).leg
+            old = await tx.versions.get(leg.from_version_id)
+            return leg, old, await tx.versions.get(leg.to_version_id)
 
     async def _notice(self, row: Outgoing) -> None:
         note = await self._answers.complete(row.body["code"], row.body["facts"])

@@ -10,17 +10,15 @@ from bot.domain.words import DraftNote
 from bot.errors import UpstreamDown, UpstreamRefused
 from bot.ports.store import Store
 from bot.ports.target import TargetDraft
+from bot.services.recording import new_draft
 from bot.services.settle import Ending, Settle
 from store.document import Document
 from store.records import (
     DRAFT_KEPT,
     AuditDraft,
-    NewVersion,
     Rollback,
     State,
     Step,
-    VersionKind,
-    VersionSource,
 )
 
 
@@ -37,15 +35,7 @@ class Progress:
 
     async def keep(self, draft: TargetDraft) -> None:
         """Store the editors' draft as a version of its own; the next step writes over it."""
-        kept = NewVersion(
-            where=self.rollback.leg.where,
-            kind=VersionKind.DRAFT,
-            source=VersionSource.IMPORTED,
-            external_id=DRAFT_KEPT,
-            external_hash=draft.token,
-            published_at=draft.updated_at,
-            author=draft.author,
-        )
+        kept = new_draft(self.rollback.leg.where, draft, name=DRAFT_KEPT)
         async with self._store.write() as tx:
             version = await tx.versions.record(kept, draft.document)
             self.rollback = await tx.rollbacks.save(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bot.domain import marker
 from bot.ports.store import Store, Transaction
-from bot.ports.target import Target, TargetVersion
+from bot.ports.target import Target, TargetDraft, TargetVersion
 from store.records import (
     AppEnv,
     Missing,
@@ -50,6 +50,19 @@ async def record(
             number=number,
         )
         return await tx.versions.record(new, version.document)
+
+
+def new_draft(where: AppEnv, draft: TargetDraft, *, name: str) -> NewVersion:
+    """What is known of an editors' *draft*; *name* is `DRAFT_KEPT` or `DRAFT_SEEN`."""
+    return NewVersion(
+        where=where,
+        kind=VersionKind.DRAFT,
+        source=VersionSource.IMPORTED,
+        external_id=name,
+        external_hash=draft.token,
+        published_at=draft.updated_at,
+        author=draft.author,
+    )
 
 
 async def catch_up(store: Store, where: AppEnv, target: Target, app_id: str) -> list[Version]:

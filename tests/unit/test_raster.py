@@ -65,3 +65,14 @@ async def test_one_that_never_ends_is_killed_and_is_no_picture(
     assert started[0].returncode is not None
     with pytest.raises(ProcessLookupError):
         os.kill(started[0].pid, 0)
+
+
+async def test_without_room_for_a_process_there_is_no_picture(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def spawn(*words: str, **more: Any) -> asyncio.subprocess.Process:
+        raise BlockingIOError("no more processes")
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", spawn)
+
+    assert await raster.png_apart(SVG, zoom=1) is None

@@ -16,7 +16,7 @@ from store.records import Json
 SYSTEM = "Dify"
 
 T = TypeVar("T")
-_DIGITS = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else byte for byte in range(256))
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
 _LARGE_INTEGER = b"0" * 19  # of 20 digits and more some have over 64 bits
 
 

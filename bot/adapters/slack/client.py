@@ -82,7 +82,7 @@ class SlackMessenger:
         """Show *drawn* in the thread of message *ts*; not where this machine has no font."""
         content = await pages.png_apart(drawn)
         if content is None:
-            _log.warning("no picture drawn: no font is installed, or it is out of all proportion")
+            _log.warning("no picture drawn: no font, no room, or out of all proportion")
             return
         await self._share(
             content, title, channel, ts, filename=filename, alt_txt=pages.in_words(drawn)

@@ -17,10 +17,10 @@ from bot.domain.redact_fields import (
     node_may_hold_credentials,
 )
 from bot.domain.redact_patterns import (
-    LONG_RUN,
     PATTERNS,
     REFERENCE,
     RUN_PATTERNS,
+    has_long_run,
     is_open_header,
     names_a_credential,
 )
@@ -50,7 +50,6 @@ _LONG = 8  # so long a known secret is found inside other text; a shorter one on
 _SHORT = 4
 _REPEATED = 20_000  # characters; the same texts stand on both sides of a difference
 _LINE = re.compile(r"^([ \t]*[\w-]{1,80}[ \t]*:[ \t]*)(\S.*)$", re.MULTILINE)
-_MAY_BE_HEADERS = re.compile("(?i:authorization|cookie)")
 _AUTHORIZATION_LINE = re.compile(
     r"^([ \t]*(?:proxy-)?(?:authorization|cookie|set-cookie)[ \t]*:[ \t]*)(\S.*)$",
     re.MULTILINE | re.IGNORECASE,
@@ -130,7 +129,8 @@ class Redactor:
             if text in self._known:
                 return self._marker(text)
             concealed = text.replace(_OPEN, _LITERAL)
-            if _MAY_BE_HEADERS.search(concealed):
+            lower = concealed.lower()
+            if "authorization" in lower or "cookie" in lower:
                 concealed = _AUTHORIZATION_LINE.sub(self._header, concealed)
             concealed = self._patterns(concealed)
             if len(text) <= _REPEATED:
@@ -198,7 +198,7 @@ class Redactor:
         if self._anywhere is not None:
             text = self._anywhere.sub(lambda match: self._marker(match[0]), text)
         lower = text.lower()
-        patterns = (*RUN_PATTERNS, *PATTERNS) if LONG_RUN.search(text) else PATTERNS
+        patterns = (*RUN_PATTERNS, *PATTERNS) if has_long_run(text) else PATTERNS
         for clues, pattern in patterns:
             for clue in clues:
                 if clue in lower:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from bot.domain.redact_patterns import is_open_header, names_a_credential
 from store.records import Json
 
 NAMING = ("key", "name", "variable", "header")  # in {"key": "api_key", "value": …}
+_NAMING = frozenset(NAMING)
 NAMED = frozenset({"value", "default"})  # what that name then says of
 LINES = frozenset({"headers", "params"})  # `Name: value`, one a line
 
@@ -25,7 +28,7 @@ _MODEL = frozenset(
         *("query_variable_selector", "instruction"),
     }
 )
-_OPEN_FIELDS: dict[str, frozenset[str]] = {
+OPEN_FIELDS: dict[str, frozenset[str]] = {
     "llm": _COMMON | _MODEL,
     "question-classifier": _COMMON | _MODEL | {"classes", "topics"},
     "parameter-extractor": _COMMON | _MODEL | {"query", "parameters", "reasoning_mode"},
@@ -36,11 +39,12 @@ _OPEN_FIELDS: dict[str, frozenset[str]] = {
 }
 
 _NONE: frozenset[str] = frozenset()
-_DRAWN = frozenset(
+DRAWN = frozenset(
     {"id", "type", "data", "position", "positionAbsolute", "width", "height", "sourcePosition",
      "targetPosition", "selected", "zIndex", "parentId", "extent", "dragging", "measured"}
 )  # fmt: skip
 _MOST = 20_000  # keys that are remembered; documents of one team use a few hundred
+_LONG = 400  # characters; longer lines are not remembered
 _plain_keys: set[str] = set()  # those that were seen and name no credential
 
 
@@ -50,10 +54,10 @@ def node_may_hold_credentials(node: Json) -> bool:
     if data.__class__ is not dict:
         return may_hold_credentials(node)
     kind = data.get("type")
-    known = _OPEN_FIELDS.get(kind, _NONE) if isinstance(kind, str) else _NONE
-    if known.issuperset(data) and _DRAWN.issuperset(node):
-        return False
-    return may_hold_credentials(node)
+    known = OPEN_FIELDS.get(kind, _NONE) if isinstance(kind, str) else _NONE
+    if not DRAWN.issuperset(node):
+        return may_hold_credentials(node)
+    return not known.issuperset(data) and may_hold_credentials(data)
 
 
 def may_hold_credentials(value: Json) -> bool:
@@ -83,11 +87,12 @@ def may_hold_credentials(value: Json) -> bool:
 
 def _tells(here: dict[str, Json]) -> bool:
     for key in here.keys() - _plain_keys:
+        value = here[key]
         if key in LINES:
-            if _has_private_lines(here[key], key):
+            if value and _has_private_lines(value, key):
                 return True
         elif names_a_credential(key):
-            if not _says_none(here[key]):
+            if value and not _says_none(value):
                 return True
         elif len(_plain_keys) < _MOST:
             _plain_keys.add(key)
@@ -97,19 +102,28 @@ def _tells(here: dict[str, Json]) -> bool:
 def _has_private_lines(value: Json, field: str) -> bool:
     """Whether header lines are more than those whose values may be shown."""
     if not isinstance(value, str):
-        return bool(value)
-    names = [line.partition(":")[0].strip() for line in value.splitlines() if line.strip()]
+        return True
+    if len(value) > _LONG:
+        return _any_private(value, field)
+    return _any_private_remembered(value, field)
+
+
+def _any_private(lines: str, field: str) -> bool:
+    names = [line.partition(":")[0].strip() for line in lines.splitlines() if line.strip()]
     if field == "headers":
         return not all(map(is_open_header, names))
     return any(map(names_a_credential, names))
 
 
+_any_private_remembered = lru_cache(maxsize=1024)(_any_private)  # most have the same few
+
+
 def _says_none(value: Json) -> bool:
     """Whether the value says that there is no credential, as Dify writes `authorization`."""
-    return not value or value == {"type": "no-auth", "config": None} or value == {"type": "no-auth"}
+    return bool(value == {"type": "no-auth", "config": None} or value == {"type": "no-auth"})
 
 
 def _is_named(here: dict[str, Json]) -> bool:
-    return any(
+    return not _NAMING.isdisjoint(here) and any(
         isinstance(here.get(name), str) and names_a_credential(here[name]) for name in NAMING
     )

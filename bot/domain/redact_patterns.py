@@ -93,7 +93,7 @@ _RUNS: tuple[tuple[str, str], ...] = (
     ),
     ("sk", r"(?<![A-Za-z0-9])SK[0-9a-f]{32}(?![A-Za-z0-9])"),  # Twilio
 )
-LONG_RUN = re.compile(r"[\w\-+/=.:]{16}")
+_LONG_RUN = 16
 _PATTERNS: tuple[tuple[str, str], ...] = (
     (
         "private",
@@ -126,6 +126,13 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
         r"(?<![0-9a-f])(?P<s>[0-9a-f]{32,})(?![0-9a-z])",
     ),
 )
+
+
+def has_long_run(text: str) -> bool:
+    """Return whether some word of *text*, as white space parts it, may be one of `RUN_PATTERNS`."""
+    return max(map(len, text.split()), default=0) >= _LONG_RUN
+
+
 Clued = tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]
 
 

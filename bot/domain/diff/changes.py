@@ -12,6 +12,7 @@ from bot.domain.diff.connections import Names
 from bot.domain.diff.drawn import layout_between
 from bot.domain.diff.found import Found, Note, found_in
 from bot.domain.diff.kinds import RANK, ChangeKind
+from bot.domain.diff.left_out import NOTHING, LeftOut
 from bot.domain.diff.reduced import reduced
 from bot.domain.diff.secrets import private_variables
 from bot.domain.diff.summary import summary
@@ -111,17 +112,19 @@ def compare_contents(
     after: tuple[str, Mapping[str, Json]],
     *,
     layout: bool = False,
+    left_out: LeftOut = NOTHING,
 ) -> ChangeList:
     """Return what `compare` does for documents of these modes and contents.
 
-    The contents are plain JSON, and a secret variable has no value in them.
+    The contents are plain JSON, and a secret variable has no value in them. Connections that are
+    the same may be missing in both, and nodes that are the same if *left_out* tells of them.
     """
     (mode, old), (other_mode, new) = before, after
     left, right = reduced(old, new)
     redactor = Redactor()
-    _learn(redactor, old, right)
+    _learn(redactor, old, right, left_out)
     found = [] if _tell_modes(old, new) else [*_modes(mode, other_mode, redactor)]
-    called = Names(nodes_of(old, new), redactor)
+    called = Names((nodes_of(old, new), left_out.nodes), redactor)
     for thing in things_between(left, right):
         found += found_in(thing, redactor, called)
     if layout:
@@ -130,9 +133,12 @@ def compare_contents(
     return ChangeList(tuple(changes))
 
 
-def _learn(redactor: Redactor, old: Mapping[str, Json], new: Mapping[str, Json]) -> None:
+def _learn(
+    redactor: Redactor, old: Mapping[str, Json], new: Mapping[str, Json], left_out: LeftOut
+) -> None:
     """Let *redactor* know every credential of *old* and of what else is in *new*."""
     redactor.learn_from(old)
+    redactor.learn_from({"graph": {"nodes": list(left_out.suspects)}})
     redactor.learn_from(new)
     for variable in private_variables(old, new):
         redactor.learn(variable, PRIVATE)

@@ -106,7 +106,7 @@ def path_of(edge: Json) -> tuple[str, ...]:
 class Names:
     """Calls connections by the titles of their nodes, as people may see them."""
 
-    nodes: Mapping[str, Json]  # of both sides, by id
+    nodes: Sequence[Mapping[str, Json]]  # by id; each is in one of them
     redactor: Redactor
 
     def __call__(self, connection: Connection) -> str:
@@ -138,6 +138,5 @@ class Names:
 
     def _node(self, node: Json) -> str:
         name = str(node)
-        return self.redactor.shown(node_title(self.nodes[name]) if name in self.nodes else name)[
-            :_END
-        ]
+        there = (nodes[name] for nodes in self.nodes if name in nodes)
+        return self.redactor.shown(next(map(node_title, there), name))[:_END]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import orjson
 
 from bot.domain.diff.changes import ChangeList, compare_contents
+from bot.domain.diff.left_out import NOTHING
+from bot.domain.diff.sift import sift
 from store.document import Unreadable, no_collection
 from store.records import Json
 
@@ -31,13 +33,16 @@ def compare_json(before: bytes, after: bytes, *, layout: bool = False) -> Change
 
 
 def _compared(before: bytes, after: bytes, *, layout: bool) -> ChangeList:
-    old, new = _read(before, "the older one"), _read(after, "the newer one")
+    sifted = sift(before, after)
+    if sifted is None:
+        sifted = _read(before, "the older one"), _read(after, "the newer one"), NOTHING
+    old, new, left_out = sifted
     modes = [_mode(side) for side in (old, new)]
     if not ("mode" in old and "mode" in new):
         modes = [modes[0], modes[0]]
     sides = [(mode, _content(side)) for mode, side in zip(modes, (old, new), strict=True)]
     try:
-        return compare_contents(*sides, layout=layout)
+        return compare_contents(*sides, layout=layout, left_out=left_out)
     except RecursionError:
         raise Unreadable("nested too deep to be compared") from None
 

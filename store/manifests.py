@@ -39,19 +39,37 @@ def unpack(packed: bytes, base: Manifest | None = None) -> dict[str, int]:
     Raises:
         Corrupt: The bytes are no manifest, or one of the other kind.
     """
+    if base is None:
+        parts, gone = _unsqueezed(packed)
+        return _whole(parts, gone)
+    changed, left_out = unpack_difference(packed)
+    return {path: part for path, part in base.items() if path not in left_out} | changed
+
+
+def unpack_difference(packed: bytes) -> tuple[dict[str, int], frozenset[str]]:
+    """Return what a manifest has other than its base, and which paths it has not.
+
+    Raises:
+        Corrupt: The bytes are no such difference.
+    """
+    changed, gone = _unsqueezed(packed)
+    try:
+        (paths,) = gone
+        return changed, frozenset(paths)
+    except (ValueError, TypeError) as error:
+        raise Corrupt("a manifest cannot be unpacked") from error
+
+
+def _unsqueezed(packed: bytes) -> tuple[dict[str, int], list[list[str]]]:
     try:
         found = orjson.loads(zstandard.ZstdDecompressor().decompress(packed))
         paths, parts, *gone = found
-        manifest: dict[str, int] = dict(zip(paths, parts, strict=True))
-        if base is None:
-            return _whole(manifest, gone)
-        left_out: set[str] = set(*gone)
+        return dict(zip(paths, parts, strict=True)), gone
     except (zstandard.ZstdError, MemoryError, ValueError, TypeError) as error:
         raise Corrupt("a manifest cannot be unpacked") from error
-    return {path: part for path, part in base.items() if path not in left_out} | manifest
 
 
-def _whole(manifest: dict[str, int], gone: list[object]) -> dict[str, int]:
+def _whole(manifest: dict[str, int], gone: list[list[str]]) -> dict[str, int]:
     if gone:
         raise Corrupt("a manifest has lost its base")
     return manifest

@@ -62,7 +62,7 @@ def put_together(items: Iterable[tuple[str, bytes]]) -> dict[str, Json]:
     for path, data in items:
         if path in parts:
             raise Unreadable(f"part {path!r} is there twice")
-        parts[path] = _load(path, data)
+        parts[path] = load(path, data)
     content: dict[str, Json] = {}
     if "graph" in parts:
         content["graph"] = _put_graph(parts)
@@ -169,7 +169,8 @@ def name_of(item: Json) -> str:
     return "~" + hashlib.sha256(given.encode()).hexdigest()
 
 
-def _load(path: str, data: bytes) -> Json:
+def load(path: str, data: bytes) -> Json:
+    """Return what the *data* of the part at *path* is as JSON. Raises `Unreadable`."""
     try:
         return _read_quickly(data)
     except (ValueError, RecursionError):

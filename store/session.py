@@ -26,6 +26,7 @@ from store.included import Included
 from store.outbox import Outbox
 from store.pause import Pause
 from store.records import Corrupt, NotMigrated, State, Unavailable
+from store.remembered import Remembered
 from store.retention import Retention
 from store.rollbacks import Rollbacks
 from store.slots import Slots
@@ -73,6 +74,7 @@ class SqlStore:
         self._reading = reading
         self._moves = moves
         self._clock = clock
+        self._remembered = Remembered()
         self._lock_timeout = {"lock_timeout": f"{round(lock_timeout_s * 1000)}ms"}
 
     @asynccontextmanager
@@ -92,6 +94,7 @@ class SqlStore:
                 transaction = self._transaction(session)
                 yield transaction
                 await transaction.audit.write()  # last: the head of the chain is locked shortly
+            transaction.versions.committed()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
@@ -130,7 +133,7 @@ class SqlStore:
         events = Events(session)
         audit = Audit(session, now)
         return Transaction(
-            versions=Versions(session, now, audit),
+            versions=Versions(session, now, audit, self._remembered),
             retention=Retention(session, now),
             tags=Tags(session, now, audit),
             alerts=Alerts(session, now),

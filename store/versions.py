@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,6 +13,7 @@ from sqlmodel import col
 from store.audit import Audit
 from store.clock import DatabaseClock
 from store.contents import Contents
+from store.differing import Differing
 from store.document import Document
 from store.records import (
     DRAFT_KEPT,
@@ -27,6 +28,7 @@ from store.records import (
     VersionKind,
     VersionSource,
 )
+from store.remembered import Remembered
 from store.tables import CondemnedRow, TagRow, VersionRow
 from store.upsert import insert
 
@@ -37,11 +39,17 @@ _TRIES = 20  # each lost one means that somebody else recorded a version
 class Versions:
     """Versions of documents; the documents themselves are kept by content."""
 
-    def __init__(self, session: AsyncSession, now: DatabaseClock, audit: Audit) -> None:
+    def __init__(
+        self, session: AsyncSession, now: DatabaseClock, audit: Audit, remembered: Remembered
+    ) -> None:
         self._session = session
         self._now = now
         self._audit = audit
-        self._contents = Contents(session)
+        self._contents = Contents(session, remembered)
+
+    def committed(self) -> None:
+        """Remember what was written, now that the transaction was committed."""
+        self._contents.committed()
 
     async def record(self, new: NewVersion, document: Document) -> Version:
         """Store *document* as a version; what is stored already is returned unchanged.
@@ -75,6 +83,16 @@ class Versions:
     async def document(self, version_id: int) -> Document:
         """The document, checked against its root. Raises `Missing`, `Corrupt`."""
         return await self._contents.document((await self.get(version_id)).root)
+
+    async def differing(
+        self, old: Version, new: Version, *, known: Set[int] = frozenset()
+    ) -> Differing:
+        """Two versions as far as they differ; *known* are rows of parts, of `Differing.shared`.
+
+        Raises:
+            Corrupt: Something that has to be read is damaged.
+        """
+        return await self._contents.differing(old.root, new.root, known)
 
     async def newest(self, where: AppEnv) -> Version | None:
         """The numbered version with the highest number."""

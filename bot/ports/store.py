@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from store.differing import Differing
 from store.document import Document
 from store.records import (
     AppEnv,
@@ -51,6 +52,15 @@ class Versions(Protocol):
     async def get(self, version_id: int) -> Version: ...
     async def document(self, version_id: int) -> Document:
         """The document, checked against its root. Raises `Missing`, `Corrupt`."""
+        ...
+
+    async def differing(
+        self, old: Version, new: Version, *, known: Set[int] = frozenset()
+    ) -> Differing:
+        """Two versions as far as they differ; *known* are rows of parts, of `Differing.shared`.
+
+        Only what differs is read and checked, and what is not known. Raises `Corrupt`.
+        """
         ...
 
     async def newest(self, where: AppEnv) -> Version | None:

@@ -19,6 +19,7 @@ from bot.domain.lost import Later
 from bot.domain.secrets import expected
 from bot.domain.words import FindingCode
 from bot.ports.store import Store, Transaction
+from bot.services.comparing import between
 from bot.services.page import name_of_rollback
 from store.document import Document
 from store.records import Case, Firing, Leg, Rollback, Version
@@ -113,10 +114,7 @@ class Differences:
     async def _summary(self, store: Store, older: Version, newer: Version) -> str:
         key = (older.id, newer.id)
         if key not in self._summaries:
-            async with store.read() as tx:
-                documents = [await tx.versions.document(version) for version in key]
-            made = await asyncio.to_thread(compare, *documents)
-            self._summaries[key] = made.summary()
+            self._summaries[key] = (await between(store, older, newer)).summary()
         self._summaries.move_to_end(key)
         while len(self._summaries) > _SUMMARIES:
             self._summaries.popitem(last=False)

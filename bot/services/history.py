@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import pairwise
 
 from bot.domain import marker
-from bot.domain.diff.changes import compare
 from bot.errors import NothingStored, NotStored, UnknownApp, UnknownVersion
 from bot.ports.store import Store, Transaction
+from bot.services.comparing import between
 from store.document import Document
 from store.records import EVERYTHING, AppEnv, Missing, Search, Version, VersionSource
 
@@ -222,5 +221,4 @@ async def _rollback(tx: Transaction, version: Version) -> tuple[int, int | None]
 async def _counts(store: Store, older: Version, newer: Version) -> Mapping[str, int]:
     if older.meaning == newer.meaning:
         return {}
-    before, after = await documents(store, older, newer)
-    return (await asyncio.to_thread(compare, before, after)).counts()
+    return (await between(store, older, newer)).counts()

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import uvloop
 import zstandard
 
 from bot.adapters.dify.shapes import parse_json
@@ -220,7 +221,7 @@ def main() -> None:
     quick, as_json = options(sys.argv[1:])
     report = Report("storage", quick)
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(measure(report, 200 if quick else 1000, Path(folder)))
+        uvloop.run(measure(report, 200 if quick else 1000, Path(folder)))
     report.finish(as_json=as_json)
 
 

@@ -6,14 +6,14 @@ import asyncio
 
 from bot.domain import commands, paging
 from bot.domain.commands import Diff
-from bot.domain.diff.changes import compare
+from bot.domain.diff.changes import ChangeList
 from bot.domain.diff.text import as_text
 from bot.domain.words import AnswerCode
 from bot.errors import NoSuchPage
 from bot.ports.store import Store
 from bot.services import history
+from bot.services.comparing import between
 from bot.services.slash.told import Told
-from store.document import Document
 from store.records import Json
 
 
@@ -28,8 +28,8 @@ async def diff(store: Store, asked: Diff) -> Told:
         await history.find(store, asked.where, commands.LIVE if word is None else str(word))
         for word in (asked.old, asked.new)
     ]
-    before, after = await history.documents(store, old, new)
-    pages = await asyncio.to_thread(_pages, before, after)
+    changes = await between(store, old, new)
+    pages = await asyncio.to_thread(_pages, changes)
     if asked.page > len(pages):
         last = f"diff {asked.where} {old.number} {new.number} page {len(pages)}"
         raise NoSuchPage(asked.page, len(pages), last)
@@ -46,6 +46,5 @@ async def diff(store: Store, asked: Diff) -> Told:
     return Told(AnswerCode.COMPARED, facts)
 
 
-def _pages(before: Document, after: Document) -> list[list[str]]:
-    changes = compare(before, after)
+def _pages(changes: ChangeList) -> list[list[str]]:
     return paging.pages(as_text(changes).splitlines() if changes.changes else [])

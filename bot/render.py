@@ -7,7 +7,7 @@ break a document. What people wrote stands in plain_text or rich_text, or went t
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,9 +26,10 @@ from bot.blockkit import (
     view_problems,
 )
 from bot.domain.card import CardView
+from bot.domain.diff.browse import CONTENTS, Place, Sheet, spelled
 from bot.domain.words import AnswerCode, NoteCode
 from bot.errors import BotError
-from bot.ports.people import Note
+from bot.ports.people import Note, Window
 from bot.wording import FILTERS, NoWords, environment, say
 from store.records import Json
 
@@ -112,6 +113,46 @@ def reject_view(*, value: str, channel: str, ts: str) -> dict[str, Any]:
     if found := view_problems(view):
         raise BrokenBlocks("dialog", found)
     return view
+
+
+def difference_view(window: Window, shown: Sheet | Note | None) -> dict[str, Any]:
+    """Return the dialog in which a difference is read, one change at a time.
+
+    None stands for what is not made yet.
+
+    Raises:
+        BrokenBlocks: What it would show cannot be shown there.
+    """
+    sheet = shown if isinstance(shown, Sheet) else None
+    view = _parsed(
+        "difference",
+        sheet=sheet,
+        sentence=_in_window(shown),
+        turns=[{"name": name, "place": spelled(at)} for name, at in _turns(sheet)],
+        id=window.id,
+        metadata=json.dumps({"value": window.value, "channel": window.channel, "ts": window.ts}),
+    )
+    if found := view_problems(view):
+        raise BrokenBlocks("dialog", found)
+    return view
+
+
+def _in_window(shown: Sheet | Note | None) -> str:
+    if isinstance(shown, Note):
+        return answer(shown).text
+    return say("answer", AnswerCode.BEING_MADE, {}) if shown is None else ""
+
+
+def _turns(sheet: Sheet | None) -> Iterator[tuple[str, Place]]:
+    """The ways on from *sheet*, by the names of their buttons."""
+    if sheet is None:
+        return
+    if sheet.before is not None and sheet.before != CONTENTS:
+        yield "before", sheet.before
+    if sheet.after is not None:
+        yield "after", sheet.after
+    if sheet.place != CONTENTS:
+        yield "contents", CONTENTS
 
 
 def fit(draw: Callable[[int], Message], most: int) -> Message:

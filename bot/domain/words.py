@@ -136,5 +136,6 @@ class AnswerCode(StrEnum):
     # you_may_vote: bool, you_may_ask: bool
     WHO = "who"
     DIFFERENCE = "difference"  # text, permalink
+    BEING_MADE = "being_made"
     FORM_NOT_OPENED = "form_not_opened"
     FAILED = "failed"  # something on our side

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bot.domain.card import CardView
+from bot.domain.diff.browse import Sheet
 from bot.domain.diff.picture import Picture
 from store.records import Json
 
@@ -52,6 +53,19 @@ class Note:
     facts: Mapping[str, Json]
 
 
+@dataclass(frozen=True)
+class Window:
+    """A dialog that is open before one person: the id that we gave it, and what opened it.
+
+    `value`, `channel` and `ts` are the button's and its card's.
+    """
+
+    id: str
+    value: str
+    channel: str
+    ts: str
+
+
 class Messenger(Protocol):
     """Slack, as far as the use cases know it.
 
@@ -79,6 +93,14 @@ class Messenger(Protocol):
         self, note: Note, *, channel: str, slack_id: str, ts: str, response_url: str
     ) -> None:
         """Tell one person only: by *response_url* when there is one, else in the channel."""
+        ...
+
+    async def fill(self, window: Window, shown: Sheet | Note) -> None:
+        """Show something in an open dialog, in place of what it shows now.
+
+        Raises:
+            UpstreamRefused: Also `not_found`: it was closed, or has not opened yet.
+        """
         ...
 
     async def permalink(self, *, channel: str, ts: str) -> str: ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from bot.domain import link
+from bot.domain.diff.browse import Sheet, place_in, sheet
 from bot.domain.diff.changes import compare
 from bot.domain.diff.text import mini
 from bot.domain.words import AnswerCode, NoteCode
@@ -58,6 +59,13 @@ class Answers:
                 return Note(code, await self._drift(facts))
             case _:
                 return Note(code, facts)
+
+    async def leaf(self, facts: dict[str, Json]) -> Sheet:
+        """Return one sheet of the difference that a `DIFFERENCE` answer is about."""
+        async with self._store.read() as tx:
+            rollback = await tx.rollbacks.get(facts["rollback_id"])
+        changes = await self._differences.of(self._store, rollback.leg)
+        return await asyncio.to_thread(sheet, changes, place_in(facts.get("place", "")))
 
     async def _drift(self, facts: dict[str, Json]) -> dict[str, Json]:
         """What a change without a publish changed: the first lines of it, and where the rest is."""

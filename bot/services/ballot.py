@@ -99,7 +99,7 @@ class Ballot:
                 card = case.id if asker.sees(rollback.policy) else 0  # no way to what is hidden
                 await hearing.refuse(tx, asker, error, pressed.matter(card))
                 return
-            facts = {"rollback_id": rollback.id, "case_id": case.id}
+            facts = {"rollback_id": rollback.id, "case_id": case.id, "place": press.place}
             await hearing.answer(tx, AnswerCode.DIFFERENCE, facts)
             await hearing.finish(tx, "shown")
 

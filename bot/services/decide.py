@@ -13,7 +13,7 @@ from datetime import timedelta
 from bot.domain.policy import Policy
 from bot.errors import BadInput, BotError, UpstreamDown, UpstreamRefused
 from bot.log import bound
-from bot.ports.people import Directory
+from bot.ports.people import Directory, Window
 from bot.ports.store import Store
 from bot.services import received
 from bot.services.asker import Reception
@@ -164,4 +164,13 @@ class Decide:
             channel=told.get("channel", ""),
             ts=told.get("ts", ""),
             response_url=told.get("response_url", ""),
+            window=_window(told),
         )
+
+
+def _window(told: Mapping[str, str]) -> Window | None:
+    if not told.get("window"):
+        return None
+    return Window(
+        told["window"], told.get("value", ""), told.get("channel", ""), told.get("ts", "")
+    )

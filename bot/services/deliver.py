@@ -13,9 +13,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from bot.domain.diff.text import as_text
+from bot.domain.words import AnswerCode
 from bot.errors import Throttled, UpstreamDown, UpstreamRefused
 from bot.log import bound
-from bot.ports.people import Messenger, Note
+from bot.ports.people import Messenger, Note, Window
 from bot.ports.store import Store, Transaction
 from bot.services.answer import Answers
 from bot.services.drawing import Address, Differences, Drawing, Shown
@@ -36,6 +37,9 @@ _TO_MEND = frozenset(
     | {"restricted_action_read_only_channel", "restricted_action_non_threadable_channel"}
     | {"ekm_access_denied", "enterprise_is_restricted"}
 )
+# https://docs.slack.dev/reference/methods/views.update
+_CLOSED = "not_found"
+_OPENING, _OPENS_SOON = timedelta(seconds=4), timedelta(seconds=0.3)
 _MEND_FIRST_S, _MEND_LONGEST_S = 15.0, 300.0
 _HELD = timedelta(seconds=30)  # until it is looked at again whether we are still paused
 _MENDED_WITHIN = timedelta(days=7)  # nobody waits any more for what is older
@@ -180,6 +184,8 @@ class Deliver:
 
     async def _answer(self, row: Outgoing) -> None:
         body = row.body
+        if "window" in body and await self._in_window(row):
+            return
         note = await self._answers.complete(body["code"], body["facts"])
         to = {"channel": body["channel"], "slack_id": body["slack_id"], "ts": body["ts"]}
         try:
@@ -190,6 +196,37 @@ class Deliver:
             # five uses or thirty minutes are over: the channel is the other way to that person
             await self._messenger.answer(note, **to, response_url="")
         await self._sent(row)
+
+    async def _in_window(self, row: Outgoing) -> bool:
+        """Show the answer in the dialog that it was asked in; False where a message has to do.
+
+        The dialog is opened while the answer is made, and either may come first.
+        """
+        body, window = row.body, Window(**row.body["window"])
+        try:
+            if body["code"] == AnswerCode.DIFFERENCE:
+                await self._messenger.fill(window, await self._answers.leaf(body["facts"]))
+            else:
+                note = await self._answers.complete(body["code"], body["facts"])
+                await self._messenger.fill(window, note)
+        except UpstreamRefused as error:
+            if error.upstream_code != _CLOSED:
+                log.warning("dialog not filled", extra={"why": error.upstream_code or error.code})
+                return False
+            return await self._closed(row, error)
+        await self._sent(row)
+        return True
+
+    async def _closed(self, row: Outgoing, error: UpstreamRefused) -> bool:
+        async with self._store.read() as tx:
+            age = await tx.now() - row.created_at
+        if age < _OPENING:
+            await self._later(row, error, _OPENS_SOON)
+            return True
+        if row.body["facts"].get("place"):  # it was open when they turned the page, and is no more
+            await self._sent(row)
+            return True
+        return False
 
     # -- cards ----------------------------------------------------------------------------------
 

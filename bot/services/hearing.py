@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from bot.domain.words import AnswerCode
 from bot.errors import BotError, OutOfDate, Refused
+from bot.ports.people import Window
 from bot.ports.store import Transaction
 from bot.services import refusal
 from bot.services.asker import Asker
@@ -40,6 +41,7 @@ class Hearing:
     channel: str
     ts: str = ""
     response_url: str = ""
+    window: Window | None = None  # where the sender looks for the answer
 
     def entry(self, matter: Matter, status: str, **what: Json) -> AuditDraft:
         """Return the audit entry of this person's doing in *matter*."""
@@ -66,6 +68,7 @@ class Hearing:
                 slack_id=self.item.slack_id,
                 ts=self.ts,
                 response_url=self.response_url,
+                window=self.window,
                 part=part,
             )
         )

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from bot.domain.words import AnswerCode, NoteCode
+from bot.ports.people import Window
 from store.records import Case, Json, NewOutgoing, OutboxKind, Rollback, Version
 
 
@@ -92,9 +94,12 @@ def answer_row(
     slack_id: str,
     ts: str = "",
     response_url: str = "",
+    window: Window | None = None,
     part: str = "",
 ) -> NewOutgoing:
     """Tell the one person who sent inbox item *inbox_id*; *part* tells two answers apart.
+
+    In the dialog *window*, if there is one and it is open; else by a message.
 
     Facts that are known only when it is sent are named by what they stand for: `case_id`
     becomes `permalink`, `rollback_id` the difference's `text`.
@@ -111,6 +116,7 @@ def answer_row(
             "slack_id": slack_id,
             "ts": ts,
             "response_url": response_url,
+            **({"window": asdict(window)} if window else {}),
         },
     )
 

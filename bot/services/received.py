@@ -2,7 +2,8 @@
 
 The door has verified the bytes and keeps of each payload only what stands here:
 
-    click       value, channel, ts, response_url        of the message that holds the button
+    click       value, channel, ts, response_url        of the message that holds the button;
+                window, the dialog in which it is answered, if there is one; place, where in it
     submission  value, channel, ts, response_url, reason   the first three as the click gave them
     command     text, channel, response_url
 
@@ -29,6 +30,7 @@ class Press:
     ts: str
     response_url: str
     reason: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ def press(item: InboxItem) -> Press:
         ts=_text(item, "ts"),
         response_url=_text(item, "response_url", default=""),
         reason=_sentence(_text(item, "reason", default="")),
+        place=_text(item, "place", default=""),
     )
 
 

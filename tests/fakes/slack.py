@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.domain.card import CardView
+from bot.domain.diff.browse import Sheet
 from bot.domain.diff.picture import Picture
 from bot.errors import BotError, UpstreamRefused
-from bot.ports.people import Note
+from bot.ports.people import Note, Window
 from tests.builders import CHANNEL
 
 
@@ -52,6 +53,7 @@ class FakeMessenger:
         self.files: list[Attached] = []
         self.pictures: list[Picture] = []
         self.answers: list[Answered] = []
+        self.windows: dict[str, list[Sheet | Note]] = {}  # open dialogs with all they showed
         self.failing: list[BotError] = []
         self.applies_anyway = False
         self.used_up: set[str] = set()  # response_urls that Slack takes no more
@@ -101,6 +103,12 @@ class FakeMessenger:
             raise UpstreamRefused("slack", "used up", "response_url_refused")
         self._checked("" if response_url else channel)
         self.answers.append(Answered(channel, slack_id, ts, response_url, note))
+
+    async def fill(self, window: Window, shown: Sheet | Note) -> None:
+        self._checked("")
+        if window.id not in self.windows:
+            raise UpstreamRefused("slack", "no such view", "not_found")
+        self.windows[window.id].append(shown)
 
     async def permalink(self, *, channel: str, ts: str) -> str:
         self._checked(channel, ts)

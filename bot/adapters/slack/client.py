@@ -12,9 +12,10 @@ import aiohttp
 from bot import pages, render
 from bot.adapters.slack.calls import SYSTEM, called, posted, web_client
 from bot.domain.card import CardView
+from bot.domain.diff.browse import Sheet
 from bot.domain.diff.picture import Picture
 from bot.errors import UpstreamRefused
-from bot.ports.people import Note
+from bot.ports.people import Note, Window
 from bot.render import BrokenBlocks, Message
 
 # https://docs.slack.dev/interactivity/handling-user-interaction#message_responses
@@ -132,6 +133,20 @@ class SlackMessenger:
         """Open the form that asks why; *trigger_id* lives three seconds."""
         view = render.reject_view(value=value, channel=channel, ts=ts)
         await called(self._web.views_open(trigger_id=trigger_id, view=view))
+
+    async def open_difference(self, window: Window, *, trigger_id: str) -> None:
+        """Open the dialog in which a difference will stand; *trigger_id* lives three seconds."""
+        view = render.difference_view(window, None)
+        await called(self._web.views_open(trigger_id=trigger_id, view=view))
+
+    async def fill(self, window: Window, shown: Sheet | Note) -> None:
+        """Show something in an open dialog.
+
+        Raises:
+            UpstreamRefused: Also `not_found`: it was closed, or has not opened yet.
+        """
+        view = render.difference_view(window, shown)
+        await called(self._web.views_update(external_id=window.id, view=view))
 
     # -- how ------------------------------------------------------------------------------------
 

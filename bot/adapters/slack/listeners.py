@@ -20,7 +20,7 @@ from slack_bolt.authorization import AuthorizeResult
 from bot.adapters.slack import wire
 from bot.domain.words import AnswerCode
 from bot.errors import BadInput, BotError, ReasonMissing
-from bot.ports.people import Note
+from bot.ports.people import Note, Window
 from store.records import NewInboxItem, StoreError, Unavailable
 
 ENVELOPE = "keyturn_envelope"
@@ -51,11 +51,12 @@ class Envelope:
 
 
 class OpensForms(Protocol):
-    """What the reject button needs of the Slack client."""
+    """What the buttons need of the Slack client that open something."""
 
     async def open_reject_form(
         self, *, trigger_id: str, value: str, channel: str, ts: str
     ) -> None: ...
+    async def open_difference(self, window: Window, *, trigger_id: str) -> None: ...
     async def answer(
         self, note: Note, *, channel: str, slack_id: str, ts: str, response_url: str
     ) -> None: ...
@@ -98,8 +99,19 @@ def _clicks(app: AsyncApp, put: Put, forms: OpensForms) -> None:
     ) -> None:
         item = await _commit(context, put, lambda digest: wire.click(body, action, digest))
         await ack()
-        if item is not None and item.action == "reject":
+        if item is None:
+            return
+        if item.action == "reject":
             _envelope(context).go_on(_ask_why(forms, body, item))
+        elif item.action == "difference":
+            _envelope(context).go_on(_open_difference(forms, body, item))
+
+    @app.action(re.compile(r"^rollback\.page\.(before|after|contents)$"))
+    async def turn(
+        ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
+        await _commit(context, put, lambda digest: wire.turned(body, action, digest))
+        await ack()
 
 
 def _forms(app: AsyncApp, put: Put) -> None:
@@ -157,6 +169,22 @@ async def _ask_why(forms: OpensForms, body: dict[str, Any], item: NewInboxItem) 
         why = error.code if isinstance(error, BotError) else type(error).__name__
         _log.warning("the reject form did not open", extra={"why": why})
         await _say_it_did_not_open(forms, item)
+
+
+async def _open_difference(forms: OpensForms, body: dict[str, Any], item: NewInboxItem) -> None:
+    """Open the dialog that a worker will fill; without it the worker answers by a message."""
+    pressed = item.payload
+    window = Window(
+        pressed["window"],
+        value=pressed["value"],
+        channel=pressed["channel"],
+        ts=pressed["ts"],
+    )
+    try:
+        await forms.open_difference(window, trigger_id=str(body.get("trigger_id", "")))
+    except Exception as error:  # noqa: BLE001  # an edge: nothing may leave a listener
+        why = error.code if isinstance(error, BotError) else type(error).__name__
+        _log.warning("the difference did not open", extra={"why": why})
 
 
 async def _say_it_did_not_open(forms: OpensForms, item: NewInboxItem) -> None:

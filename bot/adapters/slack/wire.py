@@ -78,12 +78,16 @@ def event(body: Mapping[str, Any]) -> Received:
 
 
 def click(payload: Mapping[str, Any], action: Mapping[str, Any], digest: str) -> NewInboxItem:
-    """Return the inbox row of a pressed button of a message."""
+    """Return the inbox row of a pressed button of a message.
+
+    A difference is shown in a dialog, which is named after the delivery that asked for it.
+    """
     sender = _interaction_sender(payload)
+    name = _str(action, "action_id").rpartition(".")[2]
     return NewInboxItem(
         digest=digest,
         kind=InboxKind.CLICK,
-        action=_str(action, "action_id").rpartition(".")[2],
+        action=name,
         slack_id=sender.slack_id,
         team_id=sender.user_team_id,
         payload={
@@ -91,6 +95,33 @@ def click(payload: Mapping[str, Any], action: Mapping[str, Any], digest: str) ->
             "channel": _id(_dict(payload, "channel"), "id"),
             "ts": _str(_dict(payload, "container"), "message_ts"),
             "response_url": _str(payload, "response_url", default=""),
+            **({"window": f"difference.{digest}"} if name == "difference" else {}),
+        },
+    )
+
+
+def turned(payload: Mapping[str, Any], action: Mapping[str, Any], digest: str) -> NewInboxItem:
+    """Return the inbox row of a button that turns a page of the difference's dialog.
+
+    It asks for the difference as the button on the card did, whose value the dialog keeps in its
+    `private_metadata`, and says where.
+    """
+    sender = _interaction_sender(payload)
+    view = _dict(payload, "view")
+    pressed = _object(_str(view, "private_metadata"))
+    return NewInboxItem(
+        digest=digest,
+        kind=InboxKind.CLICK,
+        action="difference",
+        slack_id=sender.slack_id,
+        team_id=sender.user_team_id,
+        payload={
+            "value": _str(pressed, "value"),
+            "channel": _id(pressed, "channel"),
+            "ts": _str(pressed, "ts"),
+            "response_url": "",
+            "window": _str(view, "external_id"),
+            "place": _str(action, "value"),
         },
     )
 

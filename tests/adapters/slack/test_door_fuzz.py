@@ -18,7 +18,7 @@ from bot.adapters.slack.admission import Admission
 from bot.adapters.slack.door import routes
 from bot.adapters.slack.listeners import build_app
 from bot.playground.slack.people import TEAM
-from bot.ports.people import Note
+from bot.ports.people import Note, Window
 from tests.adapters.slack.conftest import FakeInbox, OurTeam
 from tests.adapters.slack.sent import (
     FORM,
@@ -52,6 +52,7 @@ class NoForms:
     async def open_reject_form(
         self, *, trigger_id: str, value: str, channel: str, ts: str
     ) -> None: ...
+    async def open_difference(self, window: Window, *, trigger_id: str) -> None: ...
     async def answer(
         self, note: Note, *, channel: str, slack_id: str, ts: str, response_url: str
     ) -> None: ...

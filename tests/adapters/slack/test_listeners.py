@@ -10,10 +10,14 @@ from typing import Any
 import pytest
 
 from bot.adapters.slack.client import SlackMessenger
+from bot.domain.diff.browse import Sheet
+from bot.domain.words import AnswerCode
+from bot.errors import UpstreamRefused
 from bot.playground.slack.people import ALICE, BOB, INCIDENTS, STRANGER, TEAM
 from bot.playground.slack.server import RunningSlack
 from bot.playground.slack.shapes import Forge
 from bot.playground.slack.things import View
+from bot.ports.people import Note, Window
 from store.records import InboxKind, Unavailable
 from tests.adapters.slack.conftest import FakeInbox
 from tests.cards import a_view
@@ -50,12 +54,56 @@ async def test_a_press_is_one_row_with_who_what_and_where(
     row = inbox.only
     assert (row.kind, row.action) == (InboxKind.CLICK, action)
     assert (row.slack_id, row.team_id) == (BOB, TEAM)
+    window = {"window": f"difference.{row.digest}"} if action == "difference" else {}
     assert row.payload == {
         "value": value_of(slack, card, f"rollback.{action}"),
         "channel": INCIDENTS,
         "ts": card,
         "response_url": f"{slack.state.url}actions/{TEAM}/{next(iter(slack.state.hooks))}",
+        **window,
     }
+
+
+async def test_a_difference_opens_a_dialog_at_once_that_says_it_is_being_made(
+    slack: RunningSlack, inbox: FakeInbox, card: str
+) -> None:
+    await slack.driver.click(BOB, card, "difference")
+
+    view = await the_form(slack)
+    assert view.content["external_id"] == f"difference.{inbox.only.digest}"
+    assert "One moment" in str(view.content["blocks"])
+
+
+async def test_a_turned_page_is_a_row_that_asks_for_it_in_the_same_dialog(
+    slack: RunningSlack, inbox: FakeInbox, card: str, messenger: SlackMessenger
+) -> None:
+    await slack.driver.click(BOB, card, "difference")
+    view = await the_form(slack)
+    pressed = inbox.only.payload
+    window = Window(pressed["window"], pressed["value"], INCIDENTS, card)
+    await messenger.fill(window, Sheet((0, 0), "2 prompts reworded", total=2, after=(1, 0)))
+    inbox.rows.clear()
+
+    answer = await slack.driver.click_in_view(BOB, view.id, "rollback.page.after")
+
+    assert answer.ok
+    row = inbox.only
+    assert (row.kind, row.action, row.slack_id) == (InboxKind.CLICK, "difference", BOB)
+    assert row.payload == {**pressed, "response_url": "", "place": "1.0"}
+
+
+async def test_a_dialog_that_is_closed_takes_nothing_more(
+    slack: RunningSlack, card: str, messenger: SlackMessenger
+) -> None:
+    await slack.driver.click(BOB, card, "difference")
+    view = await the_form(slack)
+    window = Window(view.content["external_id"], "v", INCIDENTS, card)
+    await slack.driver.close(BOB, view.id)
+
+    with pytest.raises(UpstreamRefused) as refused:
+        await messenger.fill(window, Note(AnswerCode.FAILED, {}))
+
+    assert refused.value.upstream_code == "not_found"
 
 
 async def test_nothing_is_asked_of_slack_before_the_acknowledgement(

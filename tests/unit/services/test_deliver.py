@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from bot.domain import approval
+from bot.domain.diff.browse import Sheet
 from bot.domain.diff.picture import Fate
 from bot.domain.words import AnswerCode, NoteCode
 from bot.errors import Throttled, UpstreamDown, UpstreamRefused
@@ -341,7 +344,7 @@ async def test_a_file_name_has_no_path_in_it(scene: Scene) -> None:
 async def test_an_answer_about_a_card_that_does_not_stand_has_no_link(scene: Scene) -> None:
     pending = await a_pending(scene.store)
     about = {"case_id": pending.case_id}
-    to_alice = {"channel": CHANNEL, "slack_id": ALICE}
+    to_alice: dict[str, Any] = {"channel": CHANNEL, "slack_id": ALICE}
     await scene.deliver("busy").step()
     scene.messenger.cards.clear()  # somebody has deleted it
     nowhere = replace(await scene.case(pending), card_ts="")
@@ -359,7 +362,7 @@ async def test_an_answer_about_a_card_that_does_not_stand_has_no_link(scene: Sce
 async def test_an_answer_whose_address_is_used_up_goes_through_the_channel(scene: Scene) -> None:
     used_up = "https://hooks.slack.com/actions/T/1/x"
     scene.messenger.used_up.add(used_up)
-    to_alice = {"channel": CHANNEL, "slack_id": ALICE, "response_url": used_up}
+    to_alice: dict[str, Any] = {"channel": CHANNEL, "slack_id": ALICE, "response_url": used_up}
     await put(scene, answer_row(1, AnswerCode.HELP, {}, **to_alice))
 
     await scene.tell()
@@ -437,3 +440,98 @@ async def test_what_changes_is_drawn_once_in_the_cards_thread(scene: Scene) -> N
 
     (drawn,) = scene.messenger.pictures
     assert [box.changed for box in drawn.boxes if box.fate is Fate.CHANGED] == ["prompt"]
+
+
+# -- The dialog of a difference -----------------------------------------------------------------
+
+
+async def asked(scene: Scene, rollback: Rollback, *, open_now: bool = True, **more: str) -> str:
+    """Let alice press the button of the difference; return the name of the dialog."""
+    if open_now:
+        scene.messenger.windows["difference.1"] = []
+    await scene.look(ALICE, rollback, window="difference.1", **more)
+    await scene.judge()
+    return "difference.1"
+
+
+async def test_a_difference_is_shown_in_the_dialog_that_opened_for_it(scene: Scene) -> None:
+    rollback = await a_pending(scene.store)
+    await scene.tell()
+
+    window = await asked(scene, rollback)
+    await scene.tell()
+
+    (shown,) = scene.messenger.windows[window]
+    assert isinstance(shown, Sheet)
+    assert (shown.place, shown.total) == ((0, 0), 1)
+    assert scene.messenger.answers == []
+
+
+async def test_a_turned_page_is_shown_in_the_same_dialog(scene: Scene) -> None:
+    rollback = await a_pending(scene.store)
+    await scene.tell()
+
+    window = await asked(scene, rollback, place="1.0")
+    await scene.tell()
+
+    (shown,) = scene.messenger.windows[window]
+    assert isinstance(shown, Sheet)
+    assert shown.entry is not None
+    assert ["".join(r.text for r in line.runs) for line in shown.lines] == [
+        "Answer wrongly.",
+        "Answer kindly.",
+    ]
+
+
+async def test_who_may_not_see_it_reads_so_in_the_dialog(scene: Scene) -> None:
+    rollback = await a_pending(scene.store)
+    await scene.tell()
+
+    window = await asked(scene, rollback, value="1.1.nonce." + "0" * 64)
+    await scene.tell()
+
+    assert [getattr(shown, "code", "") for shown in scene.messenger.windows[window]] == [
+        "out_of_date"
+    ]
+
+
+async def test_an_answer_waits_for_its_dialog_to_open(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.services.deliver._OPENS_SOON", timedelta())
+    rollback = await a_pending(scene.store)
+    await scene.tell()
+
+    window = await asked(scene, rollback, open_now=False)
+    await scene.deliver().step()
+    assert (await waiting(scene), scene.messenger.answers) == (1, [])
+    scene.messenger.windows[window] = []
+    await scene.tell()
+
+    assert len(scene.messenger.windows[window]) == 1
+
+
+async def test_where_no_dialog_opened_the_difference_is_a_message(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.services.deliver._OPENING", timedelta())
+    rollback = await a_pending(scene.store)
+    await scene.tell()
+
+    await asked(scene, rollback, open_now=False)
+    await scene.tell()
+
+    assert [answer.note.code for answer in scene.messenger.answers] == ["difference"]
+
+
+async def test_a_page_turned_in_a_dialog_that_was_closed_is_told_nobody(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.services.deliver._OPENING", timedelta())
+    rollback = await a_pending(scene.store)
+    await scene.tell()
+
+    await asked(scene, rollback, open_now=False, place="1.0")
+    await scene.tell()
+
+    assert (await waiting(scene), scene.messenger.answers) == (0, [])

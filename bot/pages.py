@@ -10,8 +10,10 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
@@ -20,8 +22,10 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from bot import raster
-from bot.domain.diff.page import DiffPage
+from bot.colouring import MOST_LINES, ColouredRow, Segment, coloured
+from bot.domain.diff.page import DiffPage, Language, PageChange
 from bot.domain.diff.picture import Fate, Picture
+from bot.domain.diff.words import RunOp
 
 _ZOOM, _MOST_PIXELS = 2.0, 3200
 _HERE = Path(__file__).parent
@@ -65,6 +69,8 @@ def difference(page: DiffPage) -> Page:
         .get_template("web/diff.html.j2")
         .render(
             page=page,
+            changes=_coloured(page.changes),
+            drawn=_coloured(page.drawn),
             kinds=_KINDS,
             style=Markup(style),  # noqa: S704  # ours, from a file
             script=Markup(script),  # noqa: S704
@@ -72,6 +78,18 @@ def difference(page: DiffPage) -> Page:
         )
     )
     return Page(html, policy)
+
+
+def _coloured(
+    changes: Sequence[PageChange],
+) -> list[tuple[PageChange, tuple[ColouredRow, ...]]]:
+    """The changes with their rows in colours, as long as that is quick."""
+    left = MOST_LINES
+    made = []
+    for change in changes:
+        left -= len(change.rows)
+        made.append((change, coloured(change.rows, change.language if left > 0 else Language.NONE)))
+    return made
 
 
 def refusal(title: str, sentence: str) -> Page:
@@ -124,13 +142,20 @@ def in_words(drawn: Picture) -> str:
 
 @cache
 def _environment() -> ImmutableSandboxedEnvironment:
-    return ImmutableSandboxedEnvironment(
+    made = ImmutableSandboxedEnvironment(
         loader=FileSystemLoader(_FOLDERS),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["by_op"] = _by_op
+    return made
+
+
+def _by_op(segments: Sequence[Segment]) -> list[tuple[RunOp, list[Segment]]]:
+    """Neighbours to which the same happened, together."""
+    return [(op, list(some)) for op, some in groupby(segments, lambda segment: segment.op)]
 
 
 @cache

@@ -75,7 +75,7 @@ def diff(
     new.yml`.
     """
     before, after = _two(old, new, newer)
-    changes = _changes(before, after, layout=layout)
+    changes = _changes(before, after, layout=layout or form == "html")  # apart, on a page
     if form == "json":
         _write_json(before, after, changes)
     elif form != "text":
@@ -85,7 +85,11 @@ def diff(
             for notice in side.notices:
                 remark(f"{side.name}: {notice}")
         _write_text(changes, f"{before.name} → {after.name}")
-    raise SystemExit(NO if exit_code and changes.changes else DONE)
+    raise SystemExit(NO if exit_code and _differ(changes, layout=layout) else DONE)
+
+
+def _differ(changes: ChangeList, *, layout: bool) -> bool:
+    return any(layout or change.kind != "layout" for change in changes.changes)
 
 
 # -- Where they come from -----------------------------------------------------------------------

@@ -79,7 +79,8 @@ async def _of_versions(store: Store, old: int, new: int) -> DiffPage:
 def _built(
     title: str, before: tuple[Side, Document], after: tuple[Side, Document], *, notes: Sequence[str]
 ) -> DiffPage:
-    return build(title, before, after, compare(before[1], after[1]), notes=tuple(notes))
+    changes = compare(before[1], after[1], layout=True)
+    return build(title, before, after, changes, notes=tuple(notes))
 
 
 def _side(version: Version) -> Side:

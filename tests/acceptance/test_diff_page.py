@@ -7,14 +7,16 @@ import re
 from pathlib import Path
 
 import aiohttp
+import axe_playwright_python
 import pytest
-from playwright.async_api import async_playwright
+from playwright.async_api import Page, async_playwright
 
 from bot.demo.stage import Stage, set_up
 from bot.playground.slack.people import ALICE, INCIDENTS
 from tests.acceptance.test_page import CHROMIUM, QUIET
 from tests.acceptance.world import LIMIT_S, with_button
 
+AXE = Path(axe_playwright_python.__path__[0]) / "axe.min.js"
 _LINK = re.compile(r"<(http://127\.0\.0\.1:\d+/diffs/r\d+\?until=\d+&amp;key=[0-9a-f]{64})\|")
 
 _OF_VERSIONS = re.compile(
@@ -93,6 +95,17 @@ async def test_the_link_on_a_card_opens_the_difference_and_nothing_else_does(
     assert key not in caplog.text
 
 
+async def found_by_axe(page: Page) -> list[str]:
+    """What keeps people out, by the rules of https://github.com/dequelabs/axe-core."""
+    await page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    await page.evaluate(f"{AXE.read_text()}; 0")
+    found = await page.evaluate("axe.run()")
+    assert len(found["passes"]) > 20
+    return [
+        f"{one['id']}: {node['html'][:200]}" for one in found["violations"] for node in one["nodes"]
+    ]
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
 async def test_the_page_is_read_on_a_phone_and_by_keyboard(
     tmp_path: Path, width: int, scheme: str
@@ -123,9 +136,11 @@ async def test_the_page_is_read_on_a_phone_and_by_keyboard(
         again = await page.evaluate("document.activeElement.id")
         marked = await page.locator("del, ins").count()
         await page.screenshot(path=tmp_path / f"page-{width}.png", full_page=True)
+        barriers = await found_by_axe(page)
         await browser.close()
 
     assert complaints == []
+    assert barriers == []
     assert sideways <= 0
     assert drawn >= 1
     assert (first, again) == ("change-1", "change-1")

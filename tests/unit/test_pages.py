@@ -164,3 +164,33 @@ def test_a_drawing_out_of_all_proportion_is_no_picture() -> None:
     box = Box("a", "A", "llm", Fate.ADDED, "", 24, 24, 244, 84)
 
     assert pages.png(Picture((box,), (), 300.0, 1e12)) is None
+
+
+def test_what_only_looks_different_is_shown_apart_and_closed() -> None:
+    def moved(content: dict[str, Any]) -> None:
+        for node in content["graph"]["nodes"]:
+            node["position"] = {"x": 1, "y": 2}
+        data(content, 2)["title"] = "Another name"
+
+    before, after = a_document(), a_document(moved)
+    sides = (Side("version 6"), before), (Side("version 7"), after)
+    made = build("a@prod", *sides, compare(before, after, layout=True))
+
+    html = pages.difference(made).html
+
+    assert [change.kind for change in made.changes] == ["title"]
+    assert {change.kind for change in made.drawn} == {"layout"}
+    assert f"{len(made.drawn)} things only look different" in html
+    (details,) = [attributes for tag, attributes in Tags(html).seen if tag == "details"]
+    assert "open" not in details
+    assert made.summary == compare(before, after).summary()
+
+
+def test_code_templates_and_json_are_in_colours() -> None:
+    def edit(content: dict[str, Any]) -> None:
+        node = data(content, 3)
+        node.update(type="code", code_language="javascript", code="const a = 1;")
+
+    made = a_page(a_document(), a_document(edit))
+
+    assert '<span class="k">' in pages.difference(made).html

@@ -43,6 +43,8 @@ def rows(before: str, after: str) -> tuple[Row, ...]:
 
     Characters that would hide or reorder text are spelled out. Empty for two empty texts.
     """
+    if all(_ends_in_crlf(text) for text in (before, after)):
+        before, after = (text.replace("\r\n", "\n") for text in (before, after))
     old, new = (text.split("\n") if text else [] for text in (before, after))
     made: list[Row] = []
     for row in _rows(old, new):
@@ -51,6 +53,11 @@ def rows(before: str, after: str) -> tuple[Row, ...]:
             left = len(old) + len(new) - sum(r.kind is not RowKind.SKIPPED for r in made)
             return (*made[:MOST_ROWS], Row(RowKind.CUT, count=max(left, 1)))
     return tuple(made)
+
+
+def _ends_in_crlf(text: str) -> bool:
+    """Whether every line of *text* that ends does so as on Windows, which then says nothing."""
+    return text.count("\r\n") == text.count("\n")
 
 
 def _rows(old: Sequence[str], new: Sequence[str]) -> Iterator[Row]:

@@ -48,3 +48,15 @@ def test_characters_that_would_hide_or_reorder_text_are_spelled_out() -> None:
 
     assert "⟨U+202E⟩" in "".join(run.text for run in row.old)
     assert "⟨U+2066⟩" in "".join(run.text for run in row.new)
+
+
+def test_line_ends_that_are_those_of_windows_on_both_sides_are_not_shown() -> None:
+    found = rows("a\r\nb\r\n", "a\r\nc\r\n")
+
+    assert "U+000D" not in "".join(run.text for row in found for run in (*row.old, *row.new))
+
+
+def test_line_ends_that_changed_are_shown() -> None:
+    found = rows("a\r\nb", "a\nb")
+
+    assert [row.kind for row in found] == [RowKind.CHANGED, RowKind.EQUAL]

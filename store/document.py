@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -108,6 +108,27 @@ class Document:
         document = object.__new__(cls)
         vars(document).update(mode=mode, content=content, parts=parts, root=root)
         return document
+
+    @classmethod
+    def recalled(
+        cls, mode: str, root: str, meaning: str, read: Callable[[], Mapping[str, Json]]
+    ) -> Self:
+        """The document with these roots, whose content *read* gives when it is asked for.
+
+        Whoever makes it knows that the content has these roots. Asking may raise what *read* does.
+        """
+        document = object.__new__(cls)
+        vars(document).update(mode=mode, root=root, meaning=meaning, _read=read)
+        return document
+
+    def __getattr__(self, name: str) -> Mapping[str, Json]:
+        """Read the content of a recalled document: nothing else of one can be missing."""
+        read: Callable[[], Mapping[str, Json]] | None = vars(self).get("_read")
+        if name != "content" or read is None:
+            raise AttributeError(name)
+        content = vars(self)["content"] = read()
+        vars(self).pop("_read", None)
+        return content
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Document) and self.root == other.root

@@ -22,6 +22,7 @@ import tempfile
 import time
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,11 @@ import orjson
 import uvloop
 import zstandard
 
-from bot.adapters.dify.shapes import parse_json
+from bot.adapters.dify.recollection import Form, Recollection
+from bot.adapters.dify.transport import Answer, Request
+from bot.adapters.dify.wire import live
 from bot.domain.approval import MOVES
+from bot.ports.target import TargetVersion
 from store.document import Document
 from store.records import AppEnv, NewVersion, VersionKind, VersionSource
 from store.session import SqlStore, migrate, open_store
@@ -156,29 +160,62 @@ async def _read(store: SqlStore, rows: _Rows, count: int) -> tuple[float, float]
 
 
 async def _unchanged(report: Report, store: SqlStore, folder: Path) -> None:
-    """What the target answers is stored already: from its bytes to knowing that."""
+    """What the target answers is stored already: from its bytes to knowing that.
+
+    As the closer look at an app does it, the second and every further time.
+    """
     content = Workflows(SEED + 1).content(1000)
-    raw = orjson.dumps(content)
+    shown = [{"value": "[__HIDDEN__]", **v} for v in content["environment_variables"]]
+    raw = orjson.dumps(_ANSWER | content | {"environment_variables": shown})
+    recollection, form = Recollection(), partial(live, mode="workflow")
+    first = recollection.understood(_answered(raw), form, asked="live")
+    assert first is not None
     async with store.write() as tx:
-        await tx.versions.record(a_new(10_000), Document("workflow", content))
+        version = await tx.versions.record(a_new(10_000), first.document)
     before = _written(folder)
 
     async def again() -> float:
         began = time.perf_counter()
-        document = Document.owned("workflow", parse_json(raw, "the answer"))
-        async with store.write() as tx:
-            await tx.versions.record(a_new(10_000), document)
-        return (time.perf_counter() - began) * 1000
+        told = recollection.understood(_answered(bytes(bytearray(raw))), form, asked="live")
+        async with store.read() as tx:
+            newest = await tx.versions.newest(WHERE)
+        taken = time.perf_counter() - began
+        assert told is not None
+        assert newest is not None
+        assert newest.id == version.id
+        assert newest.root == told.document.root
+        return taken * 1000
 
     ours = statistics.median([await again() for _ in range(9)])
-    limit = milliseconds({"limit": lambda: _digest(raw)}, rounds=9)["limit"]
+    limits = {"limit": lambda: _digest(raw), "first": lambda: _first(raw, form)}
+    times = milliseconds(limits, rounds=9)
     written = _written(folder) - before
     report.measured["unchanged snapshot, 1,000 nodes, ms"] = round(ours, 3)
-    report.measured["parse, dump and hash, ms"] = round(limit, 3)
+    report.measured["the first time in a process, ms"] = round(times["first"], 3)
+    report.measured["parse, dump and hash, ms"] = round(times["limit"], 3)
     report.goals += [
-        Goal("unchanged snapshot against parse, dump and hash", ours / limit, 1.2),
+        Goal("unchanged snapshot against parse, dump and hash", ours / times["limit"], 1.2),
         Goal("rows written by an unchanged snapshot", written, 0),
     ]
+
+
+_ANSWER = {
+    "id": "00002710-0000-4000-8000-000000000000",
+    "version": "2026-01-01 12:00:00",
+    "hash": "00" * 32,
+    "marked_name": "",
+    "marked_comment": "",
+    "created_by": {"id": "1", "name": "alice", "email": "alice@example.com"},
+    "created_at": 1_767_268_800,
+}
+
+
+def _answered(raw: bytes) -> Answer:
+    return Answer(Request("GET", "/apps/1/workflows/publish"), 200, "1.14.2", raw, {})
+
+
+def _first(raw: bytes, form: Form[TargetVersion]) -> None:
+    Recollection().understood(_answered(raw), form, asked="live")
 
 
 def _digest(raw: bytes) -> str:

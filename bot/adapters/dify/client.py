@@ -18,6 +18,7 @@ import aiohttp
 from bot.adapters.dify import era, model_config, secrets, shapes, wire
 from bot.adapters.dify.credentials import Credentials
 from bot.adapters.dify.examined import Examined
+from bot.adapters.dify.recollection import Form, Recollection, Told
 from bot.adapters.dify.session import Session
 from bot.adapters.dify.transport import (
     MAX_ANSWER,
@@ -75,6 +76,7 @@ class DifyTarget:
         self._session = Session(self._transport, credentials)
         self._vault = Vault(self._session)
         self._modes: dict[str, str] = {}  # an app never changes its mode
+        self._recollection = Recollection()
 
     def change_credentials(self, credentials: Credentials) -> None:
         """Use other credentials from now on; a refused login is forgotten."""
@@ -181,7 +183,8 @@ class DifyTarget:
             return model_config.version(await self._read(app_path(app_id)), mode=mode)
         named = self._session.era.names_versions
         form = partial(wire.live, mode=mode, named=named)
-        return await self._understood(app_path(app_id, "/workflows/publish"), form)
+        path = app_path(app_id, "/workflows/publish")
+        return await self._workflow(path, form, asked=f"{path} {mode} {named}")
 
     async def draft(self, app_id: str) -> TargetDraft | None:
         """The editors' draft; None when nobody has saved one yet."""
@@ -190,7 +193,8 @@ class DifyTarget:
             return None
         try:
             form = partial(wire.draft, mode=mode)
-            return await self._understood(app_path(app_id, "/workflows/draft"), form)
+            path = app_path(app_id, "/workflows/draft")
+            return await self._workflow(path, form, asked=f"{path} {mode}")
         except UpstreamRefused as error:
             if error.upstream_code == era.NO_DRAFT:
                 return None
@@ -375,14 +379,24 @@ class DifyTarget:
         *,
         limit: int | None = None,
     ) -> T:
-        """Read *path* and understand it by *form*; a large answer off the event loop."""
+        """Read *path* and understand it by *form*."""
+        answer = await self._answer(path, query, limit=limit)
+        return await _off_loop(answer, partial(answer.read, form))
+
+    async def _workflow(self, path: str, form: Form[Told], *, asked: str) -> Told | None:
+        """Read a workflow from *path*, whose content is most often the one that it had before."""
+        answer = await self._answer(path)
+        known = partial(self._recollection.understood, answer, form, asked=asked)
+        return await _off_loop(answer, known)
+
+    async def _answer(
+        self, path: str, query: Mapping[str, str] | None = None, *, limit: int | None = None
+    ) -> Answer:
         request = Request("GET", path, query=query or {}, limit=limit or MAX_ANSWER)
         answer: Answer = await self._session.send(request)
         if answer.status in {400, 404} and answer.code == era.NO_APP:
             raise self._not_there(path, answer)
-        if len(answer.body) < OFF_LOOP_BYTES:
-            return answer.read(form)
-        return await asyncio.to_thread(answer.read, form)
+        return answer
 
     def _not_there(self, path: str, answer: Answer) -> UpstreamRefused:
         """Say why a route of an app is not found: another mode, or another workspace."""
@@ -393,6 +407,11 @@ class DifyTarget:
             return UpstreamRefused(shapes.SYSTEM, said, answer.code)
         said = f"no app {app_id[:64]} in the workspace of this account: wrong id, other workspace"
         return NoSuchApp(shapes.SYSTEM, f"{said}, or deleted", answer.code)
+
+
+async def _off_loop(answer: Answer, read: Callable[[], T]) -> T:
+    """Do *read*; what takes long with a large *answer* off the event loop."""
+    return read() if len(answer.body) < OFF_LOOP_BYTES else await asyncio.to_thread(read)
 
 
 def _as_it_is(value: Json) -> Json:

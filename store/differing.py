@@ -34,7 +34,8 @@ class Differing:
 class Whole:
     """Which part stands at each path of a document; what many comparisons ask of it is kept."""
 
-    def __init__(self, parts: Mapping[str, int]) -> None:
+    def __init__(self, root: str, parts: Mapping[str, int]) -> None:
+        self.root = root
         self.parts = parts
 
     @cached_property
@@ -93,7 +94,7 @@ def overlap(old: Manifest, new: Manifest, known: Set[int]) -> Overlap:
     What many versions share is not looked at one by one, if they stand on the same base.
     """
     touched = old.paths() | new.paths()
-    if old.base is not new.base:
+    if old.base.root != new.base.root:
         touched |= old.base.parts.keys() | new.base.parts.keys()
     differ = {path for path in touched if old.part(path) != new.part(path)}
     kept = differ | old.base.others | new.base.others | old.base.twins | new.base.twins

@@ -24,13 +24,16 @@ def pack(manifest: Manifest) -> bytes:
     return _squeezed([[*manifest], [*manifest.values()]])
 
 
-def pack_difference(base: Manifest, manifest: Manifest) -> bytes | None:
-    """Return the bytes of what *manifest* has other than *base*; None if it is too much."""
+def difference(base: Manifest, manifest: Manifest) -> tuple[dict[str, int], frozenset[str]] | None:
+    """Return what *manifest* has other than *base*, and what it has not; None if it is too much."""
     changed = {path: part for path, part in manifest.items() if base.get(path) != part}
-    gone = [path for path in base if path not in manifest]
-    if len(changed) + len(gone) > MOST_DIFFERENT:
-        return None
-    return _squeezed([[*changed], [*changed.values()], gone])
+    gone = frozenset(path for path in base if path not in manifest)
+    return (changed, gone) if len(changed) + len(gone) <= MOST_DIFFERENT else None
+
+
+def pack_difference(changed: Manifest, gone: frozenset[str]) -> bytes:
+    """Return the bytes of a `difference`."""
+    return _squeezed([[*changed], [*changed.values()], sorted(gone)])
 
 
 def unpack(packed: bytes, base: Manifest | None = None) -> dict[str, int]:

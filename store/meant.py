@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from store.canonical import encode
 from store.meaning import is_note, meaningful, meant_edge, meant_node
-from store.parts import Part, hash_of_part, keys_of, name_of, root_of_parts, take_apart
+from store.parts import Part, hash_of_part, keys_of, load, name_of, root_of_parts, take_apart
 from store.records import Json
 
 _REMEMBERED = 4096  # pieces; about 2 kB each
@@ -33,9 +33,8 @@ def root_of_meaning(mode: str, content: Mapping[str, Json], parts: tuple[Part, .
         lists = {name: graph[name] for name in _RULES if isinstance(graph.get(name), list)}
         rest = {**content, "graph": {**graph, **{name: [] for name in lists}}}
     hashes = {part.path: part.hash for part in take_apart(meaningful(rest))}
-    by_path = {part.path: part for part in parts}
-    for name, items in lists.items():
-        hashes.update(_hashes(name, items, by_path))
+    for name in lists:
+        hashes.update(_hashes(name, parts))
     return root_of_parts(mode, hashes.items(), tag="meaning")
 
 
@@ -47,43 +46,47 @@ class _Piece(NamedTuple):
     hash: str
 
 
-def _hashes(name: str, items: list[Json], parts: Mapping[str, Part]) -> Iterator[tuple[str, str]]:
+def _hashes(name: str, parts: tuple[Part, ...]) -> Iterator[tuple[str, str]]:
     path = f"graph/{name}"
-    keys = keys_of(map(name_of, items))
-    found = (
-        _PIECES.of(name, item, parts[f"{path}/{key}"].hash)
-        for key, item in zip(keys, items, strict=True)
-        if name != "nodes" or not is_note(item)
-    )
-    pieces = sorted(found)
+    pieces = sorted(_PIECES.of(name, [p for p in parts if p.path.startswith(f"{path}/")]))
     meant_keys = keys_of(piece.name for piece in pieces)
     yield path, hash_of_part(encode(meant_keys))
     for key, piece in zip(meant_keys, pieces, strict=True):
         yield f"{path}/{key}", piece.hash
 
 
+_UNKNOWN = _Piece(b"", "", "")
+
+
 class _Pieces:
     """What pieces mean, by the hash of their part; those not asked for lately are forgotten."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[str, str], _Piece] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str], _Piece | None] = OrderedDict()
         self._lock = threading.Lock()  # large documents are looked at off the event loop
 
-    def of(self, name: str, item: Json, part: str) -> _Piece:
-        key = (name, part)
+    def of(self, name: str, parts: Sequence[Part]) -> list[_Piece]:
+        """Return what *parts* mean, in any order; of a note there is nothing."""
         with self._lock:
-            piece = self._known.get(key)
-            if piece is not None:
-                self._known.move_to_end(key)
-                return piece
-        value = _RULES[name](item)
-        data = encode(value)
-        piece = _Piece(data, name_of(value), hash_of_part(data))
+            known = {part.hash: self._known.get((name, part.hash), _UNKNOWN) for part in parts}
+        new = {part.hash: _piece(name, part) for part in parts if known[part.hash] is _UNKNOWN}
         with self._lock:
-            self._known[key] = piece
+            for digest in known:
+                self._known[name, digest] = known[digest] = new.get(digest, known[digest])
+                self._known.move_to_end((name, digest))
             while len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
-        return piece
+        found = (known[part.hash] for part in parts)
+        return [piece for piece in found if piece is not None]
+
+
+def _piece(name: str, part: Part) -> _Piece | None:
+    item = load(part.path, part.data)
+    if name == "nodes" and is_note(item):
+        return None
+    value = _RULES[name](item)
+    data = encode(value)
+    return _Piece(data, name_of(value), hash_of_part(data))
 
 
 _PIECES = _Pieces()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Set
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, func, or_, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -33,6 +34,7 @@ from store.tables import CondemnedRow, TagRow, VersionRow
 from store.upsert import insert
 
 _SEEN_AGAIN = timedelta(hours=12)  # a draft that was marked within it is not marked again
+_VERSION = VersionRow.metadata.tables["version"]  # its rows are half as dear as the class's
 _TRIES = 20  # each lost one means that somebody else recorded a version
 
 
@@ -61,10 +63,9 @@ class Versions:
         Raises:
             Stale: The number belongs to another version.
         """
-        known = await self._known(new, document)
+        known, newest = await self._before(new, document)
         if known is not None:
             return known
-        newest = await self.newest(new.where)
         await self._contents.keep(document, like=newest.root if newest else None)
         for _ in range(_TRIES):
             recorded = await self._insert(new, document, newest) or await self._known(new, document)
@@ -120,25 +121,23 @@ class Versions:
         query = _of(where).where(col(VersionRow.number).is_not(None), *_matching(where, search))
         if before is not None:
             query = query.where(col(VersionRow.number) < before)
-        rows = await self._session.scalars(
-            query.order_by(col(VersionRow.number).desc()).limit(limit)
-        )
-        return [_version(row) for row in rows]
+        newest = query.order_by(_VERSION.c.number.desc()).limit(limit)
+        return [_version(row) for row in await self._session.execute(newest)]
 
     async def drafts(self, where: AppEnv, *, limit: int = 50) -> list[Version]:
         """Drafts by when they were last seen, newest first; at most *limit*."""
         query = _of(where).where(col(VersionRow.number).is_(None))
         newest = (col(VersionRow.recorded_at).desc(), col(VersionRow.id).desc())
-        rows = await self._session.scalars(query.order_by(*newest).limit(limit))
+        rows = await self._session.execute(query.order_by(*newest).limit(limit))
         return [_version(row) for row in rows]
 
     async def stored(
         self, *, after: int = 0, limit: int = 100, where: AppEnv | None = None
     ) -> list[Version]:
         """Versions and drafts, of *where* or of all apps, by id above *after*; at most *limit*."""
-        query = select(VersionRow) if where is None else _of(where)
+        query = select(_VERSION) if where is None else _of(where)
         query = query.where(col(VersionRow.id) > after).order_by(col(VersionRow.id)).limit(limit)
-        return [_version(row) for row in await self._session.scalars(query)]
+        return [_version(row) for row in await self._session.execute(query)]
 
     async def count(self) -> int:
         """How many numbered versions are stored, of all apps."""
@@ -153,12 +152,12 @@ class Versions:
             .group_by(col(VersionRow.app), col(VersionRow.env))
             .subquery()
         )
-        rows = await self._session.scalars(
-            select(VersionRow).join(
+        rows = await self._session.execute(
+            select(_VERSION).join(
                 newest,
-                (col(VersionRow.app) == newest.c.app)
-                & (col(VersionRow.env) == newest.c.env)
-                & (col(VersionRow.number) == newest.c.n),
+                (_VERSION.c.app == newest.c.app)
+                & (_VERSION.c.env == newest.c.env)
+                & (_VERSION.c.number == newest.c.n),
             )
         )
         versions = map(_version, rows)
@@ -229,13 +228,25 @@ class Versions:
             "recorded_at": await self._now(),
         }
         stored = await self._session.execute(
-            insert(self._session, VersionRow)
-            .values(row)
-            .on_conflict_do_nothing()
-            .returning(VersionRow)
+            insert(self._session, _VERSION).values(row).on_conflict_do_nothing().returning(_VERSION)
         )
-        found = stored.scalar_one_or_none()
+        found = stored.first()
         return _version(found) if found is not None else None
+
+    async def _before(
+        self, new: NewVersion, document: Document
+    ) -> tuple[Version | None, Version | None]:
+        """What is recorded: this very version, and the newest one."""
+        if new.kind is VersionKind.DRAFT:
+            return await self._known(new, document), await self.newest(new.where)
+        numbered = _of(new.where).where(_VERSION.c.number.is_not(None))
+        highest = numbered.order_by(_VERSION.c.number.desc()).limit(1).subquery()
+        this = numbered.where(_VERSION.c.external_id == new.external_id)
+        rows = await self._session.execute(union_all(this, select(highest)))  # an index for each
+        found = [_version(row) for row in rows]
+        known = [version for version in found if version.external_id == new.external_id]
+        newest = max(found, key=lambda version: version.number or 0, default=None)
+        return (known[0] if known else None), newest
 
     async def _known(self, new: NewVersion, document: Document) -> Version | None:
         if new.kind is VersionKind.DRAFT:
@@ -264,8 +275,8 @@ class Versions:
             known, recorded_at=now, external_id=DRAFT_KEPT if kept else known.external_id
         )
 
-    async def _one(self, query: Select[VersionRow]) -> Version | None:
-        row = (await self._session.scalars(query)).first()
+    async def _one(self, query: Select[*tuple[Any, ...]]) -> Version | None:
+        row = (await self._session.execute(query)).first()
         return _version(row) if row is not None else None
 
 
@@ -273,10 +284,8 @@ def _number_after(newest: Version | None) -> int:
     return (newest.number or 0) + 1 if newest else 1
 
 
-def _of(where: AppEnv) -> Select[VersionRow]:
-    return select(VersionRow).where(
-        col(VersionRow.app) == where.app, col(VersionRow.env) == where.env
-    )
+def _of(where: AppEnv) -> Select[*tuple[Any, ...]]:
+    return select(_VERSION).where(_VERSION.c.app == where.app, _VERSION.c.env == where.env)
 
 
 def _matching(where: AppEnv, search: Search) -> Iterator[ColumnElement[bool]]:
@@ -298,7 +307,7 @@ def _matching(where: AppEnv, search: Search) -> Iterator[ColumnElement[bool]]:
         yield col(VersionRow.published_at) < search.until
 
 
-def _version(row: VersionRow) -> Version:
+def _version(row: VersionRow | Row[*tuple[Any, ...]]) -> Version:
     assert row.id is not None  # noqa: S101  # it was flushed
     return Version(
         id=row.id,

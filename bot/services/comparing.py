@@ -16,6 +16,8 @@ from bot.ports.store import Store
 from store.differing import Differing
 from store.records import Json, Version
 
+_LISTS = ("nodes", "edges")
+_FEW = 8  # nodes and connections; comparing them takes less than handing them to a thread
 _MOST = 500_000  # rows of parts that are remembered, some 30 MB; then all are looked at again
 # The nodes of each store that hold no credential: a part never changes, and neither does the rule.
 _harmless: WeakKeyDictionary[Store, set[int]] = WeakKeyDictionary()
@@ -30,7 +32,16 @@ async def between(store: Store, old: Version, new: Version, *, layout: bool = Fa
     harmless = _harmless.setdefault(store, set())
     async with store.read() as tx:
         found = await tx.versions.differing(old, new, known=harmless)
+    if len(found.shared) + _pieces(found) <= _FEW:
+        return _compared(found, harmless, layout=layout)
     return await asyncio.to_thread(_compared, found, harmless, layout=layout)
+
+
+def _pieces(found: Differing) -> int:
+    """How many nodes and connections there are to compare."""
+    graphs = (content.get("graph") for _, content in (found.before, found.after))
+    lists = (graph.get(name) for graph in graphs if isinstance(graph, dict) for name in _LISTS)
+    return sum(len(items) for items in lists if isinstance(items, list))
 
 
 def _compared(found: Differing, harmless: set[int], *, layout: bool) -> ChangeList:

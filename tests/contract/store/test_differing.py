@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from bot.domain.approval import MOVES
 from bot.domain.diff.changes import compare
 from bot.ports.store import Store
 from bot.services.comparing import between
 from store.document import Document
 from store.records import Corrupt, Version
+from store.session import open_store
 from tests.benchmarks.workflows import Workflows
 from tests.contract.store import behind
 from tests.contract.store.test_contents import successive
@@ -145,8 +147,12 @@ async def test_damage_to_what_differs_is_named(store: Store, database_url: str, 
     async with behind.connected(database_url) as sql:
         await sql(f"UPDATE {table} SET {column} = ?", b"not zstd")
 
-    with pytest.raises(Corrupt, match=r"damaged at|unpacked"):
-        await between(store, old, new)
+    another = await open_store(database_url, moves=MOVES)  # which has read nothing yet
+    try:
+        with pytest.raises(Corrupt, match=r"damaged at|unpacked"):
+            await between(another, old, new)
+    finally:
+        await another.close()
 
 
 async def test_a_version_whose_transaction_was_rolled_back_leaves_nothing_that_is_built_upon(

@@ -23,6 +23,8 @@ from store.records import Json
 _LISTS = ("environment_variables", "conversation_variables", "rag_pipeline_variables")
 _WHOLE = ("features", "model_config", "dependencies", "app")
 _OTHER = "other"
+_MOST_KNOWN = 4096  # parts; about 4 kB each
+_KNOWN: dict[bytes, tuple[str, bytes]] = {}  # hash and data of a part, by how orjson writes it
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_.:@ -]{1,120}")
 
 
@@ -101,8 +103,25 @@ def _tagged(tag: str, value: Json) -> str:
 
 
 def _part(path: str, value: Json) -> Part:
-    data = encode(value)
-    return Part(path, hash_of_part(data), data)
+    """The part of *value*; one that was made before is known by how orjson writes it.
+
+    What is written alike is the same JSON, whatever the order of its keys makes of it.
+    """
+    try:
+        written = orjson.dumps(value)
+    except orjson.JSONEncodeError:  # a large integer
+        return Part(path, *_named(encode(value)))
+    known = _KNOWN.get(written)
+    if known is None:
+        known = _named(encode(value))
+        if len(_KNOWN) >= _MOST_KNOWN:
+            _KNOWN.clear()
+        _KNOWN[written] = known
+    return Part(path, *known)
+
+
+def _named(data: bytes) -> tuple[str, bytes]:
+    return hash_of_part(data), data
 
 
 def _take_graph(graph: Json, found: dict[str, Json]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.adapters.dify.dsl import from_dsl
 from bot.blockkit import view_problems
 from bot.domain.diff.browse import CONTENTS, Sheet, place_in, sheet
 from bot.domain.diff.changes import Change, ChangeKind, ChangeList, ChangeOp, Note, compare
@@ -18,6 +20,7 @@ from bot.render import difference_view
 from store.document import Document
 from tests.benchmarks.workflows import Workflows
 from tests.cards import objects
+from tests.plugins.requirements import shared_path
 from tests.unit.test_render_hostile import texts
 
 WINDOW = Window("difference." + "ab" * 32, "17.1.n0nce." + "0" * 64, "C0INCIDENT1", "1764.0001")
@@ -55,6 +58,16 @@ def test_all_of_a_days_work_can_be_read_in_it() -> None:
         place = place_in(onward)
 
     assert place[0] == len(changes.changes)
+
+
+def test_every_history_can_be_read_in_it() -> None:
+    for folder in sorted(shared_path("data", "dsl_histories").iterdir()):
+        texts = (file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.yml")))
+        for before, after in itertools.pairwise(from_dsl(text) for text in texts):
+            found = compare(before, after)
+            some = [(n, 0) for n in (0, 1, 2, len(found.changes))]
+            for place in {sheet(found, at).place for at in some}:
+                drawn(sheet(found, place))
 
 
 def test_what_went_is_struck_and_what_came_is_bold() -> None:

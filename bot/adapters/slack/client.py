@@ -14,6 +14,7 @@ from bot.adapters.slack.calls import SYSTEM, called, posted, web_client
 from bot.domain.card import CardView
 from bot.domain.diff.browse import Sheet
 from bot.domain.diff.picture import Picture
+from bot.domain.words import AnswerCode
 from bot.errors import UpstreamRefused
 from bot.ports.people import Note, Window
 from bot.render import BrokenBlocks, Message
@@ -145,7 +146,11 @@ class SlackMessenger:
         Raises:
             UpstreamRefused: Also `not_found`: it was closed, or has not opened yet.
         """
-        view = render.difference_view(window, shown)
+        try:
+            view = render.difference_view(window, shown)
+        except BrokenBlocks as error:
+            _log.exception("could not be drawn", extra={"what": "a dialog", "why": str(error)})
+            view = render.difference_view(window, Note(AnswerCode.FAILED, {}))
         await called(self._web.views_update(external_id=window.id, view=view))
 
     # -- how ------------------------------------------------------------------------------------

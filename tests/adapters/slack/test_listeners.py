@@ -92,6 +92,18 @@ async def test_a_turned_page_is_a_row_that_asks_for_it_in_the_same_dialog(
     assert row.payload == {**pressed, "response_url": "", "place": "1.0"}
 
 
+async def test_what_cannot_be_drawn_in_a_dialog_is_said_in_it(
+    slack: RunningSlack, card: str, messenger: SlackMessenger
+) -> None:
+    await slack.driver.click(BOB, card, "difference")
+    view = await the_form(slack)
+    window = Window(view.content["external_id"], "v", INCIDENTS, card)
+
+    await messenger.fill(window, Note("no code of ours", {}))
+
+    assert "Something went wrong on our side" in str(view.content["blocks"])
+
+
 async def test_a_dialog_that_is_closed_takes_nothing_more(
     slack: RunningSlack, card: str, messenger: SlackMessenger
 ) -> None:

@@ -2,7 +2,8 @@
 
 What is shown of a text are pieces of it, so each piece is read by itself (Pygments,
 https://pygments.org): a text in quotes that began above it is taken for code, which costs a
-colour and no character.
+colour and no character. Pieces are short, because what some of its lexers need grows with the
+square of the length (of a template full of `{#`, say, which never ends a comment).
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from bot.domain.diff.page import Language
 from bot.domain.diff.rows import Row, RowKind
 from bot.domain.diff.words import Run, RunOp
 
-MOST_LINES = 4_000  # of one page; what is beyond them stays as it is
+MOST_CHARACTERS = 100_000  # of one page; what is beyond them stays as it is
+_AT_ONCE = 2_000  # characters that are read together; at worst 50 ms
 _LEXERS: dict[Language, type[Lexer]] = {
     Language.PYTHON: PythonLexer,
     Language.JAVASCRIPT: JavascriptLexer,
@@ -83,22 +85,43 @@ def _side(
     lines: list[tuple[Run, ...]] = [getattr(row, side) for row in rows]
     texts = ["".join(run.text for run in runs) for runs in lines]
     shown = [text for text, runs in zip(texts, lines, strict=True) if runs]
-    colours = iter(_colours("\n".join(shown), language) if language else [])
+    colours = _colours(shown, language) if language else iter(())
     for runs in lines:
         yield tuple(_merged(runs, next(colours, []) if runs else []))
 
 
-def _colours(text: str, language: Language) -> list[list[tuple[str, int]]]:
-    """The colours of each line of *text*, each with how many characters it has."""
-    lines: list[list[tuple[str, int]]] = [[]]
+def size(rows: Sequence[Row]) -> int:
+    """Return how many characters are to be coloured in *rows*."""
+    return sum(len(run.text) for row in rows for run in (*row.old, *row.new))
+
+
+Colours = list[tuple[str, int]]  # of one line: a colour, and how many characters have it
+
+
+def _colours(lines: Sequence[str], language: Language) -> Iterator[Colours]:
+    some: list[str] = []
+    for line in lines:
+        if some and sum(map(len, some)) + len(line) > _AT_ONCE:
+            yield from _read("\n".join(some), language)
+            some = []
+        some.append(line)
+    yield from _read("\n".join(some), language)
+
+
+def _read(text: str, language: Language) -> Iterator[Colours]:
+    if len(text) > 2 * _AT_ONCE:  # one endless line
+        yield []
+        return
+    line: Colours = []
     for kind, value in _lexer(language).get_tokens(text):
         colour = next((_COLOURS[of] for of in reversed(kind.split()) if of in _COLOURS), "")
         for n, piece in enumerate(value.split("\n")):
             if n:
-                lines.append([])
+                yield line
+                line = []
             if piece:
-                lines[-1].append((colour, len(piece)))
-    return lines
+                line.append((colour, len(piece)))
+    yield line
 
 
 @cache

@@ -22,7 +22,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from bot import raster
-from bot.colouring import MOST_LINES, ColouredRow, Segment, coloured
+from bot.colouring import MOST_CHARACTERS, ColouredRow, Segment, coloured, size
 from bot.domain.diff.page import DiffPage, Language, PageChange
 from bot.domain.diff.picture import Fate, Picture
 from bot.domain.diff.words import RunOp
@@ -83,11 +83,11 @@ def difference(page: DiffPage) -> Page:
 def _coloured(
     changes: Sequence[PageChange],
 ) -> list[tuple[PageChange, tuple[ColouredRow, ...]]]:
-    """The changes with their rows in colours, as long as that is quick."""
-    left = MOST_LINES
+    """The changes with their rows in colours, as far as that is quick."""
+    left = MOST_CHARACTERS
     made = []
     for change in changes:
-        left -= len(change.rows)
+        left -= size(change.rows) if change.language else 0
         made.append((change, coloured(change.rows, change.language if left > 0 else Language.NONE)))
     return made
 

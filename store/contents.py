@@ -72,8 +72,12 @@ class Contents:
         except Unreadable as error:
             raise Corrupt(f"what is stored under {root} is damaged: {error}") from error
 
-    async def differing(self, old: str, new: str, known: Set[int]) -> Differing:
-        """What differs between the documents of two roots; *known* are rows of parts.
+    def known(self, rows: Set[int]) -> None:
+        """Show these parts no more, of `Differing.shared`, to anybody in this process."""
+        self._remembered.add_known(rows)
+
+    async def differing(self, old: str, new: str) -> Differing:
+        """What differs between the documents of two roots.
 
         Each part that is read has its hash; that all of them make up the roots is not looked at.
 
@@ -82,7 +86,7 @@ class Contents:
         """
         roots = f"{old} or {new}"
         before, after = await self._manifest(old), await self._manifest(new)
-        found = overlap(before, after, known)
+        found = overlap(before, after, self._remembered.known)
         places = {part: path for path, part in (*found.new.items(), *found.old.items())}
         data = await self._data({**places, **found.shared}, roots)
         try:
@@ -95,6 +99,7 @@ class Contents:
                 (after.mode, right),
                 {part: load(path, data[part]) for part, path in found.shared.items()},
                 {end: load(end, data[part]) for end, part in ends.items()},
+                size=sum(map(len, data.values())),
             )
         except Unreadable as error:
             raise Corrupt(f"what is stored under {roots} is damaged: {error}") from error

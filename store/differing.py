@@ -21,14 +21,15 @@ class Differing:
     """Two documents (mode, content) without the nodes and connections that both have.
 
     A node that shares its id with another one is never left out. `shared` are the nodes that were
-    left out and that whoever asked does not know yet, by the rows of their parts; `ends` are those
-    that a connection which differs goes from or to, by their ids.
+    left out and that nobody has called known yet, by the rows of their parts; `ends` are those that
+    a connection which differs goes from or to, by their ids. `size` is how many bytes were read.
     """
 
     before: tuple[str, Mapping[str, Json]]
     after: tuple[str, Mapping[str, Json]]
     shared: Mapping[int, Json] = field(default_factory=dict)
     ends: Mapping[str, Json] = field(default_factory=dict)
+    size: int = 0
 
 
 class Whole:

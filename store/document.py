@@ -124,10 +124,12 @@ class Document:
     def __getattr__(self, name: str) -> Mapping[str, Json]:
         """Read the content of a recalled document: nothing else of one can be missing."""
         read: Callable[[], Mapping[str, Json]] | None = vars(self).get("_read")
-        if name != "content" or read is None:
+        if name == "content" and read is not None:
+            vars(self)["content"] = read()
+            vars(self).pop("_read", None)
+        if name not in vars(self):  # else another thread has read it meanwhile
             raise AttributeError(name)
-        content = vars(self)["content"] = read()
-        vars(self).pop("_read", None)
+        content: Mapping[str, Json] = vars(self)[name]
         return content
 
     def __eq__(self, other: object) -> bool:

@@ -23,8 +23,7 @@ from store.records import Json
 _LISTS = ("environment_variables", "conversation_variables", "rag_pipeline_variables")
 _WHOLE = ("features", "model_config", "dependencies", "app")
 _OTHER = "other"
-_MOST_KNOWN = 4096  # parts; about 4 kB each
-_KNOWN: dict[bytes, tuple[str, bytes]] = {}  # hash and data of a part, by how orjson writes it
+_MOST_KNOWN = 32 * 2**20  # bytes of all that is known
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_.:@ -]{1,120}")
 
 
@@ -103,21 +102,38 @@ def _tagged(tag: str, value: Json) -> str:
 
 
 def _part(path: str, value: Json) -> Part:
-    """The part of *value*; one that was made before is known by how orjson writes it.
+    return Part(path, *_KNOWN.named(value))
+
+
+class _Known:
+    """Hash and data of parts, by how orjson writes them.
 
     What is written alike is the same JSON, whatever the order of its keys makes of it.
     """
-    try:
-        written = orjson.dumps(value)
-    except orjson.JSONEncodeError:  # a large integer
-        return Part(path, *_named(encode(value)))
-    known = _KNOWN.get(written)
-    if known is None:
-        known = _named(encode(value))
-        if len(_KNOWN) >= _MOST_KNOWN:
-            _KNOWN.clear()
-        _KNOWN[written] = known
-    return Part(path, *known)
+
+    def __init__(self) -> None:
+        self._found: dict[bytes, tuple[str, bytes]] = {}
+        self._size = 0
+
+    def named(self, value: Json) -> tuple[str, bytes]:
+        try:
+            written = orjson.dumps(value)
+        except orjson.JSONEncodeError:  # a large integer
+            return _named(encode(value))
+        known = self._found.get(written)
+        if known is None:
+            known = _named(encode(value))
+            self._add(written, known)
+        return known
+
+    def _add(self, written: bytes, known: tuple[str, bytes]) -> None:
+        if self._size > _MOST_KNOWN:
+            self._found, self._size = {}, 0
+        self._found[written] = known
+        self._size += len(written) + len(known[1])
+
+
+_KNOWN = _Known()
 
 
 def _named(data: bytes) -> tuple[str, bytes]:

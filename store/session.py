@@ -10,7 +10,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import inspect, text
+from sqlalchemy import event, inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
 from store.address import translate_url
@@ -74,8 +74,12 @@ class SqlStore:
         self._reading = reading
         self._moves = moves
         self._clock = clock
-        self._remembered = Remembered()
+        self._forget()
+        event.listen(writing.sync_engine, "connect", self._forget)
         self._lock_timeout = {"lock_timeout": f"{round(lock_timeout_s * 1000)}ms"}
+
+    def _forget(self, *_: object) -> None:
+        self._remembered = Remembered()
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
@@ -101,6 +105,7 @@ class SqlStore:
         """One moment to read from; nothing can be written or locked in it (`StoreError`)."""
         with named_faults():
             async with AsyncSession(self._reading, expire_on_commit=False) as session:
+                await session.connection()  # a new one may be of another database: see `_forget`
                 yield self._transaction(session)
 
     async def check(self) -> None:

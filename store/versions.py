@@ -85,15 +85,17 @@ class Versions:
         """The document, checked against its root. Raises `Missing`, `Corrupt`."""
         return await self._contents.document((await self.get(version_id)).root)
 
-    async def differing(
-        self, old: Version, new: Version, *, known: Set[int] = frozenset()
-    ) -> Differing:
-        """Two versions as far as they differ; *known* are rows of parts, of `Differing.shared`.
+    async def differing(self, old: Version, new: Version) -> Differing:
+        """Two versions as far as they differ.
 
         Raises:
             Corrupt: Something that has to be read is damaged.
         """
-        return await self._contents.differing(old.root, new.root, known)
+        return await self._contents.differing(old.root, new.root)
+
+    def known(self, rows: Set[int]) -> None:
+        """Show these parts, of `Differing.shared`, no more to anybody in this process."""
+        self._contents.known(rows)
 
     async def newest(self, where: AppEnv) -> Version | None:
         """The numbered version with the highest number."""

@@ -66,7 +66,7 @@ _NAME = (
 # A text without one of its clues (in lower case) cannot match a pattern; looking for them first
 # is what keeps large documents quick. The group "s" is the secret, or the whole match is.
 # Keys with a shape of their own: so many letters, digits and the like in a row that a text
-# without such a row (`LONG_RUN`) holds none of them.
+# without such a row (`has_long_run`) holds none of them.
 _RUNS: tuple[tuple[str, str], ...] = (
     ("eyj", r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?"),  # JWT
     ("app- dataset-", r"(?<![\w-])(?:app|dataset)-[A-Za-z0-9]{20,}(?![\w-])"),  # Dify

@@ -54,13 +54,15 @@ class Versions(Protocol):
         """The document, checked against its root. Raises `Missing`, `Corrupt`."""
         ...
 
-    async def differing(
-        self, old: Version, new: Version, *, known: Set[int] = frozenset()
-    ) -> Differing:
-        """Two versions as far as they differ; *known* are rows of parts, of `Differing.shared`.
+    async def differing(self, old: Version, new: Version) -> Differing:
+        """Two versions as far as they differ; only what differs, or is not known, is read.
 
-        Only what differs is read and checked, and what is not known. Raises `Corrupt`.
+        Raises `Corrupt`.
         """
+        ...
+
+    def known(self, rows: Set[int]) -> None:
+        """Show these parts, of `Differing.shared`, no more to anybody in this process."""
         ...
 
     async def newest(self, where: AppEnv) -> Version | None:

@@ -7,20 +7,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from weakref import WeakKeyDictionary
+from functools import partial
 
 from bot.domain.diff.changes import ChangeList, compare_contents
 from bot.domain.diff.left_out import LeftOut
 from bot.domain.redact_fields import node_may_hold_credentials
 from bot.ports.store import Store
-from store.differing import Differing
 from store.records import Json, Version
 
-_LISTS = ("nodes", "edges")
-_FEW = 8  # nodes and connections; comparing them takes less than handing them to a thread
-_MOST = 500_000  # rows of parts that are remembered, some 30 MB; then all are looked at again
-# The nodes of each store that hold no credential: a part never changes, and neither does the rule.
-_harmless: WeakKeyDictionary[Store, set[int]] = WeakKeyDictionary()
+_LITTLE = 32 * 1024  # bytes; comparing them takes less than handing them to a thread
 
 
 async def between(store: Store, old: Version, new: Version, *, layout: bool = False) -> ChangeList:
@@ -29,29 +24,15 @@ async def between(store: Store, old: Version, new: Version, *, layout: bool = Fa
     Raises:
         Corrupt: Something that differs cannot be read.
     """
-    harmless = _harmless.setdefault(store, set())
     async with store.read() as tx:
-        found = await tx.versions.differing(old, new, known=harmless)
-    if len(found.shared) + _pieces(found) <= _FEW:
-        return _compared(found, harmless, layout=layout)
-    return await asyncio.to_thread(_compared, found, harmless, layout=layout)
+        found = await tx.versions.differing(old, new)
+        suspects = _suspects(found.shared)
+        tx.versions.known(found.shared.keys() - suspects.keys())
+    left_out = LeftOut(list(suspects.values()), found.ends)
+    made = partial(compare_contents, found.before, found.after, layout=layout, left_out=left_out)
+    return made() if found.size <= _LITTLE else await asyncio.to_thread(made)
 
 
-def _pieces(found: Differing) -> int:
-    """How many nodes and connections there are to compare."""
-    graphs = (content.get("graph") for _, content in (found.before, found.after))
-    lists = (graph.get(name) for graph in graphs if isinstance(graph, dict) for name in _LISTS)
-    return sum(len(items) for items in lists if isinstance(items, list))
-
-
-def _compared(found: Differing, harmless: set[int], *, layout: bool) -> ChangeList:
-    left_out = LeftOut(_suspects(found.shared, harmless), found.ends)
-    return compare_contents(found.before, found.after, layout=layout, left_out=left_out)
-
-
-def _suspects(shared: Mapping[int, Json], harmless: set[int]) -> list[Json]:
-    suspects = {row: node for row, node in shared.items() if node_may_hold_credentials(node)}
-    if len(harmless) > _MOST:
-        harmless.clear()
-    harmless |= shared.keys() - suspects.keys()
-    return list(suspects.values())
+def _suspects(shared: Mapping[int, Json]) -> dict[int, Json]:
+    """The nodes that may hold a credential; the others need never be looked at again."""
+    return {row: node for row, node in shared.items() if node_may_hold_credentials(node)}

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
 
+from bot.domain.diff.browse import Sheet
 from bot.domain.diff.text import as_text
 from bot.domain.words import AnswerCode
 from bot.errors import Throttled, UpstreamDown, UpstreamRefused
@@ -21,7 +24,7 @@ from bot.ports.store import Store, Transaction
 from bot.services.answer import Answers
 from bot.services.drawing import Address, Differences, Drawing, Shown
 from bot.services.waiting import backoff
-from store.records import Case, Corrupt, Leg, Missing, OutboxKind, Outgoing, Stale, Version
+from store.records import Case, Corrupt, Json, Leg, Missing, OutboxKind, Outgoing, Stale, Version
 
 log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=90)  # longer than the calls that one row needs, uploads included
@@ -43,6 +46,14 @@ _OPENING, _OPENS_SOON = timedelta(seconds=4), timedelta(seconds=0.3)
 _MEND_FIRST_S, _MEND_LONGEST_S = 15.0, 300.0
 _HELD = timedelta(seconds=30)  # until it is looked at again whether we are still paused
 _MENDED_WITHIN = timedelta(days=7)  # nobody waits any more for what is older
+
+
+class Told(Enum):
+    """What became of an answer in a dialog."""
+
+    YES = auto()
+    LATER = auto()
+    NOT = auto()
 
 
 class Deliver:
@@ -95,7 +106,8 @@ class Deliver:
             return False
         with bound(outbox=row.id, kind=row.kind.value):
             try:
-                await self._send(row)
+                if await self._send(row):
+                    self._trouble.pop(row.destination, None)
             except Throttled as error:
                 await self._be_quiet(row, error)
             except UpstreamDown as error:
@@ -106,11 +118,10 @@ class Deliver:
                 await self._drop(row, type(error).__name__, str(error))
             except Stale:
                 log.warning("row taken over by another worker")
-            else:
-                self._trouble.pop(row.destination, None)
         return True
 
-    async def _send(self, row: Outgoing) -> None:
+    async def _send(self, row: Outgoing) -> bool:
+        """Send *row*; False when it waits instead."""
         match row.kind:
             case OutboxKind.CARD:
                 await self._card(row)
@@ -123,7 +134,8 @@ class Deliver:
             case OutboxKind.NOTICE:
                 await self._notice(row)
             case OutboxKind.ANSWER:
-                await self._answer(row)
+                return await self._answer(row)
+        return True
 
     # -- the six kinds -------------------------------------------------------------------------
 
@@ -182,10 +194,10 @@ class Deliver:
         await self._messenger.reply(note, channel=row.destination, ts="")
         await self._sent(row)
 
-    async def _answer(self, row: Outgoing) -> None:
+    async def _answer(self, row: Outgoing) -> bool:
         body = row.body
-        if "window" in body and await self._in_window(row):
-            return
+        if "window" in body and (told := await self._in_window(row)) is not Told.NOT:
+            return told is Told.YES
         note = await self._answers.complete(body["code"], body["facts"])
         to = {"channel": body["channel"], "slack_id": body["slack_id"], "ts": body["ts"]}
         try:
@@ -196,37 +208,45 @@ class Deliver:
             # five uses or thirty minutes are over: the channel is the other way to that person
             await self._messenger.answer(note, **to, response_url="")
         await self._sent(row)
+        return True
 
-    async def _in_window(self, row: Outgoing) -> bool:
-        """Show the answer in the dialog that it was asked in; False where a message has to do.
+    async def _in_window(self, row: Outgoing) -> Told:
+        """Show the answer in the dialog that it was asked in.
 
         The dialog is opened while the answer is made, and either may come first.
         """
-        body, window = row.body, Window(**row.body["window"])
+        window = Window(**row.body["window"])
         try:
-            if body["code"] == AnswerCode.DIFFERENCE:
-                await self._messenger.fill(window, await self._answers.leaf(body["facts"]))
-            else:
-                note = await self._answers.complete(body["code"], body["facts"])
-                await self._messenger.fill(window, note)
+            await self._messenger.fill(window, await self._shown(row.body))
         except UpstreamRefused as error:
-            if error.upstream_code != _CLOSED:
-                log.warning("dialog not filled", extra={"why": error.upstream_code or error.code})
-                return False
-            return await self._closed(row, error)
+            if error.upstream_code == _CLOSED:
+                return await self._closed(row)
+            log.warning("dialog not filled", extra={"why": error.upstream_code or error.code})
+            return Told.NOT
+        except (Missing, Corrupt):  # it is dropped, but nobody shall wait before the dialog
+            with suppress(UpstreamDown, UpstreamRefused):
+                await self._messenger.fill(window, Note(AnswerCode.FAILED, {}))
+            raise
         await self._sent(row)
-        return True
+        return Told.YES
 
-    async def _closed(self, row: Outgoing, error: UpstreamRefused) -> bool:
+    async def _shown(self, body: Mapping[str, Json]) -> Sheet | Note:
+        if body["code"] == AnswerCode.DIFFERENCE:
+            return await self._answers.leaf(body["facts"])
+        return await self._answers.complete(body["code"], body["facts"])
+
+    async def _closed(self, row: Outgoing) -> Told:
         async with self._store.read() as tx:
             age = await tx.now() - row.created_at
         if age < _OPENING:
-            await self._later(row, error, _OPENS_SOON)
-            return True
+            async with self._store.write() as tx:
+                said = "its dialog is not open yet"
+                await tx.outbox.defer(row.id, owner=self._owner, delay=_OPENS_SOON, error=said)
+            return Told.LATER
         if row.body["facts"].get("place"):  # it was open when they turned the page, and is no more
             await self._sent(row)
-            return True
-        return False
+            return Told.YES
+        return Told.NOT
 
     # -- cards ----------------------------------------------------------------------------------
 

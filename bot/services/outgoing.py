@@ -102,7 +102,7 @@ def answer_row(
     In the dialog *window*, if there is one and it is open; else by a message.
 
     Facts that are known only when it is sent are named by what they stand for: `case_id`
-    becomes `permalink`, `rollback_id` the difference's `text`.
+    becomes `permalink`, `rollback_id` the difference's `text`, or with `place` one sheet of it.
     """
     return NewOutgoing(
         kind=OutboxKind.ANSWER,

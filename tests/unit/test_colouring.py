@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.colouring import ColouredRow, Segment, coloured
-from bot.domain.diff.page import Language
+from bot import pages
+from bot.colouring import MOST_CHARACTERS, ColouredRow, Segment, coloured
+from bot.domain.diff.page import Language, PageChange
 from bot.domain.diff.rows import RowKind, rows
 from bot.domain.diff.words import RunOp
 
@@ -73,3 +77,27 @@ def test_what_is_skipped_stays_skipped() -> None:
 
     assert [row.kind for row in found].count(RowKind.SKIPPED) == 2
     assert colours(found)["200"] == "m"
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [("{#" * 2_000, Language.JINJA), ('"\\' * 2_000, Language.JAVASCRIPT)],
+)
+def test_a_line_that_lexers_choke_on_stays_as_it_is(text: str, language: Language) -> None:
+    """What is longer is not handed to them: what they need grows with the square of the length."""
+    found = coloured(rows("", f"x = 1\n{text}{text}\ny = 2"), language)
+
+    assert {segment.colour for segment in found[1].new} == {""}
+    assert "".join(segment.text for segment in found[1].new).startswith(text[:100])
+
+
+def test_a_page_colours_no_more_than_is_quick() -> None:
+    lines = "\n".join(f"value_{n} = {n}" for n in range(300))
+    one = PageChange("change-1", "code", "added", "A", "code", rows("", lines), Language.PYTHON)
+    count = 2 + 2 * MOST_CHARACTERS // len(lines)
+    many = [replace(one, anchor=f"change-{n}") for n in range(count)]
+
+    first, *_, last = pages._coloured(many)
+
+    assert "m" in colours(first[1]).values()
+    assert set(colours(last[1]).values()) == {""}

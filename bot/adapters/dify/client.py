@@ -218,7 +218,7 @@ class DifyTarget:
                 return SecretsComparison(SecretsVerdict.UNKNOWN)
             return await self._compare_masks(app_id, live_id, published_id)
         held = await (self.live(app_id) if published_id else self.draft(app_id))
-        names = {secret.id: secret.name for secret in held.document.secrets} if held else {}
+        names = await _secrets_of(held.document) if held else {}
         if not names:
             return SecretsComparison(SecretsVerdict.EQUAL)
         try:
@@ -270,6 +270,8 @@ class DifyTarget:
         """
         await self._must_have_versions(app_id)
         there = await self._unmoved(app_id, token, root)
+        if there is not None:
+            await _secrets_of(there)
         wanted = secrets.sources(document, there, secrets_from)
         values = await self._vault.wanted(app_id, there, wanted)
         before = await self._vault.if_readable(app_id, wanted.hidden)
@@ -407,6 +409,12 @@ class DifyTarget:
             return UpstreamRefused(shapes.SYSTEM, said, answer.code)
         said = f"no app {app_id[:64]} in the workspace of this account: wrong id, other workspace"
         return NoSuchApp(shapes.SYSTEM, f"{said}, or deleted", answer.code)
+
+
+async def _secrets_of(document: Document) -> dict[str, str]:
+    """The names of its secrets by id; a content that is not read yet is read off the loop."""
+    found = await asyncio.to_thread(lambda: document.secrets)
+    return {secret.id: secret.name for secret in found}
 
 
 async def _off_loop(answer: Answer, read: Callable[[], T]) -> T:

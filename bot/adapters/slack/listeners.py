@@ -67,7 +67,7 @@ def build_app(*, put: Put, forms: OpensForms) -> AsyncApp:
 
     Args:
         put: Commits an inbox row; False when the same bytes came before.
-        forms: Opens the form that asks why a rollback is rejected.
+        forms: Opens dialogs: the form that asks why a rollback is rejected, and the difference.
     """
     app = AsyncApp(
         name="keyturn",

@@ -21,6 +21,7 @@ from bot.services.outgoing import answer_row, card_row, note_row, picture_row, s
 from store.records import AppEnv, NewOutgoing, OutboxKind, Rollback
 from store.session import open_store
 from tests.builders import ALICE, CHANNEL, PROD, a_case, a_rollback
+from tests.contract.store import raw
 from tests.contract.store.raw import Hand
 from tests.fakes.slack import FakeMessenger
 from tests.unit.services.scene import ENTRY, Scene, a_pending
@@ -522,6 +523,20 @@ async def test_where_no_dialog_opened_the_difference_is_a_message(
     await scene.tell()
 
     assert [answer.note.code for answer in scene.messenger.answers] == ["difference"]
+
+
+async def test_what_cannot_be_read_is_said_in_the_dialog_that_waits_for_it(
+    scene: Scene, sqlite_url: str
+) -> None:
+    rollback = await a_pending(scene.store)
+    await scene.tell()
+    await raw.run(sqlite_url, "UPDATE part SET data = :data", data=b"not zstd")
+
+    window = await asked(scene, rollback)
+    await scene.tell()
+
+    assert [getattr(shown, "code", "") for shown in scene.messenger.windows[window]] == ["failed"]
+    assert await waiting(scene) == 0
 
 
 async def test_a_page_turned_in_a_dialog_that_was_closed_is_told_nobody(

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -169,3 +171,31 @@ def test_a_graph_without_a_node_that_runs_is_empty(graph: object, empty: bool) -
 def test_a_chat_application_has_no_graph_to_be_empty() -> None:
     assert not Document("chat", {"model_config": {}}).empty_graph
     assert Document("workflow", {}).empty_graph
+
+
+def test_a_recalled_document_is_read_once_whoever_asks_first() -> None:
+    document = a_document()
+    asked: list[int] = []
+
+    def read() -> Mapping[str, Any]:
+        asked.append(1)
+        return document.content
+
+    known = Document.recalled(document.mode, document.root, document.meaning, read)
+    assert (known == document, asked) == (True, [])
+
+    assert known.parts == document.parts
+    assert known.secrets == document.secrets
+    assert known.content is document.content
+    assert asked == [1]
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = known.nothing
+
+
+def test_one_that_another_thread_has_read_meanwhile_is_there() -> None:
+    document = a_document()
+    known = Document.recalled(document.mode, document.root, document.meaning, lambda: {})
+    vars(known)["content"] = document.content  # in the moment before we looked for how to read it
+    vars(known).pop("_read")
+
+    assert known.__getattr__("content") is document.content

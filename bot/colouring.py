@@ -100,16 +100,18 @@ Colours = list[tuple[str, int]]  # of one line: a colour, and how many character
 
 def _colours(lines: Sequence[str], language: Language) -> Iterator[Colours]:
     some: list[str] = []
+    room = _AT_ONCE
     for line in lines:
-        if some and sum(map(len, some)) + len(line) > _AT_ONCE:
+        room -= len(line) + 1
+        if some and room < 0:
             yield from _read("\n".join(some), language)
-            some = []
+            some, room = [], _AT_ONCE - len(line) - 1
         some.append(line)
     yield from _read("\n".join(some), language)
 
 
 def _read(text: str, language: Language) -> Iterator[Colours]:
-    if len(text) > 2 * _AT_ONCE:  # one endless line
+    if len(text) > _AT_ONCE:  # one endless line
         yield []
         return
     line: Colours = []

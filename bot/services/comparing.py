@@ -18,7 +18,7 @@ from store.records import Json, Version
 _LITTLE = 32 * 1024  # bytes; comparing them takes less than handing them to a thread
 
 
-async def between(store: Store, old: Version, new: Version, *, layout: bool = False) -> ChangeList:
+async def between(store: Store, old: Version, new: Version) -> ChangeList:
     """Return what differs in meaning between two stored versions, as `compare` tells it.
 
     Raises:
@@ -29,7 +29,7 @@ async def between(store: Store, old: Version, new: Version, *, layout: bool = Fa
         suspects = _suspects(found.shared)
         tx.versions.known(found.shared.keys() - suspects.keys())
     left_out = LeftOut(list(suspects.values()), found.ends)
-    made = partial(compare_contents, found.before, found.after, layout=layout, left_out=left_out)
+    made = partial(compare_contents, found.before, found.after, left_out=left_out)
     return made() if found.size <= _LITTLE else await asyncio.to_thread(made)
 
 

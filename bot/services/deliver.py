@@ -8,23 +8,20 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from enum import Enum, auto
 
-from bot.domain.diff.browse import Sheet
 from bot.domain.diff.text import as_text
-from bot.domain.words import AnswerCode
 from bot.errors import Throttled, UpstreamDown, UpstreamRefused
 from bot.log import bound
-from bot.ports.people import Messenger, Note, Window
+from bot.ports.people import Messenger, Note
 from bot.ports.store import Store, Transaction
 from bot.services.answer import Answers
+from bot.services.dialogs import Dialogs, Told
 from bot.services.drawing import Address, Differences, Drawing, Shown
 from bot.services.waiting import backoff
-from store.records import Case, Corrupt, Json, Leg, Missing, OutboxKind, Outgoing, Stale, Version
+from store.records import Case, Corrupt, Leg, Missing, OutboxKind, Outgoing, Stale, Version
 
 log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=90)  # longer than the calls that one row needs, uploads included
@@ -40,20 +37,9 @@ _TO_MEND = frozenset(
     | {"restricted_action_read_only_channel", "restricted_action_non_threadable_channel"}
     | {"ekm_access_denied", "enterprise_is_restricted"}
 )
-# https://docs.slack.dev/reference/methods/views.update
-_CLOSED = "not_found"
-_OPENING, _OPENS_SOON = timedelta(seconds=4), timedelta(seconds=0.3)
 _MEND_FIRST_S, _MEND_LONGEST_S = 15.0, 300.0
 _HELD = timedelta(seconds=30)  # until it is looked at again whether we are still paused
 _MENDED_WITHIN = timedelta(days=7)  # nobody waits any more for what is older
-
-
-class Told(Enum):
-    """What became of an answer in a dialog."""
-
-    YES = auto()
-    LATER = auto()
-    NOT = auto()
 
 
 class Deliver:
@@ -80,6 +66,7 @@ class Deliver:
         self._drawing = drawing
         self._differences = differences
         self._answers = Answers(store, messenger, differences, address)
+        self._dialogs = Dialogs(store, messenger, self._answers, owner=owner)
         self._owner = owner
         self._jitter = jitter
         self._lease = lease
@@ -196,7 +183,7 @@ class Deliver:
 
     async def _answer(self, row: Outgoing) -> bool:
         body = row.body
-        if "window" in body and (told := await self._in_window(row)) is not Told.NOT:
+        if "window" in body and (told := await self._dialogs.fill(row)) is not Told.NOT:
             return told is Told.YES
         note = await self._answers.complete(body["code"], body["facts"])
         to = {"channel": body["channel"], "slack_id": body["slack_id"], "ts": body["ts"]}
@@ -209,44 +196,6 @@ class Deliver:
             await self._messenger.answer(note, **to, response_url="")
         await self._sent(row)
         return True
-
-    async def _in_window(self, row: Outgoing) -> Told:
-        """Show the answer in the dialog that it was asked in.
-
-        The dialog is opened while the answer is made, and either may come first.
-        """
-        window = Window(**row.body["window"])
-        try:
-            await self._messenger.fill(window, await self._shown(row.body))
-        except UpstreamRefused as error:
-            if error.upstream_code == _CLOSED:
-                return await self._closed(row)
-            log.warning("dialog not filled", extra={"why": error.upstream_code or error.code})
-            return Told.NOT
-        except (Missing, Corrupt):  # it is dropped, but nobody shall wait before the dialog
-            with suppress(UpstreamDown, UpstreamRefused):
-                await self._messenger.fill(window, Note(AnswerCode.FAILED, {}))
-            raise
-        await self._sent(row)
-        return Told.YES
-
-    async def _shown(self, body: Mapping[str, Json]) -> Sheet | Note:
-        if body["code"] == AnswerCode.DIFFERENCE:
-            return await self._answers.leaf(body["facts"])
-        return await self._answers.complete(body["code"], body["facts"])
-
-    async def _closed(self, row: Outgoing) -> Told:
-        async with self._store.read() as tx:
-            age = await tx.now() - row.created_at
-        if age < _OPENING:
-            async with self._store.write() as tx:
-                said = "its dialog is not open yet"
-                await tx.outbox.defer(row.id, owner=self._owner, delay=_OPENS_SOON, error=said)
-            return Told.LATER
-        if row.body["facts"].get("place"):  # it was open when they turned the page, and is no more
-            await self._sent(row)
-            return Told.YES
-        return Told.NOT
 
     # -- cards ----------------------------------------------------------------------------------
 

@@ -6,9 +6,10 @@ import asyncio
 from functools import partial
 from pathlib import Path
 
-from bot.demo.stage import set_up
+from bot.demo.stage import Stage, set_up
 from bot.playground.slack.people import ALICE, BOB, INCIDENTS
 from bot.playground.slack.state import SlackState
+from bot.playground.slack.things import Message
 from tests.acceptance.world import LIMIT_S, with_button
 from tests.cards import objects
 
@@ -21,13 +22,18 @@ def shown_to(user: str, state: SlackState) -> list[str]:
     return [] if any("One moment" in text for text in texts) else texts
 
 
+async def a_card(stage: Stage) -> Message:
+    """Break the bot, fire the alert, and return the card that stands then."""
+    await stage.service.take_snapshots()
+    await stage.publish_bad()
+    await stage.fire()
+    return (await stage.slack.state.until(with_button, within=LIMIT_S))[0]
+
+
 async def test_the_difference_is_read_change_by_change_in_a_dialog(tmp_path: Path) -> None:
     async with asyncio.timeout(LIMIT_S), set_up(tmp_path) as stage:
         state, driver = stage.slack.state, stage.slack.driver
-        await stage.service.take_snapshots()
-        await stage.publish_bad()
-        await stage.fire()
-        (card,) = await state.until(with_button, within=LIMIT_S)
+        card = await a_card(stage)
         await driver.click(ALICE, card.ts, "difference", channel=INCIDENTS)
         pages = [await state.until(partial(shown_to, ALICE), within=LIMIT_S)]
         (view,) = state.views_of(ALICE)
@@ -51,10 +57,7 @@ def other_than(before: list[str], state: SlackState) -> list[str]:
 async def test_each_reads_in_a_dialog_of_their_own(tmp_path: Path) -> None:
     async with asyncio.timeout(LIMIT_S), set_up(tmp_path) as stage:
         state, driver = stage.slack.state, stage.slack.driver
-        await stage.service.take_snapshots()
-        await stage.publish_bad()
-        await stage.fire()
-        (card,) = await state.until(with_button, within=LIMIT_S)
+        card = await a_card(stage)
         for user in (ALICE, BOB):
             await driver.click(user, card.ts, "difference", channel=INCIDENTS)
         for user in (ALICE, BOB):

@@ -106,35 +106,29 @@ def turned(payload: Mapping[str, Any], action: Mapping[str, Any], digest: str) -
     It asks for the difference as the button on the card did, whose value the dialog keeps in its
     `private_metadata`, and says where.
     """
-    sender = _interaction_sender(payload)
-    view = _dict(payload, "view")
-    pressed = _object(_str(view, "private_metadata"))
-    return NewInboxItem(
-        digest=digest,
-        kind=InboxKind.CLICK,
-        action="difference",
-        slack_id=sender.slack_id,
-        team_id=sender.user_team_id,
-        payload={
-            "value": _str(pressed, "value"),
-            "channel": _id(pressed, "channel"),
-            "ts": _str(pressed, "ts"),
-            "response_url": "",
-            "window": _str(view, "external_id"),
-            "place": _str(action, "value"),
-        },
-    )
+    where = {
+        "window": _str(_dict(payload, "view"), "external_id"),
+        "place": _str(action, "value"),
+    }
+    return _in_dialog(InboxKind.CLICK, "difference", payload, digest, where)
 
 
 def submission(payload: Mapping[str, Any], digest: str) -> NewInboxItem:
     """Return the inbox row of the sent reject form; `private_metadata` holds what was pressed."""
+    reason = {"reason": reason_in(_dict(payload, "view"))}
+    return _in_dialog(InboxKind.SUBMISSION, "reject", payload, digest, reason)
+
+
+def _in_dialog(
+    kind: InboxKind, action: str, payload: Mapping[str, Any], digest: str, more: Mapping[str, str]
+) -> NewInboxItem:
+    """What was done in a dialog: a press of the button that opened it, and *more*."""
     sender = _interaction_sender(payload)
-    view = _dict(payload, "view")
-    pressed = _object(_str(view, "private_metadata"))
+    pressed = _object(_str(_dict(payload, "view"), "private_metadata"))
     return NewInboxItem(
         digest=digest,
-        kind=InboxKind.SUBMISSION,
-        action="reject",
+        kind=kind,
+        action=action,
         slack_id=sender.slack_id,
         team_id=sender.user_team_id,
         payload={
@@ -142,7 +136,7 @@ def submission(payload: Mapping[str, Any], digest: str) -> NewInboxItem:
             "channel": _id(pressed, "channel"),
             "ts": _str(pressed, "ts"),
             "response_url": "",
-            "reason": reason_in(view),
+            **more,
         },
     )
 

@@ -49,8 +49,8 @@ async def test_every_pair_of_a_history_differs_as_its_documents_do(store: Store)
     pairs = [*pairwise(range(30)), *pairwise(range(29, -1, -1)), (0, 29), (29, 0), (3, 3)]
 
     for old, new in pairs:
-        found = await between(store, versions[old], versions[new], layout=True)
-        assert found == compare(documents[old], documents[new], layout=True)
+        found = await between(store, versions[old], versions[new])
+        assert found == compare(documents[old], documents[new])
 
 
 async def test_workflows_of_nothing_in_common_differ_as_their_documents_do(store: Store) -> None:

@@ -499,7 +499,7 @@ async def test_who_may_not_see_it_reads_so_in_the_dialog(scene: Scene) -> None:
 async def test_an_answer_waits_for_its_dialog_to_open(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.services.deliver._OPENS_SOON", timedelta())
+    monkeypatch.setattr("bot.services.dialogs._OPENS_SOON", timedelta())
     rollback = await a_pending(scene.store)
     await scene.tell()
 
@@ -515,7 +515,7 @@ async def test_an_answer_waits_for_its_dialog_to_open(
 async def test_where_no_dialog_opened_the_difference_is_a_message(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.services.deliver._OPENING", timedelta())
+    monkeypatch.setattr("bot.services.dialogs._OPENING", timedelta())
     rollback = await a_pending(scene.store)
     await scene.tell()
 
@@ -542,7 +542,7 @@ async def test_what_cannot_be_read_is_said_in_the_dialog_that_waits_for_it(
 async def test_a_page_turned_in_a_dialog_that_was_closed_is_told_nobody(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.services.deliver._OPENING", timedelta())
+    monkeypatch.setattr("bot.services.dialogs._OPENING", timedelta())
     rollback = await a_pending(scene.store)
     await scene.tell()
 

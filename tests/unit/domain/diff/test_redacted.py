@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from bot.domain.diff.browse import sheet
 from bot.domain.diff.changes import ChangeList, compare
+from bot.domain.diff.page import Side, build
 from bot.domain.diff.text import as_text, card_changes, mini
 from store.document import Document
 from tests.unit.domain.diff.test_changes import CONTENT, data
@@ -41,7 +43,8 @@ def everything_shown(changes: ChangeList) -> str:
     cards = "\n".join(
         f"{c.subject} {c.detail} {c.before} {c.after}" for c in card_changes(changes, 99)
     )
-    texts = (as_text(changes, title="t"), mini(changes), cards, changes.summary())
+    read = (str(sheet(changes, (n, 0))) for n in range(len(changes.changes) + 1))
+    texts = (as_text(changes, title="t"), mini(changes), cards, changes.summary(), *read)
     return "\n".join([*texts, changes.canonical().decode()])
 
 
@@ -55,6 +58,25 @@ def test_no_secret_planted_in_any_place_is_in_anything_shown(place: str) -> None
         for changes in (compare(clean, planted), compare(planted, clean)):
             assert changes.changes
             shown = everything_shown(changes)
+            assert secret not in shown
+            assert secret.replace("\n", "\\n") not in shown
+
+
+def test_no_secret_planted_in_a_note_is_in_what_only_looks_different() -> None:
+    for text, secret in PLANTED.values():
+        content = copy.deepcopy(CONTENT)
+        note = {"id": "n", "type": "custom-note", "data": {"text": text, "title": text}}
+        content["graph"]["nodes"].append(note)
+        sides = (
+            (Side("a"), Document("workflow", CONTENT)),
+            (Side("b"), Document("workflow", content)),
+        )
+        changes = compare(sides[0][1], sides[1][1], layout=True)
+
+        made = build("t", *sides, changes)
+
+        assert len(made.drawn) == 1
+        for shown in (str(made.drawn), everything_shown(changes)):
             assert secret not in shown
             assert secret.replace("\n", "\\n") not in shown
 

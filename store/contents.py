@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from store.differing import Differing, Manifest, Whole, content_of, ends_of, overlap
@@ -15,10 +15,18 @@ from store.pieces import Pieces
 from store.records import Corrupt
 from store.remembered import Remembered
 from store.tables import ManifestRow
-from store.upsert import insert
+from store.upsert import insert_new
 
 _MANIFEST = ManifestRow.metadata.tables["manifest"]
 _BASE = _MANIFEST.alias("base")
+_ROW = (
+    select(
+        *(_MANIFEST.c.mode, _MANIFEST.c.base, _MANIFEST.c.packed),
+        *(_BASE.c.base, _BASE.c.packed),
+    )
+    .select_from(_MANIFEST.outerjoin(_BASE, _BASE.c.root == _MANIFEST.c.base))
+    .where(_MANIFEST.c.root == bindparam("wanted"))
+)
 
 
 class Contents:
@@ -48,17 +56,14 @@ class Contents:
         packed = None
         if base is not None and (differs := difference(base.parts, whole.parts)) is not None:
             manifest, packed = Manifest(document.mode, base, *differs), pack_difference(*differs)
-        await self._session.execute(
-            insert(self._session, _MANIFEST)
-            .values(
-                root=document.root,
-                meaning=document.meaning,
-                mode=document.mode,
-                base=manifest.base.root if packed else None,
-                packed=packed or pack(whole.parts),
-            )
-            .on_conflict_do_nothing()
-        )
+        row = {
+            "root": document.root,
+            "meaning": document.meaning,
+            "mode": document.mode,
+            "base": manifest.base.root if packed else None,
+            "packed": packed or pack(whole.parts),
+        }
+        await self._session.execute(insert_new(self._session, _MANIFEST), row)
         self._written[document.root] = manifest
 
     async def document(self, root: str) -> Document:
@@ -87,8 +92,7 @@ class Contents:
         roots = f"{old} or {new}"
         before, after = await self._manifest(old), await self._manifest(new)
         found = overlap(before, after, self._remembered.known)
-        places = {part: path for path, part in (*found.new.items(), *found.old.items())}
-        data = await self._data({**places, **found.shared}, roots)
+        data = await self._data(found.places(), roots)
         try:
             left, right = content_of(found.old, data), content_of(found.new, data)
             ends = ends_of(found, before, (left, right))
@@ -151,13 +155,7 @@ class Contents:
 
     async def _row(self, root: str) -> tuple[str, str | None, bytes, str | None, bytes | None]:
         """Mode, base and packed form of a manifest; base and packed form of its base."""
-        mine, base = _MANIFEST.c, _BASE.c
-        found = await self._session.execute(
-            select(mine.mode, mine.base, mine.packed, base.base, base.packed)
-            .select_from(_MANIFEST.outerjoin(_BASE, base.root == mine.base))
-            .where(mine.root == root)
-        )
-        row = found.first()
+        row = (await self._session.execute(_ROW, {"wanted": root})).first()
         if row is None:
             raise Corrupt(f"there is no manifest of {root}")
         mode, stands_on, packed, further, of_base = row

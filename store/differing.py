@@ -12,6 +12,7 @@ from store.records import Json
 
 _NODES, _EDGES = "graph/nodes", "graph/edges"
 _PIECES = (f"{_NODES}/", f"{_EDGES}/")
+_ORDERS = frozenset({_NODES, _EDGES})  # parts that list the others; known from the paths
 _NONE: frozenset[str] = frozenset()
 _TWIN = "#"  # stands before the number of what shares its name with others
 
@@ -86,7 +87,12 @@ class Overlap:
     @property
     def read(self) -> Set[str]:
         """The paths of all that is read of any of both."""
-        return self.old.keys() | self.new.keys()
+        return (self.old.keys() | self.new.keys()) - _ORDERS
+
+    def places(self) -> dict[int, str]:
+        """Where each part stands that has to be read."""
+        read = {part: path for side in (self.new, self.old) for path, part in side.items()}
+        return {p: path for p, path in read.items() if path not in _ORDERS} | {**self.shared}
 
 
 def overlap(old: Manifest, new: Manifest, known: Set[int]) -> Overlap:
@@ -127,8 +133,8 @@ def content_of(read: Mapping[str, int], data: Mapping[int, bytes]) -> dict[str, 
     Raises:
         Unreadable: The parts make no document.
     """
-    parts = {path: data[part] for path, part in read.items()}
-    for name in {_NODES, _EDGES} & parts.keys():
+    parts = {path: data[part] for path, part in read.items() if path not in _ORDERS}
+    for name in _ORDERS & read.keys():
         keys = (path[len(name) + 1 :] for path in parts if path.startswith(f"{name}/"))
         parts[name] = encode(sorted(keys, key=_place))
     return put_together(parts.items())

@@ -13,6 +13,8 @@ from sqlalchemy import event, text
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from store.trips import connecting
+
 LOCK_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 5
 COMMAND_TIMEOUT_S = 30
@@ -83,7 +85,7 @@ def _sqlite(url: URL, *, writing: bool, lock_timeout_s: float, durable: bool) ->
         max_overflow=0 if writing else 8,
         pool_timeout=QUEUE_TIMEOUT_S,
         hide_parameters=True,
-        connect_args={"timeout": lock_timeout_s, "isolation_level": None},
+        async_creator=connecting(url, timeout=lock_timeout_s, isolation_level=None),
     )
     begin = "BEGIN IMMEDIATE" if writing else "BEGIN"
 

@@ -7,8 +7,6 @@ looked at.
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -17,7 +15,7 @@ from store.meaning import is_note, meaningful, meant_edge, meant_node
 from store.parts import Part, hash_of_part, keys_of, load, name_of, root_of_parts, take_apart
 from store.records import Json
 
-_REMEMBERED = 4096  # pieces; about 2 kB each
+_REMEMBERED = 16_384  # pieces; about 2 kB each
 _RULES = {"nodes": meant_node, "edges": meant_edge}
 
 
@@ -59,25 +57,28 @@ _UNKNOWN = _Piece(b"", "", "")
 
 
 class _Pieces:
-    """What pieces mean, by the hash of their part; those not asked for lately are forgotten."""
+    """What pieces mean, by the hash of their part; too many are forgotten all together.
+
+    Threads share it: what two look at in the same moment is looked at twice, with one result.
+    """
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[str, str], _Piece | None] = OrderedDict()
-        self._lock = threading.Lock()  # large documents are looked at off the event loop
+        self._known: dict[tuple[str, str], _Piece | None] = {}
 
     def of(self, name: str, parts: Sequence[Part]) -> list[_Piece]:
         """Return what *parts* mean, in any order; of a note there is nothing."""
-        with self._lock:
-            known = {part.hash: self._known.get((name, part.hash), _UNKNOWN) for part in parts}
-        new = {part.hash: _piece(name, part) for part in parts if known[part.hash] is _UNKNOWN}
-        with self._lock:
-            for digest in known:
-                self._known[name, digest] = known[digest] = new.get(digest, known[digest])
-                self._known.move_to_end((name, digest))
-            while len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
-        found = (known[part.hash] for part in parts)
-        return [piece for piece in found if piece is not None]
+        known = self._known
+        if len(known) > _REMEMBERED:
+            known = self._known = {}
+        found = []
+        for part in parts:
+            at = name, part.hash
+            piece = known.get(at, _UNKNOWN)
+            if piece is _UNKNOWN:
+                piece = known[at] = _piece(name, part)
+            if piece is not None:
+                found.append(piece)
+        return found
 
 
 def _piece(name: str, part: Part) -> _Piece | None:

@@ -13,7 +13,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -27,8 +27,7 @@ _MOST_KNOWN = 32 * 2**20  # bytes of all that is known
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_.:@ -]{1,120}")
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """One piece of a document; `hash` names its `data` (canonical JSON) wherever it stands."""
 
     path: str
@@ -97,8 +96,9 @@ def root_of_parts(mode: str, hashes: Iterable[tuple[str, str]], *, tag: str = "d
     return _tagged(f"{tag}-root", [mode, level])
 
 
-def _tagged(tag: str, value: Json) -> str:
-    return hashlib.sha256(f"keyturn/{tag}/1\n".encode() + encode(value)).hexdigest()
+def _tagged(tag: str, value: list[Any]) -> str:
+    """The hash of lists of texts: of those orjson writes the one form."""
+    return hashlib.sha256(f"keyturn/{tag}/1\n".encode() + orjson.dumps(value)).hexdigest()
 
 
 def _part(path: str, value: Json) -> Part:
@@ -186,9 +186,12 @@ def _put_list(path: str, parts: dict[str, Json]) -> Json:
 
 def keys_of(names: Iterable[str]) -> list[str]:
     """Return the keys of list items that have these *names*, in order, each once."""
+    given = list(names)
+    if "" not in (once := set(given)) and len(once) == len(given):
+        return given
     seen: Counter[str] = Counter()
     keys = []
-    for name in names:
+    for name in given:
         seen[name] += 1
         keys.append(name if name and seen[name] == 1 else f"{name}#{seen[name]}")
     return keys

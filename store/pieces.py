@@ -6,14 +6,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 import zstandard
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from store.document import Part, hash_of_part
 from store.records import Corrupt
 from store.remembered import Remembered
 from store.tables import PartRow
-from store.upsert import insert
+from store.upsert import insert_new
 
 _T = TypeVar("_T")
 ZSTD, DELTA = "zstd", "zstd-delta"
@@ -23,6 +23,14 @@ _FEW = 8  # parts that nobody here has seen are most likely new, if they are so 
 _WHOLE = zstandard.ZstdDecompressor()
 _PART = PartRow.metadata.tables["part"]  # rows of a table are half as dear as those of a class
 _BASE = _PART.alias("base")
+_STORED = (
+    select(
+        *(_PART.c.id, _PART.c.hash, _PART.c.data, _PART.c.base_id),
+        *(_BASE.c.base_id, _BASE.c.hash, _BASE.c.data),
+    )
+    .select_from(_PART.outerjoin(_BASE, _BASE.c.id == _PART.c.base_id))
+    .where(_PART.c.id.in_(bindparam("ids", expanding=True)))
+)
 
 
 class Pieces:
@@ -87,18 +95,10 @@ class Pieces:
         except _Damaged:
             return {}  # what is new shall not depend on it
 
-    async def _insert(self, rows: Sequence[Mapping[str, object]]) -> dict[str, int]:
+    async def _insert(self, rows: Sequence[dict[str, object]]) -> dict[str, int]:
         """The ids of those that nobody else inserted, by hash."""
-        inserted: dict[str, int] = {}
-        for some in _batches(rows, _MOST_NAMES // len(rows[0])):
-            done = await self._session.execute(
-                insert(self._session, _PART)
-                .values(some)
-                .on_conflict_do_nothing()
-                .returning(_PART.c.hash, _PART.c.id)
-            )
-            inserted |= {row.hash: row.id for row in done}
-        return inserted
+        new = insert_new(self._session, _PART, returning=("hash", "id"))
+        return {row.hash: row.id for row in await self._session.execute(new, rows)}
 
     async def _ids(self, hashes: Sequence[str]) -> dict[str, int]:
         found: dict[str, int] = {}
@@ -110,13 +110,8 @@ class Pieces:
 
     async def _stored(self, ids: Collection[int]) -> dict[int, _Stored]:
         found: dict[int, _Stored] = {}
-        part, base = _PART.c, _BASE.c
-        columns = part.hash, part.data, part.base_id, base.base_id, base.hash, base.data
-        joined = _PART.outerjoin(_BASE, base.id == part.base_id)
         for some in _batches(sorted(set(ids))):
-            rows = await self._session.execute(
-                select(part.id, *columns).select_from(joined).where(part.id.in_(some))
-            )
+            rows = await self._session.execute(_STORED, {"ids": some})
             found |= {row: _Stored(*of_row) for row, *of_row in rows}
         return found
 

@@ -151,7 +151,7 @@ async def _batches(
 ) -> AsyncIterator[list[dict[str, object]]]:
     query = select(table).order_by(*table.primary_key.columns)
     result = await connection.stream(query, execution_options={"yield_per": BATCH})
-    async for some in result.mappings().partitions():
+    async for some in result.mappings().partitions(BATCH):
         yield [dict(row) for row in some]
 
 

@@ -7,7 +7,17 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, or_, select, union_all, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    bindparam,
+    func,
+    or_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -31,10 +41,11 @@ from store.records import (
 )
 from store.remembered import Remembered
 from store.tables import CondemnedRow, TagRow, VersionRow
-from store.upsert import insert
+from store.upsert import insert, insert_new
 
 _SEEN_AGAIN = timedelta(hours=12)  # a draft that was marked within it is not marked again
 _VERSION = VersionRow.metadata.tables["version"]  # its rows are half as dear as the class's
+_COLUMNS = tuple(_VERSION.columns.keys())
 _TRIES = 20  # each lost one means that somebody else recorded a version
 
 
@@ -229,10 +240,8 @@ class Versions:
             "published_at": new.published_at,
             "recorded_at": await self._now(),
         }
-        stored = await self._session.execute(
-            insert(self._session, _VERSION).values(row).on_conflict_do_nothing().returning(_VERSION)
-        )
-        found = stored.first()
+        insertion = insert_new(self._session, _VERSION, returning=_COLUMNS)
+        found = (await self._session.execute(insertion, row)).first()
         return _version(found) if found is not None else None
 
     async def _before(
@@ -241,10 +250,8 @@ class Versions:
         """What is recorded: this very version, and the newest one."""
         if new.kind is VersionKind.DRAFT:
             return await self._known(new, document), await self.newest(new.where)
-        numbered = _of(new.where).where(_VERSION.c.number.is_not(None))
-        highest = numbered.order_by(_VERSION.c.number.desc()).limit(1).subquery()
-        this = numbered.where(_VERSION.c.external_id == new.external_id)
-        rows = await self._session.execute(union_all(this, select(highest)))  # an index for each
+        this = {"of_app": new.where.app, "of_env": new.where.env, "this": new.external_id}
+        rows = await self._session.execute(_THIS_AND_NEWEST, this)
         found = [_version(row) for row in rows]
         known = [version for version in found if version.external_id == new.external_id]
         newest = max(found, key=lambda version: version.number or 0, default=None)
@@ -284,6 +291,18 @@ class Versions:
 
 def _number_after(newest: Version | None) -> int:
     return (newest.number or 0) + 1 if newest else 1
+
+
+def _this_and_newest() -> Any:
+    """The version that is known by an external id, and the newest one: an index for each."""
+    c = _VERSION.c
+    here = (c.app == bindparam("of_app"), c.env == bindparam("of_env"), c.number.is_not(None))
+    numbered = select(_VERSION).where(*here)
+    highest = numbered.order_by(c.number.desc()).limit(1).subquery()
+    return union_all(numbered.where(c.external_id == bindparam("this")), select(highest))
+
+
+_THIS_AND_NEWEST = _this_and_newest()  # made once: SQLAlchemy knows it again
 
 
 def _of(where: AppEnv) -> Select[*tuple[Any, ...]]:

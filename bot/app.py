@@ -29,7 +29,7 @@ from bot.adapters.slack.wire import Received
 from bot.assembly.parts import Making, Parts, retire
 from bot.assembly.process import Patience, Process, Role
 from bot.config.settings import Settings
-from bot.domain.approval import KEYTURN
+from bot.domain.quorum import KEYTURN
 from bot.opening import open_migrated
 from bot.renewal.bound import bound, bound_routes
 from bot.renewal.current import Current
@@ -236,6 +236,7 @@ class _Assembly:
         self._every(CLOSER_EVERY, "closer", bound(current, lambda parts: parts.look_closer()))
         self._every(FOLLOW_UP_EVERY, "expire", follow_up.expire_overdue)
         self._every(FOLLOW_UP_EVERY, "close", follow_up.close_cases)
+        self._every(FOLLOW_UP_EVERY, "remind", bound(current, lambda parts: parts.remind()))
         tidy = self._every(PRUNE_EVERY, "prune", bound(current, self._prune))
         ask = bound(current, lambda parts: parts.probe())
         return first, tidy, jobs.add_local(self._timer, "probe", PROBE_EVERY, run=ask)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import ClassVar
 
 
@@ -60,6 +61,39 @@ class AlreadyVoted(Refused):
     user_message = "Your vote is counted already."
 
 
+class Frozen(Refused):
+    """The policy names this as a time in which nothing is rolled back."""
+
+    user_message = "Nothing is rolled back here now."
+
+    def __init__(self, where: str, until: datetime) -> None:
+        super().__init__(f"{where} is frozen until {until.isoformat()}")
+        self.where, self.until = where, until
+
+    def to_person(self) -> str:
+        said = f"{self.until:%a %d %b %Y, %H:%M %Z}"
+        return f"Nothing of `{_plain(self.where)}` is rolled back until {said}: its policy says so."
+
+
+class NothingOpen(Refused):
+    """No rollback of the app is open."""
+
+    user_message = "No rollback of it is open."
+
+    def __init__(self, where: str) -> None:
+        super().__init__(f"no rollback of {where} is open")
+        self.where = where
+
+    def to_person(self) -> str:
+        return f"No rollback of `{_plain(self.where)}` is open."
+
+
+class NoVote(Refused):
+    """There is no vote of this person that could be taken back."""
+
+    user_message = "You have no vote on it that could be taken back."
+
+
 class OutOfDate(Refused):
     """The button belongs to a message or a content that is no longer the current one."""
 
@@ -81,6 +115,10 @@ class NotEligible(Refused):
         "not_reviewer": "You are not among the reviewers of this environment.",
         "not_at_open": "You became a reviewer after this rollback was opened, "
         "so your vote cannot count for it.",
+        "left_group": "You left a group of which one had to approve.",
+        "publisher": "You published what is live now, so others have to turn the keys.",
+        "publisher_unknown": "I cannot tell whether you published what is live now: "
+        "name who did in `[people] authors` of the configuration.",
         "deleted": "This account is deactivated.",
         "bot": "Bots cannot vote.",
         "guest": "Guests cannot vote.",

@@ -44,7 +44,7 @@ _EMOJI: Final = {
     "completed": ":white_check_mark:",
     "rejected": ":x:",
     **dict.fromkeys(("expired", "not_started"), ":hourglass:"),
-    "withdrawn": ":leftwards_arrow_with_hook:",
+    **dict.fromkeys(("withdrawn", "requester_lost"), ":leftwards_arrow_with_hook:"),
     **dict.fromkeys(
         ("live_changed", "other_version", "already_live", "carried_out", "copied"), _MOVED_ON
     ),
@@ -111,8 +111,8 @@ def _people(slack_ids: Sequence[Json], joined: str = ", ") -> str:
     return _listed(slack_ids, textsafe.mention, joined)
 
 
-def _reviewers(ids: Sequence[Json]) -> str:
-    return _listed(ids, textsafe.reviewer, " or ")
+def _reviewers(ids: Sequence[Json], between: str = " or ") -> str:
+    return _listed(ids, textsafe.reviewer, between)
 
 
 def _called(ids: Sequence[Json]) -> str:

@@ -91,8 +91,8 @@ class Overlap:
 
     def places(self) -> dict[int, str]:
         """Where each part stands that has to be read."""
-        read = {part: path for side in (self.new, self.old) for path, part in side.items()}
-        return {p: path for p, path in read.items() if path not in _ORDERS} | {**self.shared}
+        sides = [*self.new.items(), *self.old.items()]
+        return {part: path for path, part in sides if path not in _ORDERS} | {**self.shared}
 
 
 def overlap(old: Manifest, new: Manifest, known: Set[int]) -> Overlap:

@@ -420,7 +420,12 @@ class Leg:
 
 @dataclass(frozen=True)
 class PolicySnapshot:
-    """The policy as it stood when the rollback was opened, with who was eligible then."""
+    """The policy as it stood when the rollback was opened, with who was eligible then.
+
+    `each_of` are people and groups of whom one each must approve, `members` the persons in them
+    at that time. `publisher` is who published what is live, by e-mail address, if they may not
+    vote; `publisher_person` their person id, where the configuration knows it.
+    """
 
     votes: int
     reviewers: tuple[str, ...]
@@ -429,6 +434,19 @@ class PolicySnapshot:
     open_for_s: int
     named: bool  # False: the environment has no policy, so nobody is eligible
     eligible: tuple[str, ...] = ()  # person ids, sorted
+    each_of: tuple[str, ...] = ()
+    members: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    backups: tuple[str, ...] = ()
+    vetoes: int = 1  # how many rejects end it
+    publisher: str = ""
+    publisher_person: str = ""
+    remind_after_s: int = 0  # 0: nobody is reminded
+    escalate_after_s: int = 0
+
+    @property
+    def voters(self) -> tuple[str, ...]:
+        """All people and groups who may vote, each once."""
+        return tuple(dict.fromkeys((*self.reviewers, *self.each_of, *self.backups)))
 
 
 class Step(StrEnum):

@@ -71,8 +71,10 @@ def _leg(stored: Mapping[str, Json]) -> Leg:
 
 
 def _policy(stored: Mapping[str, Json]) -> PolicySnapshot:
-    lists = ("reviewers", "requesters", "viewers", "eligible")
-    return PolicySnapshot(**{**stored, **{name: tuple(stored[name]) for name in lists}})
+    """Lists come back as tuples; what an older release did not write has its default."""
+    lists = {name: tuple(value) for name, value in stored.items() if isinstance(value, list)}
+    members = {entry: tuple(persons) for entry, persons in stored.get("members", {}).items()}
+    return PolicySnapshot(**{**stored, **lists, "members": members})
 
 
 def _vote(stored: Mapping[str, Json]) -> Vote:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.domain import approval
+from bot.domain import approval, quorum
 from bot.domain.button import Claim
 from store.records import (
     AppEnv,
@@ -76,7 +76,7 @@ def a_rollback(**changes: Any) -> Rollback:
         "legs": legs,
         "content_digest": approval.content_digest(legs),
         "policy": a_policy(),
-        "requested_by": approval.KEYTURN,
+        "requested_by": quorum.KEYTURN,
         "requested_slack_id": "",
         "opened_at": NOON,
         "expires_at": NOON + timedelta(minutes=30),

@@ -73,7 +73,7 @@ def _slack_of(
 ) -> tuple[SlackMessenger, SlackDirectory]:
     """Those of *before* when nothing of Slack changed; else new ones that know the workspace."""
     slack, old = settings.slack, before.settings.slack if before else None
-    if before and old == slack and before.settings.people == settings.people:
+    if before and old == slack and _people(before.settings) == _people(settings):
         return before.outside.messenger, before.outside.directory
     team = slack.team
     if before and old and (old.bot_token, old.api_url) == (slack.bot_token, slack.api_url):
@@ -85,7 +85,12 @@ def _slack_of(
         session=http,
         team_id=team,
         aliases=settings.people,
+        authors=settings.authors,
     )
+
+
+def _people(settings: Settings) -> object:
+    return settings.people, settings.authors
 
 
 def _same_target(before: Before | None, name: str, dify: DifySettings) -> DifyTarget | None:

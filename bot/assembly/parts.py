@@ -31,6 +31,7 @@ from bot.services.decide import Decide
 from bot.services.deliver import Deliver
 from bot.services.drawing import Address, Differences, Drawing
 from bot.services.execute import Execute
+from bot.services.follow_up import FollowUp
 from bot.services.include import Inclusion
 from bot.services.include import Rules as IncludeRules
 from bot.services.opening import Rules
@@ -62,6 +63,7 @@ class Parts:
     routes: tuple[web.RouteDef, ...]
     sweep: Callable[[], Awaitable[object]]
     look_closer: Callable[[], Awaitable[object]]
+    remind: Callable[[], Awaitable[object]]
     probe: Probe
     deliver: Deliver
     inclusion: Inclusion
@@ -105,6 +107,7 @@ class Making:
         rules = Rules(
             policies=settings.policies,
             channels=channels,
+            criticality={name: app.criticality for name, app in settings.apps.items()},
             waited=settings.alerts.usual_for,
             lookback=settings.alerts.lookback,
         )
@@ -143,6 +146,7 @@ class Making:
                 owner=self._process.owner,
                 pause=self._process.patience.pause,
                 lease=self._process.lease,
+                frozen=rules.frozen,
             ).step,
             "deliver": deliver.step,
             "import": snapshot.backfill,
@@ -155,6 +159,7 @@ class Making:
             routes=(*self._routes(settings, admission), *self._pages(links)),
             sweep=snapshot.sweep,
             look_closer=closer.sweep,
+            remind=FollowUp(store, quiet=rules.quiet).remind,
             probe=self._prober(outside, before),
             deliver=deliver,
             inclusion=inclusion,

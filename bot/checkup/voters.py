@@ -15,7 +15,8 @@ from bot.services.eligibility import NOBODY, Eligibility, facts_of
 async def finding(env: str, rules: Policy, directory: Directory | None) -> Finding:
     """Look at the policy of *env*; without a *directory* only at what is written down."""
     what = f"policy.{env}"
-    if not rules.reviewers:
+    voters = rules.snapshot().voters
+    if not voters and rules.votes > 0:
         mend = f'name reviewers in keyturn.toml: [policy.{env}] reviewers = ["S…", "U…"]'
         return failed(what, "nobody may vote, so nothing could ever be approved", mend)
     if directory is None:
@@ -32,7 +33,7 @@ async def finding(env: str, rules: Policy, directory: Directory | None) -> Findi
 
 async def _groups(directory: Directory, rules: Policy) -> policy.Groups | Finding:
     """The members of every user group, or what is wrong with the first that is unknown."""
-    entries = (rules.reviewers, rules.requesters, rules.viewers)
+    entries = (rules.snapshot().voters, rules.requesters, rules.viewers)
     for group in policy.group_ids(*entries):
         try:
             await directory.members_of(group)
@@ -40,16 +41,18 @@ async def _groups(directory: Directory, rules: Policy) -> policy.Groups | Findin
             said = f"the user group {group} is unknown or disabled ({error.upstream_code})"
             mend = "take its id from Slack's page of user groups, or enable it"
             return failed("", said, mend)
-    return await Eligibility(directory).groups(rules.reviewers)
+    return await Eligibility(directory).groups(rules.snapshot().voters)
 
 
 async def _count(what: str, rules: Policy, directory: Directory, groups: policy.Groups) -> Finding:
     """Ask about people until there are enough; a group may be large."""
-    named = [entry for entry in rules.reviewers if entry not in groups]
+    named = [entry for entry in rules.snapshot().voters if entry not in groups]
     unknown = [slack_id for slack_id in named if not await _exists(directory, slack_id)]
     if unknown:
         said = f"Slack knows no {', '.join(unknown)}"
         return failed(what, said, "take the ids from the people's profiles (Copy member ID)")
+    if rules.votes == 0:
+        return ok(what, "no votes needed for what somebody asks for")
     persons: set[str] = set()
     for slack_id in _each(named, groups):
         member = facts_of(await directory.member(slack_id))

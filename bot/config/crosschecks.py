@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from bot.config.fields import secure
 from bot.config.mistakes import Mistakes, at, did_you_mean
+from bot.config.policies import POLICY_RULES
+from bot.config.raw import Raw, tables, texts
 
-Raw = Mapping[str, object]
 _WAYS_IN = (
     *("email", "password_env", "password_file"),
     *("admin_key_env", "admin_key_file", "workspace"),
@@ -101,7 +102,7 @@ def _every_card_has_a_channel(raw: Raw, mistakes: Mistakes) -> None:
 def _dependencies_exist(raw: Raw, mistakes: Mistakes) -> None:
     apps = list(tables(raw, "app"))
     for app in apps:
-        for needed in _texts(at(raw, "app", app, "depends_on")):
+        for needed in texts(at(raw, "app", app, "depends_on")):
             path = ("app", app, "depends_on")
             if needed == app:
                 mistakes.add(path, "an app does not depend on itself")
@@ -162,7 +163,7 @@ def _label_values(match: object) -> Mapping[str, frozenset[str]]:
     if not isinstance(match, Mapping):
         return {}
     values = {
-        name: frozenset([value] if isinstance(value, str) else _texts(value))
+        name: frozenset([value] if isinstance(value, str) else texts(value))
         for name, value in match.items()
     }
     return values if all(values.values()) else {}
@@ -170,7 +171,7 @@ def _label_values(match: object) -> Mapping[str, frozenset[str]]:
 
 def _included_apps_have_a_place(raw: Raw, mistakes: Mistakes) -> None:
     for name in tables(raw, "dify"):
-        rules = _texts(at(raw, "dify", name, "include"))
+        rules = texts(at(raw, "dify", name, "include"))
         beside = {key: at(raw, "dify", name, key) for key in ("environment", "channel")}
         if not rules:
             for key in (key for key, value in beside.items() if value is not None):
@@ -191,7 +192,7 @@ def _a_workspace_is_included_once(raw: Raw, mistakes: Mistakes) -> None:
     seen: dict[tuple[str, str], str] = {}
     for name in tables(raw, "dify"):
         url, email = at(raw, "dify", name, "url"), at(raw, "dify", name, "email")
-        if not _texts(at(raw, "dify", name, "include")):
+        if not texts(at(raw, "dify", name, "include")):
             continue
         if isinstance(url, str) and isinstance(email, str):
             first = seen.setdefault((url.rstrip("/"), email), name)
@@ -208,24 +209,6 @@ def _policies_are_used(raw: Raw, mistakes: Mistakes) -> None:
             mistakes.add(("policy", env), f"no app has an environment of this name{hint}")
 
 
-def _quorum_can_be_reached(raw: Raw, mistakes: Mistakes) -> None:
-    """A quorum of named people needs as many humans, whatever the number of their accounts."""
-    aliases = at(raw, "people", "aliases")
-    persons = aliases if isinstance(aliases, Mapping) else {}
-    for env in tables(raw, "policy"):
-        reviewers = _texts(at(raw, "policy", env, "reviewers"))
-        votes = at(raw, "policy", env, "votes")
-        needed = votes if type(votes) is int else 2
-        if not reviewers or any(who.startswith("S") for who in reviewers):
-            continue
-        people = len({str(persons.get(who, who)) for who in reviewers})
-        if people < needed:
-            sentence = (
-                f"{people} named but {needed} votes needed, so nothing could ever be approved"
-            )
-            mistakes.add(("policy", env, "reviewers"), sentence)
-
-
 _RULES: Sequence[Callable[[Raw, Mistakes], None]] = (
     _one_way_into_each_workspace,
     _passwords_travel_safely,
@@ -238,21 +221,15 @@ _RULES: Sequence[Callable[[Raw, Mistakes], None]] = (
     _included_apps_have_a_place,
     _a_workspace_is_included_once,
     _policies_are_used,
-    _quorum_can_be_reached,
+    *POLICY_RULES,
 )
 
 
 def watches(raw: Raw) -> bool:
     """True if anything is to be watched: an app with a table, or a workspace's apps."""
     return bool(tables(raw, "app")) or any(
-        _texts(at(raw, "dify", name, "include")) for name in tables(raw, "dify")
+        texts(at(raw, "dify", name, "include")) for name in tables(raw, "dify")
     )
-
-
-def tables(raw: Raw, *path: str) -> Mapping[str, object]:
-    """The tables under *path* by their names; none where there is no table."""
-    table = at(raw, *path)
-    return table if isinstance(table, Mapping) else {}
 
 
 def _places(raw: Raw) -> list[tuple[str, str, Mapping[str, object]]]:
@@ -268,7 +245,3 @@ def _places(raw: Raw) -> list[tuple[str, str, Mapping[str, object]]]:
 def _included_environments(raw: Raw) -> set[str]:
     found = (at(raw, "dify", name, "environment") for name in tables(raw, "dify"))
     return {env for env in found if isinstance(env, str)}
-
-
-def _texts(value: object) -> list[str]:
-    return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []

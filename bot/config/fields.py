@@ -7,11 +7,13 @@ import re
 from datetime import timedelta
 from typing import Annotated
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from bot.domain.tagging import RULE, is_tag
+from bot.domain.windows import parse
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(?:\d{1,6}[smhd])+", re.ASCII)
@@ -65,6 +67,22 @@ def tag(value: str) -> str:
     """The name of a tag."""
     if not is_tag(value):
         raise wrong(RULE)
+    return value
+
+
+def _window(value: str) -> str:
+    try:
+        parse(value)
+    except ValueError as error:
+        raise wrong(str(error)) from None
+    return value
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ValueError, OSError, KeyError):
+        raise wrong('must be a time zone such as "UTC" or "Europe/Berlin"') from None
     return value
 
 
@@ -160,6 +178,8 @@ PositiveDuration = Annotated[timedelta, BeforeValidator(duration), AfterValidato
 DayOrMore = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_a_day)]
 Name = Annotated[str, AfterValidator(name)]
 TagName = Annotated[str, AfterValidator(tag)]
+TimeWindow = Annotated[str, AfterValidator(_window)]
+TimeZone = Annotated[str, AfterValidator(_zone)]
 Include = Annotated[str, AfterValidator(_include)]
 LabelValues = Annotated[tuple[str, ...], BeforeValidator(label_values)]
 AppId = Annotated[str, AfterValidator(_app_id)]

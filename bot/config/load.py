@@ -12,12 +12,14 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr, ValidationError
 
 from bot.config import crosschecks, tables
 from bot.config.environment import Environment
 from bot.config.mistakes import Mistakes
+from bot.config.raw import tables as tables_of
 from bot.config.settings import (
     AlertSettings,
     AppSettings,
@@ -31,6 +33,7 @@ from bot.config.variables import notice_unknown, read_secret_file, with_secret_f
 from bot.domain.including import Include
 from bot.domain.naming import LabelMap, Match, sole_environments
 from bot.domain.policy import Policy
+from bot.domain.windows import windows
 from store.records import AppEnv, Keeping
 
 _MAX_FILE_BYTES = 4 * 1024 * 1024
@@ -135,7 +138,7 @@ def _secrets_of_dify(
 ) -> dict[str, SecretStr]:
     """The password or admin key of each workspace, from the variable or file that is named."""
     found = {}
-    for name, table in crosschecks.tables(raw, "dify").items():
+    for name, table in tables_of(raw, "dify").items():
         source = table if isinstance(table, Mapping) else {}
         for kind in ("password", "admin_key"):
             variable, file = source.get(f"{kind}_env"), source.get(f"{kind}_file")
@@ -171,7 +174,7 @@ def _serving(raw: Mapping[str, object], variables: Mapping[str, str], mistakes: 
 
 def _mode(raw: Mapping[str, object], variables: Mapping[str, str]) -> SlackMode:
     """How Slack comes in: as the file says, else the one way for which there is a secret."""
-    said = crosschecks.tables(raw, "slack").get("mode")
+    said = tables_of(raw, "slack").get("mode")
     if said in ("http", "socket"):
         return "socket" if said == "socket" else "http"
     only_socket = variables.get("SLACK_APP_TOKEN") and not variables.get(_SIGNING_SECRET)
@@ -230,6 +233,7 @@ def _settings(
             drafts=document.retention.drafts,
         ),
         people=document.people.aliases,
+        authors=document.people.authors,
         execution_lease=environment.execution_lease,
         failpoint=environment.failpoint,
     )
@@ -263,10 +267,19 @@ def _include(table: tables.DifyTable, document: tables.Document) -> Include | No
 def _policy(table: tables.PolicyTable) -> Policy:
     return Policy(
         votes=table.votes,
+        votes_by_criticality={str(how): n for how, n in table.votes_by_criticality.items()},
         reviewers=tuple(table.reviewers),
+        each_of=tuple(table.each_of),
+        backups=tuple(table.backups),
+        vetoes=table.vetoes,
+        exclude_publisher=table.exclude_publisher,
         requesters=tuple(table.requesters),
         viewers=tuple(table.viewers),
         open_for=table.open_for,
+        remind_after=table.remind_after,
+        escalate_after=table.escalate_after,
+        freeze=windows(table.freeze, ZoneInfo(table.timezone)),
+        quiet=windows(table.quiet, ZoneInfo(table.timezone)),
         protected_tags=tuple(table.protected_tags),
         named=True,
     )

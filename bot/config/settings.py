@@ -97,6 +97,7 @@ class Settings:
     prometheus_url: str = ""
     alertmanager_url: str = ""
     people: Mapping[str, str] = field(default_factory=dict)
+    authors: Mapping[str, str] = field(default_factory=dict)  # e-mail in Dify → Slack account
     keeping: Keeping = field(default_factory=Keeping)
     execution_lease: timedelta = DEFAULT_EXECUTION_LEASE
     failpoint: str = ""

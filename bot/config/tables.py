@@ -102,7 +102,7 @@ class AppTable(Table):
     )
     criticality: Criticality = Field(
         default="medium",
-        description="`low`, `medium`, `high` or `critical`; accepted, not used yet",
+        description="`low`, `medium`, `high` or `critical`; a policy may want more votes for more",
     )
     depends_on: list[str] = Field(
         default_factory=list,
@@ -123,19 +123,62 @@ class AppTable(Table):
 class PolicyTable(Table):
     """`[policy.ENV]`."""
 
-    votes: int = Field(default=2, ge=1, le=20, description="How many different people must approve")
+    votes: int = Field(
+        default=2,
+        ge=0,
+        le=20,
+        description="How many different people must approve; `0`: who may ask needs nobody, and "
+        "what an alert suggests needs one",
+    )
+    votes_by_criticality: dict[Criticality, Annotated[int, Field(ge=1, le=20)]] = Field(
+        default_factory=dict,
+        description="More votes for apps that matter more: `{ critical = 3 }`; never fewer",
+    )
     reviewers: list[fields.Who] = Field(
         default_factory=list,
         description="Who may vote: ids of people (`U…`) and user groups (`S…`)",
     )
+    each_of: list[fields.Who] = Field(
+        default_factory=list,
+        description="Of each of these one must approve, another person each: "
+        '`["S0SRE", "S0OWNERS"]`; they may vote like reviewers',
+    )
+    backups: list[fields.Who] = Field(
+        default_factory=list,
+        description="May vote too, and are called when the others have not by `escalate_after`",
+    )
+    vetoes: int = Field(default=1, ge=1, le=20, description="How many rejects end a rollback")
+    exclude_publisher: bool = Field(
+        default=False,
+        description="Who published what is live may not vote; `[people] authors` says who that "
+        "is in Slack, and nobody may vote on what somebody else published",
+    )
     requesters: list[fields.Who] = Field(
-        default_factory=list, description="Who may ask for a rollback, beside the reviewers"
+        default_factory=list, description="Who may ask for a rollback, beside those who may vote"
     )
     viewers: list[fields.Who] = Field(
-        default_factory=list, description="Who may see. Default: reviewers and requesters"
+        default_factory=list, description="Who may see, beside those who may vote or ask"
     )
     open_for: fields.PositiveDuration = Field(
         default=timedelta(minutes=30), description="How long a rollback waits for its votes"
+    )
+    remind_after: fields.PositiveDuration | None = Field(
+        default=None,
+        description="When those who may vote are reminded. Default: half of `open_for`",
+    )
+    escalate_after: fields.PositiveDuration | None = Field(
+        default=None, description="When `backups` are called. Default: three quarters of `open_for`"
+    )
+    freeze: list[fields.TimeWindow] = Field(
+        default_factory=list,
+        description="When nothing is rolled back: `fri 16:00-24:00`, `22:00-07:00`, "
+        "`2026-12-20/2027-01-02` (with its last day)",
+    )
+    quiet: list[fields.TimeWindow] = Field(
+        default_factory=list, description="When nobody is reminded or called, in the same form"
+    )
+    timezone: fields.TimeZone = Field(
+        default="UTC", description="The clock of `freeze` and `quiet`, such as `Europe/Berlin`"
     )
     protected_tags: list[fields.TagName] = Field(
         default_factory=list,
@@ -201,6 +244,11 @@ class PeopleTable(Table):
     aliases: dict[fields.Account, Annotated[str, Field(min_length=1, max_length=80)]] = Field(
         default_factory=dict,
         description='Accounts of one person, who has one vote: `{ U0ALICE1 = "alice", … }`',
+    )
+    authors: dict[fields.Email, fields.Account] = Field(
+        default_factory=dict,
+        description='Who the accounts in Dify are: `{ "alice@example.com" = "U0ALICE1" }`; '
+        "for `exclude_publisher`",
     )
 
 

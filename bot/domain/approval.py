@@ -14,6 +14,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
+from bot.domain import quorum
 from bot.domain.button import Claim
 from bot.domain.words import OutcomeCode
 from bot.errors import (
@@ -21,6 +22,7 @@ from bot.errors import (
     AlreadyVoted,
     NotAllowed,
     NotEligible,
+    NoVote,
     OutOfDate,
     ReasonMissing,
     RollbackExpired,
@@ -29,7 +31,6 @@ from bot.errors import (
 from store.records import Choice, IllegalMove, Json, Leg, Rollback, State, Vote
 
 TAKEN_BACK = "taken_back"  # why an approval is void whose giver rejected after all
-KEYTURN = "keyturn"  # who asks when an alert does: nobody, so nobody is excluded
 
 MOVES: Mapping[State, frozenset[State]] = MappingProxyType(
     {
@@ -109,39 +110,15 @@ def _leg_content(leg: Leg) -> dict[str, Json]:
 # -- Votes ------------------------------------------------------------------------------------
 
 
-def approvals(rollback: Rollback) -> tuple[Vote, ...]:
-    """Return the votes that count towards the quorum: one a person, of this very content.
-
-    Neither a void vote, nor the requester's, nor one by somebody who was not eligible when the
-    rollback was opened is among them, however it came to be there.
-    """
-    counted: dict[str, Vote] = {}
-    for vote in rollback.votes:
-        if (
-            vote.choice is Choice.APPROVE
-            and vote.voided_at is None
-            and vote.digest == rollback.content_digest
-            and vote.person != rollback.requested_by
-            and vote.person in rollback.policy.eligible
-        ):
-            counted.setdefault(vote.person, vote)
-    return tuple(counted.values())
-
-
-def quorum(rollback: Rollback) -> bool:
-    """Return whether enough different people have approved; never true without a policy."""
-    needed = max(rollback.policy.votes, 1)
-    return rollback.policy.named and len(approvals(rollback)) >= needed
-
-
 def cast(
     rollback: Rollback, vote: Vote, *, at: datetime, claim: Claim, why_not: str | None
 ) -> Rollback:
     """Return *rollback* with *vote* counted, or raise the `Refused` that says why not.
 
-    PENDING_APPROVAL takes votes: one reject ends it as REJECTED, the policy's number of
-    approvals by different people makes it APPROVED, fewer leave it. An APPROVED one that waits
-    to be executed takes rejects alone. Who has approved may still reject: the reject counts.
+    PENDING_APPROVAL takes votes: the policy's number of rejects (one, unless it says otherwise)
+    ends it as REJECTED, a quorum of approvals makes it APPROVED, fewer leave it. An APPROVED one
+    that waits to be executed takes rejects alone. Who has approved may still reject: the reject
+    counts in the approval's place.
 
     Args:
         rollback: As it is now, read under its lock.
@@ -183,29 +160,67 @@ def _may_vote(rollback: Rollback, vote: Vote, why_not: str | None) -> None:
         raise NotEligible(why_not)
     if vote.person not in rollback.policy.eligible:
         raise NotEligible("not_at_open")
-    standing = [v for v in rollback.votes if v.person == vote.person and v.voided_at is None]
-    if standing and vote.choice is Choice.APPROVE:
+    standing = _standing(rollback, vote.person)
+    if standing and (vote.choice is Choice.APPROVE or standing[-1].choice is Choice.REJECT):
         raise AlreadyVoted(f"{vote.person} has voted on rollback {rollback.id}")
 
 
 def _counted(rollback: Rollback, vote: Vote, at: datetime) -> Rollback:
     if vote.choice is Choice.REJECT:
-        votes = (*_taken_back(rollback, vote, at), vote)
+        votes = (*_taken_back(rollback, vote.person, at), vote)
+        after = rollback.moved(rollback.state, votes=votes)
+        if len(quorum.rejects(after)) < rollback.policy.vetoes:
+            return _fallen_back(after)
         facts = {"slack_id": vote.slack_id, "reason": vote.reason}
         return _ended(rollback, State.REJECTED, OutcomeCode.REJECTED, facts, at, votes=votes)
     votes = (*rollback.votes, vote)
     after = rollback.moved(State.PENDING_APPROVAL, votes=votes)
-    if not quorum(after):
-        return after
+    return _approved(rollback, at, votes=votes) if quorum.reached(after) else after
+
+
+def _approved(rollback: Rollback, at: datetime, **changes: Any) -> Rollback:
     clicked = replace(rollback.execution, clicked_at=at)
-    return move(rollback, State.APPROVED, votes=votes, execution=clicked)
+    return move(rollback, State.APPROVED, execution=clicked, **changes)
 
 
-def _taken_back(rollback: Rollback, vote: Vote, at: datetime) -> Iterator[Vote]:
-    """Yield the votes before *vote*; an approval by the same person no longer stands."""
+def _fallen_back(rollback: Rollback) -> Rollback:
+    """An APPROVED one whose quorum is gone waits for approval again."""
+    if rollback.state is not State.APPROVED or quorum.reached(rollback):
+        return rollback
+    unclicked = replace(rollback.execution, clicked_at=None)
+    return replace(rollback, state=State.PENDING_APPROVAL, execution=unclicked)
+
+
+def _standing(rollback: Rollback, person: str) -> list[Vote]:
+    return [v for v in rollback.votes if v.person == person and v.voided_at is None]
+
+
+def _taken_back(rollback: Rollback, person: str, at: datetime) -> Iterator[Vote]:
+    """Yield the votes with *person*'s own no longer standing."""
     for before in rollback.votes:
-        own = before.person == vote.person and before.voided_at is None
+        own = before.person == person and before.voided_at is None
         yield replace(before, voided_at=at, voided_why=TAKEN_BACK) if own else before
+
+
+def take_back(rollback: Rollback, *, person: str, at: datetime) -> Rollback:
+    """Return *rollback* without *person*'s vote, which stays in the record as taken back.
+
+    They may vote again, on a newer card: the round grows, so that a click that was on its way
+    does not bring the vote back.
+
+    Raises:
+        NoVote: They have none that stands.
+        AlreadyDecided: It is approved, executing, or has ended.
+        RollbackExpired: Its time is over.
+    """
+    if rollback.state is not State.PENDING_APPROVAL:
+        raise AlreadyDecided(f"rollback {rollback.id} is {rollback.state}")
+    if at >= rollback.expires_at:
+        raise RollbackExpired(f"rollback {rollback.id} expired at {rollback.expires_at}")
+    if not _standing(rollback, person):
+        raise NoVote(f"{person} has no vote on rollback {rollback.id}")
+    votes = tuple(_taken_back(rollback, person, at))
+    return rollback.moved(rollback.state, votes=votes, round=rollback.round + 1)
 
 
 def void_votes(rollback: Rollback, why: Mapping[str, str], *, at: datetime) -> Rollback:
@@ -228,11 +243,7 @@ def void_votes(rollback: Rollback, why: Mapping[str, str], *, at: datetime) -> R
     )
     if votes == rollback.votes:
         return rollback
-    after = rollback.moved(rollback.state, votes=votes, round=rollback.round + 1)
-    if after.state is State.APPROVED and not quorum(after):
-        unclicked = replace(after.execution, clicked_at=None)
-        return replace(after, state=State.PENDING_APPROVAL, execution=unclicked)
-    return after
+    return _fallen_back(rollback.moved(rollback.state, votes=votes, round=rollback.round + 1))
 
 
 # -- Other moves ------------------------------------------------------------------------------
@@ -241,6 +252,20 @@ def void_votes(rollback: Rollback, why: Mapping[str, str], *, at: datetime) -> R
 def present(rollback: Rollback) -> Rollback:
     """Return *rollback* open for votes, now that its card is on the way."""
     return move(rollback, State.PENDING_APPROVAL)
+
+
+def approve_unasked(rollback: Rollback, *, at: datetime) -> Rollback:
+    """Return *rollback* APPROVED without a vote, as its policy wants for what a person asked for.
+
+    Raises:
+        AlreadyDecided: It is not open for votes.
+        NotAllowed: The policy wants votes.
+    """
+    if rollback.state is not State.PENDING_APPROVAL:
+        raise AlreadyDecided(f"rollback {rollback.id} is {rollback.state}")
+    if not quorum.reached(rollback, ()):
+        raise NotAllowed(f"rollback {rollback.id} needs {quorum.needed(rollback)} votes")
+    return _approved(rollback, at)
 
 
 def overdue(rollback: Rollback, *, at: datetime) -> bool:
@@ -275,6 +300,15 @@ def withdraw(rollback: Rollback, *, person: str, slack_id: str, at: datetime) ->
         raise AlreadyDecided(f"rollback {rollback.id} is {rollback.state}")
     facts = {"slack_id": slack_id}
     return _ended(rollback, State.WITHDRAWN, OutcomeCode.WITHDRAWN, facts, at)
+
+
+def lose_requester(rollback: Rollback, *, at: datetime) -> Rollback:
+    """Return *rollback* WITHDRAWN because who asked for it may no longer ask.
+
+    For those that nobody else had to approve: there is no other word that they could run on.
+    """
+    facts = {"slack_id": rollback.requested_slack_id}
+    return _ended(rollback, State.WITHDRAWN, OutcomeCode.REQUESTER_LOST, facts, at)
 
 
 def supersede(

@@ -79,7 +79,12 @@ class CardView:
     expires_at: datetime | None = None
     votes_needed: int = 0
     votes: tuple[CardVote, ...] = ()
-    reviewers: tuple[str, ...] = ()  # user group ids and user ids of the policy
+    reviewers: tuple[str, ...] = ()  # user group ids and user ids of all who may vote
+    missing: tuple[str, ...] = ()  # of whom one each has to approve yet
+    each_of: tuple[str, ...] = ()
+    vetoes: int = 1
+    publisher_excluded: bool = False
+    publisher_unknown: bool = False  # nobody may vote, since nobody knows who published it
     policy_named: bool = True
     summary: str = ""
     change_counts: Mapping[str, int] | None = None

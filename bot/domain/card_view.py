@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypedDict
 
+from bot.domain import quorum
 from bot.domain.card import CardAlert, CardButton, CardChange, CardView, CardVote
 from bot.domain.diff.card import card_changes
 from bot.domain.diff.changes import ChangeList
@@ -110,9 +111,14 @@ def _with_rollback(
         requested_slack_id=rollback.requested_slack_id,
         reason=rollback.reason,
         expires_at=rollback.expires_at,
-        votes_needed=policy.votes,
+        votes_needed=quorum.needed(rollback),
         votes=tuple(_vote(vote) for vote in rollback.votes),
-        reviewers=policy.reviewers,
+        reviewers=policy.voters,
+        missing=quorum.unrepresented(rollback, quorum.approvals(rollback)),
+        each_of=policy.each_of,
+        vetoes=policy.vetoes,
+        publisher_excluded=bool(policy.publisher),
+        publisher_unknown=bool(policy.publisher) and not policy.publisher_person,
         policy_named=policy.named,
         digest=rollback.content_digest,
         secrets_kept=_names(leg.secrets.get("kept")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
@@ -23,6 +23,8 @@ _FORMS: Final = {
     "who": f"who {ANY_APP}",
     "snapshot": f"snapshot {ANY_APP}",
     "to": f"to {ANY_APP} VERSION",
+    "take-back": f"take-back {ANY_APP}",
+    "withdraw": f"withdraw {ANY_APP}",
     "tag": f"tag {ANY_APP} VERSION NAME",
     "untag": f"untag {ANY_APP} NAME",
 }
@@ -107,13 +109,28 @@ class Take:
 
 
 @dataclass(frozen=True)
+class TakeBack:
+    """Take the person's own vote on the open rollback of *where* back."""
+
+    where: AppEnv
+
+
+@dataclass(frozen=True)
+class Withdraw:
+    """Withdraw the open rollback of *where* that the person asked for."""
+
+    where: AppEnv
+
+
+@dataclass(frozen=True)
 class Who:
     """Say who may vote, ask and see in the environment of *where*."""
 
     where: AppEnv
 
 
-Named = To | ToTag | Tags | Tag | Untag | Log | Diff | Take | Who  # what names an app
+# what names an app
+Named = To | ToTag | TakeBack | Withdraw | Tags | Tag | Untag | Log | Diff | Take | Who
 Command = Help | Status | Named
 
 
@@ -152,8 +169,8 @@ def _named(text: str, verb: str, words: Sequence[str]) -> Named:
 
 def _asked(verb: str, where: AppEnv, rest: Sequence[str]) -> Named | None:
     """The command, or None when *rest* is not what *verb* wants."""
-    if verb in ("who", "snapshot"):
-        return (Who(where) if verb == "who" else Take(where)) if not rest else None
+    if verb in _BARE:
+        return _BARE[verb](where) if not rest else None
     if verb == "to":
         return _to(where, rest[0]) if len(rest) == 1 else None
     if verb in ("tag", "untag"):
@@ -162,6 +179,14 @@ def _asked(verb: str, where: AppEnv, rest: Sequence[str]) -> Named | None:
     if page is None:
         return None
     return _log(where, words, page) if verb == "log" else _diff(where, words, page)
+
+
+_BARE: Final[Mapping[str, Callable[[AppEnv], Named]]] = {
+    "who": Who,
+    "snapshot": Take,
+    "take-back": TakeBack,
+    "withdraw": Withdraw,
+}
 
 
 def _to(where: AppEnv, word: str) -> To | ToTag | None:

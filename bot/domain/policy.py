@@ -6,9 +6,10 @@ The one who asks Slack brings the facts; nothing here remembers an earlier answe
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from bot.domain.windows import NEVER, Windows
 from store.records import PolicySnapshot
 
 Groups = Mapping[str, Set[str]]  # user group id → Slack ids of its members
@@ -22,21 +23,50 @@ class Policy:
     """
 
     votes: int = 2
+    votes_by_criticality: Mapping[str, int] = field(default_factory=dict)
     reviewers: tuple[str, ...] = ()
+    each_of: tuple[str, ...] = ()  # one of each must approve
+    backups: tuple[str, ...] = ()  # may vote too, and are called when time runs out
     requesters: tuple[str, ...] = ()
     viewers: tuple[str, ...] = ()
+    vetoes: int = 1  # how many rejects end it
+    exclude_publisher: bool = False
     open_for: timedelta = timedelta(minutes=30)
+    remind_after: timedelta | None = None  # None: after half of `open_for`
+    escalate_after: timedelta | None = None  # None: after three quarters of it
+    freeze: Windows = NEVER  # nothing is opened or executed
+    quiet: Windows = NEVER  # nobody is reminded
     protected_tags: tuple[str, ...] = ()
     named: bool = False
 
     def __post_init__(self) -> None:
-        if self.votes < 1:
-            raise ValueError("a policy needs at least one vote")
+        if self.votes < 0 or self.vetoes < 1:
+            raise ValueError("a policy needs no negative votes, and a reject that ends it")
         if self.open_for <= timedelta(0):
             raise ValueError("a rollback has to stay open for some time")
 
-    def snapshot(self, eligible: Iterable[str] = ()) -> PolicySnapshot:
-        """Return this policy as it stands now, with the person ids who are *eligible* now."""
+    def of(self, criticality: str) -> Policy:
+        """Return this policy as it is for an app of *criticality*: never fewer votes."""
+        return replace(self, votes=max(self.votes, self.votes_by_criticality.get(criticality, 0)))
+
+    def snapshot(
+        self,
+        eligible: Iterable[str] = (),
+        *,
+        members: Mapping[str, Iterable[str]] | None = None,
+        publisher: tuple[str, str] = ("", ""),
+    ) -> PolicySnapshot:
+        """Return this policy as it stands now.
+
+        Args:
+            eligible: Person ids who may vote now.
+            members: The person ids of each entry of `each_of`.
+            publisher: Who published what is live (their e-mail address in the target) and
+                their person id, "" where it is not known; kept only if they may not vote.
+        """
+        told, person = publisher if self.exclude_publisher else ("", "")
+        remind = self.open_for / 2 if self.remind_after is None else self.remind_after
+        escalate = self.open_for * 3 / 4 if self.escalate_after is None else self.escalate_after
         return PolicySnapshot(
             votes=self.votes,
             reviewers=self.reviewers,
@@ -45,6 +75,14 @@ class Policy:
             open_for_s=int(self.open_for.total_seconds()),
             named=self.named,
             eligible=tuple(sorted(set(eligible))),
+            each_of=self.each_of,
+            members={entry: tuple(sorted(set(some))) for entry, some in (members or {}).items()},
+            backups=self.backups,
+            vetoes=self.vetoes,
+            publisher=told,
+            publisher_person=person,
+            remind_after_s=int(remind.total_seconds()),
+            escalate_after_s=int(escalate.total_seconds()),
         )
 
 
@@ -72,12 +110,12 @@ def group_ids(*entries: Iterable[str]) -> tuple[str, ...]:
 
 def seen_by(policy: PolicySnapshot) -> tuple[str, ...]:
     """Return who may look: the viewers, and always those who may ask or vote."""
-    return tuple(dict.fromkeys((*policy.viewers, *policy.reviewers, *policy.requesters)))
+    return tuple(dict.fromkeys((*policy.viewers, *policy.voters, *policy.requesters)))
 
 
 def asked_by(policy: PolicySnapshot) -> tuple[str, ...]:
-    """Return who may ask for a rollback: the requesters and the reviewers."""
-    return tuple(dict.fromkeys((*policy.requesters, *policy.reviewers)))
+    """Return who may ask for a rollback: the requesters and all who may vote."""
+    return tuple(dict.fromkeys((*policy.requesters, *policy.voters)))
 
 
 def known(member: MemberFacts, *, team_id: str) -> bool:
@@ -121,17 +159,29 @@ def why_not(
             being opened.
         shared_channel: People of other organisations can click on the card.
     """
-    if not policy.named or not policy.reviewers:
+    if not policy.named or not policy.voters:
         return "no_policy"
     if (bar := standing(member, team_id=team_id)) is not None:
         return bar
     if shared_channel:
         return "shared_channel"
-    if not _among(member, policy.reviewers, groups):
+    if not _among(member, policy.voters, groups):
         return "not_reviewer"
     if at_open is not None and member.person not in at_open:
         return "not_at_open"
-    return None
+    return _published_it(member, policy)
+
+
+def _published_it(member: MemberFacts, policy: PolicySnapshot) -> str | None:
+    """Return the code of why who published it may not vote; who cannot be told apart may not.
+
+    Without a publisher, as of drift, nobody is excluded.
+    """
+    if not policy.publisher:
+        return None
+    if not policy.publisher_person:
+        return "publisher_unknown"
+    return "publisher" if member.person == policy.publisher_person else None
 
 
 def may_ask(member: MemberFacts, *, policy: PolicySnapshot, groups: Groups, team_id: str) -> bool:
@@ -154,7 +204,8 @@ def may_tag(
     """
     if name not in policy.protected_tags:
         return may_ask(member, policy=policy.snapshot(), groups=groups, team_id=team_id)
-    return standing(member, team_id=team_id) is None and _among(member, policy.reviewers, groups)
+    voters = policy.snapshot().voters
+    return standing(member, team_id=team_id) is None and _among(member, voters, groups)
 
 
 def groups_of(slack_id: str, groups: Groups) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ class FindingCode(StrEnum):
     REVIEWERS_UNKNOWN = "reviewers_unknown"  # upstream_code: Slack's, "" when unknown
     LOOK_FAILED = "look_failed"
     PAUSED = "paused"
+    FROZEN = "frozen"  # suspect: int, candidate: int, until
     REJECTED_BEFORE = "rejected_before"  # suspect: int, candidate: int
 
 
@@ -45,6 +46,7 @@ class OutcomeCode(StrEnum):
     EXPIRED = "expired"  # EXPIRED: not approved in time
     NOT_STARTED = "not_started"  # EXPIRED: approved, and could not start in time
     WITHDRAWN = "withdrawn"  # slack_id
+    REQUESTER_LOST = "requester_lost"  # WITHDRAWN: slack_id, who may no longer ask
     LIVE_CHANGED = "live_changed"  # SUPERSEDED
     OTHER_VERSION = "other_version"  # SUPERSEDED: somebody asked for another version
     ALREADY_LIVE = "already_live"  # SUPERSEDED: somebody made the candidate live by hand
@@ -84,7 +86,15 @@ class DraftNote(StrEnum):
 class NoteCode(StrEnum):
     """Replies in the case's thread, and messages of their own in an app's channel."""
 
-    VOTE_APPROVED = "vote_approved"  # slack_id, count: int, needed: int
+    # slack_id, count: int, needed: int, missing: list[str] (of whom one each must approve)
+    VOTE_APPROVED = "vote_approved"
+    VOTE_AGAINST = "vote_against"  # slack_id, reason, count: int, vetoes: int; it goes on
+    VOTE_TAKEN_BACK = "vote_taken_back"  # slack_id, count: int, needed: int
+    APPROVED_UNASKED = "approved_unasked"  # slack_id
+    # voters: list[str] (groups too), missing: list[str], count: int, needed: int, until
+    REMINDER = "reminder"
+    ESCALATED = "escalated"  # as REMINDER; voters are the backups
+    WAITING_FOR_THAW = "waiting_for_thaw"  # until: nothing is executed before
     VOTE_REJECTED = "vote_rejected"  # slack_id, reason
     VOTE_VOID = "vote_void"  # slack_id, why
     EXECUTING = "executing"  # slack_ids: list[str]
@@ -107,7 +117,10 @@ class AnswerCode(StrEnum):
     """Private answers to one person."""
 
     REFUSED = "refused"  # text: one sentence, already safe to show
-    VOTE_COUNTED = "vote_counted"  # count: int, needed: int
+    VOTE_COUNTED = "vote_counted"  # as NoteCode.VOTE_APPROVED, and where
+    VOTED_AGAINST = "voted_against"  # as NoteCode.VOTE_AGAINST, and where
+    TAKEN_BACK = "taken_back"  # where, count: int, needed: int
+    YOU_WITHDREW = "you_withdrew"  # where, number: int
     OUT_OF_DATE = "out_of_date"  # permalink ("" when unknown)
     HELP = "help"
     # rows: list of {where, number, published_at, rollback (id or 0), state, permalink,
@@ -131,6 +144,8 @@ class AnswerCode(StrEnum):
     # newest: int | None, not_imported: int, text}
     SNAPSHOT = "snapshot"
     # where, env, named: bool, votes: int, minutes: int, shared: bool, voters: list[str],
+    # each_of: list[str], backups: list[str], vetoes: int, exclude_publisher: bool, frozen ("" or
+    # until when),
     # people: int (persons who may vote), not_looked_up: int, barred: list of {slack_id, why},
     # askers, viewers: list[str] (beside the voters), unknown_groups: list[str], you (a Slack id),
     # you_may_vote: bool, you_may_ask: bool

@@ -35,6 +35,10 @@ class Directory(Protocol):
         """The person behind an account: the configured alias, else the account itself."""
         ...
 
+    def publisher(self, email: str) -> str:
+        """The person whose account in the target has this *email*, as configured; else ""."""
+        ...
+
     async def member(self, slack_id: str) -> Member: ...
     async def members_of(self, group_id: str) -> frozenset[str]:
         """Slack ids of a user group."""

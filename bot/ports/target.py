@@ -38,6 +38,7 @@ class TargetVersion:
     published_at: datetime
     document: Document
     kind: VersionKind = VersionKind.PUBLISHED
+    author_email: str = ""  # tells accounts apart, which a name does not
 
 
 @dataclass(frozen=True)

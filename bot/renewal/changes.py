@@ -20,7 +20,7 @@ _PARTS: Mapping[str, Callable[[Settings], object]] = {
     "app": lambda s: (s.apps, s.places),
     "policy": lambda s: s.policies,
     "alerts": lambda s: s.alerts,
-    "people": lambda s: s.people,
+    "people": lambda s: (s.people, s.authors),
     "prometheus": lambda s: s.prometheus_url,
     "alertmanager": lambda s: s.alertmanager_url,
     "KEYTURN_PUBLIC_URL": lambda s: s.public_url,

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.domain import approval, onset
+from bot.domain import onset, quorum
 from bot.domain.candidate import Choice, choose
 from bot.domain.words import FindingCode, NoteCode, OutcomeCode
 from bot.errors import (
@@ -173,12 +173,21 @@ class Assess:
         try:
             shared = await self._directory.shared_channel(case.channel)
             rules = self._rules.policy(case.where)
-            snapshot = await self._eligibility.at_open(rules, requested_by=approval.KEYTURN)
+            publisher = await self._opening.publisher(case.where) if rules.exclude_publisher else ""
+            snapshot = await self._eligibility.at_open(
+                rules, requested_by=quorum.KEYTURN, publisher=publisher
+            )
         except UpstreamRefused as error:
             log.warning("reviewers unknown", extra={"app": str(case.where), "why": str(error)})
             code, upstream = FindingCode.REVIEWERS_UNKNOWN, error.upstream_code
             unknown = found.not_looked(case, code, upstream_code=upstream)
             await self._only_facts(case, unknown, again=LOOK_AGAIN)
+            return
+        async with self._store.read() as tx:
+            now = await tx.now()
+        if (until := rules.freeze.until(now)) is not None:
+            frozen = found.frozen(finding, until)
+            await self._only_facts(case, frozen, again=until - now)
             return
         if shared:
             await self._only_facts(case, found.not_looked(case, FindingCode.SHARED_CHANNEL))
@@ -244,7 +253,7 @@ class Assess:
                 current = await tx.cases.get(case.id, lock=True)
                 if current.revision != case.revision:
                     return  # another process looked at it, or more alerts came: it stays due
-                await open_in(tx, current, new, finding, user_id=approval.KEYTURN)
+                await open_in(tx, current, new, finding, user_id=quorum.KEYTURN)
         except KeyturnPaused:
             return  # it stays due
         except (OpenRollbackExists, Stale):
@@ -276,7 +285,7 @@ class Assess:
             new = not found.same_words(current.finding, finding)  # not again while a target is down
             if new:
                 await tx.audit.append(
-                    entry(saved, "case.no_suggestion", approval.KEYTURN, finding=finding.code)
+                    entry(saved, "case.no_suggestion", quorum.KEYTURN, finding=finding.code)
                 )
             if new or saved.rollback_id != current.rollback_id:
                 await tx.outbox.put(card_row(saved, f"case:{saved.id}:{saved.revision}"))
@@ -292,7 +301,7 @@ class Assess:
 def _lost_its_ground(rollback: Rollback) -> bool:
     """Whether a person's request ended only because of what changed around it."""
     changed = rollback.outcome in {OutcomeCode.LIVE_CHANGED, OutcomeCode.COPIED}
-    return changed and rollback.requested_by != approval.KEYTURN
+    return changed and rollback.requested_by != quorum.KEYTURN
 
 
 def _turn(due: Sequence[tuple[str, Case]]) -> list[Case]:

@@ -11,14 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.domain import approval, button, policy
+from bot.domain import approval, button, policy, quorum
 from bot.domain.button import Claim
 from bot.domain.words import AnswerCode, NoteCode
 from bot.errors import BadInput, KeyturnPaused, OutOfDate, Refused, UpstreamDown
 from bot.ports.store import Store, Transaction
 from bot.services.asker import Asker, Reception
 from bot.services.hearing import Hearing, Matter
-from bot.services.outgoing import card_row, moved, note_row
+from bot.services.outgoing import card_row, ended_facts, moved, note_row
 from bot.services.received import Press
 from store.records import Case, Choice, Json, Missing, Rollback, State, Vote
 
@@ -74,9 +74,7 @@ class Ballot:
             await self._unknown(hearing, pressed)
             return
         rollback, case = found
-        asker = await self._reception.of(
-            hearing.item, rollback.policy.reviewers, channel=case.channel
-        )
+        asker = await self._reception.of(hearing.item, rollback.policy.voters, channel=case.channel)
         async with self._store.write() as tx:
             saved = await self._decide(tx, hearing, pressed, asker)
         if saved is not None and saved.state is State.APPROVED:
@@ -161,17 +159,17 @@ class Ballot:
         after: Rollback,
         matter: Matter,
     ) -> Rollback:
-        count, needed = len(approval.approvals(after)), after.policy.votes
+        count, needed = len(quorum.approvals(after)), quorum.needed(after)
         if after.state is State.WITHDRAWN:
             matter = Matter("rollback.withdraw", matter.resource, matter.what)
         entry = hearing.entry(matter, "ok", state=after.state, count=count, needed=needed)
         saved = await tx.rollbacks.save(after, was=before.revision, entry=entry)
         await tx.outbox.put(card_row(case, moved(saved)))
-        code, facts = _note(saved, hearing.item.slack_id, count)
+        code, facts = _note(saved, hearing.item.slack_id)
         await tx.outbox.put(note_row(case, code, facts, moved(saved)))
-        if code is NoteCode.VOTE_APPROVED:
-            counted = {"count": count, "needed": needed}
-            await hearing.answer(tx, AnswerCode.VOTE_COUNTED, counted)
+        if code in _ANSWERS:
+            told = {**facts, "where": str(case.where)}
+            await hearing.answer(tx, _ANSWERS[code], told)
         await hearing.finish(tx, code.value)
         return saved
 
@@ -202,16 +200,30 @@ def _judged(rollback: Rollback, pressed: _Pressed, asker: Asker, *, at: datetime
     return approval.cast(rollback, vote, at=at, claim=pressed.claim, why_not=why_not)
 
 
-def _note(rollback: Rollback, slack_id: str, count: int) -> tuple[NoteCode, dict[str, Json]]:
+_ANSWERS = {
+    NoteCode.VOTE_APPROVED: AnswerCode.VOTE_COUNTED,
+    NoteCode.VOTE_AGAINST: AnswerCode.VOTED_AGAINST,
+}
+
+
+def _note(rollback: Rollback, slack_id: str) -> tuple[NoteCode, dict[str, Json]]:
     """The reply in the thread: one for a vote, one for the end by the requester."""
     if rollback.state is State.WITHDRAWN:
-        facts = {"outcome": rollback.outcome, "facts": dict(rollback.outcome_facts)}
-        return NoteCode.ENDED, {**facts, "seconds": None}
-    if rollback.state is State.REJECTED:
-        reason = rollback.votes[-1].reason
-        return NoteCode.VOTE_REJECTED, {"slack_id": slack_id, "reason": reason}
-    needed = rollback.policy.votes
-    return NoteCode.VOTE_APPROVED, {"slack_id": slack_id, "count": count, "needed": needed}
+        return NoteCode.ENDED, ended_facts(rollback)
+    newest = rollback.votes[-1]
+    if newest.choice is Choice.REJECT:
+        facts: dict[str, Json] = {"slack_id": slack_id, "reason": newest.reason}
+        if rollback.state is State.REJECTED:
+            return NoteCode.VOTE_REJECTED, facts
+        count = len(quorum.rejects(rollback))
+        return NoteCode.VOTE_AGAINST, {**facts, "count": count, "vetoes": rollback.policy.vetoes}
+    approvals = quorum.approvals(rollback)
+    return NoteCode.VOTE_APPROVED, {
+        "slack_id": slack_id,
+        "count": len(approvals),
+        "needed": quorum.needed(rollback),
+        "missing": list(quorum.unrepresented(rollback, approvals)),
+    }
 
 
 def _person(asker: Asker) -> str:

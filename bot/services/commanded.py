@@ -14,10 +14,12 @@ from bot.domain.commands import (
     Tag,
     Tags,
     Take,
+    TakeBack,
     To,
     ToTag,
     Untag,
     Who,
+    Withdraw,
 )
 from bot.domain.words import AnswerCode
 from bot.errors import BadCommand, BotError, Refused, UpstreamDown, UpstreamRefused
@@ -29,6 +31,7 @@ from bot.services.received import Words
 from bot.services.sight import Sight, nearest
 from bot.services.slash.diff import diff
 from bot.services.slash.log import log
+from bot.services.slash.own import Own
 from bot.services.slash.snapshot import Takes
 from bot.services.slash.status import status
 from bot.services.slash.tag import Tagging
@@ -47,6 +50,8 @@ _ACTIONS = {
     Diff: "difference.see",
     Take: "snapshot.ask",
     Who: "policy.see",
+    TakeBack: "vote.take_back",
+    Withdraw: "rollback.withdraw",
 }
 
 
@@ -59,6 +64,7 @@ class Verbs:
     take: Takes
     who: Electorate
     tag: Tagging
+    own: Own
 
 
 class Commanded:
@@ -171,6 +177,8 @@ class Commanded:
                 await self._tell(hearing, await self._verbs.tag.listed(asked))
             case Tag() | Untag():
                 await self._verbs.tag(hearing, asked, asker, _matter(asked, asker))
+            case TakeBack() | Withdraw():
+                await self._verbs.own(hearing, asked, asker, _matter(asked, asker))
             case Take():
                 await self._verbs.take(hearing, places, _matter(asked, asker))
             case Log():

@@ -21,6 +21,7 @@ from bot.services.ballot import Ballot
 from bot.services.commanded import Commanded, Verbs
 from bot.services.hearing import Hearing, Matter
 from bot.services.sight import Sight
+from bot.services.slash.own import Own
 from bot.services.slash.snapshot import Refresh, Takes
 from bot.services.slash.tag import Tagging
 from bot.services.slash.to import Ask, Asking
@@ -83,8 +84,9 @@ class Decide:
             Sight(store, directory, watched=channels, policy_of=policy_of),
             Asking(store, ask),
             Takes(store, refresh, watched=channels, within=lease * 2 / 3),
-            Electorate(directory, channels=channels, policy_of=policy_of),
+            Electorate(store, directory, channels=channels, policy_of=policy_of),
             Tagging(store, directory, policy_of=policy_of),
+            Own(store),
         )
         self._commanded = Commanded(store, reception, verbs)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from bot.domain import approval, policy
+from bot.domain import policy, quorum
 from bot.domain.policy import Groups, MemberFacts
 from bot.errors import UpstreamRefused
 from bot.ports.people import Directory, Member
@@ -26,17 +26,30 @@ class Eligibility:
         members = await asyncio.gather(*(self._directory.members_of(group) for group in ids))
         return dict(zip(ids, members, strict=True))
 
-    async def at_open(self, rules: policy.Policy, *, requested_by: str) -> PolicySnapshot:
-        """Return the snapshot of *rules* with the persons who are reviewers now.
+    async def at_open(
+        self, rules: policy.Policy, *, requested_by: str, publisher: str = ""
+    ) -> PolicySnapshot:
+        """Return the snapshot of *rules* with the persons who may vote now.
 
         Account flags are looked at when somebody votes and again at execution; here only who
         was named counts, so that a group of fifty is one call.
+
+        Args:
+            rules: Of the environment, for this app.
+            requested_by: The person who asks; never among those who may vote.
+            publisher: Who published what is live, by e-mail address; "" when nobody did.
         """
-        groups = await self.groups(rules.reviewers)
-        named = {entry for entry in rules.reviewers if entry not in groups}
-        slack_ids = named.union(*groups.values())
-        persons = {self._directory.person_of(slack_id) for slack_id in slack_ids}
-        return rules.snapshot(persons - {requested_by})
+        entries = rules.snapshot().voters
+        groups = await self.groups(entries)
+        persons = {entry: self._persons(groups.get(entry, {entry})) for entry in entries}
+        return rules.snapshot(
+            set().union(*persons.values()) - {requested_by},
+            members={entry: persons[entry] - {requested_by} for entry in rules.each_of},
+            publisher=(publisher, self._directory.publisher(publisher)),
+        )
+
+    def _persons(self, slack_ids: Iterable[str]) -> set[str]:
+        return {self._directory.person_of(slack_id) for slack_id in slack_ids}
 
     async def of_voters(self, rollback: Rollback, *, channel: str) -> dict[str, str]:
         """Return person → code for everyone whose counted vote is void as of now.
@@ -44,15 +57,33 @@ class Eligibility:
         Raises:
             UpstreamDown, UpstreamRefused: Slack does not say; then nobody is known to be eligible.
         """
-        votes = approval.approvals(rollback)
+        votes = quorum.approvals(rollback)
         shared = await self._directory.shared_channel(channel)
-        groups = await self.groups(rollback.policy.reviewers)
+        groups = await self.groups(rollback.policy.voters)
         reasons = await asyncio.gather(
             *(self._why_not(rollback, vote, groups, shared=shared) for vote in votes)
         )
         return {
             vote.person: why for vote, why in zip(votes, reasons, strict=True) if why is not None
         }
+
+    async def of_asker(self, rollback: Rollback) -> str | None:
+        """Return the code of why who asked for *rollback* may not ask as of now; None: they may.
+
+        Raises:
+            UpstreamDown, UpstreamRefused: Slack does not say.
+        """
+        groups = await self.groups(policy.asked_by(rollback.policy))
+        try:
+            member = await self._directory.member(rollback.requested_slack_id)
+        except UpstreamRefused as error:
+            if error.upstream_code not in NOBODY:
+                raise
+            return "deleted"
+        facts, team_id = facts_of(member), self._directory.team_id
+        if policy.may_ask(facts, policy=rollback.policy, groups=groups, team_id=team_id):
+            return None
+        return policy.standing(facts, team_id=team_id) or "not_requester"
 
     async def _why_not(
         self, rollback: Rollback, vote: Vote, groups: Groups, *, shared: bool
@@ -65,6 +96,9 @@ class Eligibility:
             return "deleted"  # Slack knows no such account any more
         if member.person != vote.person:
             return "not_reviewer"  # the account belongs to somebody else now
+        entries = {entry for entry in rollback.policy.each_of if entry in vote.groups}
+        if any(vote.slack_id not in groups[entry] for entry in entries):
+            return "left_group"
         return policy.why_not(
             facts_of(member),
             policy=rollback.policy,

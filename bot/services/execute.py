@@ -7,11 +7,11 @@ live is read again before one transaction decides: vote void, content changed, o
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from bot.domain import approval
+from bot.domain import approval, quorum
 from bot.domain.words import NoteCode, OutcomeCode
 from bot.errors import BotError, LeaseLost, UnknownApp, UpstreamDown, UpstreamRefused
 from bot.ports.people import Directory
@@ -22,17 +22,24 @@ from bot.services.contents import Contents
 from bot.services.eligibility import Eligibility
 from bot.services.lease import LEASE, Lease
 from bot.services.outdate import supersede
-from bot.services.outgoing import card_row, moved, note_row
+from bot.services.outgoing import card_row, ended_facts, moved, note_row
 from bot.services.progress import Progress
 from bot.services.settle import Ending, Settle, unsettled
 from bot.services.stepping import PATIENCE, Pause, Stepping
 from bot.services.write_config import WriteConfig
 from store.failpoint import fp
-from store.records import AuditDraft, Json, Rollback, State, Step, VersionKind
+from store.records import AppEnv, AuditDraft, Json, Rollback, State, Step, VersionKind
 
 log = logging.getLogger(__name__)
 _GOING = (State.EXECUTING, State.VERIFYING)
 _NOT_PUBLISHED = (Step.CLAIMED, Step.STAGING, Step.PUBLISHING)  # but see UNDOING: it looks again
+
+
+Frozen = Callable[[AppEnv, datetime], datetime | None]  # until when nothing is rolled back
+
+
+def _never(_where: AppEnv, _at: datetime) -> None:
+    """No policy names a time in which nothing is rolled back."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,7 @@ class _Facts:
     not_eligible: Mapping[str, str]  # person → code of why
     live: TargetVersion | None
     allowed: bool = True  # False: the app has no versions, and its table no longer opts in
+    barred_asker: str | None = None  # why who asked may not, where their word alone is enough
 
 
 class Execute:
@@ -56,6 +64,7 @@ class Execute:
         owner: str,
         pause: Pause,
         lease: timedelta = LEASE,
+        frozen: Frozen = _never,
     ) -> None:
         self._store = store
         self._targets = targets
@@ -63,6 +72,8 @@ class Execute:
         self._owner = owner
         self._pause = pause
         self._lease = lease
+        self._frozen = frozen
+        self._told: set[int] = set()  # rollbacks whose thread says that they wait for a freeze
         self._settle = Settle(store)
         self._at_hand: set[int] = set()  # rollbacks that another step of this very process has
 
@@ -80,8 +91,9 @@ class Execute:
         async with self._store.read() as tx:
             if await tx.pause.current() is not None:
                 return False
-            waiting = await tx.rollbacks.in_states((State.APPROVED, *_GOING))
+            found = await tx.rollbacks.in_states((State.APPROVED, *_GOING))
             now = await tx.now()
+        waiting = [rollback for rollback in found if not await self._waits(rollback, now)]
         blocked: BotError | None = None
         for rollback in waiting:
             if rollback.id in self._at_hand:
@@ -99,6 +111,20 @@ class Execute:
         if blocked is not None:
             raise blocked
         return False
+
+    async def _waits(self, rollback: Rollback, now: datetime) -> bool:
+        """Whether it is approved in a time in which its policy wants nothing changed."""
+        until = self._frozen(rollback.leg.where, now)
+        if rollback.state is not State.APPROVED or until is None:
+            return False
+        if rollback.id not in self._told:
+            facts: dict[str, Json] = {"until": until.astimezone(UTC).isoformat()}
+            async with self._store.write() as tx:
+                case = await tx.cases.get(rollback.case_id)
+                cause = f"rollback:{rollback.id}:frozen"
+                await tx.outbox.put(note_row(case, NoteCode.WAITING_FOR_THAW, facts, cause))
+            self._told.add(rollback.id)
+        return True
 
     async def _take(self, rollback: Rollback, now: datetime) -> bool:
         """True if anything came of it; what only waits must not keep the worker busy."""
@@ -162,19 +188,23 @@ class Execute:
         live = await target.live(app_id)
         at_once = live is not None and live.kind is VersionKind.MODEL_CONFIG
         allowed = not at_once or self._targets.rolls_back_config(rollback.leg.where)
-        return _Facts(not_eligible=not_eligible, live=live, allowed=allowed)
+        alone = quorum.reached(rollback, ())
+        barred = await self._eligibility.of_asker(rollback) if alone else None
+        return _Facts(not_eligible=not_eligible, live=live, allowed=allowed, barred_asker=barred)
 
     async def _judge(self, tx: Transaction, rollback: Rollback, facts: _Facts) -> Rollback | None:
         now = await tx.now()
-        if now >= rollback.expires_at:
-            return None  # the expiry job ends it, with its own entry
+        if now >= rollback.expires_at or self._frozen(rollback.leg.where, now) is not None:
+            return None  # the expiry job ends it, with its own entry; a freeze passes
+        if facts.barred_asker is not None:
+            return await self._take_back(tx, rollback, facts.barred_asker, now)
         if facts.not_eligible:
             return await self._void(tx, rollback, facts.not_eligible, now)
         changed = _what_changed(rollback, facts)
         if changed is not None:
             await supersede(tx, rollback, changed)
             return await tx.rollbacks.get(rollback.id)
-        return await self._go(tx, rollback, now) if approval.quorum(rollback) else None
+        return await self._go(tx, rollback, now) if quorum.reached(rollback) else None
 
     async def _go(self, tx: Transaction, rollback: Rollback, now: datetime) -> Rollback:
         execution = replace(
@@ -191,9 +221,23 @@ class Execute:
         )
         case = await tx.cases.get(rollback.case_id)
         await tx.outbox.put(card_row(case, moved(claimed)))
-        facts = {"slack_ids": [vote.slack_id for vote in approval.approvals(rollback)]}
+        facts = {"slack_ids": [vote.slack_id for vote in quorum.approvals(rollback)]}
         await tx.outbox.put(note_row(case, NoteCode.EXECUTING, facts, moved(claimed)))
         return claimed
+
+    async def _take_back(
+        self, tx: Transaction, rollback: Rollback, why: str, now: datetime
+    ) -> Rollback:
+        """Nobody else was needed, and who asked may no longer: nothing is left to run on."""
+        after = await tx.rollbacks.save(
+            approval.lose_requester(rollback, at=now),
+            was=rollback.revision,
+            entry=_entry(rollback, "rollback.requester_lost", why=why),
+        )
+        case = await tx.cases.get(rollback.case_id)
+        await tx.outbox.put(card_row(case, moved(after)))
+        await tx.outbox.put(note_row(case, NoteCode.ENDED, ended_facts(after), moved(after)))
+        return after
 
     async def _void(
         self, tx: Transaction, rollback: Rollback, why: Mapping[str, str], now: datetime
@@ -258,8 +302,8 @@ class Execute:
         """Turn a rollback around that is no longer approved and that nothing was published of."""
         if rollback.execution.step not in _NOT_PUBLISHED:
             return rollback
-        counting = [v for v in approval.approvals(rollback) if v.person not in not_eligible]
-        if len(counting) >= rollback.policy.votes and not expired:
+        counting = [v for v in quorum.approvals(rollback) if v.person not in not_eligible]
+        if quorum.reached(rollback, counting) and not expired:
             return rollback
         facts: dict[str, Json] = {"expired": expired, "not_eligible": dict(not_eligible)}
         progress = Progress(rollback, store=self._store, settle=self._settle)

@@ -3,24 +3,80 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from datetime import datetime
 
-from bot.domain import approval
+from bot.domain import approval, reminders
 from bot.domain.words import NoteCode
 from bot.ports.store import Store
 from bot.services.apart import Apart
 from bot.services.closing import close_if_over
-from bot.services.outgoing import card_row, moved, note_row
-from store.records import AuditDraft, Json, Stale, State
+from bot.services.outgoing import card_row, ended_facts, moved, note_row
+from store.records import AppEnv, AuditDraft, Json, Stale, State
 
 log = logging.getLogger(__name__)
+Quiet = Callable[[AppEnv, datetime], bool]
+
+
+def _never(_where: AppEnv, _at: datetime) -> bool:
+    """No policy names a time in which nobody is reminded."""
+    return False
+
+
 _WAITING = (State.DRAFT, State.PENDING_APPROVAL, State.APPROVED)
 
 
 class FollowUp:
     """Run it on a clock, on any number of machines: what is due is read from the store."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, quiet: Quiet = _never) -> None:
+        """Remind nobody while *quiet* holds."""
         self._store = store
+        self._quiet = quiet
+
+    async def remind(self) -> int:
+        """Remind those who may vote, and call the backups, once each; return how many times.
+
+        A replica that does so too tells nothing twice: what was told is known by its outbox row.
+        """
+        async with self._store.read() as tx:
+            if await tx.pause.current() is not None:
+                return 0
+            now = await tx.now()
+            waiting = await tx.rollbacks.in_states((State.PENDING_APPROVAL,))
+        apart, told = Apart(log), 0
+        for rollback in waiting:
+            due = reminders.due(rollback, at=now)
+            if due is None or self._quiet(rollback.leg.where, now):
+                continue
+            with apart.piece("nobody reminded", rollback=rollback.id):
+                told += await self._remind(rollback.id, due)
+        apart.tell()
+        return told
+
+    async def _remind(self, rollback_id: int, due: NoteCode) -> bool:
+        async with self._store.write() as tx:
+            rollback = await tx.rollbacks.get(rollback_id, lock=True)
+            if reminders.due(rollback, at=await tx.now()) is not due:
+                return False  # somebody voted in this moment, or it moved on
+            case = await tx.cases.get(rollback.case_id)
+            facts = reminders.facts(rollback, due)
+            cause = f"rollback:{rollback.id}:{due}"
+            if not await tx.outbox.put(note_row(case, due, facts, cause)):
+                return False
+            called: Json = facts["voters"]
+            await tx.audit.append(
+                AuditDraft(
+                    user_id="keyturn",
+                    action=f"rollback.{due}",
+                    resource=f"rollback/{rollback.id}",
+                    status="ok",
+                    what={"app": str(rollback.leg.where), "called": called},
+                    ip_note="Keyturn itself",
+                )
+            )
+        log.info("voters called", extra={"rollback": rollback_id, "as": due})
+        return True
 
     async def expire_overdue(self) -> int:
         """Expire every rollback whose time is up by the database's clock; return how many."""
@@ -58,8 +114,8 @@ class FollowUp:
                 )
                 case = await tx.cases.get(after.case_id)
                 await tx.outbox.put(card_row(case, moved(after)))
-                facts: dict[str, Json] = {"outcome": after.outcome, "facts": {}, "seconds": None}
-                await tx.outbox.put(note_row(case, NoteCode.ENDED, facts, moved(after)))
+                note = note_row(case, NoteCode.ENDED, ended_facts(after), moved(after))
+                await tx.outbox.put(note)
         except Stale:  # one that moved on must not hold up the others
             return False
         log.info("rollback expired", extra={"rollback": rollback_id})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from bot.domain.candidate import Choice
 from bot.domain.words import FindingCode
@@ -38,6 +39,19 @@ def rejected_before(finding: Finding) -> Finding:
     """The suggestion *finding* as facts only, because people said no to it."""
     facts = {name: finding.facts[name] for name in ("suspect", "candidate")}
     return replace(finding, code=FindingCode.REJECTED_BEFORE, facts=facts)
+
+
+def frozen(finding: Finding, until: datetime) -> Finding:
+    """The suggestion *finding* as facts only, because the policy wants nothing changed now."""
+    return replace(
+        finding,
+        code=FindingCode.FROZEN,
+        facts={
+            "suspect": finding.facts["suspect"],
+            "candidate": finding.facts["candidate"],
+            "until": until.astimezone(UTC).isoformat(),
+        },
+    )
 
 
 def of_choice(choice: Choice, firings: Sequence[Firing]) -> Finding:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from bot.domain import approval
+from bot.domain import approval, quorum
 from bot.domain.diff.changes import compare
 from bot.domain.masked import masked
 from bot.domain.policy import Policy
 from bot.domain.secrets import expected, out_of_reach, plan
+from bot.domain.words import NoteCode
 from bot.errors import (
     KeyturnPaused,
     SecretsGone,
@@ -22,7 +23,7 @@ from bot.errors import (
 from bot.ports.people import Member
 from bot.ports.store import Store, Transaction
 from bot.ports.target import Targets
-from bot.services.outgoing import card_row, moved, picture_row, snippet_row
+from bot.services.outgoing import card_row, moved, note_row, picture_row, snippet_row
 from store.document import Document
 from store.records import (
     AppEnv,
@@ -47,12 +48,22 @@ class Rules:
 
     policies: Mapping[str, Policy]  # by environment
     channels: Mapping[AppEnv, str]
+    criticality: Mapping[str, str]  # by app; "medium" for others
     waited: timedelta  # the alert rules' usual `for`
     lookback: timedelta
 
     def policy(self, where: AppEnv) -> Policy:
         """The environment's policy; without one two votes are needed and nobody is eligible."""
-        return self.policies.get(where.env, Policy())
+        criticality = self.criticality.get(where.app, "medium")
+        return self.policies.get(where.env, Policy()).of(criticality)
+
+    def quiet(self, where: AppEnv, at: datetime) -> bool:
+        """Whether *at* is a time in which nobody is reminded about *where*."""
+        return self.policy(where).quiet.until(at) is not None
+
+    def frozen(self, where: AppEnv, at: datetime) -> datetime | None:
+        """Until when nothing of *where* is rolled back, if that holds at *at*."""
+        return self.policy(where).freeze.until(at)
 
 
 @dataclass(frozen=True)
@@ -83,6 +94,16 @@ class Opening:
                 history=await tx.versions.history(where, limit=HISTORY),
                 condemned=await tx.versions.condemned(where),
             )
+
+    async def publisher(self, where: AppEnv) -> str:
+        """The e-mail address of who published what is live; "" when nobody did.
+
+        Raises:
+            UpstreamDown, UpstreamRefused: The target does not tell.
+        """
+        target, app_id = self._targets.of(where)
+        live = await target.live(app_id)
+        return live.author_email if live is not None else ""
 
     def by_hand_only(self, live: Version) -> bool:
         """Whether only people take the app of *live* back.
@@ -145,7 +166,7 @@ class Opening:
             legs=(leg,),
             content_digest=approval.content_digest((leg,)),
             policy=snapshot,
-            requested_by=by.person if by else approval.KEYTURN,
+            requested_by=by.person if by else quorum.KEYTURN,
             requested_slack_id=by.slack_id if by else "",
         )
 
@@ -218,10 +239,24 @@ async def open_in(
         was=draft.revision,
         entry=entry(case, "rollback.present", user_id, rollback=draft.id),
     )
+    if quorum.reached(shown, ()):
+        shown = await _nobody_is_needed(tx, case, shown, user_id)
     await tx.outbox.put(card_row(case, moved(shown)))
     await tx.outbox.put(snippet_row(case, shown))
     await tx.outbox.put(picture_row(case, shown))
     return shown
+
+
+async def _nobody_is_needed(tx: Transaction, case: Case, shown: Rollback, user_id: str) -> Rollback:
+    """The policy wants no votes for what this person asked for: say so, and let it run."""
+    approved = await tx.rollbacks.save(
+        approval.approve_unasked(shown, at=await tx.now()),
+        was=shown.revision,
+        entry=entry(case, "rollback.approve_unasked", user_id, rollback=shown.id, votes=0),
+    )
+    facts = {"slack_id": shown.requested_slack_id}
+    await tx.outbox.put(note_row(case, NoteCode.APPROVED_UNASKED, facts, moved(approved)))
+    return approved
 
 
 def entry(case: Case, action: str, user_id: str, **what: object) -> AuditDraft:

@@ -44,6 +44,12 @@ def note_row(case: Case, code: NoteCode, facts: Mapping[str, Json], cause: str =
     )
 
 
+def ended_facts(rollback: Rollback) -> dict[str, Json]:
+    """What `NoteCode.ENDED` tells of a rollback that was not executed."""
+    facts = dict(rollback.outcome_facts)
+    return {"outcome": rollback.outcome, "facts": facts, "seconds": None}
+
+
 def snippet_row(case: Case, rollback: Rollback) -> NewOutgoing:
     """Attach the whole difference of *rollback* to the thread of *case*'s card, once."""
     return NewOutgoing(

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.domain import approval, policy
+from bot.domain import policy, quorum
 from bot.domain.words import FindingCode, OutcomeCode
-from bot.errors import AskedAlready, ByHandOnly, EmptyVersion, NotAllowed, NothingToDo, RollbackOpen
+from bot.errors import (
+    AskedAlready,
+    ByHandOnly,
+    EmptyVersion,
+    Frozen,
+    NotAllowed,
+    NothingToDo,
+    RollbackOpen,
+)
 from bot.ports.people import Directory, Member
 from bot.ports.store import Store, Transaction
 from bot.ports.target import Targets
@@ -46,7 +54,7 @@ class Request:
         another version becomes the requester of the new one.
 
         Raises:
-            UnknownApp, UnknownVersion, NotAllowed, NothingToDo, ByHandOnly, EmptyVersion,
+            UnknownApp, UnknownVersion, NotAllowed, Frozen, NothingToDo, ByHandOnly, EmptyVersion,
             RollbackOpen, AskedAlready, SecretsOutOfReach, SecretsGone, ValuesMasked: Nothing
             changed.
             UpstreamDown, UpstreamRefused: Slack or the target cannot be read.
@@ -69,7 +77,7 @@ class Request:
         of nothing that was opened meanwhile.
 
         Raises:
-            UnknownApp, UnknownVersion, NotAllowed, NothingToDo, ByHandOnly, EmptyVersion,
+            UnknownApp, UnknownVersion, NotAllowed, Frozen, NothingToDo, ByHandOnly, EmptyVersion,
             RollbackOpen: Nothing changed.
             UpstreamDown, UpstreamRefused: Slack or the target cannot be read.
         """
@@ -82,17 +90,17 @@ class Request:
             case = await self._case(tx, where, by)
             if case.rollback_id != ended.id:
                 raise RollbackOpen(f"case {case.id} of {where} has moved on")
-            return await open_in(tx, case, new, _after(case, finding), user_id=approval.KEYTURN)
+            return await open_in(tx, case, new, _after(case, finding), user_id=quorum.KEYTURN)
 
     async def _made(self, where: AppEnv, number: int, by: Member) -> tuple[NewRollback, Finding]:
         """What is to be opened, if *by* may ask for it."""
         self._targets.of(where)
         rules = self._rules.policy(where)
-        groups = await self._eligibility.groups(rules.reviewers, rules.requesters)
-        if not policy.may_ask(
-            facts_of(by), policy=rules.snapshot(), groups=groups, team_id=self._directory.team_id
-        ):
-            raise NotAllowed(f"{by.slack_id} may not ask for rollbacks of {where}")
+        await self._may_ask(by, rules, where)
+        async with self._store.read() as tx:
+            until = rules.freeze.until(await tx.now())
+        if until is not None:
+            raise Frozen(str(where), until)
         if await self._directory.shared_channel(self._rules.channels[where]):
             raise NotAllowed(f"the channel of {where} is shared with another organisation")
         await self._snapshot.refresh(where)
@@ -104,7 +112,11 @@ class Request:
             raise ByHandOnly(str(where), number)
         if await self._opening.empty(candidate):
             raise EmptyVersion(f"{where} version {number} has no nodes")
-        snapshot = await self._eligibility.at_open(rules, requested_by=by.person)
+        snapshot = await self._eligibility.at_open(
+            rules,
+            requested_by=by.person,
+            publisher=await self._opening.publisher(where) if rules.exclude_publisher else "",
+        )
         new = await self._opening.new(where, ground, candidate, snapshot, by=by)
         finding = Finding(
             FindingCode.REQUESTED,
@@ -112,6 +124,14 @@ class Request:
             candidate_id=candidate.id,
         )
         return new, finding
+
+    async def _may_ask(self, by: Member, rules: policy.Policy, where: AppEnv) -> None:
+        asked = rules.snapshot()
+        groups = await self._eligibility.groups(policy.asked_by(asked))
+        if not policy.may_ask(
+            facts_of(by), policy=asked, groups=groups, team_id=self._directory.team_id
+        ):
+            raise NotAllowed(f"{by.slack_id} may not ask for rollbacks of {where}")
 
     async def _case(self, tx: Transaction, where: AppEnv, by: Member) -> Case:
         channel = self._rules.channels[where]

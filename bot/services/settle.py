@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from bot.domain import approval
+from bot.domain import quorum
 from bot.domain.card_view import seconds_to_verified
 from bot.domain.diff.changes import compare
 from bot.domain.diff.text import mini
@@ -164,8 +164,8 @@ def _draft_facts(rollback: Rollback, note: DraftNote) -> dict[str, Json]:
 
 def _to_call(rollback: Rollback) -> list[Json]:
     """Return who has to look: the reviewers (also user groups), then who approved, each once."""
-    voters = [vote.slack_id for vote in approval.approvals(rollback)]
-    return list(dict.fromkeys([*rollback.policy.reviewers, *voters]))
+    voters = [vote.slack_id for vote in quorum.approvals(rollback)]
+    return list(dict.fromkeys([*rollback.policy.voters, *voters]))
 
 
 async def _with_number(tx: Transaction, rollback: Rollback, ending: Ending) -> dict[str, Json]:

@@ -22,6 +22,7 @@ class FakeDirectory:
     def __init__(self) -> None:
         self.team_id = TEAM
         self.persons: dict[str, str] = {}
+        self.authors: dict[str, str] = {}
         self.members = {
             slack_id: Member(slack_id, slack_id, TEAM, name) for slack_id, name in NAMES.items()
         }
@@ -46,6 +47,9 @@ class FakeDirectory:
 
     def person_of(self, slack_id: str) -> str:
         return self.persons.get(slack_id, slack_id)
+
+    def publisher(self, email: str) -> str:
+        return self.authors.get(email.casefold(), "")
 
     async def member(self, slack_id: str) -> Member:
         self._ask()

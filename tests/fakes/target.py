@@ -121,6 +121,7 @@ class FakeTarget:
         name: str = "",
         comment: str = "",
         by: str = "alice",
+        email: str = "",
         at: datetime | None = None,
     ) -> str:
         """Publish the draft as it is, as an editor does by hand; return the new version's id."""
@@ -133,6 +134,7 @@ class FakeTarget:
             name=name,
             comment=comment,
             author=by,
+            author_email=email,
             published_at=at or self._now(),
             document=app.draft.document,
         )
@@ -148,11 +150,12 @@ class FakeTarget:
         secrets: Mapping[str, str] | None = None,
         name: str = "",
         by: str = "alice",
+        email: str = "",
         at: datetime | None = None,
     ) -> str:
         """Save *document* and publish it; return the new version's id."""
         self.save_draft(app_id, document, secrets=secrets, by=by)
-        return self.publish_draft(app_id, name=name, by=by, at=at)
+        return self.publish_draft(app_id, name=name, by=by, email=email, at=at)
 
     def change_live(self, app_id: str, document: Document) -> None:
         """Write over what is live, as who changes a row of Dify's database does."""

@@ -25,7 +25,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import col
 
-from bot.domain import approval, button
+from bot.domain import approval, button, quorum
 from bot.domain.policy import Policy
 from store.address import translate_url
 from store.audit import verify
@@ -164,7 +164,7 @@ async def _look(
     promises = {
         f"{taken} clicks stored, not {CLICKS}": taken == CLICKS,
         f"it ended as {after.state}": after.state in {State.COMPLETED, State.REJECTED},
-        "a quorum stands and nothing came of it": won or stopped or not approval.quorum(after),
+        "a quorum stands and nothing came of it": won or stopped or not quorum.reached(after),
         f"{events['APPROVED']} moves to APPROVED": int(won) <= events["APPROVED"] <= 1,
         f"{claims} claims of the execution": claims == events["EXECUTING"] == int(won),
         f"{published} publishes": published == int(won),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bot.domain import approval
+from bot.domain import approval, quorum
 from bot.domain.policy import Policy
 from bot.ports.target import TargetVersion
 from bot.services.execute import Execute
@@ -109,7 +109,7 @@ class Trial:
 async def a_trial(
     folder: Path,
     *,
-    requested_by: str = approval.KEYTURN,
+    requested_by: str = quorum.KEYTURN,
     policy: Policy | None = None,
     eligible: tuple[str, ...] = (ALICE, BOB, DAVE),
 ) -> AsyncIterator[Trial]:

@@ -88,7 +88,7 @@ def test_wrong_use_is_told_and_ends_with_2(keyturn: Keyturn, words: list[str]) -
 def test_every_mistake_of_the_configuration_is_told_at_once(
     keyturn: Keyturn, tmp_path: Path
 ) -> None:
-    (tmp_path / "keyturn.toml").write_text('[slack]\nchanel = "C1"\n[policy.prod]\nvotes = 0\n')
+    (tmp_path / "keyturn.toml").write_text('[slack]\nchanel = "C1"\n[policy.prod]\nvotes = -1\n')
 
     told = keyturn("serve", PORT="x", KEYTURN_WEBHOOK_TOKEN="")
 

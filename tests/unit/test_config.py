@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -124,7 +124,9 @@ def test_the_example_that_ships_is_valid(tmp_path: Path) -> None:
 
     settings = load({"DIFY_PROD_PASSWORD": "geheim"}, tmp_path / "keyturn.toml")
 
-    assert len(settings.places) == 4
+    assert len(settings.places) == 5
+    assert settings.policy("dev").votes == 0
+    assert settings.policy("prod").freeze.until(datetime(2026, 12, 24, tzinfo=UTC)) is not None
     at_once = [str(where) for where, place in settings.places.items() if place.rolls_back_config]
     assert at_once == ["faq-bot@prod"]
     assert settings.dify["staging"].password.get_secret_value() == "geheim"
@@ -392,7 +394,15 @@ ONE_CHANGE = [
     ('open_for = "1h30m"', "open_for = 90", "policy.prod.open_for: must be a time with its unit"),
     ('open_for = "1h30m"', 'open_for = "0m"', "policy.prod.open_for: must be longer than nothing"),
     ('lookback = "2h"', 'lookback = "999999d"', "alerts.lookback: must be a year at most"),
-    ('open_for = "1h30m"', "votes = 0", "policy.prod.votes: must be at least 1"),
+    ('open_for = "1h30m"', 'each_of = ["@sre"]', "policy.prod.each_of[1]: must be a person's or"),
+    ('open_for = "1h30m"', 'each_of = ["S01", "S02", "S03"]', "policy.prod.each_of: names 3, ano"),
+    ('open_for = "1h30m"', 'freeze = ["fri"]', 'policy.prod.freeze[1]: must be "22:00-07:00", "'),
+    ('open_for = "1h30m"', 'quiet = ["abc 01:00-02:00"]', "policy.prod.quiet[1]: 'abc' is no day"),
+    ('open_for = "1h30m"', 'timezone = "Mars"', 'policy.prod.timezone: must be a time zone such'),
+    ('open_for = "1h30m"', 'remind_after = "30m"', "policy.prod.remind_after: must be shorter th"),
+    ('open_for = "1h30m"', "vetoes = 0", "policy.prod.vetoes: must be at least 1"),
+    ('open_for = "1h30m"', "votes_by_criticality = { hih = 3 }", "policy.prod.votes_by_criticalit"),
+    ('open_for = "1h30m"', "votes = -1", "policy.prod.votes: must be at least 0"),
     ('open_for = "1h30m"', 'votes = "2"', "policy.prod.votes: must be a whole number, without quo"),
     ('open_for = "1h30m"', "votes = true", "policy.prod.votes: must be a whole number, without qu"),
     ('{ app = "bot" }', '{ app = "env" }', 'alerts.labels: app and env are both read from "env"'),
@@ -710,3 +720,12 @@ def test_a_way_in_that_does_not_exist_is_refused(mistakes: Mistakes) -> None:
     (told,) = mistakes('[slack]\nmode = "sockets"')
 
     assert told.startswith("slack.mode: ")
+
+
+def test_where_nobody_is_needed_somebody_has_to_be_named_who_may_ask(mistakes: Mistakes) -> None:
+    named = 'reviewers = ["S0SREGROUP", "U0ALICE"]\nrequesters = ["S0DEVGROUP"]'
+    assert named in GOOD
+
+    told = mistakes(GOOD.replace(named, "votes = 0"))
+
+    assert [line[:37] for line in told] == ["policy.prod.requesters: name who may "]

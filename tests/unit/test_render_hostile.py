@@ -115,11 +115,18 @@ def test_no_fact_of_an_outcome_escapes(code: str, text: str) -> None:
     )
 
 
+def _call(text: str) -> dict[str, Any]:
+    return {"voters": [text] * 60, "missing": [text], "count": 1, "needed": 70, "until": NOON}
+
+
 @given(texts)
 def test_no_fact_of_a_note_escapes(text: str) -> None:
     notes: list[tuple[NoteCode, dict[str, Any]]] = [
         (NoteCode.VOTE_APPROVED, {"slack_id": text, "count": 1, "needed": 2}),
         (NoteCode.VOTE_REJECTED, {"slack_id": text, "reason": text}),
+        (NoteCode.VOTE_AGAINST, {"slack_id": text, "reason": text, "count": 1, "vetoes": 2}),
+        (NoteCode.REMINDER, _call(text)),
+        (NoteCode.ESCALATED, _call(text)),
         (NoteCode.VOTE_VOID, {"slack_id": text, "why": text}),
         (NoteCode.EXECUTING, {"slack_ids": [text, text]}),
         (NoteCode.ALERT_ADDED, {"alertname": text}),
@@ -181,6 +188,11 @@ def test_whatever_a_policy_names_the_answer_about_it_stays_sound(text: str) -> N
         "env": text,
         "named": True,
         "votes": 70,
+        "each_of": people,
+        "backups": people,
+        "vetoes": 2,
+        "exclude_publisher": True,
+        "frozen": "",
         "minutes": 30,
         "shared": False,
         "voters": people,

@@ -17,6 +17,14 @@ from tests.cards import ALICE, BOB, facts_only, objects, sound, tokens
 
 AT = "2026-11-24T11:50:00Z"
 LINK = "https://keyturn.slack.com/archives/C0INCIDENT1/p1764000000000100"
+
+CALL = {
+    "voters": ["S0REVIEWERS", ALICE],
+    "missing": ["S0OWNERS"],
+    "count": 1,
+    "needed": 2,
+    "until": AT,
+}
 FACTS: dict[StrEnum, dict[str, Any]] = {
     FindingCode.SUGGESTED: {
         "suspect": 7,
@@ -57,12 +65,14 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
     FindingCode.SECRETS_GONE: {"candidate": 6, "names": ["API_KEY"], "system": "dify.prod"},
     FindingCode.REVIEWERS_UNKNOWN: {"upstream_code": "no_such_subteam"},
     FindingCode.REJECTED_BEFORE: {"suspect": 7, "candidate": 6},
+    FindingCode.FROZEN: {"suspect": 7, "candidate": 6, "until": AT},
     FindingCode.TARGET_UNREADABLE: {"system": "dify.prod"},
     FindingCode.TARGET_APP_MISSING: {"system": "dify.prod"},
     FindingCode.TARGET_LOGIN_REFUSED: {"system": "dify.prod"},
     OutcomeCode.COMPLETED: {"number": 8, "candidate": 6, "draft": "put_back"},
     OutcomeCode.REJECTED: {"slack_id": BOB, "reason": "a fix is on its way"},
     OutcomeCode.WITHDRAWN: {"slack_id": BOB},
+    OutcomeCode.REQUESTER_LOST: {"slack_id": BOB},
     OutcomeCode.DRAFT_HAS_SECRETS: {"names": ["API_KEY"]},
     OutcomeCode.DRAFT_LACKS_SECRETS: {"names": ["API_KEY"]},
     OutcomeCode.WOULD_WRITE_MASK: {"system": "dify.prod", "names": ["create: key"]},
@@ -74,7 +84,18 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
     OutcomeCode.APPROVAL_LAPSED: {"expired": False},
     OutcomeCode.PUBLISHED_BY_OTHER: {"number": 8},
     OutcomeCode.OUTCOME_UNKNOWN: {"system": "dify.prod"},
-    NoteCode.VOTE_APPROVED: {"slack_id": ALICE, "count": 1, "needed": 2},
+    NoteCode.VOTE_APPROVED: {
+        "slack_id": ALICE,
+        "count": 1,
+        "needed": 2,
+        "missing": ["S0OWNERS"],
+    },
+    NoteCode.VOTE_AGAINST: {"slack_id": BOB, "reason": "not yet", "count": 1, "vetoes": 2},
+    NoteCode.VOTE_TAKEN_BACK: {"slack_id": ALICE, "count": 0, "needed": 2},
+    NoteCode.APPROVED_UNASKED: {"slack_id": ALICE},
+    NoteCode.REMINDER: CALL,
+    NoteCode.ESCALATED: CALL,
+    NoteCode.WAITING_FOR_THAW: {"until": AT},
     NoteCode.VOTE_REJECTED: {"slack_id": BOB, "reason": "a fix is on its way"},
     NoteCode.VOTE_VOID: {"slack_id": BOB, "why": "not_reviewer"},
     NoteCode.EXECUTING: {"slack_ids": [ALICE, BOB]},
@@ -96,7 +117,10 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
         "address": LINK,
     },
     AnswerCode.REFUSED: {"text": "Your vote is counted already."},
-    AnswerCode.VOTE_COUNTED: {"count": 1, "needed": 2},
+    AnswerCode.VOTE_COUNTED: {"count": 1, "needed": 2, "missing": [], "where": "triage@prod"},
+    AnswerCode.VOTED_AGAINST: {"count": 1, "vetoes": 2, "where": "triage@prod"},
+    AnswerCode.TAKEN_BACK: {"where": "triage@prod", "count": 0, "needed": 2},
+    AnswerCode.YOU_WITHDREW: {"where": "triage@prod", "number": 6},
     AnswerCode.OUT_OF_DATE: {"permalink": LINK},
     AnswerCode.STATUS: {
         "rows": [
@@ -380,6 +404,8 @@ def test_help_has_one_command_a_line() -> None:
         "`/rollback who APP",
         "`/rollback snapsho",
         "`/rollback to APP@",
+        "`/rollback take-ba",
+        "`/rollback withdra",
         "`/rollback tag APP",
         "`/rollback untag A",
         "`/rollback help`: ",

@@ -142,6 +142,7 @@ def version(answer: Json, *, mode: str, named: bool = True) -> TargetVersion:
         name=text(answer, "marked_name", place) if named else "",
         comment=text(answer, "marked_comment", place) if named else "",
         author=_author(field(answer, "created_by", place), f"{place}.created_by"),
+        author_email=_email(field(answer, "created_by", place), f"{place}.created_by"),
         published_at=_published_at(number, moment(answer, "created_at", place)),
         document=_document(answer, place, mode),
     )
@@ -213,6 +214,10 @@ def _author(answer: Json, place: str) -> str:
     if answer is None:
         return ""
     return text(answer, "name", place) or text(answer, "email", place)
+
+
+def _email(answer: Json, place: str) -> str:
+    return "" if answer is None else text(answer, "email", place)
 
 
 def _published_at(number: str, created_at: datetime) -> datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -28,14 +29,21 @@ class SlackDirectory:
         session: aiohttp.ClientSession,
         team_id: str,
         aliases: Mapping[str, str],
+        authors: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._web = web_client(token=token, base_url=base_url, session=session)
         self._aliases = aliases
+        self._authors = {email.casefold(): account for email, account in authors.items()}
         self.team_id = team_id
 
     def person_of(self, slack_id: str) -> str:
         """The person behind an account: the configured alias, else the account itself."""
         return self._aliases.get(slack_id, slack_id)
+
+    def publisher(self, email: str) -> str:
+        """The person whose account in the target has this *email*, as configured; else ""."""
+        account = self._authors.get(email.casefold(), "")
+        return self.person_of(account) if account else ""
 
     async def team(self) -> str:
         """Our workspace's id, learned from the token when it is not configured.

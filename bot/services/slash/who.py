@@ -12,6 +12,7 @@ from bot.domain.policy import Policy
 from bot.domain.words import AnswerCode
 from bot.errors import UpstreamRefused
 from bot.ports.people import Directory
+from bot.ports.store import Store
 from bot.services.asker import Asker
 from bot.services.eligibility import NOBODY, facts_of
 from bot.services.sight import Expanded, expand
@@ -35,11 +36,13 @@ class Electorate:
 
     def __init__(
         self,
+        store: Store,
         directory: Directory,
         *,
         channels: Mapping[AppEnv, str],
         policy_of: Callable[[AppEnv], Policy],
     ) -> None:
+        self._store = store
         self._directory = directory
         self._channels = channels
         self._policy_of = policy_of
@@ -50,9 +53,12 @@ class Electorate:
         Raises:
             UpstreamDown, UpstreamRefused: Slack does not say.
         """
-        rules = self._policy_of(asked.where).snapshot()
+        policy_now = self._policy_of(asked.where)
+        rules = policy_now.snapshot()
+        async with self._store.read() as tx:
+            until = policy_now.freeze.until(await tx.now())
         groups = await expand(self._directory, policy.seen_by(rules))
-        named = _people(rules.reviewers, groups)
+        named = _people(rules.voters, groups)
         reviewers = await asyncio.gather(*map(self._reviewer, named[:MOST_LOOKED_UP]))
         channel = self._channels.get(asked.where, "")
         shared = bool(channel) and await self._directory.shared_channel(channel)
@@ -62,6 +68,11 @@ class Electorate:
             "env": asked.where.env,
             "named": rules.named,
             "votes": rules.votes,
+            "each_of": list(rules.each_of),
+            "backups": list(rules.backups),
+            "vetoes": rules.vetoes,
+            "exclude_publisher": policy_now.exclude_publisher,
+            "frozen": until.isoformat() if until is not None else "",
             "minutes": rules.open_for_s // 60,
             "shared": shared,
             "voters": [one.slack_id for one in may],

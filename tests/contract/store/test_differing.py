@@ -186,3 +186,16 @@ async def test_a_version_whose_transaction_was_rolled_back_leaves_nothing_that_i
 
     async with store.read() as tx:
         assert (await tx.versions.document(version.id)).content == second.content
+
+
+async def test_what_two_places_share_is_read_for_both(store: Store) -> None:
+    """No connections and no variables are the same part, "[]"; of one place it is not needed."""
+    documents = [
+        a_workflow(
+            [a_node("a", text)], edges=[], environment_variables=[], conversation_variables=[]
+        )
+        for text in ("hello", "bye")
+    ]
+    old, new = await stored(store, *documents)
+
+    assert await between(store, old, new) == compare(*documents)

@@ -7,13 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain import approval
+from bot.domain import approval, quorum
 from bot.domain.words import OutcomeCode
 from bot.errors import (
     AlreadyDecided,
     AlreadyVoted,
     NotAllowed,
     NotEligible,
+    NoVote,
     OutOfDate,
     ReasonMissing,
     Refused,
@@ -55,7 +56,7 @@ def test_the_first_approval_is_counted_and_leaves_the_rollback_pending() -> None
     assert after.state is State.PENDING_APPROVAL
     assert [vote.person for vote in after.votes] == [ALICE]
     assert after.revision == a_rollback().revision + 1
-    assert not approval.quorum(after)
+    assert not quorum.reached(after)
 
 
 def test_two_different_people_make_the_quorum() -> None:
@@ -88,7 +89,7 @@ def test_the_requester_does_not_vote() -> None:
 
 
 def test_an_alert_excludes_nobody() -> None:
-    assert cast(a_rollback(requested_by=approval.KEYTURN), a_vote(ALICE)).votes
+    assert cast(a_rollback(requested_by=quorum.KEYTURN), a_vote(ALICE)).votes
 
 
 def test_one_reject_ends_it_with_its_reason() -> None:
@@ -140,7 +141,7 @@ def test_who_has_approved_may_reject_after_all_and_the_reject_counts(
     assert after.state is State.REJECTED
     mine = [(v.choice, v.voided_why) for v in after.votes if v.person == ALICE]
     assert mine == [(Choice.APPROVE, "taken_back"), (Choice.REJECT, "")]
-    assert ALICE not in {vote.person for vote in approval.approvals(after)}
+    assert ALICE not in {vote.person for vote in quorum.approvals(after)}
 
 
 def test_a_click_at_the_very_instant_of_expiry_is_too_late() -> None:
@@ -189,13 +190,13 @@ def test_fewer_votes_only_where_the_policy_says_so() -> None:
 
 
 def test_a_policy_of_no_votes_still_needs_one() -> None:
-    assert not approval.quorum(a_rollback(policy=a_policy(votes=0)))
+    assert not quorum.reached(a_rollback(policy=a_policy(votes=0)))
 
 
 def test_without_a_named_policy_no_votes_make_a_quorum() -> None:
     votes = (a_vote(ALICE), a_vote(BOB))
-    assert approval.quorum(a_rollback(votes=votes))
-    assert not approval.quorum(a_rollback(votes=votes, policy=a_policy(named=False)))
+    assert quorum.reached(a_rollback(votes=votes))
+    assert not quorum.reached(a_rollback(votes=votes, policy=a_policy(named=False)))
 
 
 @pytest.mark.parametrize(
@@ -210,12 +211,12 @@ def test_without_a_named_policy_no_votes_make_a_quorum() -> None:
     ids=["reject", "void", "other content", "same person", "not eligible"],
 )
 def test_votes_that_found_their_way_in_do_not_make_a_quorum(worthless: Vote) -> None:
-    assert not approval.quorum(a_rollback(votes=(a_vote(ALICE), worthless)))
+    assert not quorum.reached(a_rollback(votes=(a_vote(ALICE), worthless)))
 
 
 def test_the_requesters_vote_never_counts_however_it_came_in() -> None:
     votes = (a_vote(ALICE), a_vote(BOB))
-    assert not approval.quorum(a_rollback(requested_by=BOB, votes=votes))
+    assert not quorum.reached(a_rollback(requested_by=BOB, votes=votes))
 
 
 # -- votes that become void -----------------------------------------------------------------------
@@ -426,3 +427,109 @@ def test_every_refusal_leaves_its_rollback_as_it_was() -> None:
         cast(rollback, a_vote(DAVE))
 
     assert rollback == kept
+
+
+# -- more than one reject, votes taken back, and no votes at all ----------------------------------
+
+
+def reluctant(**changes: object) -> Rollback:
+    return a_rollback(policy=a_policy(vetoes=2), **changes)
+
+
+def test_where_two_rejects_end_it_one_is_counted_and_it_goes_on() -> None:
+    once = cast(reluctant(), a_reject(ALICE))
+
+    assert once.state is State.PENDING_APPROVAL
+    assert [vote.person for vote in quorum.rejects(once)] == [ALICE]
+    assert cast(once, a_reject(BOB)).state is State.REJECTED
+
+
+def test_the_same_person_does_not_reject_twice() -> None:
+    with pytest.raises(AlreadyVoted):
+        cast(cast(reluctant(), a_reject(ALICE)), a_reject(ALICE))
+
+
+def test_who_rejected_does_not_approve_beside_it() -> None:
+    with pytest.raises(AlreadyVoted):
+        cast(cast(reluctant(), a_reject(ALICE)), a_vote(ALICE))
+
+
+def test_a_reject_that_takes_the_quorum_away_sends_an_approved_one_back() -> None:
+    approved = cast(cast(reluctant(), a_vote(ALICE)), a_vote(BOB))
+
+    after = cast(approved, a_reject(BOB))
+
+    assert (approved.state, after.state) == (State.APPROVED, State.PENDING_APPROVAL)
+    assert after.execution.clicked_at is None
+    assert cast(approved, a_reject(CAROL)).state is State.APPROVED
+
+
+def test_a_vote_is_taken_back_and_given_again_on_a_newer_card() -> None:
+    voted = cast(a_rollback(), a_vote(ALICE))
+
+    back = approval.take_back(voted, person=ALICE, at=LATER)
+
+    assert quorum.approvals(back) == ()
+    assert back.votes[0].voided_why == approval.TAKEN_BACK
+    assert back.round == voted.round + 1
+    with pytest.raises(OutOfDate):
+        approval.cast(back, a_vote(ALICE), at=LATER, claim=a_claim(voted), why_not=None)
+    assert quorum.approvals(cast(back, a_vote(ALICE)))[0].person == ALICE
+
+
+def test_a_reject_that_stands_alone_is_taken_back_too() -> None:
+    back = approval.take_back(cast(reluctant(), a_reject(ALICE)), person=ALICE, at=LATER)
+
+    assert quorum.rejects(back) == ()
+    assert cast(back, a_vote(ALICE)).state is State.PENDING_APPROVAL
+
+
+def test_only_a_vote_of_ones_own_is_taken_back_and_only_in_time() -> None:
+    voted = cast(a_rollback(), a_vote(ALICE))
+
+    with pytest.raises(NoVote):
+        approval.take_back(voted, person=BOB, at=LATER)
+    with pytest.raises(NoVote):
+        approval.take_back(
+            approval.take_back(voted, person=ALICE, at=LATER), person=ALICE, at=LATER
+        )
+    with pytest.raises(AlreadyDecided):
+        approval.take_back(approved(), person=ALICE, at=LATER)
+    with pytest.raises(RollbackExpired):
+        approval.take_back(voted, person=ALICE, at=voted.expires_at)
+
+
+def test_where_no_vote_is_needed_what_a_person_asked_for_is_approved_without_one() -> None:
+    asked = a_rollback(policy=a_policy(votes=0), requested_by=DAVE)
+
+    after = approval.approve_unasked(asked, at=LATER)
+
+    assert (after.state, after.votes) == (State.APPROVED, ())
+    assert after.execution.clicked_at == LATER
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        a_rollback(policy=a_policy(votes=0)),  # an alert suggested it
+        a_rollback(policy=a_policy(votes=1), requested_by=DAVE),
+        a_rollback(policy=a_policy(votes=0, named=False), requested_by=DAVE),
+    ],
+)
+def test_nothing_else_is_approved_without_a_vote(other: Rollback) -> None:
+    with pytest.raises(NotAllowed):
+        approval.approve_unasked(other, at=LATER)
+
+
+def test_what_is_decided_is_not_approved_without_a_vote() -> None:
+    with pytest.raises(AlreadyDecided):
+        approval.approve_unasked(approved(), at=LATER)
+
+
+def test_who_may_no_longer_ask_loses_what_nobody_else_approved() -> None:
+    asked = a_rollback(policy=a_policy(votes=0), requested_by=DAVE, requested_slack_id=DAVE)
+
+    after = approval.lose_requester(approval.approve_unasked(asked, at=LATER), at=LATER)
+
+    assert (after.state, after.outcome) == (State.WITHDRAWN, OutcomeCode.REQUESTER_LOST)
+    assert after.outcome_facts == {"slack_id": DAVE}

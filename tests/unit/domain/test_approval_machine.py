@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from bot.domain import approval, policy
+from bot.domain import approval, policy, quorum
 from bot.domain.button import Claim
 from bot.domain.policy import MemberFacts
 from bot.domain.words import OutcomeCode
@@ -40,17 +40,19 @@ class Approval(RuleBasedStateMachine):
 
     @initialize(
         target=claims,
-        requester=st.sampled_from((approval.KEYTURN, *PEOPLE)),
+        requester=st.sampled_from((quorum.KEYTURN, *PEOPLE)),
         votes=st.integers(1, 3),
+        vetoes=st.integers(1, 2),
         eligible=st.sets(st.sampled_from(PEOPLE)),
     )
-    def open(self, requester: str, votes: int, eligible: set[str]) -> Claim:
+    def open(self, requester: str, votes: int, vetoes: int, eligible: set[str]) -> Claim:
         self.at = NOON
         self.group = set(ACCOUNTS) - {"U0EVE", "U0EVE2"}
-        rules = a_policy(votes=votes, eligible=tuple(sorted(eligible - {requester})))
+        rules = a_policy(votes=votes, vetoes=vetoes, eligible=tuple(sorted(eligible - {requester})))
         draft = a_rollback(state=State.DRAFT, requested_by=requester, policy=rules)
         self.rollback = approval.present(draft)
         self.good: set[str] = set()  # the model: who has a vote that counts
+        self.against: set[str] = set()  # and who has a reject that stands
         self.clicked: set[tuple[str, int]] = set()
         return self._claim()
 
@@ -103,7 +105,23 @@ class Approval(RuleBasedStateMachine):
             self.good.add(person)
         else:
             self.good.discard(person)
-            assert after.state is State.REJECTED
+            assert person not in self.against
+            self.against.add(person)
+            enough = len(self.against) >= before.policy.vetoes
+            assert (after.state is State.REJECTED) == enough
+
+    @rule(account=st.sampled_from(ACCOUNTS))
+    def take_back(self, account: str) -> None:
+        person = SECOND.get(account, account)
+        before = self.rollback
+        after = self._try(lambda now: approval.take_back(now, person=person, at=self.at))
+        if after is None:
+            return
+        assert before.state is State.PENDING_APPROVAL
+        assert self.at < before.expires_at
+        assert person in self.good | self.against
+        self.good.discard(person)
+        self.against.discard(person)
 
     @rule(claim=claims, account=st.sampled_from(ACCOUNTS))
     def double_click(self, claim: Claim, account: str) -> None:
@@ -133,6 +151,7 @@ class Approval(RuleBasedStateMachine):
         }
         if self._try(lambda now: approval.void_votes(now, gone, at=self.at)) is not None:
             self.good -= set(gone)
+            self.against -= set(gone)
 
     @rule(minutes=st.integers(1, 12))
     def time_passes(self, minutes: int) -> None:
@@ -160,7 +179,7 @@ class Approval(RuleBasedStateMachine):
         if not hasattr(self, "rollback"):
             return
         now = self.rollback
-        counted = {vote.person for vote in approval.approvals(now)}
+        counted = {vote.person for vote in quorum.approvals(now)}
         assert counted == self.good
         assert now.requested_by not in counted
         assert counted <= set(now.policy.eligible)

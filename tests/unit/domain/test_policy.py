@@ -133,7 +133,7 @@ def test_the_default_is_two_votes_in_half_an_hour_and_nobody_named() -> None:
     assert snapshot.eligible == (ALICE, BOB)
 
 
-@pytest.mark.parametrize("wrong", [{"votes": 0}, {"open_for": timedelta(0)}])
+@pytest.mark.parametrize("wrong", [{"votes": -1}, {"vetoes": 0}, {"open_for": timedelta(0)}])
 def test_a_policy_that_could_never_protect_anything_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"vote|open"):
         Policy(**wrong)

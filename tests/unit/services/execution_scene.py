@@ -83,6 +83,7 @@ class ExecutionScene(Scene):
     rolls_back_config: set[AppEnv] = field(default_factory=set)
     policies: dict[str, Policy] = field(default_factory=lambda: {"prod": POLICY})
     channels: dict[AppEnv, str] = field(default_factory=lambda: {PROD: CHANNEL})
+    criticality: dict[str, str] = field(default_factory=dict)
     paused: list[int] = field(default_factory=list)
     lease: timedelta = timedelta(seconds=30)
 
@@ -113,6 +114,7 @@ class ExecutionScene(Scene):
             Rules(
                 policies=self.policies,
                 channels=self.channels,
+                criticality=self.criticality,
                 waited=timedelta(minutes=5),
                 lookback=timedelta(hours=1),
             ),

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bot.domain import approval, button
+from bot.domain import approval, button, quorum
 from bot.domain.diff.changes import ChangeList, compare
 from bot.domain.policy import Policy
 from bot.errors import BotError
@@ -90,7 +90,7 @@ async def a_pending(
     *,
     where: AppEnv = PROD,
     rules: PolicySnapshot | None = None,
-    requested_by: str = approval.KEYTURN,
+    requested_by: str = quorum.KEYTURN,
     open_for: timedelta = timedelta(minutes=30),
     card_ts: str = "",
     change_digest: str = "",
@@ -117,7 +117,7 @@ async def a_pending(
                 content_digest=approval.content_digest((leg,)),
                 policy=rules or POLICY.snapshot([ALICE, BOB, CAROL]),
                 requested_by=requested_by,
-                requested_slack_id="" if requested_by == approval.KEYTURN else requested_by,
+                requested_slack_id="" if requested_by == quorum.KEYTURN else requested_by,
             ),
             open_for=open_for,
             entry=ENTRY,

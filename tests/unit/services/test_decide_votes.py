@@ -116,8 +116,8 @@ async def test_card_thread_and_voter_hear_of_every_vote(scene: Scene, rollback: 
 
     assert scene.messenger.codes == ["vote_approved", "vote_approved"]
     assert [dict(reply.note.facts) for reply in scene.messenger.replies] == [
-        {"slack_id": ALICE, "count": 1, "needed": 2},
-        {"slack_id": BOB, "count": 2, "needed": 2},
+        {"slack_id": ALICE, "count": 1, "needed": 2, "missing": []},
+        {"slack_id": BOB, "count": 2, "needed": 2, "missing": []},
     ]
     assert [vote.slack_id for vote in scene.messenger.drawn[-1].votes] == [ALICE, BOB]
     assert [b.action for b in scene.messenger.drawn[-1].buttons] == ["reject", "difference"]

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain import approval
+from bot.domain import approval, quorum
 from bot.domain.diff.changes import compare
 from bot.domain.policy import Policy
 from bot.domain.words import FindingCode, OutcomeCode
@@ -121,7 +121,7 @@ async def test_a_suspect_and_a_sound_version_before_it_are_a_rollback_to_vote_on
     rollback = await opened(scene)
     assert rollback is not None
     old, bad = await scene.history()
-    assert (rollback.state, rollback.requested_by) == (State.PENDING_APPROVAL, approval.KEYTURN)
+    assert (rollback.state, rollback.requested_by) == (State.PENDING_APPROVAL, quorum.KEYTURN)
     assert rollback.policy.eligible == (ALICE, BOB, CAROL)
     assert rollback.expires_at - rollback.opened_at == POLICY.open_for
     leg = rollback.leg
@@ -600,7 +600,7 @@ async def test_a_request_that_lost_its_ground_is_opened_again_for_who_asked(
     assert second.policy.eligible == (BOB, CAROL)
     assert (second.leg.live_root, second.leg.expected_root) == (WIP.root, GOOD.root)
     assert second.votes == ()
-    assert (await scene.entries("rollback.open"))[-1].user_id == approval.KEYTURN
+    assert (await scene.entries("rollback.open"))[-1].user_id == quorum.KEYTURN
     assert (await shown(scene))[-1] == "requested"
     assert scene.messenger.drawn[-1].rollback_id == second.id
     assert not await scene.propose.step()

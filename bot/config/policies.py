@@ -1,0 +1,79 @@
+"""What must fit together within a policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+
+from pydantic_core import PydanticCustomError
+
+from bot.config import fields
+from bot.config.mistakes import Mistakes, at
+from bot.config.raw import Raw, tables, texts
+
+_ALSO_VOTE = ("each_of", "backups")
+
+
+def _quorum_can_be_reached(raw: Raw, mistakes: Mistakes) -> None:
+    """A quorum of named people needs as many humans, whatever the number of their accounts."""
+    aliases = at(raw, "people", "aliases")
+    persons = aliases if isinstance(aliases, Mapping) else {}
+    for env in tables(raw, "policy"):
+        lists = [texts(at(raw, "policy", env, name)) for name in ("reviewers", *_ALSO_VOTE)]
+        voters = [who for some in lists for who in some]
+        needed = max([_votes(raw, env), *_raised(raw, env), 0])
+        if len(lists[1]) > needed:
+            sentence = f"names {len(lists[1])}, another person each, but {needed} votes are needed"
+            mistakes.add(("policy", env, "each_of"), f"{sentence}: raise `votes`")
+        if not voters or any(who.startswith("S") for who in voters):
+            continue
+        people = len({str(persons.get(who, who)) for who in voters})
+        if people < needed:
+            sentence = (
+                f"{people} named but {needed} votes needed, so nothing could ever be approved"
+            )
+            mistakes.add(("policy", env, "reviewers"), sentence)
+
+
+def _votes(raw: Raw, env: str) -> int:
+    votes = at(raw, "policy", env, "votes")
+    return votes if type(votes) is int else 2
+
+
+def _raised(raw: Raw, env: str) -> list[int]:
+    """The votes that apps need which matter more."""
+    raised = at(raw, "policy", env, "votes_by_criticality")
+    values = raised.values() if isinstance(raised, Mapping) else ()
+    return [votes for votes in values if type(votes) is int]
+
+
+def _nobody_is_needed_only_where_somebody_may_ask(raw: Raw, mistakes: Mistakes) -> None:
+    for env in tables(raw, "policy"):
+        askers = [at(raw, "policy", env, name) for name in ("requesters", "reviewers", *_ALSO_VOTE)]
+        if _votes(raw, env) == 0 and not any(map(texts, askers)):
+            sentence = "name who may ask: with `votes = 0` nobody else is needed"
+            mistakes.add(("policy", env, "requesters"), sentence)
+
+
+def _reminders_come_in_time(raw: Raw, mistakes: Mistakes) -> None:
+    for env in tables(raw, "policy"):
+        open_for = _duration(at(raw, "policy", env, "open_for"), "30m")
+        for name in ("remind_after", "escalate_after"):
+            after = _duration(at(raw, "policy", env, name))
+            if after is not None and open_for is not None and after >= open_for:
+                mistakes.add(("policy", env, name), "must be shorter than `open_for`")
+
+
+def _duration(value: object, default: str | None = None) -> timedelta | None:
+    said = default if value is None else value
+    try:
+        return None if said is None else fields.duration(said)
+    except PydanticCustomError:
+        return None  # said with its own mistake
+
+
+POLICY_RULES: Sequence[Callable[[Raw, Mistakes], None]] = (
+    _quorum_can_be_reached,
+    _nobody_is_needed_only_where_somebody_may_ask,
+    _reminders_come_in_time,
+)

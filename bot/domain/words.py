@@ -104,6 +104,8 @@ class NoteCode(StrEnum):
     ALERT_RESOLVED = "alert_resolved"  # alertname
     ALERT_ADDED = "alert_added"  # alertname
     EDITS_SLIPPED_IN = "edits_slipped_in"  # lines: list[str] (redacted changes)
+    # number: int, approved: bool, state (how it had ended), call: list[str]
+    LATE_PUBLISH = "late_publish"
     DRAFT_NOTE = "draft_note"  # draft (a DraftNote), where, version_id: int (the stored row)
     WAITING_FOR_TARGET = "waiting_for_target"  # system
     WAITING_FOR_LOGIN = "waiting_for_login"  # system

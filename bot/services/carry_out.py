@@ -74,8 +74,9 @@ class CarryOut(Stepping):
             await self._somebody_saved()
             return
         try:
-            async with self._lease.for_one_call():
+            async with self._lease.for_one_call() as must_hold:
                 fp("execute:before_draft_write")
+                must_hold()
                 token = await self._target.stage(
                     self._app_id,
                     self._contents.wanted,
@@ -105,8 +106,9 @@ class CarryOut(Stepping):
         if draft.document.root != self._leg.expected_root:
             await self._somebody_saved()
             return
-        async with self._lease.for_one_call():
+        async with self._lease.for_one_call() as must_hold:
             fp("execute:before_publish")
+            must_hold()
             await self._target.publish(
                 self._app_id,
                 name=marker.name_of(self._rollback),
@@ -165,8 +167,9 @@ class CarryOut(Stepping):
         if not ours or (execution.staged_token and draft.token != execution.staged_token):
             return DraftNote.THEIRS_STAYS
         try:
-            async with self._lease.for_one_call():
+            async with self._lease.for_one_call() as must_hold:
                 fp("execute:before_draft_return")
+                must_hold()
                 await self._target.stage(
                     self._app_id,
                     kept,

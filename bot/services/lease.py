@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from types import TracebackType
@@ -21,8 +21,9 @@ class Lease:
 
     A write to the target is made `for_one_call`: it begins with the whole length ahead of it and
     is cut off where the lease ends, so that nobody who takes over has us writing beside them.
-    A process that is stopped in between escapes that, and so does what is on its way: that is
-    why what was published is read back afterwards.
+    A process that was stopped after that looks at the clock once more before it writes. One that
+    is stopped right then escapes, and so does what is on its way: that is why what was published
+    is read back afterwards, and why a publish that comes late is said (`bot.services.late`).
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Lease:
         self._length = length
         self._renewing: asyncio.Task[None] | None = None
         self._call: asyncio.Timeout | None = None
+        self._until = 0.0
 
     async def __aenter__(self) -> Self:
         self._renewing = asyncio.create_task(self._keep(), name=f"lease-{self._rollback_id}")
@@ -51,8 +53,11 @@ class Lease:
         await asyncio.gather(self._renewing, return_exceptions=True)
 
     @asynccontextmanager
-    async def for_one_call(self) -> AsyncIterator[None]:
+    async def for_one_call(self) -> AsyncIterator[Callable[[], None]]:
         """Make one write to the target inside, and nothing else.
+
+        What it gives is called right before the write: it raises `LeaseLost` if this process was
+        stopped since.
 
         Raises:
             LeaseLost: It is no longer ours; the inside was not entered.
@@ -64,13 +69,17 @@ class Lease:
             raise LeaseLost(f"rollback {self._rollback_id} is no longer ours to execute")
         try:
             async with asyncio.timeout_at(until) as self._call:
-                yield
+                yield self._must_hold
         except TimeoutError as error:
             if self._call is None or not self._call.expired():
                 raise
             raise Ambiguous("target", "a write outlasted the lease and was cut off") from error
         finally:
             self._call = None
+
+    def _must_hold(self) -> None:
+        if asyncio.get_running_loop().time() >= self._until:
+            raise LeaseLost(f"rollback {self._rollback_id} was held up until its lease was over")
 
     async def _keep(self) -> None:
         while True:
@@ -91,4 +100,7 @@ class Lease:
             held = await tx.rollbacks.renew(
                 self._rollback_id, owner=self._owner, epoch=self._epoch, lease=self._length
             )
-        return asked + self._length.total_seconds() if held else None
+        if not held:
+            return None
+        self._until = asked + self._length.total_seconds()
+        return self._until

@@ -7,10 +7,12 @@ from dataclasses import replace
 from bot.domain import marker
 from bot.ports.store import Store, Transaction
 from bot.ports.target import Target, TargetDraft, TargetVersion
+from bot.services import late
 from store.records import (
     AppEnv,
     Missing,
     NewVersion,
+    Rollback,
     Step,
     Version,
     VersionKind,
@@ -37,10 +39,11 @@ async def record(
             if newest is not None and await tx.versions.by_external(where, external_id):
                 external_id = f"{external_id}+{newest.number}"  # of the same second
             version = await _named(tx, where, version)
+        ours = await _ours(tx, version)
         new = NewVersion(
             where=where,
             kind=version.kind,
-            source=await _source(tx, version),
+            source=VersionSource.ROLLBACK if ours else VersionSource.PUBLISHED,
             external_id=external_id,
             external_hash=version.external_hash,
             external_name=version.name,
@@ -49,7 +52,10 @@ async def record(
             published_at=version.published_at,
             number=number,
         )
-        return await tx.versions.record(new, version.document)
+        recorded = await tx.versions.record(new, version.document)
+        if ours is not None:
+            await late.notice(tx, ours, recorded)
+        return recorded
 
 
 def new_draft(where: AppEnv, draft: TargetDraft, *, name: str) -> NewVersion:
@@ -97,14 +103,13 @@ async def _named(tx: Transaction, where: AppEnv, version: TargetVersion) -> Targ
     return replace(version, name=marker.name_of(ours))
 
 
-async def _source(tx: Transaction, version: TargetVersion) -> VersionSource:
-    """Ours if it carries the name of a rollback that we really have; else somebody's publish."""
+async def _ours(tx: Transaction, version: TargetVersion) -> Rollback | None:
+    """The rollback whose name it carries, if we really have it; else somebody published it."""
     claimed = marker.rollback_id_in(version.name)
     if claimed is None:
-        return VersionSource.PUBLISHED
+        return None
     try:
         rollback = await tx.rollbacks.get(claimed)
     except Missing:
-        return VersionSource.PUBLISHED
-    ours = marker.name_of(rollback) == version.name
-    return VersionSource.ROLLBACK if ours else VersionSource.PUBLISHED
+        return None
+    return rollback if marker.name_of(rollback) == version.name else None

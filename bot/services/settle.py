@@ -131,7 +131,7 @@ class Settle:
             "seconds": seconds_to_verified(after),
         }
         if after.state is State.NEEDS_ATTENTION:
-            facts["call"] = _to_call(after)
+            facts["call"] = to_call(after)
         await tx.outbox.put(note_row(case, NoteCode.ENDED, facts, moved(after)))
         kept = await _draft_not_back(tx, after)
         if kept is not None:
@@ -162,7 +162,7 @@ def _draft_facts(rollback: Rollback, note: DraftNote) -> dict[str, Json]:
     }
 
 
-def _to_call(rollback: Rollback) -> list[Json]:
+def to_call(rollback: Rollback) -> list[Json]:
     """Return who has to look: the reviewers (also user groups), then who approved, each once."""
     voters = [vote.slack_id for vote in quorum.approvals(rollback)]
     return list(dict.fromkeys([*rollback.policy.voters, *voters]))

@@ -65,8 +65,9 @@ class WriteConfig(Stepping):
             return
         untouched = self._untouched
         try:
-            async with self._lease.for_one_call():
+            async with self._lease.for_one_call() as must_hold:
                 fp("configure:before_write")
+                must_hold()
                 self._untouched = False
                 await self._target.configure(
                     self._app_id, self._contents.wanted, root=self._leg.live_root

@@ -1,4 +1,4 @@
-"""Worlds for the acceptance tests: on SQLite alone, and on both kinds of database."""
+"""Worlds for the acceptance tests, on SQLite."""
 
 from __future__ import annotations
 
@@ -43,11 +43,4 @@ async def world_of_each_age(
 ) -> AsyncIterator[World]:
     """A world on SQLite with each release of Dify that was observed."""
     async with a_world(tmp_path, sqlite_url, release=request.param) as made:
-        yield made
-
-
-@pytest.fixture
-async def world_on_each(tmp_path: Path, database_url: str) -> AsyncIterator[World]:
-    """A world on SQLite, and one on PostgreSQL."""
-    async with a_world(tmp_path, database_url) as made:
         yield made

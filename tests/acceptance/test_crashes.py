@@ -52,9 +52,9 @@ def test_every_point_between_two_effects_has_a_name() -> None:
 
 @pytest.mark.parametrize("point", FAILPOINTS)
 async def test_a_process_killed_while_it_executes_leaves_old_or_new_and_another_ends_it(
-    world_on_each: World, point: str
+    world: World, point: str
 ) -> None:
-    world = world_on_each
+    """Each point with each fault, on both databases, is played by `tests.proofs.crashes`."""
     async with asyncio.timeout(2 * LIMIT_S):
         killed = await world.serve(KEYTURN_FAILPOINT=f"{point}=kill")
         was = await world.go()

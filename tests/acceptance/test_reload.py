@@ -180,7 +180,7 @@ async def test_settings_that_are_wrong_change_nothing_and_every_mistake_is_logge
     token = world.secrets["KEYTURN_WEBHOOK_TOKEN"]
     good = world.config.read_text()
     async with asyncio.timeout(LIMIT_S), world.here() as service:
-        world.edit(votes="votes = 0", channel='chanel = "C1"')
+        world.edit(votes="votes = -1", channel='chanel = "C1"')
         world.secrets["KEYTURN_WEBHOOK_TOKEN"] = "another-token-altogether"
 
         assert not await service.reload()

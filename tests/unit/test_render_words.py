@@ -103,6 +103,12 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
     NoteCode.ALERT_RESOLVED: {"alertname": "TriageWrong"},
     NoteCode.ALERT_ADDED: {"alertname": "TriageWrong"},
     NoteCode.EDITS_SLIPPED_IN: {"lines": ["[prompt] changed: Triage", "- be brief", "+ be kind"]},
+    NoteCode.LATE_PUBLISH: {
+        "number": 9,
+        "approved": False,
+        "state": "COMPLETED",
+        "call": ["S0REVIEWERS"],
+    },
     NoteCode.DRAFT_NOTE: {"draft": "theirs_stays", "where": "triage@prod", "version_id": 31},
     NoteCode.WAITING_FOR_TARGET: {"system": "dify.prod"},
     NoteCode.WAITING_FOR_LOGIN: {"system": "dify.prod"},

@@ -40,6 +40,7 @@ from bot.ports.target import (
     TargetVersion,
 )
 from store.document import Document
+from store.failpoint import fp
 from store.records import Json
 
 log = logging.getLogger(__name__)
@@ -292,6 +293,7 @@ class DifyTarget:
         await self._must_have_versions(app_id)
         body = {"marked_name": name, "marked_comment": comment}
         path = app_path(app_id, "/workflows/publish")
+        fp("dify:before_publish")
         answer = await self._session.send(Request("POST", path, body=body, write=True))
         answer.read(wire.published)
 
@@ -341,6 +343,7 @@ class DifyTarget:
             "conversation_variables": content.get("conversation_variables", []),
         }
         path = app_path(app_id, "/workflows/draft")
+        fp("dify:before_sync")
         answer = await self._session.send(Request("POST", path, body=body, write=True))
         if answer.status in {400, 409} and answer.code == era.DRAFT_MOVED:
             raise DraftMoved(shapes.SYSTEM, "somebody saved the draft meanwhile", answer.code)

@@ -1,0 +1,146 @@
+"""How a proof is run alone: its words, its databases, what is done already, and what it leaves.
+
+The last line is one JSON object, and the exit code is 1 when a promise broke. A full run writes
+what it has done into a journal beside its result, so that one that was cut off goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from store.session import migrate
+from tests.plugins.databases import postgres
+
+RESULTS = Path(__file__).with_name("results")
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Tally:
+    """What was seen; `broken` names each promise that did not hold, `ends` counts the rest."""
+
+    cases: int = 0
+    ends: Counter[str] = field(default_factory=Counter)
+    broken: list[str] = field(default_factory=list)
+
+    def add(self, end: str, broken: Sequence[str] = ()) -> None:
+        """Count one case."""
+        self.cases += 1
+        self.ends[end] += 1
+        self.broken += broken
+
+
+@dataclass(frozen=True)
+class Journal:
+    """Which cases were done before, with what they came to; None as a path keeps nothing."""
+
+    path: Path | None
+    done: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, path: Path | None) -> Journal:
+        """What a run that was cut off has left at *path*."""
+        journal = cls(path)
+        if path is not None and path.exists():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                name, end, broken = json.loads(line)
+                journal.done[name] = (end, broken)
+        return journal
+
+    def add(self, name: str, end: str, broken: Sequence[str]) -> None:
+        """Write down that case *name* was done."""
+        if self.path is not None:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([name, end, list(broken)]) + "\n")
+
+
+Prove = Callable[[str, argparse.Namespace, Journal], Coroutine[Any, Any, Tally]]
+
+
+def run(name: str, what: str, prove: Prove, *, more: Callable[..., None] | None = None) -> int:
+    """Prove on each database that is asked for; print what came of it; return the exit code."""
+    words = argparse.ArgumentParser(prog=f"python -m tests.proofs.{name}", description=what)
+    words.add_argument("--quick", action="store_true", help="a part of the cases")
+    words.add_argument("--database-url", help="an empty database; default: both kinds, of our own")
+    words.add_argument("--seed", type=int, default=1, help="of what is chosen by chance")
+    words.add_argument("--keep", action="store_true", help="write the result where it is kept")
+    if more is not None:
+        more(words)
+    asked = words.parse_args()
+    began = time.monotonic()
+    tallies: dict[str, Tally] = {}
+    for kind, url in _databases(asked.database_url):
+        path = RESULTS / f"{name}.{kind}.journal" if asked.keep else None
+        tallies[kind] = asyncio.run(prove(url, asked, Journal.of(path)))
+    result = _result(name, asked, tallies, time.monotonic() - began)
+    if asked.keep:
+        _keep(name, result)
+    print(json.dumps(result))
+    return 0 if result["status"] == "held" else 1
+
+
+def _result(
+    name: str, asked: argparse.Namespace, tallies: dict[str, Tally], seconds: float
+) -> dict[str, Any]:
+    broken = any(tally.broken for tally in tallies.values())
+    return {
+        "proof": name,
+        "status": "broken" if broken else "held",
+        "quick": asked.quick,
+        "seed": asked.seed,
+        "commit": _commit(),
+        "seconds": round(seconds, 1),
+        "databases": {
+            kind: {"cases": t.cases, "ends": dict(sorted(t.ends.items())), "broken": t.broken}
+            for kind, t in tallies.items()
+        },
+    }
+
+
+def _keep(name: str, result: dict[str, Any]) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    text = json.dumps(result, indent=2) + "\n"
+    (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
+    for journal in RESULTS.glob(f"{name}.*.journal"):
+        journal.unlink()
+
+
+def _commit() -> str:
+    found = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return found.stdout.strip()
+
+
+@contextmanager
+def _ours(kind: str) -> Iterator[str]:
+    if kind == "sqlite":
+        with tempfile.TemporaryDirectory(prefix="keyturn-proof-") as folder:
+            yield f"sqlite:///{Path(folder) / 'proof.db'}"
+    else:
+        with postgres() as (_, url):
+            yield url
+
+
+def _databases(url: str | None) -> Iterator[tuple[str, str]]:
+    """(kind, migrated address) of each database to prove on."""
+    if url is not None:
+        migrate(url)
+        yield url.partition(":")[0], url
+        return
+    for kind in ("sqlite", "postgres"):
+        with ExitStack() as held:
+            address = held.enter_context(_ours(kind))
+            migrate(address)
+            yield kind, address

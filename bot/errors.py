@@ -75,6 +75,31 @@ class Frozen(Refused):
         return f"Nothing of `{_plain(self.where)}` is rolled back until {said}: its policy says so."
 
 
+class CondemnedHere(Refused):
+    """The version was rolled back here before; going to it again needs a reason."""
+
+    user_message = "That version was rolled back here before. Say why it is good now."
+
+    def __init__(self, where: str, number: int) -> None:
+        super().__init__(f"version {number} of {where} is condemned, and no reason was given")
+        self.where, self.number = where, number
+
+    def to_person(self) -> str:
+        command = f"/rollback to {_plain(self.where)} {self.number} REASON"
+        return (
+            f"Version {self.number} was rolled back here before. Say why it is good now: "
+            f"`{command}`."
+        )
+
+
+class AskAgain(Refused):
+    """What nobody else approves is not opened again by itself."""
+
+    user_message = (
+        "What is live has changed, and no approval is needed here: look at it, and ask again."
+    )
+
+
 class NothingOpen(Refused):
     """No rollback of the app is open."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, select, update
@@ -144,6 +144,21 @@ class Rollbacks:
             )
         ).first()
         return await self.get(leg.rollback_id) if leg is not None else None
+
+    async def completed(self, where: AppEnv, *, since: datetime) -> list[Rollback]:
+        """What of *where* was COMPLETED from *since* on, oldest first."""
+        of_app = select(col(LegRow.rollback_id)).where(
+            col(LegRow.app) == where.app, col(LegRow.env) == where.env
+        )
+        return await self._many(
+            select(RollbackRow)
+            .where(
+                col(RollbackRow.state) == State.COMPLETED,
+                col(RollbackRow.id).in_(of_app),
+                col(RollbackRow.finished_at) >= since,
+            )
+            .order_by(col(RollbackRow.id))
+        )
 
     async def renew(self, rollback_id: int, *, owner: str, epoch: int, lease: timedelta) -> bool:
         """Extend the lease if *owner* still holds *epoch*; no revision, no audit entry."""

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Row,
     Select,
     bindparam,
+    delete,
     func,
     or_,
     select,
@@ -210,6 +211,21 @@ class Versions:
             .values(row)
             .on_conflict_do_nothing()
             .returning(col(CondemnedRow.meaning))
+        )
+        if done.first() is not None:
+            await self._audit.append(entry)
+
+    async def lift(self, where: AppEnv, meaning: str, *, entry: AuditDraft) -> None:
+        """Let *meaning* be suggested again, with the audit entry, if it was condemned."""
+        done = await self._session.execute(
+            delete(CondemnedRow)
+            .where(
+                col(CondemnedRow.app) == where.app,
+                col(CondemnedRow.env) == where.env,
+                col(CondemnedRow.meaning) == meaning,
+            )
+            .returning(col(CondemnedRow.meaning))
+            .execution_options(synchronize_session=False)
         )
         if done.first() is not None:
             await self._audit.append(entry)

@@ -116,6 +116,7 @@ class Making:
             store,
             outside.places,
             nudge=nudge,
+            channels=channels,
             inclusion=inclusion,
             included=self._look_at_included,
         )

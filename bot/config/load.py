@@ -278,6 +278,8 @@ def _policy(table: tables.PolicyTable) -> Policy:
         open_for=table.open_for,
         remind_after=table.remind_after,
         escalate_after=table.escalate_after,
+        most_suggested=table.most_suggested,
+        cool_down=table.cool_down,
         freeze=windows(table.freeze, ZoneInfo(table.timezone)),
         quiet=windows(table.quiet, ZoneInfo(table.timezone)),
         protected_tags=tuple(table.protected_tags),

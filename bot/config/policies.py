@@ -28,6 +28,10 @@ def _quorum_can_be_reached(raw: Raw, mistakes: Mistakes) -> None:
         if not voters or any(who.startswith("S") for who in voters):
             continue
         people = len({str(persons.get(who, who)) for who in voters})
+        vetoes = at(raw, "policy", env, "vetoes")
+        if type(vetoes) is int and vetoes > people:
+            sentence = f"is more than the {people} who may vote, so nothing could be rejected"
+            mistakes.add(("policy", env, "vetoes"), sentence)
         if people < needed:
             sentence = (
                 f"{people} named but {needed} votes needed, so nothing could ever be approved"
@@ -62,6 +66,19 @@ def _reminders_come_in_time(raw: Raw, mistakes: Mistakes) -> None:
             after = _duration(at(raw, "policy", env, name))
             if after is not None and open_for is not None and after >= open_for:
                 mistakes.add(("policy", env, name), "must be shorter than `open_for`")
+        kept = _duration(at(raw, "retention", "outbox"), "90d")
+        if open_for is not None and kept is not None and open_for >= kept:
+            sentence = "must be shorter than `retention.outbox`, which knows who was reminded"
+            mistakes.add(("policy", env, "open_for"), sentence)
+        if texts(at(raw, "policy", env, "backups")) and open_for is not None:
+            _backups_are_called_last(raw, env, open_for, mistakes)
+
+
+def _backups_are_called_last(raw: Raw, env: str, open_for: timedelta, mistakes: Mistakes) -> None:
+    remind = _duration(at(raw, "policy", env, "remind_after")) or open_for / 2
+    escalate = _duration(at(raw, "policy", env, "escalate_after")) or open_for * 3 / 4
+    if remind >= escalate:
+        mistakes.add(("policy", env, "remind_after"), "must be shorter than `escalate_after`")
 
 
 def _duration(value: object, default: str | None = None) -> timedelta | None:

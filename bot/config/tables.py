@@ -169,6 +169,16 @@ class PolicyTable(Table):
     escalate_after: fields.PositiveDuration | None = Field(
         default=None, description="When `backups` are called. Default: three quarters of `open_for`"
     )
+    most_suggested: int = Field(
+        default=2,
+        ge=1,
+        le=100,
+        description="After so many rollbacks of an app within `cool_down` no other is suggested; "
+        "people may still ask",
+    )
+    cool_down: fields.PositiveDuration = Field(
+        default=timedelta(hours=6), description="How long a rollback counts for `most_suggested`"
+    )
     freeze: list[fields.TimeWindow] = Field(
         default_factory=list,
         description="When nothing is rolled back: `fri 16:00-24:00`, `22:00-07:00`, "

@@ -12,7 +12,7 @@ from bot.demo.stage import VOTERS, WHERE, Stage
 from bot.playground.slack import people
 from bot.playground.slack.state import SlackState
 from bot.playground.slack.things import Message
-from store.records import Rollback, State
+from store.records import Choice, Rollback, State
 
 LIMIT_S = 30.0
 LOOK_AGAIN_S = 0.2  # what is stored after the last message was sent makes no sound
@@ -146,7 +146,9 @@ async def _look(
         to_version=numbers[1],
         published_version=numbers[2],
         alert_fingerprint=fingerprint,
-        approved_by=[v.slack_id for v in rollback.votes if v.voided_at is None],
+        approved_by=[
+            v.slack_id for v in rollback.votes if v.choice is Choice.APPROVE and not v.voided_at
+        ],
         seconds_click_to_verified=_seconds(rollback),
         live_is_good=live_is_good,
         unpublished_work_kept=kept,

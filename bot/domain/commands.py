@@ -45,18 +45,20 @@ class Status:
 
 @dataclass(frozen=True)
 class To:
-    """Ask for a rollback of *where* to its version *number*."""
+    """Ask for a rollback of *where* to its version *number*, because of *reason*."""
 
     where: AppEnv
     number: int
+    reason: str = ""
 
 
 @dataclass(frozen=True)
 class ToTag:
-    """Ask for a rollback of *where* to the version that has the tag *name*."""
+    """Ask for a rollback of *where* to the version that has the tag *name*; see `To`."""
 
     where: AppEnv
     name: str
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,7 @@ def _asked(verb: str, where: AppEnv, rest: Sequence[str]) -> Named | None:
     if verb in _BARE:
         return _BARE[verb](where) if not rest else None
     if verb == "to":
-        return _to(where, rest[0]) if len(rest) == 1 else None
+        return _to(where, rest) if rest else None
     if verb in ("tag", "untag"):
         return _tag(where, rest) if verb == "tag" else _untag(where, rest)
     words, page = _paged(rest)
@@ -189,11 +191,12 @@ _BARE: Final[Mapping[str, Callable[[AppEnv], Named]]] = {
 }
 
 
-def _to(where: AppEnv, word: str) -> To | ToTag | None:
-    if number := _number(word):
-        return To(where, number)
-    name = word.casefold()
-    return ToTag(where, name) if is_tag(name) else None
+def _to(where: AppEnv, words: Sequence[str]) -> To | ToTag | None:
+    reason = " ".join(words[1:])
+    if number := _number(words[0]):
+        return To(where, number, reason)
+    name = words[0].casefold()
+    return ToTag(where, name, reason) if is_tag(name) else None
 
 
 def _tag(where: AppEnv, words: Sequence[str]) -> Tags | Tag | None:

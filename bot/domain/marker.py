@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from bot.domain import quorum
 from store.records import Rollback
 
 NAME_LIMIT = 20
@@ -22,9 +23,10 @@ def name_of(rollback: Rollback) -> str:
 
 
 def comment_of(rollback: Rollback, *, to_number: int | None) -> str:
-    """Return the marked comment: which version came back, and who approved it."""
-    approvers = ", ".join(sorted(vote.slack_id for vote in rollback.votes if not vote.voided_at))
-    return f"Keyturn: back to version {to_number}, approved by {approvers}"[:COMMENT_LIMIT]
+    """Return the marked comment: which version came back, and who approved or asked for it."""
+    approvers = ", ".join(sorted(vote.slack_id for vote in quorum.approvals(rollback)))
+    who = f"approved by {approvers}" if approvers else f"asked by {rollback.requested_slack_id}"
+    return f"Keyturn: back to version {to_number}, {who}"[:COMMENT_LIMIT]
 
 
 def rollback_id_in(name: str) -> int | None:

@@ -34,6 +34,8 @@ class Policy:
     open_for: timedelta = timedelta(minutes=30)
     remind_after: timedelta | None = None  # None: after half of `open_for`
     escalate_after: timedelta | None = None  # None: after three quarters of it
+    most_suggested: int = 2  # rollbacks within `cool_down`, after which none is suggested
+    cool_down: timedelta = timedelta(hours=6)
     freeze: Windows = NEVER  # nothing is opened or executed
     quiet: Windows = NEVER  # nobody is reminded
     protected_tags: tuple[str, ...] = ()

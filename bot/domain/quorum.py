@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from store.records import Choice, Rollback, Vote
+from store.records import Choice, PolicySnapshot, Rollback, Vote
 
 KEYTURN = "keyturn"  # who asks when an alert does: nobody, so nobody is excluded
 
@@ -43,8 +43,12 @@ def needed(rollback: Rollback) -> int:
     Without a person who asked for it one has to, whatever the policy says: an alert alone
     changes nothing.
     """
-    votes = rollback.policy.votes
-    return max(votes, 1) if rollback.requested_by == KEYTURN else max(votes, 0)
+    return needed_by(rollback.policy, rollback.requested_by)
+
+
+def needed_by(policy: PolicySnapshot, requested_by: str) -> int:
+    """Return how many people have to approve what *requested_by* asks for; see `needed`."""
+    return max(policy.votes, 1) if requested_by == KEYTURN else max(policy.votes, 0)
 
 
 def reached(rollback: Rollback, votes: Sequence[Vote] | None = None) -> bool:

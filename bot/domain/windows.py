@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -63,18 +63,20 @@ class Windows:
 
         Windows that meet or overlap are one time; the result is in the windows' zone.
         """
-        now = at.astimezone(self.zone)
-        over = now
+        now = over = at.astimezone(UTC)
         for _ in range(_LONGEST_CHAIN):
             later = [end for begin, end in self._around(over) if begin <= over < end]
             if not later:
                 break
             over = max(later)
-        return over if over > now else None
+        return over.astimezone(self.zone) if over > now else None
 
-    def _around(self, local: datetime) -> Iterator[tuple[datetime, datetime]]:
+    def _around(self, at: datetime) -> Iterator[tuple[datetime, datetime]]:
+        """In UTC: times of one zone are compared by their clocks, which an hour shows twice."""
+        local = at.astimezone(self.zone)
         for window in self.windows:
-            yield from window.around(local)
+            for begin, end in window.around(local):
+                yield begin.astimezone(UTC), end.astimezone(UTC)
 
 
 def parse(text: str) -> Window:
@@ -121,7 +123,7 @@ def _moment(said: str, *, whole_day: bool = False) -> datetime:
             day = datetime.combine(date.fromisoformat(said), time())
             return day + _DAY if whole_day else day
         moment = datetime.fromisoformat(said)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ValueError(FORM) from None
     if moment.tzinfo is not None:
         raise ValueError("has no time zone of its own: `timezone` is that of all windows")

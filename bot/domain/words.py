@@ -35,6 +35,7 @@ class FindingCode(StrEnum):
     LOOK_FAILED = "look_failed"
     PAUSED = "paused"
     FROZEN = "frozen"  # suspect: int, candidate: int, until
+    COOLING_DOWN = "cooling_down"  # suspect: int, candidate: int, count: int, minutes: int, until
     REJECTED_BEFORE = "rejected_before"  # suspect: int, candidate: int
 
 
@@ -112,6 +113,8 @@ class NoteCode(StrEnum):
     WAITING_THOUGH_REFUSED = "waiting_though_refused"  # system, upstream_code ("" when unknown)
     # a message of its own: where, old: int, new: int (numbers), summary, lines: list[str], address
     DRIFT = "drift"
+    # a message of its own: where, number: int, before: int (0: unknown), author
+    CONDEMNED_AGAIN = "condemned_again"
     NOT_RENEWED = "not_renewed"  # slack_id, text: one sentence, already safe to show
 
 

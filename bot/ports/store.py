@@ -106,6 +106,10 @@ class Versions(Protocol):
         """Condemn *meaning*; condemning it twice is one row."""
         ...
 
+    async def lift(self, where: AppEnv, meaning: str, *, entry: AuditDraft) -> None:
+        """Let *meaning* be suggested again; nothing, if it was not condemned."""
+        ...
+
     async def import_mark(self, where: AppEnv) -> int | None:
         """The lowest number imported so far; None before first contact."""
         ...
@@ -235,6 +239,9 @@ class Rollbacks(Protocol):
 
     async def newest(self, *, limit: int = 20) -> list[Rollback]: ...
     async def open_of(self, where: AppEnv) -> Rollback | None: ...
+    async def completed(self, where: AppEnv, *, since: datetime) -> list[Rollback]:
+        """What of *where* was COMPLETED from *since* on, oldest first."""
+        ...
 
     async def renew(self, rollback_id: int, *, owner: str, epoch: int, lease: timedelta) -> bool:
         """Extend the lease if *owner* still holds *epoch*; no revision, no audit entry."""

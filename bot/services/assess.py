@@ -15,8 +15,10 @@ from datetime import timedelta
 
 from bot.domain import onset, quorum
 from bot.domain.candidate import Choice, choose
+from bot.domain.policy import Policy
 from bot.domain.words import FindingCode, NoteCode, OutcomeCode
 from bot.errors import (
+    AskAgain,
     KeyturnPaused,
     Refused,
     RollbackOpen,
@@ -39,6 +41,7 @@ from store.records import (
     Case,
     Finding,
     Firing,
+    FiringStatus,
     Json,
     NewRollback,
     OpenRollbackExists,
@@ -55,6 +58,9 @@ AFTER_A_FAILURE = timedelta(minutes=5)  # of ours, which seldom mends itself
 AT_ONCE = 4  # cases of one target
 AT_ONCE_IN_ALL = 16
 WINDOW = 500  # due cases among which targets take turns
+
+
+_PUT_OFF = frozenset({FindingCode.FROZEN, FindingCode.COOLING_DOWN})
 
 
 class Assess:
@@ -132,7 +138,11 @@ class Assess:
             rollback = await tx.rollbacks.get(case.rollback_id) if case.rollback_id else None
         if rollback is not None and rollback.open:
             await self._not_due(case)  # its card says all
-        elif rollback is not None and _lost_its_ground(rollback) and await self._renew(rollback):
+        elif (
+            rollback is not None
+            and _lost_its_ground(rollback)
+            and await self._renew(rollback, over=bool(firings))
+        ):
             return
         elif firings:
             await self._look_back(case, firings, rollback)
@@ -142,7 +152,14 @@ class Assess:
     async def _look_back(
         self, case: Case, firings: Sequence[Firing], rollback: Rollback | None
     ) -> None:
-        """Look for the change behind *firings*; *rollback* is the one that ended before."""
+        """Look for the change behind *firings*; *rollback* is the one that ended before.
+
+        What was put off for a long time is looked at only if something still fires.
+        """
+        fires = any(firing.status is FiringStatus.FIRING for firing in firings)
+        if case.finding is not None and case.finding.code in _PUT_OFF and not fires:
+            await self._not_due(case)
+            return
         try:
             await self._snapshot.refresh(case.where)
         except (UpstreamDown, UpstreamRefused) as error:
@@ -173,7 +190,7 @@ class Assess:
         try:
             shared = await self._directory.shared_channel(case.channel)
             rules = self._rules.policy(case.where)
-            publisher = await self._opening.publisher(case.where) if rules.exclude_publisher else ""
+            publisher = await self._opening.publisher(ground.live, rules)
             snapshot = await self._eligibility.at_open(
                 rules, requested_by=quorum.KEYTURN, publisher=publisher
             )
@@ -183,11 +200,7 @@ class Assess:
             unknown = found.not_looked(case, code, upstream_code=upstream)
             await self._only_facts(case, unknown, again=LOOK_AGAIN)
             return
-        async with self._store.read() as tx:
-            now = await tx.now()
-        if (until := rules.freeze.until(now)) is not None:
-            frozen = found.frozen(finding, until)
-            await self._only_facts(case, frozen, again=until - now)
+        if await self._not_now(case, rules, finding):
             return
         if shared:
             await self._only_facts(case, found.not_looked(case, FindingCode.SHARED_CHANNEL))
@@ -209,13 +222,37 @@ class Assess:
         else:
             await self._suggest(case, new, finding)
 
-    async def _renew(self, rollback: Rollback) -> bool:
+    async def _not_now(self, case: Case, rules: Policy, finding: Finding) -> bool:
+        """Show facts alone in a freeze, and when going back has not helped before."""
+        async with self._store.read() as tx:
+            now = await tx.now()
+            before = await tx.rollbacks.completed(case.where, since=now - rules.cool_down)
+        until = rules.freeze.until(now)
+        if until is not None:
+            facts = found.frozen(finding, until)
+        elif len(before) >= rules.most_suggested:
+            oldest = before[-rules.most_suggested].finished_at or now
+            until = oldest + rules.cool_down
+            facts = found.cooling_down(
+                finding, count=len(before), cool_down=rules.cool_down, until=until
+            )
+        else:
+            return False
+        await self._only_facts(case, facts, again=max(until - now, LOOK_AGAIN))
+        return True
+
+    async def _renew(self, rollback: Rollback, *, over: bool) -> bool:
         """Open again what a person asked for, or say in the thread why not.
+
+        What nobody else has to approve is not: it would run on ground that nobody has seen. With
+        *over* the case goes on without the rollback then, so that it is not tried again.
 
         Raises:
             UpstreamDown: Slack or the target cannot be read now.
         """
         try:
+            if quorum.needed(rollback) == 0:
+                raise AskAgain(f"rollback {rollback.id} needs no votes")
             await self._request.renew(rollback)
         except RollbackOpen:
             return True  # somebody asked meanwhile, or another process was quicker
@@ -224,9 +261,11 @@ class Assess:
             slack_id, why = rollback.requested_slack_id, error.to_person()
             facts: dict[str, Json] = {"slack_id": slack_id, "text": why}
             async with self._store.write() as tx:
-                case = await tx.cases.get(rollback.case_id)
+                case = await tx.cases.get(rollback.case_id, lock=True)
                 note = note_row(case, NoteCode.NOT_RENEWED, facts, moved(rollback))
                 await tx.outbox.put(note)
+                if over and case.rollback_id == rollback.id:
+                    await tx.cases.save(replace(case, rollback_id=None), was=case.revision)
             return False
         return True
 

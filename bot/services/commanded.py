@@ -192,7 +192,7 @@ class Commanded:
         """The version on which the tag stands now. Raises `NothingStored`, `UnknownVersion`."""
         await history.span(self._store, asked.where)
         version = await history.find(self._store, asked.where, asked.name)
-        return To(asked.where, version.number or 0)
+        return To(asked.where, version.number or 0, asked.reason)
 
     async def _wait(self, hearing: Hearing, error: UpstreamDown) -> None:
         """Say once that it takes longer; a person who hears nothing asks again."""
@@ -208,6 +208,8 @@ def _matter(asked: Named, asker: Asker) -> Matter:
         what["app"] = str(asked.where)
     if isinstance(asked, To):
         what["number"] = asked.number
+    if isinstance(asked, To | ToTag) and asked.reason:
+        what["reason"] = asked.reason
     if isinstance(asked, ToTag | Tag | Untag):
         what["tag"] = asked.name
     return Matter(_ACTIONS[type(asked)], resource, what)

@@ -265,6 +265,7 @@ class Execute:
         may have passed. Afterwards only what is there is verified, whoever has left.
         """
         not_eligible = await self._not_eligible_now(rollback)
+        barred = await self._barred_now(rollback)
         async with self._store.write() as tx:
             current = await tx.rollbacks.get(rollback.id, lock=True)
             now = await tx.now()
@@ -287,7 +288,13 @@ class Execute:
             )
         if taken.execution.attempt > PATIENCE:  # it dies each time: a person has to look
             return await self._settle(taken, unsettled(self._system(taken)))
-        return await self._stop_if_lapsed(taken, not_eligible, expired=now >= taken.expires_at)
+        frozen = self._frozen(taken.leg.where, now) is not None
+        why: dict[str, Json] = {
+            "expired": now >= taken.expires_at,
+            **({"frozen": True} if frozen else {}),
+            **({"requester": barred} if barred is not None else {}),
+        }
+        return await self._stop_if_lapsed(taken, not_eligible, why)
 
     async def _not_eligible_now(self, rollback: Rollback) -> Mapping[str, str]:
         if rollback.execution.step not in _NOT_PUBLISHED:
@@ -296,16 +303,22 @@ class Execute:
             channel = (await tx.cases.get(rollback.case_id)).channel
         return await self._eligibility.of_voters(rollback, channel=channel)
 
+    async def _barred_now(self, rollback: Rollback) -> str | None:
+        """Why who asked may no longer ask, where their word alone is enough."""
+        if rollback.execution.step not in _NOT_PUBLISHED or not quorum.reached(rollback, ()):
+            return None
+        return await self._eligibility.of_asker(rollback)
+
     async def _stop_if_lapsed(
-        self, rollback: Rollback, not_eligible: Mapping[str, str], *, expired: bool
+        self, rollback: Rollback, not_eligible: Mapping[str, str], why: Mapping[str, Json]
     ) -> Rollback:
         """Turn a rollback around that is no longer approved and that nothing was published of."""
         if rollback.execution.step not in _NOT_PUBLISHED:
             return rollback
         counting = [v for v in quorum.approvals(rollback) if v.person not in not_eligible]
-        if quorum.reached(rollback, counting) and not expired:
+        if quorum.reached(rollback, counting) and not any(why.values()):
             return rollback
-        facts: dict[str, Json] = {"expired": expired, "not_eligible": dict(not_eligible)}
+        facts: dict[str, Json] = {**why, "not_eligible": dict(not_eligible)}
         progress = Progress(rollback, store=self._store, settle=self._settle)
         execution = rollback.execution
         if execution.step is Step.CLAIMED and execution.kept_draft_id is None:

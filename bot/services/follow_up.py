@@ -26,6 +26,9 @@ def _never(_where: AppEnv, _at: datetime) -> bool:
 _WAITING = (State.DRAFT, State.PENDING_APPROVAL, State.APPROVED)
 
 
+MOST = 10_000  # rollbacks that may wait for votes at once and are all looked at
+
+
 class FollowUp:
     """Run it on a clock, on any number of machines: what is due is read from the store."""
 
@@ -43,7 +46,7 @@ class FollowUp:
             if await tx.pause.current() is not None:
                 return 0
             now = await tx.now()
-            waiting = await tx.rollbacks.in_states((State.PENDING_APPROVAL,))
+            waiting = await tx.rollbacks.in_states((State.PENDING_APPROVAL,), limit=MOST)
         apart, told = Apart(log), 0
         for rollback in waiting:
             due = reminders.due(rollback, at=now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from bot.domain.candidate import Choice
 from bot.domain.words import FindingCode
@@ -49,6 +49,21 @@ def frozen(finding: Finding, until: datetime) -> Finding:
         facts={
             "suspect": finding.facts["suspect"],
             "candidate": finding.facts["candidate"],
+            "until": until.astimezone(UTC).isoformat(),
+        },
+    )
+
+
+def cooling_down(finding: Finding, *, count: int, cool_down: timedelta, until: datetime) -> Finding:
+    """The suggestion *finding* as facts only: it was rolled back too often for that to help."""
+    return replace(
+        finding,
+        code=FindingCode.COOLING_DOWN,
+        facts={
+            "suspect": finding.facts["suspect"],
+            "candidate": finding.facts["candidate"],
+            "count": count,
+            "minutes": int(cool_down.total_seconds() // 60),
             "until": until.astimezone(UTC).isoformat(),
         },
     )

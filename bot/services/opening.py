@@ -39,6 +39,7 @@ from store.records import (
     VersionSource,
 )
 
+UNKNOWN = "unknown"  # who published it, where the target does not say
 HISTORY = 200  # how many versions back a suspect or candidate is looked for
 
 
@@ -95,15 +96,21 @@ class Opening:
                 condemned=await tx.versions.condemned(where),
             )
 
-    async def publisher(self, where: AppEnv) -> str:
-        """The e-mail address of who published what is live; "" when nobody did.
+    async def publisher(self, live: Version, rules: Policy) -> str:
+        """The e-mail address of who published *live*, if *rules* keep them from voting.
+
+        It is "" where nobody did, as for drift, or where we did, for people who had agreed; and
+        `UNKNOWN` where the target does not name them.
 
         Raises:
             UpstreamDown, UpstreamRefused: The target does not tell.
         """
-        target, app_id = self._targets.of(where)
-        live = await target.live(app_id)
-        return live.author_email if live is not None else ""
+        ours = {VersionSource.ROLLBACK, VersionSource.DRIFT}
+        if not rules.exclude_publisher or live.source in ours:
+            return ""
+        target, app_id = self._targets.of(live.where)
+        found = await target.live(app_id)
+        return (found.author_email if found is not None else "") or UNKNOWN
 
     def by_hand_only(self, live: Version) -> bool:
         """Whether only people take the app of *live* back.
@@ -224,6 +231,7 @@ async def open_in(
         "to": leg.to_version_id,
         "expected_root": leg.expected_root,
         "finding": finding.code,
+        **({"reason": new.reason} if new.reason else {}),
     }
     draft = await tx.rollbacks.open(
         replace(new, case_id=case.id),

@@ -91,6 +91,25 @@ def drift_row(drift: Version, before: Version, channel: str) -> NewOutgoing:
     )
 
 
+def condemned_again_row(version: Version, before: Version | None, channel: str) -> NewOutgoing:
+    """Say in the app's channel that somebody published what was rolled back, once."""
+    return NewOutgoing(
+        kind=OutboxKind.NOTICE,
+        destination=channel,
+        order_key=f"condemned:{version.where}",
+        dedupe_id=f"condemned:{version.id}",
+        body={
+            "code": NoteCode.CONDEMNED_AGAIN.value,
+            "facts": {
+                "where": str(version.where),
+                "number": version.number,
+                "before": before.number if before else 0,
+                "author": version.author,
+            },
+        },
+    )
+
+
 def answer_row(
     inbox_id: int,
     code: AnswerCode,

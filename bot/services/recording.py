@@ -52,8 +52,11 @@ async def record(
             published_at=version.published_at,
             number=number,
         )
+        if ours is None or number is not None or ours.leg.where != where:
+            return await tx.versions.record(new, version.document)
+        known = await tx.versions.by_external(where, external_id)
         recorded = await tx.versions.record(new, version.document)
-        if ours is not None:
+        if known is None:
             await late.notice(tx, ours, recorded)
         return recorded
 

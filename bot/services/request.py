@@ -9,6 +9,7 @@ from bot.domain.words import FindingCode, OutcomeCode
 from bot.errors import (
     AskedAlready,
     ByHandOnly,
+    CondemnedHere,
     EmptyVersion,
     Frozen,
     NotAllowed,
@@ -46,20 +47,29 @@ class Request:
         self._opening = opening
 
     async def __call__(
-        self, where: AppEnv, number: int, *, by: Member, channel: str, response_url: str
+        self,
+        where: AppEnv,
+        number: int,
+        *,
+        by: Member,
+        channel: str,
+        response_url: str,
+        reason: str = "",
     ) -> Rollback:
         """Open a rollback of *where* to version *number* for the person who asked.
+
+        Going to a version that was rolled back here before needs a *reason*.
 
         A rollback of the same app that is still being voted on is superseded: whoever picks
         another version becomes the requester of the new one.
 
         Raises:
             UnknownApp, UnknownVersion, NotAllowed, Frozen, NothingToDo, ByHandOnly, EmptyVersion,
-            RollbackOpen, AskedAlready, SecretsOutOfReach, SecretsGone, ValuesMasked: Nothing
-            changed.
+            CondemnedHere, RollbackOpen, AskedAlready, SecretsOutOfReach, SecretsGone,
+            ValuesMasked: Nothing changed.
             UpstreamDown, UpstreamRefused: Slack or the target cannot be read.
         """
-        new, finding = await self._made(where, number, by)
+        new, finding = await self._made(where, number, by, reason)
         async with self._store.write() as tx:
             before = await tx.rollbacks.open_of(where)
             if before is not None:  # locked before its case, as everywhere
@@ -85,14 +95,16 @@ class Request:
         by = await self._directory.member(ended.requested_slack_id)
         async with self._store.read() as tx:
             candidate = await tx.versions.get(ended.leg.to_version_id)
-        new, finding = await self._made(where, candidate.number or 0, by)
+        new, finding = await self._made(where, candidate.number or 0, by, ended.reason)
         async with self._store.write() as tx:
             case = await self._case(tx, where, by)
             if case.rollback_id != ended.id:
                 raise RollbackOpen(f"case {case.id} of {where} has moved on")
             return await open_in(tx, case, new, _after(case, finding), user_id=quorum.KEYTURN)
 
-    async def _made(self, where: AppEnv, number: int, by: Member) -> tuple[NewRollback, Finding]:
+    async def _made(
+        self, where: AppEnv, number: int, by: Member, reason: str
+    ) -> tuple[NewRollback, Finding]:
         """What is to be opened, if *by* may ask for it."""
         self._targets.of(where)
         rules = self._rules.policy(where)
@@ -110,14 +122,17 @@ class Request:
             raise NothingToDo(f"{where} version {number} is what is live")
         if self._opening.by_hand_only(ground.live):
             raise ByHandOnly(str(where), number)
+        if candidate.meaning in ground.condemned and not reason.strip():
+            raise CondemnedHere(str(where), number)
         if await self._opening.empty(candidate):
             raise EmptyVersion(f"{where} version {number} has no nodes")
         snapshot = await self._eligibility.at_open(
             rules,
             requested_by=by.person,
-            publisher=await self._opening.publisher(where) if rules.exclude_publisher else "",
+            publisher=await self._opening.publisher(ground.live, rules),
         )
-        new = await self._opening.new(where, ground, candidate, snapshot, by=by)
+        made = await self._opening.new(where, ground, candidate, snapshot, by=by)
+        new = replace(made, reason=reason)
         finding = Finding(
             FindingCode.REQUESTED,
             {"slack_id": by.slack_id, "candidate": number},
@@ -141,7 +156,8 @@ class Request:
 def _may_be_replaced(before: Rollback, new: NewRollback) -> None:
     if before.state is not State.PENDING_APPROVAL:
         raise RollbackOpen(f"rollback {before.id} of {before.leg.where} is {before.state}")
-    if before.content_digest == new.content_digest:
+    fewer = quorum.needed_by(new.policy, new.requested_by) < quorum.needed(before)
+    if before.content_digest == new.content_digest and not fewer:
         raise AskedAlready(before.id)
 
 

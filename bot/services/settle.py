@@ -28,6 +28,7 @@ from store.records import (
     State,
     Step,
     Version,
+    VersionSource,
 )
 
 SLIPPED_IN_LINES = 12
@@ -87,7 +88,7 @@ class Settle:
             )
             case = await tx.cases.get(rollback.case_id, lock=True)
             if ending.state is State.COMPLETED:
-                await _condemn(tx, after)
+                await _judge_versions(tx, after)
             if ending.state is State.SUPERSEDED:
                 case = await tx.cases.save(
                     replace(case, assess_at=await tx.now()), was=case.revision
@@ -176,10 +177,22 @@ async def _with_number(tx: Transaction, rollback: Rollback, ending: Ending) -> d
     return facts
 
 
-async def _condemn(tx: Transaction, rollback: Rollback) -> None:
-    """Condemn the meanings after the candidate up to the version that was live."""
+async def _judge_versions(tx: Transaction, rollback: Rollback) -> None:
+    """Condemn what was gone back from; going to what was condemned lifts that judgement."""
     where = rollback.leg.where
     to = await tx.versions.get(rollback.leg.to_version_id)
+    live = await tx.versions.get(rollback.leg.from_version_id)
+    if to.meaning in await tx.versions.condemned(where):
+        entry = _about_meaning(rollback, to.meaning, "version.lift", reason=rollback.reason)
+        await tx.versions.lift(where, to.meaning, entry=entry)
+        if live.source is VersionSource.ROLLBACK:
+            return  # an undo: what the rollback had brought back was not bad
+    await _condemn(tx, rollback, to)
+
+
+async def _condemn(tx: Transaction, rollback: Rollback, to: Version) -> None:
+    """Condemn the meanings after the candidate up to the version that was live."""
+    where = rollback.leg.where
     bad = await tx.versions.get(rollback.leg.from_version_id)
     first, last = to.number or 0, bad.number or 0  # published versions have numbers
     after = max(last - first, 0)
@@ -191,15 +204,20 @@ async def _condemn(tx: Transaction, rollback: Rollback) -> None:
             where,
             meaning,
             rollback_id=rollback.id,
-            entry=AuditDraft(
-                user_id="keyturn",
-                action="version.condemn",
-                resource=f"meaning/{meaning[:16]}",
-                status="ok",
-                what={"app": str(where), "meaning": meaning, "rollback": rollback.id},
-                ip_note="Keyturn itself",
-            ),
+            entry=_about_meaning(rollback, meaning, "version.condemn"),
         )
+
+
+def _about_meaning(rollback: Rollback, meaning: str, action: str, **what: Json) -> AuditDraft:
+    where = str(rollback.leg.where)
+    return AuditDraft(
+        user_id="keyturn",
+        action=action,
+        resource=f"meaning/{meaning[:16]}",
+        status="ok",
+        what={"app": where, "meaning": meaning, "rollback": rollback.id, **what},
+        ip_note="Keyturn itself",
+    )
 
 
 def _entry(rollback: Rollback, ending: Ending, facts: Mapping[str, Json]) -> AuditDraft:
@@ -214,7 +232,7 @@ def _entry(rollback: Rollback, ending: Ending, facts: Mapping[str, Json]) -> Aud
             "facts": dict(facts),
             "expected_root": rollback.leg.expected_root,
             "digest": rollback.content_digest,
-            "approved_by": sorted(v.person for v in rollback.votes if v.voided_at is None),
+            "approved_by": sorted(vote.person for vote in quorum.approvals(rollback)),
         },
         ip_note="Keyturn itself",
     )

@@ -8,10 +8,12 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from itertools import count
+from types import MappingProxyType
 
 from bot.errors import UpstreamDown
 from bot.ports.store import Store
 from bot.ports.target import LiveRef, Target, Targets, TargetVersion
+from bot.services import relapse
 from bot.services.apart import Apart
 from bot.services.include import Inclusion
 from bot.services.outdate import outdate
@@ -33,6 +35,7 @@ class Snapshot:
         targets: Targets,
         *,
         nudge: Callable[[], None],
+        channels: Mapping[AppEnv, str] = MappingProxyType({}),
         inclusion: Inclusion | None = None,
         included: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
@@ -41,13 +44,15 @@ class Snapshot:
         Args:
             store: Where versions are kept.
             targets: The apps that are watched.
-            nudge: Called when what is new took the ground from an open rollback.
+            nudge: Called when what is new took the ground from an open rollback, or is said.
+            channels: Where it is said that somebody published what was rolled back.
             inclusion: Told of every complete listing, for apps without a table.
             included: Called when it then watches other apps than before.
         """
         self._store = store
         self._targets = targets
         self._nudge = nudge
+        self._channels = channels
         self._inclusion = inclusion
         self._included = included
         self._complete: set[AppEnv] = set()  # nothing older is there to import
@@ -157,7 +162,8 @@ class Snapshot:
             if await tx.pause.current() is not None:
                 return  # who resumes compares every open rollback
             outdated = await outdate(tx, where, live=fresh[-1])
-        if outdated:
+            said = await relapse.notice(tx, fresh, channel=self._channels.get(where, ""))
+        if outdated or said:
             self._nudge()
 
     async def _known(self) -> dict[AppEnv, str]:

@@ -105,7 +105,8 @@ async def test_a_rollback_is_rolled_back_by_two_keys(world: World) -> None:
         await broken(world)
         await two_keys(world)
         await world.ended()
-        assert (await world.slack.driver.command(DAVE, INCIDENTS, "/rollback", f"to {HELPER} 2")).ok
+        undo = f"to {HELPER} 2 it was the provider"
+        assert (await world.slack.driver.command(DAVE, INCIDENTS, "/rollback", undo)).ok
         await two_keys(world)
         ended = await world.until(lambda: second(world))
 

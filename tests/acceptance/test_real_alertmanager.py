@@ -33,7 +33,7 @@ async def test_a_real_alert_leads_to_the_card_the_rollback_and_the_word_that_it_
             was = world.break_it()
             watched.ratio = 0.31
             card = await world.card()
-            fingerprints = await watched.fingerprints()
+            fingerprints = await world.until(watched.fingerprints)  # it sends before it lists
             shown = said(card)
 
             for voter in VOTERS:

@@ -80,6 +80,8 @@ def run(name: str, what: str, prove: Prove, *, more: Callable[..., None] | None 
     asked = words.parse_args()
     began = time.monotonic()
     tallies: dict[str, Tally] = {}
+    if asked.keep:
+        RESULTS.mkdir(exist_ok=True)
     for kind, url in _databases(asked.database_url):
         path = RESULTS / f"{name}.{kind}.journal" if asked.keep else None
         tallies[kind] = asyncio.run(prove(url, asked, Journal.of(path)))
@@ -109,7 +111,6 @@ def _result(
 
 
 def _keep(name: str, result: dict[str, Any]) -> None:
-    RESULTS.mkdir(exist_ok=True)
     text = json.dumps(result, indent=2) + "\n"
     (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
     for journal in RESULTS.glob(f"{name}.*.journal"):

@@ -66,6 +66,13 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
     FindingCode.REVIEWERS_UNKNOWN: {"upstream_code": "no_such_subteam"},
     FindingCode.REJECTED_BEFORE: {"suspect": 7, "candidate": 6},
     FindingCode.FROZEN: {"suspect": 7, "candidate": 6, "until": AT},
+    FindingCode.COOLING_DOWN: {
+        "suspect": 7,
+        "candidate": 6,
+        "count": 2,
+        "minutes": 360,
+        "until": AT,
+    },
     FindingCode.TARGET_UNREADABLE: {"system": "dify.prod"},
     FindingCode.TARGET_APP_MISSING: {"system": "dify.prod"},
     FindingCode.TARGET_LOGIN_REFUSED: {"system": "dify.prod"},
@@ -103,6 +110,12 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
     NoteCode.ALERT_RESOLVED: {"alertname": "TriageWrong"},
     NoteCode.ALERT_ADDED: {"alertname": "TriageWrong"},
     NoteCode.EDITS_SLIPPED_IN: {"lines": ["[prompt] changed: Triage", "- be brief", "+ be kind"]},
+    NoteCode.CONDEMNED_AGAIN: {
+        "where": "support-triage@prod",
+        "number": 9,
+        "before": 7,
+        "author": "mallory <!channel>",
+    },
     NoteCode.LATE_PUBLISH: {
         "number": 9,
         "approved": False,

@@ -13,12 +13,21 @@ from bot.services.hearing import Hearing
 from bot.services.received import Words
 from store.records import AppEnv, Rollback
 
+_NEWEST = 200  # rollbacks among which the one that this command opened is looked for
+
 
 class Ask(Protocol):
     """Opens a rollback for the person who asked; raises the `Refused` that says why not."""
 
     async def __call__(
-        self, where: AppEnv, number: int, *, by: Member, channel: str, response_url: str
+        self,
+        where: AppEnv,
+        number: int,
+        *,
+        by: Member,
+        channel: str,
+        response_url: str,
+        reason: str = "",
     ) -> Rollback: ...
 
 
@@ -43,6 +52,7 @@ class Asking:
                 by=member,
                 channel=words.channel,
                 response_url=words.response_url,
+                reason=asked.reason,
             )
         async with self._store.write() as tx:
             facts = {"where": str(asked.where), "number": asked.number}
@@ -52,8 +62,12 @@ class Asking:
     async def _opened_before(self, hearing: Hearing, asked: To, by: Member) -> bool:
         """Whether this very command opened its rollback before its item could be finished."""
         async with self._store.read() as tx:
-            rollback = await tx.rollbacks.open_of(asked.where)
-            if rollback is None or rollback.requested_by != by.person:
-                return False
-            to = await tx.versions.get(rollback.leg.to_version_id)
-        return to.number == asked.number and rollback.opened_at >= hearing.item.received_at
+            since = [
+                rollback
+                for rollback in await tx.rollbacks.newest(limit=_NEWEST)
+                if rollback.leg.where == asked.where
+                and rollback.requested_by == by.person
+                and rollback.opened_at >= hearing.item.received_at
+            ]
+            numbers = [(await tx.versions.get(r.leg.to_version_id)).number for r in since]
+        return asked.number in numbers

@@ -357,3 +357,23 @@ async def test_the_time_that_a_rollback_stays_open_is_counted_from_now(
         )
 
     assert opened.expires_at == NOON + timedelta(hours=6)
+
+
+async def test_what_was_completed_of_an_app_since_a_time_is_found(
+    timed_store: SqlStore, hand: Hand
+) -> None:
+    done = await an_open_rollback(timed_store)
+    ways = (PENDING, APPROVED, EXECUTING, State.VERIFYING, State.COMPLETED)
+    for state in ways:
+        finished = hand.at if state is State.COMPLETED else None
+        async with timed_store.write() as tx:
+            current = await tx.rollbacks.get(done.id, lock=True)
+            after = current.moved(state, finished_at=finished)
+            done = await tx.rollbacks.save(after, was=current.revision, entry=an_entry())
+
+    async with timed_store.read() as tx:
+        since = await tx.rollbacks.completed(PROD, since=hand.at)
+        later = await tx.rollbacks.completed(PROD, since=hand.at + timedelta(seconds=1))
+        elsewhere = await tx.rollbacks.completed(STAGING, since=hand.at)
+    assert [rollback.id for rollback in since] == [done.id]
+    assert (later, elsewhere) == ([], [])

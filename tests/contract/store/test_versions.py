@@ -198,6 +198,22 @@ async def test_condemning_twice_is_one_row_and_one_audit_entry(store: Store) -> 
         assert len(await tx.audit.entries()) == 1
 
 
+async def test_lifting_a_judgement_is_recorded_and_where_there_is_none_nothing_happens(
+    store: Store,
+) -> None:
+    async with store.write() as tx:
+        await tx.versions.condemn(PROD, "ab" * 32, rollback_id=3, entry=ENTRY)
+        await tx.versions.condemn(STAGING, "ab" * 32, rollback_id=3, entry=ENTRY)
+    for _ in range(2):
+        async with store.write() as tx:
+            await tx.versions.lift(PROD, "ab" * 32, entry=ENTRY)
+
+    async with store.read() as tx:
+        assert await tx.versions.condemned(PROD) == frozenset()
+        assert await tx.versions.condemned(STAGING) == {"ab" * 32}
+        assert len(await tx.audit.entries()) == 3
+
+
 async def test_what_is_not_there_is_missing(store: Store) -> None:
     async with store.read() as tx:
         with pytest.raises(Missing):

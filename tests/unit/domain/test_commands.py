@@ -96,6 +96,8 @@ def test_what_makes_no_sense_names_the_nearest_command(text: str, nearest: str) 
         ("diff support-triage@prod 6 7 Page 3", Diff(PROD, 6, 7, 3)),
         ("diff support-triage@prod good live", Diff(PROD, "good", None)),
         ("to support-triage@prod Good", ToTag(PROD, "good")),
+        ("to support-triage@prod 3 it  was right", To(PROD, 3, "it was right")),
+        ("to support-triage@prod good we know why", ToTag(PROD, "good", "we know why")),
         ("tag support-triage@prod", Tags(PROD)),
         ("tag support-triage@prod v3 Before-Launch", Tag(PROD, 3, "before-launch")),
         ("tag support-triage@prod live good", Tag(PROD, None, "good")),

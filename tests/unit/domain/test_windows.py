@@ -56,6 +56,17 @@ def test_a_window_is_on_the_clock_of_its_zone_also_when_the_clock_changes() -> N
     assert night.until(at("2026-10-24T21:00")) == at("2026-10-25T06:00")  # ten hours that night
 
 
+def test_in_the_hour_that_a_clock_shows_twice_the_end_is_still_ahead() -> None:
+    night = windows(["22:00-02:30"], BERLIN)
+    second = datetime(2026, 10, 25, 1, 10, tzinfo=UTC)  # 02:10 for the second time
+
+    assert night.until(second) is None
+    first = datetime(2026, 10, 25, 0, 10, tzinfo=UTC)
+    end = night.until(first)
+    assert end is not None
+    assert end.astimezone(UTC) == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+
+
 def test_what_is_always_closed_says_a_far_end_and_without_windows_there_is_none() -> None:
     always = windows(["00:00-24:00"], ZoneInfo("UTC")).until(at("2026-11-24T12:00"))
 
@@ -76,6 +87,7 @@ def test_what_is_always_closed_says_a_far_end_and_without_windows_there_is_none(
         ("2026-12-20/2026-12-19", "must end after it begins"),
         ("2026-13-20/2027-01-01", "must be"),
         ("2026-12-20T18:00+01:00/2026-12-21", "no time zone of its own"),
+        ("2026-12-20/9999-12-31", "must be"),
     ],
 )
 def test_what_is_no_window_is_refused_with_its_form(text: str, says: str) -> None:

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from bot.domain import approval
@@ -98,7 +99,8 @@ class ExecutionScene(Scene):
 
     @property
     def snapshot(self) -> Snapshot:
-        return Snapshot(self.store, self._there, nudge=lambda: self.nudged.append(1))
+        nudge = partial(self.nudged.append, 1)
+        return Snapshot(self.store, self._there, nudge=nudge, channels=self.channels)
 
     @property
     def _there(self) -> Places:
@@ -145,23 +147,26 @@ class ExecutionScene(Scene):
         draft: Document | None = WIP,
         back_to: int = 1,
         values: Mapping[str, str] | None = None,
+        reason: str = "",
     ) -> Rollback:
         """A rollback that dave asked for and alice and bob approved; *draft* is unpublished."""
         if not self.target.apps[APP].history:
             self.publish(GOOD, BAD)
         if draft is not None:
             self.target.save_draft(APP, draft, secrets=values)
-        pending = await self.asked(back_to)
+        pending = await self.asked(back_to, reason=reason)
         for who in (ALICE, BOB):
             pending = await self.vote(who, pending)
         assert pending.state is State.APPROVED
         self.target.calls.clear()
         return pending
 
-    async def asked(self, number: int, *, where: AppEnv = PROD, by: str = DAVE) -> Rollback:
+    async def asked(
+        self, number: int, *, where: AppEnv = PROD, by: str = DAVE, reason: str = ""
+    ) -> Rollback:
         member = await self.directory.member(by)
         return await self.propose.requested(
-            where, number, by=member, channel=CHANNEL, response_url=""
+            where, number, by=member, channel=CHANNEL, response_url="", reason=reason
         )
 
     async def vote(self, who: str, rollback: Rollback) -> Rollback:

@@ -158,7 +158,14 @@ class Asked:
         self.opens: Callable[[], Any] | None = None
 
     async def __call__(
-        self, where: AppEnv, number: int, *, by: Member, channel: str, response_url: str
+        self,
+        where: AppEnv,
+        number: int,
+        *,
+        by: Member,
+        channel: str,
+        response_url: str,
+        reason: str = "",
     ) -> Rollback:
         self.calls.append((where, number, by))
         if self.failing:

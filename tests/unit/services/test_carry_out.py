@@ -169,18 +169,18 @@ async def test_the_meaning_that_came_back_is_never_condemned(scene: ExecutionSce
     assert await condemned(scene) == {WIP.meaning, BAD.meaning}
 
 
-async def test_rolling_forward_condemns_nothing_and_a_failure_neither(
+async def test_rolling_forward_condemns_nothing_and_lifts_what_was_said(
     scene: ExecutionScene,
 ) -> None:
     first = await scene.run(await scene.approved())
     assert first.state is State.COMPLETED
-    before = await condemned(scene)
+    assert await condemned(scene) == {BAD.meaning}
 
-    undo = await scene.run(await scene.approved(draft=None, back_to=2))
+    undo = await scene.run(await scene.approved(draft=None, back_to=2, reason="it was right"))
 
     assert undo.state is State.COMPLETED
     assert scene.live == BAD
-    assert await condemned(scene) == before | {GOOD.meaning}
+    assert await condemned(scene) == frozenset()
 
 
 # -- the executor dies ------------------------------------------------------------------------

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from bot.domain import approval
 from bot.domain.policy import Policy
 from bot.errors import NotAllowed, UnknownVersion, UpstreamDown, UpstreamRefused
 from bot.ports.store import Store
 from store.records import AppEnv, InboxKind, Rollback
 from tests.builders import ALICE, BOB, CHANNEL, DAVE, PROD
-from tests.unit.services.scene import Scene, a_history, a_pending
+from tests.unit.services.scene import ENTRY, Scene, a_history, a_pending
 
 
 @pytest.fixture
@@ -164,6 +165,21 @@ async def test_a_command_that_had_opened_its_rollback_before_a_crash_opens_no_se
 
     assert scene.ask.calls == []
     assert [code for _, code, _ in scene.told()] == ["asked"]
+
+
+async def test_a_command_whose_rollback_has_ended_meanwhile_opens_no_second_one(
+    scene: Scene,
+) -> None:
+    await scene.command(DAVE, "to support-triage@prod 1")
+    opened = await a_pending(scene.store, requested_by=DAVE)  # and then the worker died
+    async with scene.store.write() as tx:
+        current = await tx.rollbacks.get(opened.id, lock=True)
+        ended = approval.withdraw(current, person=DAVE, slack_id=DAVE, at=await tx.now())
+        await tx.rollbacks.save(ended, was=current.revision, entry=ENTRY)
+
+    await scene.judge()
+
+    assert scene.ask.calls == []
 
 
 async def test_the_same_request_after_an_earlier_one_is_asked_again(scene: Scene) -> None:

@@ -89,7 +89,7 @@ async def test_a_rollback_can_be_rolled_back(scene: ExecutionScene) -> None:
     publish(scene)
     await scene.run(await scene.approved(draft=None))
 
-    ended = await scene.run(await scene.approved(draft=None, back_to=2))
+    ended = await scene.run(await scene.approved(draft=None, back_to=2, reason="it was right"))
 
     assert ended.state is State.COMPLETED
     assert scene.live == WRONG

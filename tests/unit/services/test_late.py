@@ -7,7 +7,7 @@ import pytest
 from bot.domain import approval, marker
 from bot.ports.store import Store
 from store.document import Document
-from store.records import Rollback, State
+from store.records import AppEnv, Rollback, State
 from tests.builders import DAVE
 from tests.unit.services.execution_scene import APP, EDIT, ExecutionScene
 from tests.unit.services.scene import ENTRY
@@ -78,6 +78,20 @@ async def test_the_approved_content_once_more_changes_nothing_of_what_was_told(
     scene.target.publish_document(APP, wanted, name=marker.name_of(done), by="rollback-bot")
 
     await scene.snapshot.refresh(done.leg.where)
+
+    assert await late_entries(scene) == []
+
+
+async def test_a_publish_of_another_place_with_the_same_name_is_none_of_this_one(
+    scene: ExecutionScene,
+) -> None:
+    """An app under a new name has its history imported, with the names of old rollbacks."""
+    done = await completed(scene)
+    elsewhere = AppEnv("renamed", "prod")
+    scene.target.publish_document(APP, EDIT, name=marker.name_of(done), by="rollback-bot")
+    scene.places[elsewhere] = (scene.target, APP)
+
+    await scene.snapshot.refresh(elsewhere)
 
     assert await late_entries(scene) == []
 

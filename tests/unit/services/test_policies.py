@@ -12,18 +12,19 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.domain import approval
+from bot.domain import approval, marker
 from bot.domain.policy import Policy
 from bot.domain.windows import windows
 from bot.errors import Frozen, NotAllowed, SelfApproval, UpstreamDown
 from bot.ports.store import Store
 from bot.services.follow_up import FollowUp
-from store.records import AppEnv, Rollback, State
+from bot.services.take_in import Intake, TakeIn
+from store.records import AppEnv, Delivery, FiringStatus, Rollback, State, Step
 from store.session import migrate, open_store
-from tests.builders import ALICE, BOB, CAROL, DAVE, NOON, PROD, REVIEWERS
+from tests.builders import ALICE, BOB, CAROL, DAVE, NOON, PROD, REVIEWERS, a_firing
 from tests.proofs.trial import Clock
 from tests.unit.services.execution_scene import APP, BAD, GOOD, ExecutionScene
-from tests.unit.services.scene import POLICY, a_pending
+from tests.unit.services.scene import POLICY, a_document, a_pending
 from tests.unit.services.test_propose import case_of, fire, opened
 
 SRE, OWNERS = "S0SRE", "S0OWNERS"
@@ -107,6 +108,60 @@ async def test_while_slack_cannot_say_who_asked_nothing_runs(scene: ExecutionSce
         await scene.executor().step()
 
     assert (await scene.rollback(asked)).state is State.APPROVED
+
+
+async def test_what_runs_without_votes_is_not_opened_again_on_ground_that_nobody_saw(
+    scene: ExecutionScene,
+) -> None:
+    under(scene, votes=0)
+    asked = await scene.asked(1)
+    scene.target.publish_document(APP, a_document("A fix."), by="carol")
+
+    await run(scene)
+    await scene.propose.step()
+    await run(scene)
+    await scene.tell()
+
+    assert (await scene.rollback(asked)).state is State.SUPERSEDED
+    assert await opened(scene) is None
+    assert "publish" not in scene.target.calls
+    assert "not_renewed" in scene.messenger.codes
+
+
+async def test_where_one_vote_is_missing_who_may_ask_alone_takes_the_suggestions_place(
+    scene: ExecutionScene,
+) -> None:
+    under(scene, votes=0)
+    await fire(scene)
+    await scene.propose.step()
+    suggested = await opened(scene)
+    assert suggested is not None
+
+    asked = await scene.asked(1)
+
+    assert asked.content_digest == suggested.content_digest
+    assert asked.state is State.APPROVED
+    assert (await scene.rollback(suggested)).state is State.SUPERSEDED
+
+
+async def test_who_takes_over_asks_for_the_requester_afresh(scene: ExecutionScene) -> None:
+    under(scene, votes=0)
+    asked = await scene.asked(1)
+    left = await left_behind(scene, asked)
+    scene.directory.change(DAVE, deleted=True)
+
+    await run(scene)
+
+    after = await scene.rollback(left)
+    assert (after.state, after.outcome) == (State.FAILED, "approval_lapsed")
+    assert after.outcome_facts["requester"] == "deleted"
+    assert "publish" not in scene.target.calls
+
+
+async def left_behind(scene: ExecutionScene, approved: Rollback) -> Rollback:
+    """Claimed by an executor that died before its first write."""
+    left = await scene.stands_at(approved, Step.CLAIMED)
+    return await scene.let_lease_run_out(left)
 
 
 # -- how many and of whom -----------------------------------------------------------------
@@ -200,6 +255,22 @@ async def test_who_published_what_is_live_does_not_vote(scene: ExecutionScene) -
     assert len((await press(scene, ALICE, asked)).votes) == 1
 
 
+async def test_what_a_rollback_brought_back_anybody_who_may_votes_on(
+    scene: ExecutionScene,
+) -> None:
+    """Its publisher is our own account: nobody's change is judged by who made it."""
+    scene.publish(GOOD, BAD)
+    done = await scene.approved()
+    await run(scene)
+    assert (await scene.rollback(done)).state is State.COMPLETED
+    under(scene, exclude_publisher=True)
+
+    undo = await scene.asked(2, reason="it was right")
+
+    assert undo.policy.publisher == ""
+    assert len((await press(scene, ALICE, undo)).votes) == 1
+
+
 async def test_who_cannot_be_told_from_the_publisher_does_not_vote_either(
     scene: ExecutionScene,
 ) -> None:
@@ -219,6 +290,25 @@ async def test_without_the_option_the_publisher_is_not_even_asked_for(
     scene.target.publish_document(APP, BAD, by="carol", email="carol@example.com")
 
     assert (await scene.asked(1)).policy.publisher == ""
+
+
+async def test_who_rejected_beside_the_quorum_is_not_said_to_have_approved(
+    scene: ExecutionScene,
+) -> None:
+    under(scene, vetoes=2)
+    asked = await scene.asked(1)
+    await scene.tell()
+    await scene.reject(CAROL, asked)
+    await scene.judge()
+    for who in (ALICE, BOB):
+        await press(scene, who, asked)
+    await run(scene)
+
+    after = await scene.rollback(asked)
+    (entry,) = await scene.entries("rollback.completed")
+    assert after.state is State.COMPLETED
+    assert entry.what["approved_by"] == [ALICE, BOB]
+    assert CAROL not in marker.comment_of(after, to_number=1)
 
 
 # -- times -----------------------------------------------------------------
@@ -280,6 +370,48 @@ async def timed(tmp_path: Path) -> AsyncIterator[tuple[ExecutionScene, Clock]]:
     store = await open_store(url, moves=approval.MOVES, clock=clock, durable=False)
     yield ExecutionScene.of(store), clock
     await store.close()
+
+
+async def test_who_takes_over_in_a_freeze_publishes_nothing(scene: ExecutionScene) -> None:
+    left = await left_behind(scene, await scene.approved())
+
+    await run(scene, frozen=lambda _, at: at + timedelta(hours=1))
+
+    after = await scene.rollback(left)
+    assert (after.state, after.outcome) == (State.FAILED, "approval_lapsed")
+    assert after.outcome_facts["frozen"] is True
+    assert "publish" not in scene.target.calls
+
+
+async def test_after_a_freeze_nothing_is_suggested_for_an_alert_that_is_over(
+    scene: ExecutionScene,
+) -> None:
+    under(scene, freeze=ALWAYS)
+    await fire(scene)
+    assert await scene.propose.step()
+    await it_is_over(scene)
+    under(scene)
+
+    assert await scene.propose.step()
+
+    assert await opened(scene) is None
+    assert (await case_of(scene)).assess_at is None
+
+
+async def it_is_over(scene: ExecutionScene) -> None:
+    """The alert of `fire` resolves, and the case is due."""
+    over = a_firing(
+        starts_at=NOON,
+        ends_at=NOON + timedelta(minutes=10),
+        status=FiringStatus.RESOLVED,
+        fingerprint=f"{PROD}f1",
+    )
+    delivery = Delivery("alertmanager", "keyturn", "group", "over", 0, (over,))
+    await Intake(scene.store, nudge=lambda: None)(delivery)
+    await TakeIn(scene.store, scene.channels, meaning=lambda _: None).step()
+    async with scene.store.write() as tx:
+        case = await tx.cases.get((await case_of(scene)).id, lock=True)
+        await tx.cases.save(replace(case, assess_at=await tx.now()), was=case.revision)
 
 
 async def test_a_reminder_and_an_escalation_come_once_each(

@@ -125,7 +125,7 @@ async def test_the_whole_way_is_in_the_audit_chain(scene: ExecutionScene) -> Non
 async def test_a_rollback_is_rolled_back_in_the_same_way(scene: ExecutionScene) -> None:
     await scene.run(await approved(scene))
 
-    undo = await scene.run(await scene.approved(draft=None, back_to=2))
+    undo = await scene.run(await scene.approved(draft=None, back_to=2, reason="it was right"))
 
     assert undo.state is State.COMPLETED
     assert prompt(scene) == "Wrongly."

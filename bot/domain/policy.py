@@ -5,9 +5,9 @@ The one who asks Slack brings the facts; nothing here remembers an earlier answe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.domain.windows import NEVER, Windows
 from store.records import PolicySnapshot
@@ -50,6 +50,15 @@ class Policy:
     def of(self, criticality: str) -> Policy:
         """Return this policy as it is for an app of *criticality*: never fewer votes."""
         return replace(self, votes=max(self.votes, self.votes_by_criticality.get(criticality, 0)))
+
+    def cools_down_until(self, ends: Sequence[datetime]) -> datetime | None:
+        """Return until when no rollback is suggested, None if one may be.
+
+        *ends* are when rollbacks of the app were completed within `cool_down`, oldest first.
+        """
+        if len(ends) < self.most_suggested:
+            return None
+        return ends[-self.most_suggested] + self.cool_down
 
     def snapshot(
         self,

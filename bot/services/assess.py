@@ -58,8 +58,6 @@ AFTER_A_FAILURE = timedelta(minutes=5)  # of ours, which seldom mends itself
 AT_ONCE = 4  # cases of one target
 AT_ONCE_IN_ALL = 16
 WINDOW = 500  # due cases among which targets take turns
-
-
 _PUT_OFF = frozenset({FindingCode.FROZEN, FindingCode.COOLING_DOWN})
 
 
@@ -187,9 +185,11 @@ class Assess:
         rollback: Rollback | None,
     ) -> None:
         """Suggest *candidate* to the people who may approve it, if there is a way to ask them."""
+        rules = self._rules.policy(case.where)
+        if await self._not_now(case, rules, finding):
+            return
         try:
             shared = await self._directory.shared_channel(case.channel)
-            rules = self._rules.policy(case.where)
             publisher = await self._opening.publisher(ground.live, rules)
             snapshot = await self._eligibility.at_open(
                 rules, requested_by=quorum.KEYTURN, publisher=publisher
@@ -199,8 +199,6 @@ class Assess:
             code, upstream = FindingCode.REVIEWERS_UNKNOWN, error.upstream_code
             unknown = found.not_looked(case, code, upstream_code=upstream)
             await self._only_facts(case, unknown, again=LOOK_AGAIN)
-            return
-        if await self._not_now(case, rules, finding):
             return
         if shared:
             await self._only_facts(case, found.not_looked(case, FindingCode.SHARED_CHANNEL))
@@ -227,14 +225,12 @@ class Assess:
         async with self._store.read() as tx:
             now = await tx.now()
             before = await tx.rollbacks.completed(case.where, since=now - rules.cool_down)
-        until = rules.freeze.until(now)
-        if until is not None:
+        ends = [rollback.finished_at for rollback in before if rollback.finished_at is not None]
+        if (until := rules.freeze.until(now)) is not None:
             facts = found.frozen(finding, until)
-        elif len(before) >= rules.most_suggested:
-            oldest = before[-rules.most_suggested].finished_at or now
-            until = oldest + rules.cool_down
+        elif (until := rules.cools_down_until(ends)) is not None:
             facts = found.cooling_down(
-                finding, count=len(before), cool_down=rules.cool_down, until=until
+                finding, count=len(ends), cool_down=rules.cool_down, until=until
             )
         else:
             return False

@@ -10,7 +10,7 @@ import pytest
 from bot.domain import policy
 from bot.domain.policy import MemberFacts, Policy
 from bot.errors import NotEligible
-from tests.builders import ALICE, BOB, CAROL, DAVE, REVIEWERS, TEAM, a_policy
+from tests.builders import ALICE, BOB, CAROL, DAVE, NOON, REVIEWERS, TEAM, a_policy
 
 GROUPS = {REVIEWERS: frozenset({ALICE, BOB})}
 
@@ -137,3 +137,13 @@ def test_the_default_is_two_votes_in_half_an_hour_and_nobody_named() -> None:
 def test_a_policy_that_could_never_protect_anything_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"vote|open"):
         Policy(**wrong)
+
+
+def test_no_other_rollback_is_suggested_until_the_oldest_of_the_last_ones_is_long_ago() -> None:
+    rules = Policy(most_suggested=2, cool_down=timedelta(hours=6))
+    ends = [NOON + timedelta(hours=n) for n in range(3)]
+
+    assert rules.cools_down_until([]) is None
+    assert rules.cools_down_until(ends[:1]) is None
+    assert rules.cools_down_until(ends[:2]) == NOON + timedelta(hours=6)
+    assert rules.cools_down_until(ends) == NOON + timedelta(hours=7)

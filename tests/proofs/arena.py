@@ -22,7 +22,6 @@ from typing import Any
 from bot.adapters.dify.client import DifyTarget
 from bot.adapters.dify.credentials import Account
 from bot.domain import approval
-from bot.domain.button import Claim
 from bot.domain.policy import Policy
 from bot.playground.dify.server import RunningDify
 from bot.playground.dify.server import start as start_dify
@@ -34,18 +33,18 @@ from bot.services.opening import Rules
 from bot.services.places import Places
 from bot.services.propose import Propose
 from bot.services.snapshot import Snapshot
-from store.records import AppEnv, AuditDraft, Rollback, State
+from store.records import AppEnv, Rollback, State
 from store.session import SqlStore, open_store
-from tests.builders import ALICE, BOB, CHANNEL, DAVE, REVIEWERS, a_vote
+from tests.builders import ALICE, BOB, CHANNEL, DAVE, REVIEWERS
 from tests.fakes.people import FakeDirectory
 from tests.proofs.executor import EMAIL, PASSWORD, Order, at_once
+from tests.unit.services.scene import vote_of
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 90.0
 POLICY = Policy(reviewers=(REVIEWERS,), requesters=(DAVE,), named=True)
 GOOD, BAD = Edition(), replace(Edition(), prompt=BAD_PROMPT)
 KEEP = "[__HIDDEN__]"
-_ENTRY = AuditDraft("keyturn", "vote.approve", "proof", "ok", {}, ip_note="a proof")
 
 
 @dataclass(frozen=True)
@@ -156,7 +155,7 @@ class Arena:
         good, live, draft = self._hashes(app_id)
         rollback = await self._asked(where, app_id)
         for who in approving:
-            rollback = await self._vote(who, rollback)
+            rollback = await vote_of(self.store, who, rollback)
         versions = len(self.state.versions(app_id))
         return Trial(where, app_id, rollback.id, good, live, draft, versions)
 
@@ -219,18 +218,6 @@ class Arena:
         )
         by = await directory.member(DAVE)
         return await propose.requested(where, 1, by=by, channel=CHANNEL, response_url="")
-
-    async def _vote(self, who: str, rollback: Rollback) -> Rollback:
-        async with self.store.write() as tx:
-            current = await tx.rollbacks.get(rollback.id, lock=True)
-            after = approval.cast(
-                current,
-                a_vote(who, digest=current.content_digest),
-                at=await tx.now(),
-                claim=Claim(current.id, current.round, current.nonce, ""),
-                why_not=None,
-            )
-            return await tx.rollbacks.save(after, was=current.revision, entry=_ENTRY)
 
 
 @asynccontextmanager

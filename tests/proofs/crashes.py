@@ -14,6 +14,7 @@ import random
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 
 from bot.playground.dify.faults import Fault
@@ -56,12 +57,7 @@ async def prove(database_url: str, cases: Sequence[Case], journal: Journal) -> T
     tally = Tally()
     async with an_arena(database_url) as arena:
         for case in cases:
-            name = str(case)
-            if name not in journal.done:
-                end, broken = await _play(arena, case)
-                journal.add(name, end, broken)
-                journal.done[name] = (end, broken)
-            tally.add(*journal.done[name])
+            tally.add(*await journal.once(str(case), partial(_play, arena, case)))
         if not (await verify(arena.store)).ok:
             tally.broken.append("the audit chain is broken")
     return tally

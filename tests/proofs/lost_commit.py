@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy.exc import OperationalError
@@ -33,6 +34,7 @@ from tests.proofs.running import Journal, Tally, run
 CARD_TS = "1764000000.000100"
 QUICK_STEP = 4  # of how many commits one is lost, in a quick run
 MOST_TRIES = 12
+NONE_LOST = "none was lost"  # the flow has fewer commits
 A_LEASE = timedelta(seconds=60)
 
 
@@ -82,13 +84,10 @@ async def prove(database_url: str, step: int, journal: Journal) -> Tally:
         try:
             nth, more = 1, True
             while more:
-                name = f"commit {nth}"
-                if name not in journal.done:
-                    end, broken = await _play(arena, store, losing, clock, nth)
-                    more = losing.lost > 0
-                    journal.done[name] = (end, [f"{name}: {what}" for what in broken])
-                    journal.add(name, *journal.done[name])
-                tally.add(*journal.done[name])
+                play = partial(_play, arena, store, losing, clock, nth)
+                end, broken = await journal.once(f"commit {nth}", play)
+                tally.add(end, [f"commit {nth}: {what}" for what in broken])
+                more = not end.startswith(NONE_LOST)
                 nth += step
         finally:
             await store.close()
@@ -119,7 +118,7 @@ async def _play(
     claims = await arena.said_of(trial, "rollback.execute")
     if claims != 1:
         broken.append(f"it was claimed {claims} times")
-    what = "lost" if losing.lost else "none was lost"
+    what = "lost" if losing.lost else NONE_LOST
     return f"{what}, {after.state.value} after {tries} tries", broken
 
 

@@ -17,6 +17,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +52,8 @@ async def prove(database_url: str, rounds: int, seed: int, journal: Journal) -> 
         closing.push_async_callback(store.close)
         workers = [await closing.enter_async_context(_worker(n, database_url)) for n in "ab"]
         for number in range(rounds):
-            name = f"round {number}"
-            if name not in journal.done:
-                async with asyncio.timeout(ROUND_LIMIT_S):
-                    journal.done[name] = await _one_round(store, workers, number, seed)
-                journal.add(name, *journal.done[name])
-            tally.add(*journal.done[name])
+            play = partial(_one_round, store, workers, number, seed)
+            tally.add(*await journal.once(f"round {number}", play))
         waiting = await _undone(database_url)
         if waiting:
             tally.broken.append(f"{waiting} clicks were never judged")
@@ -77,12 +74,13 @@ async def _one_round(
     for share in shares:
         share += [twice] if twice not in share else []
         dice.shuffle(share)
-    answers = await asyncio.gather(
-        *(
-            _ask(worker, {"app": where.app, "env": where.env, "clicks": share})
-            for worker, share in zip(workers, shares, strict=True)
+    async with asyncio.timeout(ROUND_LIMIT_S):
+        answers = await asyncio.gather(
+            *(
+                _ask(worker, {"app": where.app, "env": where.env, "clicks": share})
+                for worker, share in zip(workers, shares, strict=True)
+            )
         )
-    )
     published = sum(answer["published"] for answer in answers)
     taken = sum(answer["taken"] for answer in answers)
     return await _look(store, pending.id, len(clicks), published=published, taken=taken)

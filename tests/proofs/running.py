@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,9 @@ from tests.plugins.databases import postgres
 
 RESULTS = Path(__file__).with_name("results")
 ROOT = Path(__file__).resolve().parents[2]
+
+
+Ended = tuple[str, list[str]]  # how a case ended, and which promises broke in it
 
 
 @dataclass
@@ -46,7 +49,7 @@ class Journal:
     """Which cases were done before, with what they came to; None as a path keeps nothing."""
 
     path: Path | None
-    done: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
+    done: dict[str, Ended] = field(default_factory=dict)
 
     @classmethod
     def of(cls, path: Path | None) -> Journal:
@@ -58,25 +61,26 @@ class Journal:
                 journal.done[name] = (end, broken)
         return journal
 
-    def add(self, name: str, end: str, broken: Sequence[str]) -> None:
-        """Write down that case *name* was done."""
-        if self.path is not None:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps([name, end, list(broken)]) + "\n")
+    async def once(self, name: str, play: Callable[[], Awaitable[Ended]]) -> Ended:
+        """What case *name* came to: it is played and written down, or was before."""
+        if name not in self.done:
+            self.done[name] = await play()
+            if self.path is not None:
+                with self.path.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps([name, *self.done[name]]) + "\n")
+        return self.done[name]
 
 
 Prove = Callable[[str, argparse.Namespace, Journal], Coroutine[Any, Any, Tally]]
 
 
-def run(name: str, what: str, prove: Prove, *, more: Callable[..., None] | None = None) -> int:
+def run(name: str, what: str, prove: Prove) -> int:
     """Prove on each database that is asked for; print what came of it; return the exit code."""
     words = argparse.ArgumentParser(prog=f"python -m tests.proofs.{name}", description=what)
     words.add_argument("--quick", action="store_true", help="a part of the cases")
     words.add_argument("--database-url", help="an empty database; default: both kinds, of our own")
     words.add_argument("--seed", type=int, default=1, help="of what is chosen by chance")
     words.add_argument("--keep", action="store_true", help="write the result where it is kept")
-    if more is not None:
-        more(words)
     asked = words.parse_args()
     began = time.monotonic()
     tallies: dict[str, Tally] = {}

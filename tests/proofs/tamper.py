@@ -13,6 +13,7 @@ import argparse
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy import delete, insert, text, update
@@ -59,13 +60,11 @@ async def prove(database_url: str, rounds: int, seed: int, journal: Journal) -> 
             first = deed(tampered, dice)
             if again:
                 tampered = _linked_again(tampered, first)
-            if name not in journal.done:
-                async with engine.begin() as connection:
-                    await _write(connection, tampered)
-                whole_again = again or deed is cut_off  # a shorter chain is whole in itself
-                journal.done[name] = await _look(store, name, first, anchors, whole=whole_again)
-                journal.add(name, *journal.done[name])
-            tally.add(*journal.done[name])
+            async with engine.begin() as connection:
+                await _write(connection, tampered)
+            whole_again = again or deed is cut_off  # a shorter chain is whole in itself
+            look = partial(_look, store, name, first, anchors, whole=whole_again)
+            tally.add(*await journal.once(name, look))
         async with engine.begin() as connection:
             await _write(connection, whole)
         if not (await verify(store)).ok or await _lost(store, anchors):

@@ -18,6 +18,7 @@ import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from bot.playground.dify.workflows import Workflow
@@ -77,10 +78,8 @@ async def prove(database_url: str, rounds: int, seed: int, journal: Journal) -> 
             dice = random.Random(f"{seed}.{number}")
             deed, place = dice.choice(DEEDS), (dice.choice(ROUTES), dice.randrange(CALLS))
             name = f"{number}: {deed.__name__} before {place[0]} {place[1] + 1}"
-            if name not in journal.done:
-                journal.done[name] = await _play(arena, name, deed, place, dice)
-                journal.add(name, *journal.done[name])
-            tally.add(*journal.done[name])
+            play = partial(_play, arena, name, deed, place, dice)
+            tally.add(*await journal.once(name, play))
         if not (await verify(arena.store)).ok:
             tally.broken.append("the audit chain is broken")
     return tally

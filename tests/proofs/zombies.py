@@ -17,6 +17,7 @@ import random
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 
 from bot.playground.story.workflow import graph
@@ -67,11 +68,7 @@ async def prove(database_url: str, cases: Sequence[Case], journal: Journal) -> T
     tally = Tally()
     async with an_arena(database_url) as arena:
         for case in cases:
-            name = str(case)
-            if name not in journal.done:
-                journal.done[name] = await _play(arena, case)
-                journal.add(name, *journal.done[name])
-            tally.add(*journal.done[name])
+            tally.add(*await journal.once(str(case), partial(_play, arena, case)))
         if not (await verify(arena.store)).ok:
             tally.broken.append("the audit chain is broken")
     return tally

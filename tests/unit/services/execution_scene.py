@@ -9,8 +9,6 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from bot.domain import approval
-from bot.domain.button import Claim
 from bot.domain.policy import Policy
 from bot.ports.store import Store
 from bot.services.execute import Execute
@@ -20,11 +18,11 @@ from bot.services.propose import Propose
 from bot.services.snapshot import Snapshot
 from store.document import Document
 from store.records import AppEnv, Rollback, State, Step, Version
-from tests.builders import ALICE, BOB, CHANNEL, DAVE, NOON, PROD, a_vote
+from tests.builders import ALICE, BOB, CHANNEL, DAVE, NOON, PROD
 from tests.fakes.people import FakeDirectory
 from tests.fakes.slack import FakeMessenger
 from tests.fakes.target import FakeTarget
-from tests.unit.services.scene import ENTRY, POLICY, Asked, Scene, a_document
+from tests.unit.services.scene import ENTRY, POLICY, Asked, Scene, a_document, vote_of
 
 APP = "app-1"
 KEY, OTHER_KEY = "38b095ac-9566-4238-bba4-6ba508d29ae5", "8103624d-4020-45ae-8d4a-63dc7f7820b2"
@@ -170,17 +168,7 @@ class ExecutionScene(Scene):
         )
 
     async def vote(self, who: str, rollback: Rollback) -> Rollback:
-        async with self.store.write() as tx:
-            current = await tx.rollbacks.get(rollback.id, lock=True)
-            after = approval.cast(
-                current,
-                a_vote(who, digest=current.content_digest),
-                at=await tx.now(),
-                claim=Claim(current.id, current.round, current.nonce, ""),
-                why_not=None,
-            )
-            entry = replace(ENTRY, action="vote.approve")
-            return await tx.rollbacks.save(after, was=current.revision, entry=entry)
+        return await vote_of(self.store, who, rollback)
 
     # -- what happens meanwhile -------------------------------------------------------------------
 

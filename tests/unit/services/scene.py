@@ -39,7 +39,20 @@ from store.records import (
     VersionKind,
     VersionSource,
 )
-from tests.builders import ALICE, BOB, CAROL, CHANNEL, DAVE, KEYS, NOON, PROD, REVIEWERS, TEAM
+from tests.builders import (
+    ALICE,
+    BOB,
+    CAROL,
+    CHANNEL,
+    DAVE,
+    KEYS,
+    NOON,
+    PROD,
+    REVIEWERS,
+    TEAM,
+    a_claim,
+    a_vote,
+)
 from tests.fakes.people import FakeDirectory
 from tests.fakes.slack import FakeMessenger
 
@@ -129,6 +142,21 @@ async def a_pending(
         await tx.outbox.put(card_row(case, moved(shown)))
         await tx.outbox.put(snippet_row(case, shown))
     return shown
+
+
+async def vote_of(store: Store, who: str, rollback: Rollback) -> Rollback:
+    """Let *who*, who may, approve *rollback* with the button of its newest card."""
+    async with store.write() as tx:
+        current = await tx.rollbacks.get(rollback.id, lock=True)
+        after = approval.cast(
+            current,
+            a_vote(who, digest=current.content_digest),
+            at=await tx.now(),
+            claim=a_claim(current),
+            why_not=None,
+        )
+        entry = replace(ENTRY, action="vote.approve")
+        return await tx.rollbacks.save(after, was=current.revision, entry=entry)
 
 
 class Refreshed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
@@ -299,6 +299,24 @@ class NothingToDo(Refused):
     """The version asked for has the same content as the live one."""
 
     user_message = "That version is what is live already."
+
+
+class NotTogether(Refused):
+    """Several apps that cannot be one rollback: *why* is environments, twice or many."""
+
+    user_message = "These apps cannot go back together."
+    _WHY: ClassVar[Mapping[str, str]] = {
+        "environments": "they are in different environments; ask once for each",
+        "twice": "one of them is named twice",
+        "many": "these are too many at once",
+    }
+
+    def __init__(self, why: str, count: int) -> None:
+        super().__init__(f"{count} apps are not one rollback: {why}")
+        self.why = why
+
+    def to_person(self) -> str:
+        return f"These apps cannot go back together: {self._WHY[self.why]}."
 
 
 class EmptyVersion(Refused):

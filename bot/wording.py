@@ -16,7 +16,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from bot import textsafe
-from bot.domain.card import CardAlert, CardView, CardVote
+from bot.domain.card import CardAlert, CardLeg, CardView, CardVote
 from bot.errors import BotError, NotEligible
 from store.records import Choice, Json
 
@@ -200,6 +200,16 @@ def _version(view: CardView, side: str) -> str:
     return f"version {number}, {textsafe.when(at)}{by}"
 
 
+def _legs(legs: Sequence[CardLeg]) -> str:
+    """Return one line an app: from which version to which, with the link to its page."""
+    return "\n".join(
+        f"• {textsafe.code(leg.where, 160)} version {leg.from_number or '?'} → "
+        f"{leg.to_number or '?'}"
+        + (f" · {textsafe.link(leg.page, 'Side by side')}" if leg.page else "")
+        for leg in legs
+    )
+
+
 # -- Durations --------------------------------------------------------------------------------
 
 
@@ -237,15 +247,26 @@ FILTERS: Final[dict[str, Callable[..., str]]] = {
     "alerts": _alerts,
     "votes": _votes,
     "version": _version,
+    "legs": _legs,
     "seconds": _seconds,
     "span": _span,
     "state_words": lambda state: _STATES.get(state, "is over"),
     "emoji": lambda code: _EMOJI.get(code, ":warning:"),
     "not_eligible": lambda why: NotEligible(str(why)).to_person(),
     "draft_words": lambda code: say("draft", code, {}),
-    "outcome_words": lambda code, facts: say("outcome", code, facts),
+    "outcome_words": lambda code, facts: _ended(code, facts),
     "finding_words": lambda code, facts, where: say("finding", code, {**facts, "where": where}),
 }
+
+
+def _ended(code: str, facts: Mapping[str, Json]) -> str:
+    """How a rollback ended, and what became of the other apps where it was about several."""
+    said = [say("outcome", code, facts)]
+    if legs := facts.get("legs"):
+        said.append(say("legs", "together", {"together": legs[1:]}))
+    told = [code for code in ("put_back", "done") if facts.get(code)]
+    said += [say("legs", code, {code: facts[code]}) for code in told]
+    return " ".join(said)
 
 
 def _as_mrkdwn(value: object) -> Markup:

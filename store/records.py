@@ -440,6 +440,7 @@ class PolicySnapshot:
     vetoes: int = 1  # how many rejects end it
     publisher: str = ""
     publisher_person: str = ""
+    publishers: tuple[str, ...] = ()  # persons who published what is live in the other apps
     remind_after_s: int = 0  # 0: nobody is reminded
     escalate_after_s: int = 0
 
@@ -463,8 +464,30 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True)
+class Done:
+    """A leg that was verified live: one line of the undo log of a rollback of several apps.
+
+    `undo_root` is the root of the document that putting it back leaves live. `back` is empty
+    until that was tried: then "back", or the code of why it is not.
+    """
+
+    position: int
+    published_id: str
+    published_version_id: int
+    undo_root: str
+    draft_note: str = ""
+    kept_draft_id: int | None = None
+    back: str = ""
+    back_version_id: int | None = None
+
+
+@dataclass(frozen=True)
 class Execution:
-    """What an execution has done so far; enough for another process to go on from here."""
+    """What an execution has done so far; enough for another process to go on from here.
+
+    All of it is about the leg at `position`, forwards or, once `back_because` says why, back
+    again; `done` are the legs before it.
+    """
 
     step: Step = Step.NONE
     owner: str = ""
@@ -482,6 +505,15 @@ class Execution:
     failure_facts: Mapping[str, Json] = field(default_factory=dict)
     clicked_at: datetime | None = None  # when the vote that made the quorum came in
     verified_at: datetime | None = None
+    position: int = 0
+    done: tuple[Done, ...] = ()
+    back_because: str = ""  # code of why the legs that are done are put back
+    back_state: str = ""  # how it ends once they are
+    back_facts: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def backwards(self) -> bool:
+        return bool(self.back_because)
 
 
 @dataclass(frozen=True)
@@ -517,8 +549,36 @@ class Rollback:
 
     @property
     def leg(self) -> Leg:
-        """The first leg; today every rollback has one."""
+        """The leg of the app that the case is about."""
         return self.legs[0]
+
+    def leg_of(self, where: AppEnv) -> Leg | None:
+        """The leg of *where*; None if the rollback does not touch it."""
+        return next((leg for leg in self.legs if leg.where == where), None)
+
+    @property
+    def joint(self) -> bool:
+        """Whether it takes several apps back together."""
+        return len(self.legs) > 1
+
+    @property
+    def current(self) -> Leg:
+        """The leg that is being executed: as approved, or from what it left live back again."""
+        execution = self.execution
+        leg = self.legs[execution.position]
+        if not execution.backwards:
+            return leg
+        done = next(done for done in execution.done if done.position == execution.position)
+        return replace(
+            leg,
+            from_version_id=done.published_version_id,
+            to_version_id=leg.from_version_id,
+            live_external_id=done.published_id,
+            live_root=leg.expected_root,
+            expected_root=done.undo_root,
+            change_digest="",
+            restored=False,
+        )
 
     @property
     def open(self) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from store.records import (
     AppEnv,
     Choice,
+    Done,
     Execution,
     Json,
     Leg,
@@ -88,6 +89,7 @@ def _vote(stored: Mapping[str, Json]) -> Vote:
 def _execution(stored: Mapping[str, Json]) -> Execution:
     values: dict[str, Any] = dict(stored)
     values["step"] = Step(values["step"])
+    values["done"] = tuple(Done(**done) for done in values.get("done", ()))
     for name in ("lease_until", "not_before", "clicked_at", "verified_at"):
         values[name] = _time(values[name])
     return Execution(**values)

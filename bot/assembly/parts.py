@@ -110,6 +110,7 @@ class Making:
             criticality={name: app.criticality for name, app in settings.apps.items()},
             waited=settings.alerts.usual_for,
             lookback=settings.alerts.lookback,
+            depends_on={name: app.depends_on for name, app in settings.apps.items()},
         )
         inclusion = self._inclusion(watched, outside)
         snapshot = Snapshot(
@@ -234,6 +235,7 @@ class Making:
             channels=rules.channels,
             policy_of=rules.policy,
             keys=keys,
+            depends_on=rules.depends_on,
             owner=self._process.owner,
             nudge=self._nudge,
             jitter=random.random,

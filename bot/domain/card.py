@@ -41,6 +41,16 @@ class CardButton:
 
 
 @dataclass(frozen=True)
+class CardLeg:
+    """One of several apps that go back together; `page` is the address of its difference."""
+
+    where: str
+    from_number: int | None
+    to_number: int | None
+    page: str = ""
+
+
+@dataclass(frozen=True)
 class CardAlert:
     """One alert of the case; its texts come from outside."""
 
@@ -103,6 +113,7 @@ class CardView:
     audit_seq: int | None = None
     audit_head: str = ""
     page: str = ""  # the address of the page that shows the whole difference
+    legs: tuple[CardLeg, ...] = ()  # all apps, where there are several
     evidence: str = ""
     impact: str = ""
     lost: str = ""

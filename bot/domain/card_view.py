@@ -7,15 +7,17 @@ from dataclasses import replace
 from typing import TypedDict
 
 from bot.domain import quorum
-from bot.domain.card import CardAlert, CardButton, CardChange, CardView, CardVote
+from bot.domain.card import CardAlert, CardButton, CardChange, CardLeg, CardView, CardVote
 from bot.domain.diff.card import card_changes
 from bot.domain.diff.changes import ChangeList
+from bot.domain.diff.joined import joined
 from bot.domain.words import FindingCode
 from store.records import (
     Case,
     Firing,
     FiringStatus,
     Json,
+    Leg,
     Rollback,
     State,
     Version,
@@ -43,11 +45,11 @@ def build(
     rollback: Rollback | None,
     *,
     versions: Mapping[int, Version],
-    changes: ChangeList | None,
+    changes: Sequence[ChangeList],
     firings: Iterable[Firing],
     head: tuple[int, str],
     sign: Sign,
-    page: str = "",
+    pages: Sequence[str] = (),
     lost: str = "",
 ) -> CardView:
     """Return the card of *case*; the same state gives the same card.
@@ -55,14 +57,15 @@ def build(
     Args:
         case: Its finding is shown; without one Keyturn is still looking.
         rollback: The case's newest one, or None: then the card has facts and no button.
-        versions: By id; both sides of the rollback's leg, as far as they are stored.
-        changes: Between what was live and what the rollback, or going back by hand, leaves live.
+        versions: By id; both sides of the rollback's legs, as far as they are stored.
+        changes: Between what was live and what the rollback leaves live, one a leg; or what going
+            back by hand does. Empty where nothing is to be shown.
         firings: The alerts of the case, in the order they are shown.
         head: (seq, hash) of the audit chain's newest entry; published with the card, it shows
             later whether the chain was rewritten.
         sign: Makes the value of a button.
         lost: What going back gives up besides the suspect, in words.
-        page: The address of the page of the rollback's difference; empty where there is none.
+        pages: The address of the page of each leg's difference; empty where there is none.
     """
     facts = CardView(
         case_id=case.id,
@@ -76,8 +79,11 @@ def build(
         audit_head=head[1],
     )
     if rollback is None:
-        return replace(facts, **_difference(changes))
-    return _with_rollback(replace(facts, page=page, lost=lost), rollback, versions, changes, sign)
+        return replace(facts, **_difference(changes[0] if changes else None))
+    page = pages[0] if pages else ""
+    legs = _legs(rollback, versions, pages)
+    facts = replace(facts, page=page, legs=legs, lost=lost)
+    return _with_rollback(facts, rollback, versions, changes, sign)
 
 
 def seconds_to_verified(rollback: Rollback) -> float | None:
@@ -92,7 +98,7 @@ def _with_rollback(
     facts: CardView,
     rollback: Rollback,
     versions: Mapping[int, Version],
-    changes: ChangeList | None,
+    changes: Sequence[ChangeList],
     sign: Sign,
 ) -> CardView:
     leg, policy = rollback.leg, rollback.policy
@@ -121,16 +127,52 @@ def _with_rollback(
         publisher_unknown=bool(policy.publisher) and not policy.publisher_person,
         policy_named=policy.named,
         digest=rollback.content_digest,
-        secrets_kept=_names(leg.secrets.get("kept")),
-        secrets_from_version=_names(leg.secrets.get("from_version")),
-        secrets_of_draft=leg.secrets.get("of_draft") is True,
-        restored=leg.restored,
-        at_once=old is not None and old.kind is VersionKind.MODEL_CONFIG,
+        secrets_kept=_secrets(rollback, "kept"),
+        secrets_from_version=_secrets(rollback, "from_version"),
+        secrets_of_draft=any(leg.secrets.get("of_draft") is True for leg in rollback.legs),
+        restored=any(leg.restored for leg in rollback.legs),
+        at_once=any(_at_once(leg, versions) for leg in rollback.legs),
         buttons=_buttons(rollback, changes, sign),
         outcome_code=rollback.outcome,
         outcome_facts=dict(rollback.outcome_facts) if rollback.outcome else None,
         seconds=seconds_to_verified(rollback),
-        **_difference(changes),
+        **_difference(_joined(rollback, changes)),
+    )
+
+
+def _joined(rollback: Rollback, changes: Sequence[ChangeList]) -> ChangeList | None:
+    """All changes, app after app; None where not every difference is there."""
+    if len(changes) != len(rollback.legs):
+        return None
+    apps = [leg.where.app for leg in rollback.legs]
+    return joined(list(zip(apps, changes, strict=True)))
+
+
+def _legs(
+    rollback: Rollback, versions: Mapping[int, Version], pages: Sequence[str]
+) -> tuple[CardLeg, ...]:
+    if not rollback.joint:
+        return ()
+    shown = []
+    for position, leg in enumerate(rollback.legs):
+        old, new = versions.get(leg.from_version_id), versions.get(leg.to_version_id)
+        numbers = old.number if old else None, new.number if new else None
+        page = pages[position] if position < len(pages) else ""
+        shown.append(CardLeg(str(leg.where), *numbers, page=page))
+    return tuple(shown)
+
+
+def _at_once(leg: Leg, versions: Mapping[int, Version]) -> bool:
+    old = versions.get(leg.from_version_id)
+    return old is not None and old.kind is VersionKind.MODEL_CONFIG
+
+
+def _secrets(rollback: Rollback, which: str) -> tuple[str, ...]:
+    """The names of secrets that keep or take a value; of several apps with the app's name."""
+    return tuple(
+        f"{leg.where.app}: {name}" if rollback.joint else name
+        for leg in rollback.legs
+        for name in _names(leg.secrets.get(which))
     )
 
 
@@ -146,15 +188,18 @@ def _difference(changes: ChangeList | None) -> _Difference:
     )
 
 
-def _buttons(rollback: Rollback, changes: ChangeList | None, sign: Sign) -> tuple[CardButton, ...]:
+def _buttons(
+    rollback: Rollback, changes: Sequence[ChangeList], sign: Sign
+) -> tuple[CardButton, ...]:
     """The buttons that mean something now.
 
     Nobody is asked to approve what the card cannot show: with another difference than the
     one that the votes bind to, only looking is left.
     """
-    if changes is None:
+    if not changes:
         return ()
-    as_bound = changes.digest == rollback.leg.change_digest
+    bound = [leg.change_digest for leg in rollback.legs]
+    as_bound = [difference.digest for difference in changes] == bound
     actions: Sequence[str] = ("difference",)
     if rollback.policy.named and as_bound:
         actions = (*_VOTES.get(rollback.state, ()), *actions)

@@ -30,6 +30,7 @@ _FORMS: Final = {
 }
 _NAMED: Final = frozenset(_FORMS) - {"help", "status"}  # verbs about an app
 _NUMBER = re.compile(r"[vV#]?([1-9][0-9]{0,8})")
+_AND, _TOGETHER = "and", "together"
 _LIVE_WORDS = frozenset({LIVE, "newest", "latest"})
 
 
@@ -45,11 +46,17 @@ class Status:
 
 @dataclass(frozen=True)
 class To:
-    """Ask for a rollback of *where* to its version *number*, because of *reason*."""
+    """Ask for a rollback of *where* to its version *number*, because of *reason*.
+
+    *also* are further apps with their versions (numbers or tags), all or none of which go back;
+    *together* asks for those that *where* depends on, as they were then.
+    """
 
     where: AppEnv
     number: int
     reason: str = ""
+    also: tuple[tuple[AppEnv, int | str], ...] = ()
+    together: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,8 @@ class ToTag:
     where: AppEnv
     name: str
     reason: str = ""
+    also: tuple[tuple[AppEnv, int | str], ...] = ()
+    together: bool = False
 
 
 @dataclass(frozen=True)
@@ -192,11 +201,36 @@ _BARE: Final[Mapping[str, Callable[[AppEnv], Named]]] = {
 
 
 def _to(where: AppEnv, words: Sequence[str]) -> To | ToTag | None:
-    reason = " ".join(words[1:])
-    if number := _number(words[0]):
-        return To(where, number, reason)
-    name = words[0].casefold()
-    return ToTag(where, name, reason) if is_tag(name) else None
+    goal, also, rest = _goal(words[0]), _also(words[1:]), words[1:]
+    if goal is None or also is None:
+        return None
+    rest = rest[3 * len(also) :]
+    together = bool(rest) and rest[0].casefold() == _TOGETHER
+    said = " ".join(rest[1:] if together else rest), also, together
+    return To(where, goal, *said) if isinstance(goal, int) else ToTag(where, goal, *said)
+
+
+def _also(words: Sequence[str]) -> tuple[tuple[AppEnv, int | str], ...] | None:
+    """Further apps with their versions, each after an "and"; None where one lacks its version.
+
+    An "and" that no app follows begins the reason.
+    """
+    also: list[tuple[AppEnv, int | str]] = []
+    while len(words) > 1 and words[0].casefold() == _AND and (where := _app(words[1])):
+        goal = _goal(words[2]) if len(words) > 2 else None
+        if goal is None:
+            return None
+        also.append((where, goal))
+        words = words[3:]
+    return tuple(also)
+
+
+def _goal(word: str) -> int | str | None:
+    """A version to go to: its number, or a tag; None for anything else."""
+    if number := _number(word):
+        return number
+    name = word.casefold()
+    return name if is_tag(name) else None
 
 
 def _tag(where: AppEnv, words: Sequence[str]) -> Tags | Tag | None:

@@ -14,16 +14,36 @@ from store.records import Rollback
 
 NAME_LIMIT = 20
 COMMENT_LIMIT = 100
-_NAME = re.compile(r"rollback-(\d{1,9})-([0-9a-f]{1,9})")
+_NAME = re.compile(r"(?:rollback|putback)-(\d{1,9})-([0-9a-f]{1,10})")
 
 
 def name_of(rollback: Rollback) -> str:
-    """Return the marked name of *rollback*: its id and the start of its nonce."""
-    return f"rollback-{rollback.id}-{rollback.nonce}"[:NAME_LIMIT]
+    """Return the marked name under which *rollback* publishes now: its id, its nonce's start.
+
+    A leg that is put back has another one, so that neither publish is taken for the other.
+    """
+    return _named(rollback, backwards=rollback.execution.backwards)
+
+
+def is_of(name: str, rollback: Rollback) -> bool:
+    """Whether *rollback* publishes, or has published, under *name*."""
+    return name in {_named(rollback, backwards=way) for way in (False, True)}
+
+
+def puts_back(name: str) -> bool:
+    """Whether *name* is that of a leg that was put back."""
+    return name.startswith("putback-")
+
+
+def _named(rollback: Rollback, *, backwards: bool) -> str:
+    word = "putback" if backwards else "rollback"
+    return f"{word}-{rollback.id}-{rollback.nonce}"[:NAME_LIMIT]
 
 
 def comment_of(rollback: Rollback, *, to_number: int | None) -> str:
     """Return the marked comment: which version came back, and who approved or asked for it."""
+    if rollback.execution.backwards:
+        return f"Keyturn: version {to_number} put back, another app did not follow"[:COMMENT_LIMIT]
     approvers = ", ".join(sorted(vote.slack_id for vote in quorum.approvals(rollback)))
     who = f"approved by {approvers}" if approvers else f"asked by {rollback.requested_slack_id}"
     return f"Keyturn: back to version {to_number}, {who}"[:COMMENT_LIMIT]

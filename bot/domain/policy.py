@@ -66,6 +66,7 @@ class Policy:
         *,
         members: Mapping[str, Iterable[str]] | None = None,
         publisher: tuple[str, str] = ("", ""),
+        publishers: Iterable[str] = (),
     ) -> PolicySnapshot:
         """Return this policy as it stands now.
 
@@ -74,6 +75,7 @@ class Policy:
             members: The person ids of each entry of `each_of`.
             publisher: Who published what is live (their e-mail address in the target) and
                 their person id, "" where it is not known; kept only if they may not vote.
+            publishers: The person ids of who published what is live in the other apps of it.
         """
         told, person = publisher if self.exclude_publisher else ("", "")
         remind = self.open_for / 2 if self.remind_after is None else self.remind_after
@@ -92,6 +94,7 @@ class Policy:
             vetoes=self.vetoes,
             publisher=told,
             publisher_person=person,
+            publishers=tuple(sorted(set(publishers))) if self.exclude_publisher else (),
             remind_after_s=int(remind.total_seconds()),
             escalate_after_s=int(escalate.total_seconds()),
         )
@@ -192,7 +195,8 @@ def _published_it(member: MemberFacts, policy: PolicySnapshot) -> str | None:
         return None
     if not policy.publisher_person:
         return "publisher_unknown"
-    return "publisher" if member.person == policy.publisher_person else None
+    published = {policy.publisher_person, *policy.publishers}
+    return "publisher" if member.person in published else None
 
 
 def may_ask(member: MemberFacts, *, policy: PolicySnapshot, groups: Groups, team_id: str) -> bool:

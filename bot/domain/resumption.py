@@ -6,13 +6,13 @@ it is executed; each open rollback is brought to an end that says what is known.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
 from bot.domain.words import OutcomeCode
-from store.records import Paused, Rollback, State, Version
+from store.records import Leg, Paused, Rollback, State, Version
 
 _GOING = frozenset({State.EXECUTING, State.VERIFYING})
 
@@ -74,31 +74,45 @@ class Fate:
         return self.state is State.NEEDS_ATTENTION
 
 
-def fate(rollback: Rollback, *, live: Version | None, published: Version | None) -> Fate:
-    """Return how *rollback*, open in a copy, ends.
+def fate(rollback: Rollback, found: Sequence[tuple[Version | None, Version | None]]) -> Fate:
+    """Return how *rollback*, open in a copy, ends: what is live and what it published, a leg."""
+    fates = [
+        _fate(rollback, leg, live=live, published=published)
+        for leg, (live, published) in zip(rollback.legs, found, strict=True)
+    ]
+    if all(one == fates[0] for one in fates):
+        return fates[0]
+    if rollback.state in _GOING:  # some of its apps are through, and others are not
+        return Fate(State.NEEDS_ATTENTION, OutcomeCode.COPY_UNCLEAR)
+    return Fate(State.SUPERSEDED, OutcomeCode.LIVE_CHANGED)
+
+
+def _fate(rollback: Rollback, leg: Leg, *, live: Version | None, published: Version | None) -> Fate:
+    """Return how it would end for *leg* alone.
 
     Args:
         rollback: As the copy has it.
+        leg: One of its legs.
         live: The newest version, read from the target a moment ago; None when it cannot be read.
         published: The version that carries the name under which this very rollback publishes.
     """
-    in_force = live is not None and live.root == rollback.leg.expected_root
+    in_force = live is not None and live.root == leg.expected_root
     if rollback.state in _GOING:
         if published is None or not in_force:
             return Fate(State.NEEDS_ATTENTION, OutcomeCode.COPY_UNCLEAR)
         if rollback.state is State.VERIFYING:
             return Fate(State.COMPLETED, OutcomeCode.COMPLETED)
         return Fate(State.SUPERSEDED, OutcomeCode.CARRIED_OUT)
-    return Fate(State.SUPERSEDED, _why_not_started(rollback, live, published, in_force=in_force))
+    return Fate(State.SUPERSEDED, _why_not_started(leg, live, published, in_force=in_force))
 
 
 def _why_not_started(
-    rollback: Rollback, live: Version | None, published: Version | None, *, in_force: bool
+    leg: Leg, live: Version | None, published: Version | None, *, in_force: bool
 ) -> OutcomeCode:
     if published is not None:
         return OutcomeCode.CARRIED_OUT
     if in_force:
         return OutcomeCode.ALREADY_LIVE
-    if live is not None and live.target_id != rollback.leg.live_external_id:
+    if live is not None and live.target_id != leg.live_external_id:
         return OutcomeCode.LIVE_CHANGED
     return OutcomeCode.COPIED

@@ -19,7 +19,8 @@ class FindingCode(StrEnum):
     # as SUGGESTED, and live_id: int (the stored row of what is live)
     BY_HAND = "by_hand"
     VALUES_MASKED = "values_masked"  # as BY_HAND, and names: list[str]
-    REQUESTED = "requested"  # slack_id, candidate: int
+    # slack_id, candidate: int; of several apps also: list of {where, candidate: int}
+    REQUESTED = "requested"
     NO_CHANGE = "no_change"  # lookback_minutes: int, newest: int, newest_at
     TWO_CHANGES = "two_changes"  # first: int, second: int
     NO_SOUND_VERSION = "no_sound_version"  # suspect: int
@@ -34,15 +35,22 @@ class FindingCode(StrEnum):
     REVIEWERS_UNKNOWN = "reviewers_unknown"  # upstream_code: Slack's, "" when unknown
     LOOK_FAILED = "look_failed"
     PAUSED = "paused"
+    PART_OF = "part_of"  # rollback: int, where_of: the app whose card it has
     FROZEN = "frozen"  # suspect: int, candidate: int, until
     COOLING_DOWN = "cooling_down"  # suspect: int, candidate: int, count: int, minutes: int, until
     REJECTED_BEFORE = "rejected_before"  # suspect: int, candidate: int
 
 
 class OutcomeCode(StrEnum):
-    """How a rollback ended."""
+    """How a rollback ended.
 
-    COMPLETED = "completed"  # number: int (the new version), candidate: int, draft (a DraftNote)
+    Where several apps were to go back and one did not come, put_back: list[str] names those that
+    were put back.
+    """
+
+    # number: int (the new version), candidate: int, draft (a DraftNote); of several apps also
+    # legs: list of {where, number: int, candidate: int, draft}
+    COMPLETED = "completed"
     REJECTED = "rejected"  # slack_id, reason
     EXPIRED = "expired"  # EXPIRED: not approved in time
     NOT_STARTED = "not_started"  # EXPIRED: approved, and could not start in time
@@ -72,6 +80,9 @@ class OutcomeCode(StrEnum):
     PUBLISHED_BY_OTHER = "published_by_other"  # NEEDS_ATTENTION: somebody else published in between
     DRAFT_NOT_PUT_BACK = "draft_not_put_back"  # NEEDS_ATTENTION: old version live, draft is ours
     COPY_UNCLEAR = "copy_unclear"  # NEEDS_ATTENTION: it ran when the database was copied
+    # NEEDS_ATTENTION: one of several apps did not come, and of the others some could not be put
+    # back; because (an OutcomeCode), left: list[str]
+    NOT_PUT_BACK = "not_put_back"
     OUTCOME_UNKNOWN = "outcome_unknown"  # NEEDS_ATTENTION: the target cannot be read; system
 
 
@@ -108,6 +119,7 @@ class NoteCode(StrEnum):
     # number: int, approved: bool, state (how it had ended), call: list[str]
     LATE_PUBLISH = "late_publish"
     DRAFT_NOTE = "draft_note"  # draft (a DraftNote), where, version_id: int (the stored row)
+    PUTTING_BACK = "putting_back"  # where: the app that did not come
     WAITING_FOR_TARGET = "waiting_for_target"  # system
     WAITING_FOR_LOGIN = "waiting_for_login"  # system
     WAITING_THOUGH_REFUSED = "waiting_though_refused"  # system, upstream_code ("" when unknown)
@@ -131,7 +143,7 @@ class AnswerCode(StrEnum):
     # rows: list of {where, number, published_at, rollback (id or 0), state, permalink,
     # not_imported: int (how many older versions)}
     STATUS = "status"
-    ASKED = "asked"  # where, number: int
+    ASKED = "asked"  # where, number: int; of several apps also: list of {where, number: int}
     # where, page: int, pages: int, newest: int, not_imported: int, rows: list of {number: int,
     # live: bool, name (or comment), author, published_at, counts: dict | None (oldest that is
     # stored), rollback: int (0 for none), back_to: int (0 when unknown), condemned: bool,

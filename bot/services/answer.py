@@ -64,7 +64,7 @@ class Answers:
         """Return one sheet of the difference that a `DIFFERENCE` answer is about."""
         async with self._store.read() as tx:
             rollback = await tx.rollbacks.get(facts["rollback_id"])
-        changes = await self._differences.of(self._store, rollback.leg)
+        changes = await self._differences.shown(self._store, rollback)
         return await asyncio.to_thread(sheet, changes, place_in(facts.get("place", "")))
 
     async def _drift(self, facts: dict[str, Json]) -> dict[str, Json]:
@@ -95,7 +95,7 @@ class Answers:
     async def _difference(self, rollback_id: int) -> str:
         async with self._store.read() as tx:
             rollback = await tx.rollbacks.get(rollback_id)
-        return mini(await self._differences.of(self._store, rollback.leg), lines=DIFFERENCE_LINES)
+        return mini(await self._differences.shown(self._store, rollback), lines=DIFFERENCE_LINES)
 
     async def _permalink(self, case_id: int) -> str:
         """The link to a case's card; "" for no case, no card, or a card that was deleted."""

@@ -134,7 +134,10 @@ class Assess:
         async with self._store.read() as tx:
             firings = await tx.alerts.of_case(case.id)
             rollback = await tx.rollbacks.get(case.rollback_id) if case.rollback_id else None
-        if rollback is not None and rollback.open:
+            open_one = await tx.rollbacks.open_of(case.where)
+        if open_one is not None and open_one.case_id != case.id:
+            await self._only_facts(case, found.part_of(case, open_one), again=LOOK_AGAIN)
+        elif rollback is not None and rollback.open:
             await self._not_due(case)  # its card says all
         elif (
             rollback is not None
@@ -192,7 +195,7 @@ class Assess:
             shared = await self._directory.shared_channel(case.channel)
             publisher = await self._opening.publisher(ground.live, rules)
             snapshot = await self._eligibility.at_open(
-                rules, requested_by=quorum.KEYTURN, publisher=publisher
+                rules, requested_by=quorum.KEYTURN, publishers=[publisher]
             )
         except UpstreamRefused as error:
             log.warning("reviewers unknown", extra={"app": str(case.where), "why": str(error)})

@@ -26,6 +26,7 @@ from bot.errors import BadCommand, BotError, Refused, UpstreamDown, UpstreamRefu
 from bot.ports.store import Store
 from bot.services import history
 from bot.services.asker import Asker, Reception
+from bot.services.companions import Companions
 from bot.services.hearing import Hearing, Matter
 from bot.services.received import Words
 from bot.services.sight import Sight, nearest
@@ -65,6 +66,7 @@ class Verbs:
     who: Electorate
     tag: Tagging
     own: Own
+    companions: Companions
 
 
 class Commanded:
@@ -162,17 +164,17 @@ class Commanded:
         if asked.where is None:
             return asked, await self._verbs.sight.all(asker)
         where = await self._verbs.sight.named(asker, asked.where)
+        if isinstance(asked, To | ToTag):
+            also = [(await self._verbs.sight.named(asker, app), goal) for app, goal in asked.also]
+            asked = replace(asked, also=tuple(also))
         return replace(asked, where=where), [where]
 
     async def _do(
         self, hearing: Hearing, words: Words, asked: Named, asker: Asker, places: list[AppEnv]
     ) -> None:
         match asked:
-            case To():
-                await self._verbs.to(hearing, words, asked, asker)
-            case ToTag():
-                to = await self._tagged(asked)
-                await self._verbs.to(hearing, words, to, asker)
+            case To() | ToTag():
+                await self._to(hearing, words, asked, asker)
             case Tags():
                 await self._tell(hearing, await self._verbs.tag.listed(asked))
             case Tag() | Untag():
@@ -188,17 +190,37 @@ class Commanded:
             case Who():
                 await self._tell(hearing, await self._verbs.who(asker, asked))
 
-    async def _tagged(self, asked: ToTag) -> To:
-        """The version on which the tag stands now. Raises `NothingStored`, `UnknownVersion`."""
-        await history.span(self._store, asked.where)
-        version = await history.find(self._store, asked.where, asked.name)
-        return To(asked.where, version.number or 0, asked.reason)
+    async def _to(self, hearing: Hearing, words: Words, asked: To | ToTag, asker: Asker) -> None:
+        """Ask for what is meant, with each tag's version as it stands now."""
+        goal = asked.number if isinstance(asked, To) else asked.name
+        number = await self._numbered(asked.where, goal)
+        also = [(where, await self._numbered(where, goal)) for where, goal in asked.also]
+        if asked.together:
+            named = {asked.where, *(where for where, _ in also)}
+            with_it = await self._verbs.companions(asked.where, number)
+            for where, then in with_it:
+                if where not in named:
+                    also.append((await self._verbs.sight.named(asker, where), then))
+        await self._verbs.to(hearing, words, To(asked.where, number, asked.reason), also, asker)
+
+    async def _numbered(self, where: AppEnv, goal: int | str) -> int:
+        """The version that *goal* means. Raises `NothingStored`, `UnknownVersion`."""
+        if isinstance(goal, int):
+            return goal
+        await history.span(self._store, where)
+        return (await history.find(self._store, where, goal)).number or 0
 
     async def _wait(self, hearing: Hearing, error: UpstreamDown) -> None:
         """Say once that it takes longer; a person who hears nothing asks again."""
         async with self._store.write() as tx:
             facts = {"text": error.to_person()}
             await hearing.answer(tx, AnswerCode.REFUSED, facts, part="waiting")
+
+
+def _asked(asked: To | ToTag) -> dict[str, Json]:
+    also = [[str(where), goal] for where, goal in asked.also]
+    said = {"reason": asked.reason, "also": also, "together": asked.together}
+    return {name: value for name, value in said.items() if value}
 
 
 def _matter(asked: Named, asker: Asker) -> Matter:
@@ -208,8 +230,8 @@ def _matter(asked: Named, asker: Asker) -> Matter:
         what["app"] = str(asked.where)
     if isinstance(asked, To):
         what["number"] = asked.number
-    if isinstance(asked, To | ToTag) and asked.reason:
-        what["reason"] = asked.reason
+    if isinstance(asked, To | ToTag):
+        what |= _asked(asked)
     if isinstance(asked, ToTag | Tag | Untag):
         what["tag"] = asked.name
     return Matter(_ACTIONS[type(asked)], resource, what)

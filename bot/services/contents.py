@@ -1,4 +1,4 @@
-"""The documents of one rollback, and where the values of its secrets come from."""
+"""The documents of one leg of a rollback, and where the values of its secrets come from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bot.domain.secrets import expected
 from bot.ports.store import Store
 from store.document import Document
-from store.records import Rollback, Version
+from store.records import Leg, Version
 
 
 @dataclass(frozen=True)
@@ -21,14 +21,18 @@ class Contents:
     to: Version
 
     @classmethod
-    async def of(cls, store: Store, rollback: Rollback) -> Contents:
+    async def of(cls, store: Store, leg: Leg) -> Contents:
         """Read them from the store. Raises `Missing`, `Corrupt`."""
-        leg = rollback.leg
         async with store.read() as tx:
             to = await tx.versions.get(leg.to_version_id)
             candidate = await tx.versions.document(leg.to_version_id)
             live = await tx.versions.document(leg.from_version_id)
         return cls(live, leg.live_external_id, expected(candidate, live), to)
+
+    @property
+    def undo_root(self) -> str:
+        """The root of the document that going from `wanted` back to `live` leaves live."""
+        return expected(self.live, self.wanted).root
 
     @property
     def own_secrets(self) -> Mapping[str, str]:

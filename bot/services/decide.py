@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
+from types import MappingProxyType
 
 from bot.domain.policy import Policy
 from bot.errors import BadInput, BotError, UpstreamDown, UpstreamRefused
@@ -19,6 +20,7 @@ from bot.services import received
 from bot.services.asker import Reception
 from bot.services.ballot import Ballot
 from bot.services.commanded import Commanded, Verbs
+from bot.services.companions import Companions
 from bot.services.hearing import Hearing, Matter
 from bot.services.sight import Sight
 from bot.services.slash.own import Own
@@ -47,6 +49,7 @@ class Decide:
         channels: Mapping[AppEnv, str],
         policy_of: Callable[[AppEnv], Policy],
         keys: Sequence[bytes],
+        depends_on: Mapping[str, Sequence[str]] = MappingProxyType({}),
         owner: str,
         nudge: Callable[[], None],
         jitter: Callable[[], float],
@@ -64,6 +67,7 @@ class Decide:
             channels: Of every app@env that is watched, where its cards appear.
             policy_of: The configured policy of an app@env.
             keys: For the buttons; any of them may have signed.
+            depends_on: The apps that each app needs.
             owner: This worker, among all of all machines.
             nudge: Called after a quorum was stored, so that nobody waits for the next look.
             jitter: A number from 0 to 1, another one each time.
@@ -87,6 +91,7 @@ class Decide:
             Electorate(store, directory, channels=channels, policy_of=policy_of),
             Tagging(store, directory, policy_of=policy_of),
             Own(store),
+            Companions(store, depends_on=depends_on),
         )
         self._commanded = Commanded(store, reception, verbs)
 

@@ -143,12 +143,15 @@ class Deliver:
 
     async def _snippet(self, row: Outgoing) -> None:
         case = await self._with_card(row.body["case_id"])
-        leg, old, new = await self._sides(row.body["rollback_id"])
-        changes = await self._differences.of(self._store, leg)
-        title = _title(case, old, new)
+        _, old, new = await self._sides(row)
+        async with self._store.read() as tx:
+            rollback = await tx.rollbacks.get(row.body["rollback_id"])
+        changes = await self._differences.shown(self._store, rollback)
+        more = len(rollback.legs) - 1
+        title = _title(old, new) + (f", and {more} more" if more else "")
         await self._messenger.attach(
             as_text(changes, title=title),
-            filename=f"{_file_name(case, old, new)}.diff",
+            filename=f"{_file_name(old, new)}.diff",
             title=title,
             channel=case.channel,
             ts=case.card_ts,
@@ -157,22 +160,23 @@ class Deliver:
 
     async def _picture(self, row: Outgoing) -> None:
         case = await self._with_card(row.body["case_id"])
-        leg, old, new = await self._sides(row.body["rollback_id"])
+        leg, old, new = await self._sides(row)
         drawn = await self._differences.picture(self._store, leg)
         if drawn is not None:
             await self._messenger.draw(
                 drawn,
-                filename=f"{_file_name(case, old, new)}.png",
-                title=_title(case, old, new),
+                filename=f"{_file_name(old, new)}.png",
+                title=_title(old, new),
                 channel=case.channel,
                 ts=case.card_ts,
             )
         await self._sent(row)
 
-    async def _sides(self, rollback_id: int) -> tuple[Leg, Version, Version]:
-        """What a rollback changes, from what was live to where it goes."""
+    async def _sides(self, row: Outgoing) -> tuple[Leg, Version, Version]:
+        """What the leg that *row* is about changes, from what was live to where it goes."""
+        position = row.body.get("leg", 0)  # an older release queues none
         async with self._store.read() as tx:
-            leg = (await tx.rollbacks.get(rollback_id)).leg
+            leg = (await tx.rollbacks.get(row.body["rollback_id"])).legs[position]
             old = await tx.versions.get(leg.from_version_id)
             return leg, old, await tx.versions.get(leg.to_version_id)
 
@@ -300,12 +304,12 @@ def _way(row: Outgoing) -> _Way:
     return row.destination, row.kind is OutboxKind.ANSWER
 
 
-def _title(case: Case, old: Version, new: Version) -> str:
-    return f"{case.where}: version {old.number} to {new.number}"
+def _title(old: Version, new: Version) -> str:
+    return f"{new.where}: version {old.number} to {new.number}"
 
 
-def _file_name(case: Case, old: Version, new: Version) -> str:
-    return f"{_plain(case.where.app)}-v{old.number}-to-v{new.number}"
+def _file_name(old: Version, new: Version) -> str:
+    return f"{_plain(new.where.app)}-v{old.number}-to-v{new.number}"
 
 
 def _plain(app: str) -> str:

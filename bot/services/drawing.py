@@ -13,6 +13,7 @@ from itertools import pairwise
 from bot.domain import button, card_view, link, lost
 from bot.domain.card import CardView
 from bot.domain.diff.changes import ChangeList, compare
+from bot.domain.diff.joined import joined
 from bot.domain.diff.picture import Picture, picture
 from bot.domain.diff.upright import upright
 from bot.domain.lost import Later
@@ -56,6 +57,15 @@ class Differences:
             Missing, Corrupt: A document cannot be read.
         """
         return await self.between(store, leg.from_version_id, leg.to_version_id)
+
+    async def shown(self, store: Store, rollback: Rollback) -> ChangeList:
+        """Return all that *rollback* changes, of several apps one after the other.
+
+        Raises:
+            Missing, Corrupt: A document cannot be read.
+        """
+        found = [(leg.where.app, await self.of(store, leg)) for leg in rollback.legs]
+        return joined(found)
 
     async def between(self, store: Store, live_id: int, candidate_id: int) -> ChangeList:
         """Return the changes that going back from one stored version to the other makes.
@@ -152,7 +162,8 @@ class Drawing:
         async with self._store.read() as tx:
             facts = await _facts(tx, case_id)
         rollback = facts.rollback
-        changes = await (self._changes(rollback) if rollback else self._by_hand(facts.case))
+        by_hand = None if rollback else await self._by_hand(facts.case)
+        changes = await self._changes(rollback) if rollback else [by_hand] if by_hand else []
         view = card_view.build(
             facts.case,
             rollback,
@@ -161,16 +172,18 @@ class Drawing:
             firings=facts.firings,
             head=facts.head,
             sign=self._sign,
-            page=self._page(rollback),
+            pages=self._pages(rollback),
             lost=await self._lost(facts),
         )
         return Shown(facts.case, view)
 
-    async def _changes(self, rollback: Rollback) -> ChangeList:
-        changes = await self._differences.of(self._store, rollback.leg)
-        if changes.digest != rollback.leg.change_digest:  # made by another version of the program
+    async def _changes(self, rollback: Rollback) -> list[ChangeList]:
+        """The difference of each leg."""
+        found = [await self._differences.of(self._store, leg) for leg in rollback.legs]
+        bound = [leg.change_digest for leg in rollback.legs]
+        if [changes.digest for changes in found] != bound:  # made by another version of the program
             log.error("difference is not what votes bind to", extra={"rollback": rollback.id})
-        return changes
+        return found
 
     async def _by_hand(self, case: Case) -> ChangeList | None:
         """What people would change who go back by hand, where that is what the card says."""
@@ -184,18 +197,25 @@ class Drawing:
         """What else goes when the rollback is carried out, or went with it."""
         if facts.rollback is None:
             return ""
-        leg, finding = facts.rollback.leg, facts.case.finding
+        joint = facts.rollback.joint
+        told = [(leg.where, await self._lost_by(facts, leg)) for leg in facts.rollback.legs]
+        return "; ".join(f"{where}: {said}" if joint else said for where, said in told if said)
+
+    async def _lost_by(self, facts: _Facts, leg: Leg) -> str:
+        finding = facts.case.finding
         to, live = facts.versions[leg.to_version_id], facts.versions[leg.from_version_id]
         later = await self._differences.later(self._store, to, live)
         unread = max((live.number or 0) - (to.number or 0) - LOOKED_BACK, 0) if later else 0
         suspect_id = finding.suspect_id if finding else None
         return lost.words(later, suspect_id=suspect_id, unread=unread)
 
-    def _page(self, rollback: Rollback | None) -> str:
-        """The link is over a day after the rollback was opened, whenever the card is drawn."""
+    def _pages(self, rollback: Rollback | None) -> Sequence[str]:
+        """A link for each leg; over a day after the rollback was opened, whenever it is drawn."""
         if rollback is None or self._address is None:
-            return ""
-        return self._address(name_of_rollback(rollback.id), rollback.opened_at + link.LASTS)
+            return ()
+        until = rollback.opened_at + link.LASTS
+        names = (name_of_rollback(rollback.id, at) for at in range(len(rollback.legs)))
+        return [self._address(name, until) for name in names]
 
     def _sign(self, rollback: Rollback, action: str) -> str:
         return button.sign(rollback, action, keys=self._keys)
@@ -207,8 +227,9 @@ async def _facts(tx: Transaction, case_id: int) -> _Facts:
     versions: dict[int, Version] = {}
     if case.rollback_id is not None:
         rollback = await tx.rollbacks.get(case.rollback_id)
-        for version_id in (rollback.leg.from_version_id, rollback.leg.to_version_id):
-            versions[version_id] = await tx.versions.get(version_id)
+        for leg in rollback.legs:
+            for version_id in (leg.from_version_id, leg.to_version_id):
+                versions[version_id] = await tx.versions.get(version_id)
     firings = await tx.alerts.of_case(case_id)
     return _Facts(case, rollback, versions, firings, await tx.audit.head())
 

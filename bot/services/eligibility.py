@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TypedDict
 
 from bot.domain import policy, quorum
 from bot.domain.policy import Groups, MemberFacts
 from bot.errors import UpstreamRefused
 from bot.ports.people import Directory, Member
 from store.records import PolicySnapshot, Rollback, Vote
+
+
+class _Excluded(TypedDict):
+    publisher: tuple[str, str]
+    publishers: Sequence[str]
+
 
 NOBODY = frozenset({"user_not_found", "users_not_found", "user_not_visible"})
 
@@ -27,7 +34,7 @@ class Eligibility:
         return dict(zip(ids, members, strict=True))
 
     async def at_open(
-        self, rules: policy.Policy, *, requested_by: str, publisher: str = ""
+        self, rules: policy.Policy, *, requested_by: str, publishers: Iterable[str] = ()
     ) -> PolicySnapshot:
         """Return the snapshot of *rules* with the persons who may vote now.
 
@@ -37,7 +44,8 @@ class Eligibility:
         Args:
             rules: Of the environment, for this app.
             requested_by: The person who asks; never among those who may vote.
-            publisher: Who published what is live, by e-mail address; "" when nobody did.
+            publishers: Who published what is live in each of the apps, by e-mail address; "" when
+                nobody did.
         """
         entries = rules.snapshot().voters
         groups = await self.groups(entries)
@@ -45,8 +53,15 @@ class Eligibility:
         return rules.snapshot(
             set().union(*persons.values()) - {requested_by},
             members={entry: persons[entry] - {requested_by} for entry in rules.each_of},
-            publisher=(publisher, self._directory.publisher(publisher)),
+            **self._excluded([address for address in publishers if address]),
         )
+
+    def _excluded(self, addresses: Sequence[str]) -> _Excluded:
+        """Who may not vote; one who is not known in Slack comes first, since nobody may then."""
+        persons = {address: self._directory.publisher(address) for address in addresses}
+        first = min(addresses, key=lambda address: persons[address] != "", default="")
+        others = [person for address, person in persons.items() if address != first]
+        return {"publisher": (first, persons.get(first, "")), "publishers": others}
 
     def _persons(self, slack_ids: Iterable[str]) -> set[str]:
         return {self._directory.person_of(slack_id) for slack_id in slack_ids}

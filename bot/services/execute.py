@@ -6,12 +6,13 @@ live is read again before one transaction decides: vote void, content changed, o
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from bot.domain import approval, quorum
+from bot.domain import approval, legs, quorum
 from bot.domain.words import NoteCode, OutcomeCode
 from bot.errors import BotError, LeaseLost, UnknownApp, UpstreamDown, UpstreamRefused
 from bot.ports.people import Directory
@@ -28,7 +29,17 @@ from bot.services.settle import Ending, Settle, unsettled
 from bot.services.stepping import PATIENCE, Pause, Stepping
 from bot.services.write_config import WriteConfig
 from store.failpoint import fp
-from store.records import AppEnv, AuditDraft, Json, Rollback, State, Step, VersionKind
+from store.records import (
+    AppEnv,
+    AuditDraft,
+    Execution,
+    Json,
+    Leg,
+    Rollback,
+    State,
+    Step,
+    VersionKind,
+)
 
 log = logging.getLogger(__name__)
 _GOING = (State.EXECUTING, State.VERIFYING)
@@ -43,12 +54,20 @@ def _never(_where: AppEnv, _at: datetime) -> None:
 
 
 @dataclass(frozen=True)
+class _Ground:
+    """What is live where a leg begins."""
+
+    leg: Leg
+    live: TargetVersion | None
+    allowed: bool  # False: the app has no versions, and its table no longer opts in
+
+
+@dataclass(frozen=True)
 class _Facts:
     """What was asked afresh, outside any transaction, just before the claim."""
 
     not_eligible: Mapping[str, str]  # person → code of why
-    live: TargetVersion | None
-    allowed: bool = True  # False: the app has no versions, and its table no longer opts in
+    grounds: Sequence[_Ground]  # one a leg
     barred_asker: str | None = None  # why who asked may not, where their word alone is enough
 
 
@@ -114,7 +133,7 @@ class Execute:
 
     async def _waits(self, rollback: Rollback, now: datetime) -> bool:
         """Whether it is approved in a time in which its policy wants nothing changed."""
-        until = self._frozen(rollback.leg.where, now)
+        until = self._frozen_until(rollback, now)
         if rollback.state is not State.APPROVED or until is None:
             return False
         if rollback.id not in self._told:
@@ -140,8 +159,6 @@ class Execute:
 
     async def _carry_out(self, rollback: Rollback) -> None:
         fp("execute:claimed")
-        target, app_id = self._targets.of(rollback.leg.where)
-        contents = await Contents.of(self._store, rollback)
         execution = rollback.execution
         async with Lease(
             self._store,
@@ -150,24 +167,34 @@ class Execute:
             epoch=execution.lease_epoch,
             length=self._lease,
         ) as lease:
-            carry_out: Stepping = _way(contents)(
-                Progress(rollback, store=self._store, settle=self._settle),
-                store=self._store,
-                target=target,
-                app_id=app_id,
-                contents=contents,
-                lease=lease,
-                pause=self._pause,
-            )
+            progress = Progress(rollback, store=self._store, settle=self._settle)
             try:
-                ended = await carry_out()
+                while progress.rollback.open:
+                    await self._leg(progress, lease)
             except LeaseLost as lost:
                 log.warning(
                     "execution taken over", extra={"rollback": rollback.id, "why": str(lost)}
                 )
                 return
+        ended = progress.rollback
         facts = {"rollback": ended.id, "state": ended.state, "outcome": ended.outcome}
         log.info("rollback ended", extra=facts)
+
+    async def _leg(self, progress: Progress, lease: Lease) -> None:
+        """Carry out the leg that *progress* is at."""
+        leg = progress.rollback.current
+        target, app_id = self._targets.of(leg.where)
+        contents = await Contents.of(self._store, leg)
+        carry_out: Stepping = _way(contents)(
+            progress,
+            store=self._store,
+            target=target,
+            app_id=app_id,
+            contents=contents,
+            lease=lease,
+            pause=self._pause,
+        )
+        await carry_out()
 
     # -- the claim ----------------------------------------------------------------------------
 
@@ -184,23 +211,27 @@ class Execute:
         async with self._store.read() as tx:
             channel = (await tx.cases.get(rollback.case_id)).channel
         not_eligible = await self._eligibility.of_voters(rollback, channel=channel)
-        target, app_id = self._targets.of(rollback.leg.where)
-        live = await target.live(app_id)
-        at_once = live is not None and live.kind is VersionKind.MODEL_CONFIG
-        allowed = not at_once or self._targets.rolls_back_config(rollback.leg.where)
+        grounds = await asyncio.gather(*(self._ground(leg) for leg in rollback.legs))
         alone = quorum.reached(rollback, ())
         barred = await self._eligibility.of_asker(rollback) if alone else None
-        return _Facts(not_eligible=not_eligible, live=live, allowed=allowed, barred_asker=barred)
+        return _Facts(not_eligible=not_eligible, grounds=grounds, barred_asker=barred)
+
+    async def _ground(self, leg: Leg) -> _Ground:
+        target, app_id = self._targets.of(leg.where)
+        live = await target.live(app_id)
+        at_once = live is not None and live.kind is VersionKind.MODEL_CONFIG
+        allowed = not at_once or self._targets.rolls_back_config(leg.where)
+        return _Ground(leg, live, allowed)
 
     async def _judge(self, tx: Transaction, rollback: Rollback, facts: _Facts) -> Rollback | None:
         now = await tx.now()
-        if now >= rollback.expires_at or self._frozen(rollback.leg.where, now) is not None:
+        if now >= rollback.expires_at or self._frozen_until(rollback, now) is not None:
             return None  # the expiry job ends it, with its own entry; a freeze passes
         if facts.barred_asker is not None:
             return await self._take_back(tx, rollback, facts.barred_asker, now)
         if facts.not_eligible:
             return await self._void(tx, rollback, facts.not_eligible, now)
-        changed = _what_changed(rollback, facts)
+        changed = _what_changed(facts.grounds)
         if changed is not None:
             await supersede(tx, rollback, changed)
             return await tx.rollbacks.get(rollback.id)
@@ -210,6 +241,7 @@ class Execute:
         execution = replace(
             rollback.execution,
             step=Step.CLAIMED,
+            position=legs.first(rollback),
             owner=self._owner,
             lease_epoch=rollback.execution.lease_epoch + 1,
             lease_until=now + self._lease,
@@ -270,7 +302,7 @@ class Execute:
             current = await tx.rollbacks.get(rollback.id, lock=True)
             now = await tx.now()
             until = current.execution.lease_until
-            moved_on = current.execution.step is not rollback.execution.step
+            moved_on = _place(current.execution) != _place(rollback.execution)
             held = until is not None and until >= now
             if current.state not in _GOING or held or moved_on or await tx.pause.current():
                 return None
@@ -288,7 +320,7 @@ class Execute:
             )
         if taken.execution.attempt > PATIENCE:  # it dies each time: a person has to look
             return await self._settle(taken, unsettled(self._system(taken)))
-        frozen = self._frozen(taken.leg.where, now) is not None
+        frozen = self._frozen_until(taken, now) is not None
         why: dict[str, Json] = {
             "expired": now >= taken.expires_at,
             **({"frozen": True} if frozen else {}),
@@ -297,7 +329,7 @@ class Execute:
         return await self._stop_if_lapsed(taken, not_eligible, why)
 
     async def _not_eligible_now(self, rollback: Rollback) -> Mapping[str, str]:
-        if rollback.execution.step not in _NOT_PUBLISHED:
+        if rollback.execution.step not in _NOT_PUBLISHED or rollback.execution.backwards:
             return {}
         async with self._store.read() as tx:
             channel = (await tx.cases.get(rollback.case_id)).channel
@@ -305,15 +337,18 @@ class Execute:
 
     async def _barred_now(self, rollback: Rollback) -> str | None:
         """Why who asked may no longer ask, where their word alone is enough."""
-        if rollback.execution.step not in _NOT_PUBLISHED or not quorum.reached(rollback, ()):
+        execution = rollback.execution
+        if execution.step not in _NOT_PUBLISHED or execution.backwards:
+            return None
+        if not quorum.reached(rollback, ()):
             return None
         return await self._eligibility.of_asker(rollback)
 
     async def _stop_if_lapsed(
         self, rollback: Rollback, not_eligible: Mapping[str, str], why: Mapping[str, Json]
     ) -> Rollback:
-        """Turn a rollback around that is no longer approved and that nothing was published of."""
-        if rollback.execution.step not in _NOT_PUBLISHED:
+        """Turn a rollback around that is no longer approved, where its leg was not published."""
+        if rollback.execution.step not in _NOT_PUBLISHED or rollback.execution.backwards:
             return rollback
         counting = [v for v in quorum.approvals(rollback) if v.person not in not_eligible]
         if quorum.reached(rollback, counting) and not any(why.values()):
@@ -331,19 +366,38 @@ class Execute:
 
     def _system(self, rollback: Rollback) -> str:
         try:
-            return self._targets.of(rollback.leg.where)[0].name
+            return self._targets.of(rollback.current.where)[0].name
         except UnknownApp:  # it is no longer configured
-            return str(rollback.leg.where)
+            return str(rollback.current.where)
+
+    def _frozen_until(self, rollback: Rollback, now: datetime) -> datetime | None:
+        """Until when one of its apps is not to be changed, if that holds at *now*."""
+        ends = [self._frozen(leg.where, now) for leg in rollback.legs]
+        return max((until for until in ends if until is not None), default=None)
 
 
 def _way(contents: Contents) -> type[Stepping]:
     return WriteConfig if contents.to.kind is VersionKind.MODEL_CONFIG else CarryOut
 
 
-def _what_changed(rollback: Rollback, facts: _Facts) -> OutcomeCode | None:
+def _place(execution: Execution) -> tuple[Step, int, bool]:
+    return execution.step, execution.position, execution.backwards
+
+
+def _what_changed(grounds: Sequence[_Ground]) -> OutcomeCode | None:
     """What the reviewers saw against what is live now."""
-    leg, live = rollback.leg, facts.live
-    if not facts.allowed:
+    changed = {_what_changed_in(ground) for ground in grounds}
+    if changed == {OutcomeCode.ALREADY_LIVE}:
+        return OutcomeCode.ALREADY_LIVE
+    for code in (OutcomeCode.OPTED_OUT, OutcomeCode.LIVE_CHANGED, OutcomeCode.ALREADY_LIVE):
+        if code in changed:  # of several apps one alone is live already: not what was shown
+            return code if code is OutcomeCode.OPTED_OUT else OutcomeCode.LIVE_CHANGED
+    return None
+
+
+def _what_changed_in(ground: _Ground) -> OutcomeCode | None:
+    leg, live = ground.leg, ground.live
+    if not ground.allowed:
         return OutcomeCode.OPTED_OUT
     if live is None:
         return OutcomeCode.LIVE_CHANGED
@@ -362,6 +416,6 @@ def _entry(rollback: Rollback, action: str, **what: object) -> AuditDraft:
         action=action,
         resource=f"rollback/{rollback.id}",
         status="ok",
-        what={"app": str(rollback.leg.where), **what},
+        what={"app": ", ".join(str(leg.where) for leg in rollback.legs), **what},
         ip_note="Keyturn itself",
     )

@@ -99,6 +99,12 @@ def not_looked(case: Case, code: FindingCode, **facts: Json) -> Finding:
     return replace(before, code=code, facts=facts, suspect_id=None, candidate_id=None)
 
 
+def part_of(case: Case, rollback: Rollback) -> Finding:
+    """A rollback that has its card elsewhere takes this app back too."""
+    card_at = str(rollback.leg.where)
+    return not_looked(case, FindingCode.PART_OF, rollback=rollback.id, where_of=card_at)
+
+
 def unreadable(case: Case, error: UpstreamDown | UpstreamRefused) -> Finding:
     """The target cannot be read, so nothing can be said of its changes."""
     code = FindingCode.TARGET_UNREADABLE

@@ -213,7 +213,13 @@ async def _rollback(tx: Transaction, version: Version) -> tuple[int, int | None]
     rollback_id = marker.rollback_id_in(version.external_name) or 0
     try:
         rollback = await tx.rollbacks.get(rollback_id)
-        return rollback_id, (await tx.versions.get(rollback.leg.to_version_id)).number
+        leg = rollback.leg_of(version.where)
+        if leg is None:
+            return rollback_id, None
+        back_to = leg.to_version_id
+        if marker.puts_back(version.external_name):
+            back_to = leg.from_version_id
+        return rollback_id, (await tx.versions.get(back_to)).number
     except Missing:
         return rollback_id, None
 

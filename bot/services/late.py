@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 
+from bot.domain import legs
 from bot.domain.words import NoteCode, OutcomeCode
 from bot.ports.store import Transaction
 from bot.services.outgoing import note_row
@@ -25,9 +26,10 @@ async def notice(tx: Transaction, rollback: Rollback, version: Version) -> None:
 
     Nothing is said of the version that the rollback itself has read back.
     """
-    if rollback.open or rollback.execution.published_version_id == version.id:
+    if rollback.open or version.id in legs.published_versions(rollback.execution):
         return
-    approved = version.root == rollback.leg.expected_root
+    leg = rollback.leg_of(version.where)
+    approved = leg is not None and version.root == leg.expected_root
     if rollback.outcome in _BY_THE_ORIGINAL:
         return  # this database is a copy, and the original went on
     if approved and rollback.state is State.COMPLETED:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.domain import approval, quorum
@@ -30,6 +30,7 @@ from store.records import (
     AuditDraft,
     Case,
     Finding,
+    Json,
     Leg,
     NewRollback,
     PolicySnapshot,
@@ -52,6 +53,7 @@ class Rules:
     criticality: Mapping[str, str]  # by app; "medium" for others
     waited: timedelta  # the alert rules' usual `for`
     lookback: timedelta
+    depends_on: Mapping[str, Sequence[str]] = field(default_factory=dict)  # by app
 
     def policy(self, where: AppEnv) -> Policy:
         """The environment's policy; without one two votes are needed and nobody is eligible."""
@@ -145,7 +147,26 @@ class Opening:
     ) -> NewRollback:
         """The rollback from live to *candidate*, not stored yet and of no case yet.
 
-        Without *by* Keyturn itself asks for it.
+        Without *by* Keyturn itself asks for it. Raises what `leg` raises.
+        """
+        return self.of((await self.leg(where, ground, candidate),), snapshot, by=by)
+
+    def of(
+        self, legs: tuple[Leg, ...], snapshot: PolicySnapshot, *, by: Member | None = None
+    ) -> NewRollback:
+        """The rollback of *legs*, the first of which is the app of its case; see `new`."""
+        return NewRollback(
+            case_id=0,
+            nonce=self._nonce(),
+            legs=legs,
+            content_digest=approval.content_digest(legs),
+            policy=snapshot,
+            requested_by=by.person if by else quorum.KEYTURN,
+            requested_slack_id=by.slack_id if by else "",
+        )
+
+    async def leg(self, where: AppEnv, ground: Ground, candidate: Version) -> Leg:
+        """What going from live to *candidate* leaves live, as the target has both.
 
         Raises:
             SecretsOutOfReach: Where only the draft's secrets can be kept, some would be lost.
@@ -163,19 +184,8 @@ class Opening:
             names = masked(live_document, candidate_document)
             if names:
                 raise ValuesMasked(str(where), candidate.number, names)
-        else:
-            leg = await self._as_the_target_has_it(
-                leg, candidate, live_document, candidate_document
-            )
-        return NewRollback(
-            case_id=0,
-            nonce=self._nonce(),
-            legs=(leg,),
-            content_digest=approval.content_digest((leg,)),
-            policy=snapshot,
-            requested_by=by.person if by else quorum.KEYTURN,
-            requested_slack_id=by.slack_id if by else "",
-        )
+            return leg
+        return await self._as_the_target_has_it(leg, candidate, live_document, candidate_document)
 
     async def _as_the_target_has_it(
         self, leg: Leg, candidate: Version, live: Document, candidate_document: Document
@@ -224,12 +234,9 @@ async def open_in(
     """
     if await tx.pause.current() is not None:
         raise KeyturnPaused(f"no rollback of {case.where} is opened now")
-    leg = new.legs[0]
     what = {
         "digest": new.content_digest,
-        "from": leg.from_version_id,
-        "to": leg.to_version_id,
-        "expected_root": leg.expected_root,
+        **_named(new.legs),
         "finding": finding.code,
         **({"reason": new.reason} if new.reason else {}),
     }
@@ -251,8 +258,24 @@ async def open_in(
         shown = await _nobody_is_needed(tx, case, shown, user_id)
     await tx.outbox.put(card_row(case, moved(shown)))
     await tx.outbox.put(snippet_row(case, shown))
-    await tx.outbox.put(picture_row(case, shown))
+    for position in range(len(shown.legs)):
+        await tx.outbox.put(picture_row(case, shown, position))
     return shown
+
+
+def _named(legs: Sequence[Leg]) -> dict[str, Json]:
+    """What the audit entry says of the legs: of one in the form that it always had."""
+    said = [
+        {
+            "app": str(leg.where),
+            "from": leg.from_version_id,
+            "to": leg.to_version_id,
+            "expected_root": leg.expected_root,
+        }
+        for leg in legs
+    ]
+    first = {name: value for name, value in said[0].items() if name != "app"}
+    return {**first, "legs": said} if len(legs) > 1 else first
 
 
 async def _nobody_is_needed(tx: Transaction, case: Case, shown: Rollback, user_id: str) -> Rollback:

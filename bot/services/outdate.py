@@ -24,10 +24,12 @@ async def outdate(tx: Transaction, where: AppEnv, *, live: Version) -> bool:
     if rollback is None or rollback.state not in _NOT_STARTED:
         return False
     rollback = await tx.rollbacks.get(rollback.id, lock=True)
-    same = rollback.leg.live_external_id == live.target_id and rollback.leg.live_root == live.root
-    if rollback.state not in _NOT_STARTED or same:
+    leg = rollback.leg_of(where)
+    if leg is None or rollback.state not in _NOT_STARTED:
         return False
-    back_already = live.root == rollback.leg.expected_root
+    if leg.live_external_id == live.target_id and leg.live_root == live.root:
+        return False
+    back_already = live.root == leg.expected_root and not rollback.joint
     code = OutcomeCode.ALREADY_LIVE if back_already else OutcomeCode.LIVE_CHANGED
     await supersede(tx, rollback, code)
     return True
@@ -50,7 +52,7 @@ async def supersede(tx: Transaction, rollback: Rollback, code: OutcomeCode) -> C
             action="rollback.superseded",
             resource=f"rollback/{rollback.id}",
             status="ok",
-            what={"app": str(rollback.leg.where), "outcome": code},
+            what={"app": ", ".join(str(leg.where) for leg in rollback.legs), "outcome": code},
             ip_note="Keyturn itself",
         ),
     )

@@ -61,14 +61,15 @@ def snippet_row(case: Case, rollback: Rollback) -> NewOutgoing:
     )
 
 
-def picture_row(case: Case, rollback: Rollback) -> NewOutgoing:
-    """Draw what *rollback* changes into the thread of *case*'s card, once."""
+def picture_row(case: Case, rollback: Rollback, position: int = 0) -> NewOutgoing:
+    """Draw what a leg of *rollback* changes into the thread of *case*'s card, once."""
+    of_leg = f":{position}" if position else ""
     return NewOutgoing(
         kind=OutboxKind.PICTURE,
         destination=case.channel,
         order_key=_order(case),
-        dedupe_id=f"picture:{rollback.id}",
-        body={"case_id": case.id, "rollback_id": rollback.id},
+        dedupe_id=f"picture:{rollback.id}{of_leg}",
+        body={"case_id": case.id, "rollback_id": rollback.id, "leg": position},
     )
 
 

@@ -15,7 +15,7 @@ from store.document import Document
 from store.records import Leg, Missing, Version, VersionSource
 
 _ROW = "[1-9][0-9]{0,17}"
-_ID = re.compile(rf"r(?P<rollback>{_ROW})|v(?P<old>{_ROW})-(?P<new>{_ROW})")
+_ID = re.compile(rf"r(?P<rollback>{_ROW})(?:-(?P<leg>[2-9]))?|v(?P<old>{_ROW})-(?P<new>{_ROW})")
 _SOURCES = {
     VersionSource.PUBLISHED: "published in Dify",
     VersionSource.ROLLBACK: "published by a rollback",
@@ -24,9 +24,9 @@ _SOURCES = {
 }
 
 
-def name_of_rollback(rollback_id: int) -> str:
-    """The name of the page that shows what a rollback changes."""
-    return f"r{rollback_id}"
+def name_of_rollback(rollback_id: int, position: int = 0) -> str:
+    """The name of the page that shows what a leg of a rollback changes."""
+    return f"r{rollback_id}-{position + 1}" if position else f"r{rollback_id}"
 
 
 def name_of_versions(old: int, new: int) -> str:
@@ -49,20 +49,23 @@ async def page(store: Store, name: str) -> DiffPage:
         raise LinkInvalid(f"no page is named {name[:40]!r}")
     try:
         if found["rollback"]:
-            return await _of_rollback(store, int(found["rollback"]))
+            return await _of_rollback(store, int(found["rollback"]), int(found["leg"] or 1) - 1)
         return await _of_versions(store, int(found["old"]), int(found["new"]))
     except Missing as error:
         raise LinkInvalid(str(error)) from error
 
 
-async def _of_rollback(store: Store, rollback_id: int) -> DiffPage:
+async def _of_rollback(store: Store, rollback_id: int, position: int) -> DiffPage:
     async with store.read() as tx:
         rollback = await tx.rollbacks.get(rollback_id)
-        live = await tx.versions.get(rollback.leg.from_version_id)
-    contents = await Contents.of(store, rollback)
-    title = f"What rollback {rollback.id} changes in {rollback.leg.where}"
+        if position >= len(rollback.legs):
+            raise LinkInvalid(f"rollback {rollback_id} has no leg {position + 1}")
+        leg = rollback.legs[position]
+        live = await tx.versions.get(leg.from_version_id)
+    contents = await Contents.of(store, leg)
+    title = f"What rollback {rollback.id} changes in {leg.where}"
     sides = (_side(live), contents.live), (_side(contents.to), contents.wanted)
-    return await asyncio.to_thread(_built, title, *sides, notes=_secrets(rollback.leg))
+    return await asyncio.to_thread(_built, title, *sides, notes=_secrets(leg))
 
 
 async def _of_versions(store: Store, old: int, new: int) -> DiffPage:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
-from bot.domain import marker
-from bot.domain.words import DraftNote
+from bot.domain import legs, marker
+from bot.domain.words import DraftNote, NoteCode
 from bot.errors import UpstreamDown, UpstreamRefused
 from bot.ports.store import Store
 from bot.ports.target import TargetDraft
+from bot.services.contents import Contents
 from bot.services.recording import new_draft
-from bot.services.settle import Ending, Settle
+from bot.services.settle import Ending, Settle, completed, put_back
 from store.document import Document
 from store.records import (
     DRAFT_KEPT,
     AuditDraft,
+    Done,
+    Execution,
     Rollback,
     State,
     Step,
@@ -35,7 +39,7 @@ class Progress:
 
     async def keep(self, draft: TargetDraft) -> None:
         """Store the editors' draft as a version of its own; the next step writes over it."""
-        kept = new_draft(self.rollback.leg.where, draft, name=DRAFT_KEPT)
+        kept = new_draft(self.rollback.current.where, draft, name=DRAFT_KEPT)
         async with self._store.write() as tx:
             version = await tx.versions.record(kept, draft.document)
             self.rollback = await tx.rollbacks.save(
@@ -59,11 +63,18 @@ class Progress:
             )
 
     async def published(self, external_id: str) -> None:
-        """Commit that something was published which has to be read back; "": id not known yet."""
+        """Commit that something was published which has to be read back; "": id not known yet.
+
+        Only the last of several apps brings the rollback to VERIFYING: before it there is a way
+        back.
+        """
         after = self._with(step=Step.VERIFYING, published_id=external_id)
+        rollback = self.rollback
+        way_back = legs.more_ahead(rollback.execution) or rollback.execution.backwards
+        state = rollback.state if way_back else State.VERIFYING
         async with self._store.write() as tx:
             self.rollback = await tx.rollbacks.save(
-                replace(after, state=State.VERIFYING),
+                replace(after, state=state),
                 was=self.rollback.revision,
                 entry=self._entry("rollback.publish", name=marker.name_of(self.rollback)),
             )
@@ -79,8 +90,56 @@ class Progress:
             )
             self.rollback = await tx.rollbacks.save(after, was=self.rollback.revision, entry=None)
 
+    async def complete(self, contents: Contents) -> None:
+        """The current leg is live and its draft is back: go on to the next, or end well."""
+        rollback = self.rollback
+        execution = rollback.execution
+        if execution.backwards:
+            await self._came_back(legs.BACK)
+        elif legs.more_ahead(execution):
+            done = _done(execution, await asyncio.to_thread(lambda: contents.undo_root))
+            await self._go_to(
+                legs.gone_on(execution, done), "leg.done", version=done.published_version_id
+            )
+        else:
+            await self._settled(completed(rollback, contents.to))
+
     async def end(self, ending: Ending) -> None:
-        """End the rollback, with its card and its sentence."""
+        """End the rollback, with its card and its sentence.
+
+        Of several apps, those that were done before are put back first, as far as that goes.
+        """
+        execution = self.rollback.execution
+        if execution.backwards:
+            await self._came_back(ending.code)
+        elif legs.turns_back(execution, ending.state, ending.code):
+            await self._turn_back(ending)
+        else:
+            await self._settled(ending)
+
+    async def _turn_back(self, ending: Ending) -> None:
+        """Nothing of the current leg is live: the legs that are done have to be put back."""
+        stuck = str(self.rollback.current.where)
+        back = legs.turned_back(self.rollback.execution, ending.state, ending.code, ending.facts)
+        await self._go_to(back, "leg.turn_back", why=ending.code)
+        await self._settle.say(self.rollback, NoteCode.PUTTING_BACK, {"where": stuck})
+
+    async def _came_back(self, said: str) -> None:
+        """The current leg was put back, or was not; when all were tried it is the end."""
+        tried = legs.came_back(self.rollback.execution, said)
+        await self._go_to(tried, "leg.put_back", said=said)
+        if legs.all_tried(tried):
+            await self._settled(put_back(self.rollback))
+
+    async def _go_to(self, execution: Execution, action: str, **what: Any) -> None:
+        rollback = self.rollback
+        after = rollback.moved(rollback.state, execution=execution)
+        async with self._store.write() as tx:
+            self.rollback = await tx.rollbacks.save(
+                after, was=rollback.revision, entry=self._entry(action, **what)
+            )
+
+    async def _settled(self, ending: Ending) -> None:
         self.rollback = await self._settle(self.rollback, ending)
 
     async def say_draft(self, note: DraftNote) -> None:
@@ -101,6 +160,19 @@ class Progress:
             action=action,
             resource=f"rollback/{self.rollback.id}",
             status="ok",
-            what={"app": str(self.rollback.leg.where), **what},
+            what={"app": str(self.rollback.current.where), **what},
             ip_note="Keyturn itself",
         )
+
+
+def _done(execution: Execution, undo_root: str) -> Done:
+    published = execution.published_version_id
+    assert published is not None  # noqa: S101  # committed with the step that leads here
+    return Done(
+        position=execution.position,
+        published_id=execution.published_id,
+        published_version_id=published,
+        undo_root=undo_root,
+        draft_note=execution.draft_note,
+        kept_draft_id=execution.kept_draft_id,
+    )

@@ -52,7 +52,7 @@ async def record(
             published_at=version.published_at,
             number=number,
         )
-        if ours is None or number is not None or ours.leg.where != where:
+        if ours is None or number is not None or ours.leg_of(where) is None:
             return await tx.versions.record(new, version.document)
         known = await tx.versions.by_external(where, external_id)
         recorded = await tx.versions.record(new, version.document)
@@ -101,7 +101,8 @@ async def _named(tx: Transaction, where: AppEnv, version: TargetVersion) -> Targ
     ours = await tx.rollbacks.open_of(where)
     if ours is None or ours.execution.step not in _WRITTEN:
         return version
-    if ours.leg.expected_root != version.document.root:
+    leg = ours.current
+    if leg.where != where or leg.expected_root != version.document.root:
         return version
     return replace(version, name=marker.name_of(ours))
 
@@ -115,4 +116,4 @@ async def _ours(tx: Transaction, version: TargetVersion) -> Rollback | None:
         rollback = await tx.rollbacks.get(claimed)
     except Missing:
         return None
-    return rollback if marker.name_of(rollback) == version.name else None
+    return rollback if marker.is_of(version.name, rollback) else None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from bot.domain import policy, quorum
+from bot.domain import legs, policy, quorum
 from bot.domain.words import FindingCode, OutcomeCode
 from bot.errors import (
     AskedAlready,
@@ -14,16 +15,36 @@ from bot.errors import (
     Frozen,
     NotAllowed,
     NothingToDo,
+    NotTogether,
     RollbackOpen,
 )
 from bot.ports.people import Directory, Member
 from bot.ports.store import Store, Transaction
 from bot.ports.target import Targets
 from bot.services.eligibility import Eligibility, facts_of
-from bot.services.opening import Opening, Rules, open_in
+from bot.services.opening import Ground, Opening, Rules, open_in
 from bot.services.outdate import supersede
 from bot.services.snapshot import Snapshot
-from store.records import AppEnv, AuditDraft, Case, Finding, NewRollback, Rollback, State
+from store.records import (
+    AppEnv,
+    AuditDraft,
+    Case,
+    Finding,
+    Json,
+    NewRollback,
+    Rollback,
+    State,
+    Version,
+)
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """An app with what is live and what it is to go to."""
+
+    where: AppEnv
+    ground: Ground
+    candidate: Version
 
 
 class Request:
@@ -55,29 +76,27 @@ class Request:
         channel: str,
         response_url: str,
         reason: str = "",
+        also: Sequence[tuple[AppEnv, int]] = (),
     ) -> Rollback:
         """Open a rollback of *where* to version *number* for the person who asked.
 
-        Going to a version that was rolled back here before needs a *reason*.
+        The apps in *also* go to their versions together with it: all of them, or none. Going to
+        a version that was rolled back here before needs a *reason*.
 
-        A rollback of the same app that is still being voted on is superseded: whoever picks
+        A rollback of one of the apps that is still being voted on is superseded: whoever picks
         another version becomes the requester of the new one.
 
         Raises:
+            NotTogether: They cannot be one rollback. Nothing changed.
             UnknownApp, UnknownVersion, NotAllowed, Frozen, NothingToDo, ByHandOnly, EmptyVersion,
             CondemnedHere, RollbackOpen, AskedAlready, SecretsOutOfReach, SecretsGone,
             ValuesMasked: Nothing changed.
             UpstreamDown, UpstreamRefused: Slack or the target cannot be read.
         """
-        new, finding = await self._made(where, number, by, reason)
+        new, finding = await self._made([(where, number), *also], by, reason)
         async with self._store.write() as tx:
-            before = await tx.rollbacks.open_of(where)
-            if before is not None:  # locked before its case, as everywhere
-                before = await tx.rollbacks.get(before.id, lock=True)
-            case = await self._case(tx, where, by)
-            if before is not None and before.open:
-                _may_be_replaced(before, new)
-                case = await supersede(tx, before, OutcomeCode.OTHER_VERSION)
+            await _make_room(tx, new)
+            case = await self._case(tx, new.legs[0].where, by)
             return await open_in(tx, case, new, _after(case, finding), user_id=by.slack_id)
 
     async def renew(self, ended: Rollback) -> Rollback:
@@ -91,21 +110,52 @@ class Request:
             RollbackOpen: Nothing changed.
             UpstreamDown, UpstreamRefused: Slack or the target cannot be read.
         """
-        where = ended.leg.where
         by = await self._directory.member(ended.requested_slack_id)
         async with self._store.read() as tx:
-            candidate = await tx.versions.get(ended.leg.to_version_id)
-        new, finding = await self._made(where, candidate.number or 0, by, ended.reason)
+            candidates = [await tx.versions.get(leg.to_version_id) for leg in ended.legs]
+        goals = [(candidate.where, candidate.number or 0) for candidate in candidates]
+        new, finding = await self._made(goals, by, ended.reason)
         async with self._store.write() as tx:
-            case = await self._case(tx, where, by)
+            case = await self._case(tx, new.legs[0].where, by)
             if case.rollback_id != ended.id:
-                raise RollbackOpen(f"case {case.id} of {where} has moved on")
+                raise RollbackOpen(f"case {case.id} of {case.where} has moved on")
             return await open_in(tx, case, new, _after(case, finding), user_id=quorum.KEYTURN)
 
     async def _made(
-        self, where: AppEnv, number: int, by: Member, reason: str
+        self, goals: Sequence[tuple[AppEnv, int]], by: Member, reason: str
     ) -> tuple[NewRollback, Finding]:
         """What is to be opened, if *by* may ask for it."""
+        goals = self._callers_first(goals)
+        for where, _ in goals:
+            await self._admit(where, by)
+        chosen = [await self._chosen(where, number, reason) for where, number in goals]
+        rules = max((self._rules.policy(where) for where, _ in goals), key=lambda p: p.votes)
+        snapshot = await self._eligibility.at_open(
+            rules,
+            requested_by=by.person,
+            publishers=[await self._opening.publisher(one.ground.live, rules) for one in chosen],
+        )
+        made = [await self._opening.leg(o.where, o.ground, o.candidate) for o in chosen]
+        new = replace(self._opening.of(tuple(made), snapshot, by=by), reason=reason)
+        facts: dict[str, Json] = {"slack_id": by.slack_id, "candidate": goals[0][1]}
+        if len(goals) > 1:
+            facts["also"] = [{"where": str(where), "candidate": n} for where, n in goals[1:]]
+        return new, Finding(FindingCode.REQUESTED, facts, candidate_id=chosen[0].candidate.id)
+
+    def _callers_first(self, goals: Sequence[tuple[AppEnv, int]]) -> list[tuple[AppEnv, int]]:
+        """*goals* in the order of a rollback's legs. Raises `NotTogether`."""
+        numbers = {where.app: (where, number) for where, number in goals}
+        if len({where.env for where, _ in goals}) > 1:
+            raise NotTogether("environments", len(goals))
+        if len(numbers) < len(goals):
+            raise NotTogether("twice", len(goals))
+        if len(goals) > legs.MOST:
+            raise NotTogether("many", len(goals))
+        ordered = legs.callers_first(list(numbers), self._rules.depends_on)
+        return [numbers[app] for app in ordered]
+
+    async def _admit(self, where: AppEnv, by: Member) -> None:
+        """Raise the `Refused` that says why *by* may not ask for *where* now, if so."""
         self._targets.of(where)
         rules = self._rules.policy(where)
         await self._may_ask(by, rules, where)
@@ -115,6 +165,9 @@ class Request:
             raise Frozen(str(where), until)
         if await self._directory.shared_channel(self._rules.channels[where]):
             raise NotAllowed(f"the channel of {where} is shared with another organisation")
+
+    async def _chosen(self, where: AppEnv, number: int, reason: str) -> _Chosen:
+        """Read what is live in *where* now; version *number* has to be one to go to."""
         await self._snapshot.refresh(where)
         ground = await self._opening.ground(where)
         candidate = await self._opening.numbered(where, number)
@@ -126,19 +179,7 @@ class Request:
             raise CondemnedHere(str(where), number)
         if await self._opening.empty(candidate):
             raise EmptyVersion(f"{where} version {number} has no nodes")
-        snapshot = await self._eligibility.at_open(
-            rules,
-            requested_by=by.person,
-            publisher=await self._opening.publisher(ground.live, rules),
-        )
-        made = await self._opening.new(where, ground, candidate, snapshot, by=by)
-        new = replace(made, reason=reason)
-        finding = Finding(
-            FindingCode.REQUESTED,
-            {"slack_id": by.slack_id, "candidate": number},
-            candidate_id=candidate.id,
-        )
-        return new, finding
+        return _Chosen(where, ground, candidate)
 
     async def _may_ask(self, by: Member, rules: policy.Policy, where: AppEnv) -> None:
         asked = rules.snapshot()
@@ -151,6 +192,21 @@ class Request:
     async def _case(self, tx: Transaction, where: AppEnv, by: Member) -> Case:
         channel = self._rules.channels[where]
         return await tx.cases.open_for(where, channel=channel, entry=_opened(where, by.slack_id))
+
+
+async def _make_room(tx: Transaction, new: NewRollback) -> None:
+    """Supersede what is still being voted on in the apps of *new*.
+
+    Raises:
+        RollbackOpen, AskedAlready: One of them has a rollback that stays.
+    """
+    found = [await tx.rollbacks.open_of(leg.where) for leg in new.legs]
+    ids = sorted({rollback.id for rollback in found if rollback is not None})
+    for rollback_id in ids:  # locked in one order, and before their cases, as everywhere
+        before = await tx.rollbacks.get(rollback_id, lock=True)
+        if before.open:
+            _may_be_replaced(before, new)
+            await supersede(tx, before, OutcomeCode.OTHER_VERSION)
 
 
 def _may_be_replaced(before: Rollback, new: NewRollback) -> None:

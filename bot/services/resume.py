@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from bot.domain import resumption
-from bot.domain.marker import name_of, rollback_id_in
+from bot.domain.marker import is_of, rollback_id_in
 from bot.domain.resumption import Age, Anchor, Fate
 from bot.domain.words import OutcomeCode
 from bot.errors import BotError
@@ -25,6 +25,7 @@ from store.records import (
     AuditDraft,
     Json,
     LeftBehind,
+    Leg,
     Paused,
     Rollback,
     State,
@@ -161,11 +162,12 @@ class Resume:
     async def _rollbacks(self, found: Comparison, live: dict[AppEnv, Version]) -> None:
         async with self._store.read() as tx:
             for rollback in await tx.rollbacks.in_states(sorted(OPEN_STATES), limit=MOST_OPEN):
-                newest = live.get(rollback.leg.where)
-                published = await _published(tx, rollback)
-                fate = resumption.fate(rollback, live=newest, published=published)
+                published = [await _published(tx, rollback, leg) for leg in rollback.legs]
+                newest = [live.get(leg.where) for leg in rollback.legs]
+                pairs = list(zip(newest, published, strict=True))
+                fate = resumption.fate(rollback, pairs)
                 found.fates.append((rollback, fate))
-                found.lines.append(_line(rollback, fate, published))
+                found.lines.append(_line(rollback, fate, published[0]))
 
     # -- ending ---------------------------------------------------------------------------------
 
@@ -177,10 +179,10 @@ class Resume:
         await self._settle(rollback, ending)
 
 
-async def _published(tx: Transaction, rollback: Rollback) -> Version | None:
-    """The version that was published under the name of *rollback*."""
-    newest_first = await tx.versions.history(rollback.leg.where, limit=HISTORY)
-    ours = [version for version in newest_first if version.external_name == name_of(rollback)]
+async def _published(tx: Transaction, rollback: Rollback, leg: Leg) -> Version | None:
+    """The version of *leg* that was published under the name of *rollback*."""
+    newest_first = await tx.versions.history(leg.where, limit=HISTORY)
+    ours = [version for version in newest_first if is_of(version.external_name, rollback)]
     return ours[0] if ours else None
 
 
@@ -190,7 +192,7 @@ async def _not_ours(tx: Transaction, version: Version) -> bool:
     if number is None:
         return False
     known = await tx.rollbacks.newest(limit=MOST_OPEN)
-    return all(name_of(rollback) != version.external_name for rollback in known)
+    return not any(is_of(version.external_name, rollback) for rollback in known)
 
 
 def _line(rollback: Rollback, fate: Fate, published: Version | None) -> Compared:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from bot.domain import quorum
+from bot.domain import legs, quorum
 from bot.domain.card_view import seconds_to_verified
 from bot.domain.diff.changes import compare
 from bot.domain.diff.text import mini
@@ -23,7 +23,9 @@ from bot.services.outgoing import card_row, moved, note_row
 from store.records import (
     AuditDraft,
     Case,
+    Done,
     Json,
+    Leg,
     Rollback,
     State,
     Step,
@@ -54,6 +56,30 @@ def completed(rollback: Rollback, to: Version) -> Ending:
         OutcomeCode.COMPLETED,
         {"candidate": to.number, "draft": rollback.execution.draft_note},
     )
+
+
+def put_back(rollback: Rollback) -> Ending:
+    """The end of a rollback of several apps of which one did not come: the others are back.
+
+    Where one of them could not be put back, people have to look.
+    """
+    execution = rollback.execution
+    if legs.all_back(execution):
+        return Ending(
+            State(execution.back_state),
+            OutcomeCode(execution.back_because),
+            {**execution.back_facts, "put_back": _names(rollback, execution.done)},
+        )
+    left = [done for done in execution.done if done.back != legs.BACK]
+    return Ending(
+        State.NEEDS_ATTENTION,
+        OutcomeCode.NOT_PUT_BACK,
+        {"because": execution.back_because, "left": _names(rollback, left)},
+    )
+
+
+def _names(rollback: Rollback, done: Iterable[Done]) -> list[Json]:
+    return [str(rollback.legs[one.position].where) for one in done]
 
 
 def unsettled(system: str) -> Ending:
@@ -88,7 +114,8 @@ class Settle:
             )
             case = await tx.cases.get(rollback.case_id, lock=True)
             if ending.state is State.COMPLETED:
-                await _judge_versions(tx, after)
+                for leg in after.legs:
+                    await _judge_versions(tx, after, leg)
             if ending.state is State.SUPERSEDED:
                 case = await tx.cases.save(
                     replace(case, assess_at=await tx.now()), was=case.revision
@@ -101,18 +128,20 @@ class Settle:
         facts = {"system": error.system}
         match error:
             case LoginRefused() | AccountLocked():
-                await self._say(rollback, NoteCode.WAITING_FOR_LOGIN, facts)
+                await self.say(rollback, NoteCode.WAITING_FOR_LOGIN, facts)
             case UpstreamRefused() if not isinstance(error, AnswerUnreadable):
                 facts["upstream_code"] = error.upstream_code
-                await self._say(rollback, NoteCode.WAITING_THOUGH_REFUSED, facts)
+                await self.say(rollback, NoteCode.WAITING_THOUGH_REFUSED, facts)
             case _:
-                await self._say(rollback, NoteCode.WAITING_FOR_TARGET, facts)
+                await self.say(rollback, NoteCode.WAITING_FOR_TARGET, facts)
 
     async def say_draft(self, rollback: Rollback, note: DraftNote) -> None:
         """Say in the thread what became of the editors' draft, and where ours is kept."""
-        await self._say(rollback, NoteCode.DRAFT_NOTE, _draft_facts(rollback, note))
+        leg, kept = rollback.current, rollback.execution.kept_draft_id
+        await self.say(rollback, NoteCode.DRAFT_NOTE, _draft_facts(leg, note, kept))
 
-    async def _say(self, rollback: Rollback, code: NoteCode, facts: Mapping[str, Json]) -> None:
+    async def say(self, rollback: Rollback, code: NoteCode, facts: Mapping[str, Json]) -> None:
+        """Say something in the thread; the same once while the rollback stays as it is."""
         async with self._store.write() as tx:
             case = await tx.cases.get(rollback.case_id)
             await tx.outbox.put(note_row(case, code, facts, moved(rollback)))
@@ -120,8 +149,8 @@ class Settle:
     async def _tell(self, tx: Transaction, case: Case, after: Rollback, ending: Ending) -> None:
         await tx.outbox.put(card_row(case, moved(after)))
         if ending.found is not None:
-            candidate = await tx.versions.document(after.leg.to_version_id)
-            live = await tx.versions.document(after.leg.from_version_id)
+            candidate = await tx.versions.document(after.current.to_version_id)
+            live = await tx.versions.document(after.current.from_version_id)
             found = await tx.versions.document(ending.found.id)
             text = mini(compare(expected(candidate, live), found), lines=SLIPPED_IN_LINES)
             slipped_in = {"lines": text.splitlines()}
@@ -134,33 +163,43 @@ class Settle:
         if after.state is State.NEEDS_ATTENTION:
             facts["call"] = to_call(after)
         await tx.outbox.put(note_row(case, NoteCode.ENDED, facts, moved(after)))
-        kept = await _draft_not_back(tx, after)
-        if kept is not None:
-            told = _draft_facts(after, kept)
-            await tx.outbox.put(note_row(case, NoteCode.DRAFT_NOTE, told, moved(after)))
+        for told in await _drafts_not_back(tx, after):
+            cause = f"{moved(after)}:{told['where']}"
+            await tx.outbox.put(note_row(case, NoteCode.DRAFT_NOTE, told, cause))
+
+
+_ONLY_HERE = frozenset({DraftNote.KEPT_ONLY, DraftNote.THEIRS_STAYS})
+
+
+async def _drafts_not_back(tx: Transaction, rollback: Rollback) -> list[dict[str, Json]]:
+    """What to say of editors' drafts that only our store holds now."""
+    execution, told = rollback.execution, list[dict[str, Json]]()
+    for done in execution.done:
+        if done.draft_note in _ONLY_HERE:
+            leg = rollback.legs[done.position]
+            told.append(_draft_facts(leg, DraftNote(done.draft_note), done.kept_draft_id))
+    note = await _draft_not_back(tx, rollback)
+    if note is not None:
+        told.append(_draft_facts(rollback.current, note, execution.kept_draft_id))
+    return told
 
 
 async def _draft_not_back(tx: Transaction, rollback: Rollback) -> DraftNote | None:
-    """What to say of an editors' draft that only our store holds now; None: nothing is missing."""
-    execution = rollback.execution
+    """What to say of the draft of the leg that it ended at; None: nothing is missing."""
+    execution, leg = rollback.execution, rollback.current
     if execution.kept_draft_id is None:
         return None
     if rollback.state is State.COMPLETED:
         note = DraftNote(execution.draft_note)
-        return note if note in {DraftNote.KEPT_ONLY, DraftNote.THEIRS_STAYS} else None
+        return note if note in _ONLY_HERE else None
     if rollback.state is not State.NEEDS_ATTENTION:
         return None
     kept = (await tx.versions.get(execution.kept_draft_id)).root
-    held_work = kept not in {rollback.leg.live_root, rollback.leg.expected_root}
-    return DraftNote.KEPT_ONLY if held_work else None
+    return DraftNote.KEPT_ONLY if kept not in {leg.live_root, leg.expected_root} else None
 
 
-def _draft_facts(rollback: Rollback, note: DraftNote) -> dict[str, Json]:
-    return {
-        "draft": note,
-        "where": str(rollback.leg.where),
-        "version_id": rollback.execution.kept_draft_id,
-    }
+def _draft_facts(leg: Leg, note: DraftNote, kept_draft_id: int | None) -> dict[str, Json]:
+    return {"draft": note, "where": str(leg.where), "version_id": kept_draft_id}
 
 
 def to_call(rollback: Rollback) -> list[Json]:
@@ -174,26 +213,56 @@ async def _with_number(tx: Transaction, rollback: Rollback, ending: Ending) -> d
     published = rollback.execution.published_version_id
     if published is not None:
         facts["number"] = (await tx.versions.get(published)).number
+    if rollback.joint and ending.state is State.COMPLETED:
+        rows = await _legs(tx, rollback)
+        facts |= {**rows[0], "legs": rows}
+    if ending.state is State.NEEDS_ATTENTION and ending.code is not OutcomeCode.NOT_PUT_BACK:
+        gone = [done for done in rollback.execution.done if done.back != legs.BACK]
+        facts |= {"done": _names(rollback, gone)} if gone else {}
     return facts
 
 
-async def _judge_versions(tx: Transaction, rollback: Rollback) -> None:
+async def _legs(tx: Transaction, rollback: Rollback) -> list[dict[str, Json]]:
+    """What each leg of a rollback that is through brought: the candidate, and as which version."""
+    execution = rollback.execution
+    brought = {
+        done.position: (done.published_version_id, done.draft_note) for done in execution.done
+    }
+    if execution.published_version_id is not None:
+        brought[execution.position] = execution.published_version_id, execution.draft_note
+    rows: list[dict[str, Json]] = []
+    for position, leg in enumerate(rollback.legs):
+        version_id, draft = brought.get(position, (None, ""))  # a copy may not know it
+        candidate = await tx.versions.get(leg.to_version_id)
+        published = await tx.versions.get(version_id) if version_id is not None else None
+        rows.append(
+            {
+                "where": str(leg.where),
+                "candidate": candidate.number,
+                "number": published.number if published else None,
+                "draft": draft,
+            }
+        )
+    return rows
+
+
+async def _judge_versions(tx: Transaction, rollback: Rollback, leg: Leg) -> None:
     """Condemn what was gone back from; going to what was condemned lifts that judgement."""
-    where = rollback.leg.where
-    to = await tx.versions.get(rollback.leg.to_version_id)
-    live = await tx.versions.get(rollback.leg.from_version_id)
+    where = leg.where
+    to = await tx.versions.get(leg.to_version_id)
+    live = await tx.versions.get(leg.from_version_id)
     if to.meaning in await tx.versions.condemned(where):
-        entry = _about_meaning(rollback, to.meaning, "version.lift", reason=rollback.reason)
+        entry = _about_meaning(rollback, leg, to.meaning, "version.lift", reason=rollback.reason)
         await tx.versions.lift(where, to.meaning, entry=entry)
         if live.source is VersionSource.ROLLBACK:
             return  # an undo: what the rollback had brought back was not bad
-    await _condemn(tx, rollback, to)
+    await _condemn(tx, rollback, leg, to)
 
 
-async def _condemn(tx: Transaction, rollback: Rollback, to: Version) -> None:
+async def _condemn(tx: Transaction, rollback: Rollback, leg: Leg, to: Version) -> None:
     """Condemn the meanings after the candidate up to the version that was live."""
-    where = rollback.leg.where
-    bad = await tx.versions.get(rollback.leg.from_version_id)
+    where = leg.where
+    bad = await tx.versions.get(leg.from_version_id)
     first, last = to.number or 0, bad.number or 0  # published versions have numbers
     after = max(last - first, 0)
     newest_first = await tx.versions.history(where, limit=after, before=last + 1)
@@ -204,12 +273,14 @@ async def _condemn(tx: Transaction, rollback: Rollback, to: Version) -> None:
             where,
             meaning,
             rollback_id=rollback.id,
-            entry=_about_meaning(rollback, meaning, "version.condemn"),
+            entry=_about_meaning(rollback, leg, meaning, "version.condemn"),
         )
 
 
-def _about_meaning(rollback: Rollback, meaning: str, action: str, **what: Json) -> AuditDraft:
-    where = str(rollback.leg.where)
+def _about_meaning(
+    rollback: Rollback, leg: Leg, meaning: str, action: str, **what: Json
+) -> AuditDraft:
+    where = str(leg.where)
     return AuditDraft(
         user_id="keyturn",
         action=action,
@@ -227,7 +298,7 @@ def _entry(rollback: Rollback, ending: Ending, facts: Mapping[str, Json]) -> Aud
         resource=f"rollback/{rollback.id}",
         status="ok" if ending.state is State.COMPLETED else "failed",
         what={
-            "app": str(rollback.leg.where),
+            "app": ", ".join(str(leg.where) for leg in rollback.legs),
             "outcome": ending.code,
             "facts": dict(facts),
             "expected_root": rollback.leg.expected_root,

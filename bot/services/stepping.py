@@ -28,7 +28,7 @@ from bot.services.contents import Contents
 from bot.services.lease import Lease
 from bot.services.progress import Progress
 from bot.services.recording import catch_up, record
-from bot.services.settle import Ending, completed
+from bot.services.settle import Ending
 from store.records import Json, Leg, Rollback, Stale, State, Step, Version
 
 log = logging.getLogger(__name__)
@@ -63,13 +63,15 @@ class Stepping(ABC):
         self._tries = 0
 
     async def __call__(self) -> Rollback:
-        """Go on from the committed step until the rollback has ended; return it as it ended.
+        """Go on from the committed step until this leg is over; return the rollback as it is then.
+
+        With the last leg the rollback has ended; else it is at the next one, or on its way back.
 
         Raises:
             LeaseLost: Another process has taken over; nothing more was written.
         """
-        steps = self._steps()
-        while self._rollback.open:
+        steps, leg = self._steps(), self._at()
+        while self._rollback.open and self._at() == leg:
             step = self._rollback.execution.step
             if step is not self._tried:
                 self._tried, self._tries = step, 0
@@ -122,7 +124,7 @@ class Stepping(ABC):
         await self._progress.end(Ending(state, OutcomeCode(execution.failure), facts))
 
     async def _complete(self) -> None:
-        await self._progress.end(completed(self._rollback, self._contents.to))
+        await self._progress.complete(self._contents)
 
     async def _call_people(
         self, code: OutcomeCode, facts: Mapping[str, Json], *, found: Version | None = None
@@ -137,7 +139,11 @@ class Stepping(ABC):
 
     @property
     def _leg(self) -> Leg:
-        return self._rollback.leg
+        return self._rollback.current
+
+    def _at(self) -> tuple[int, bool]:
+        execution = self._rollback.execution
+        return execution.position, execution.backwards
 
     def _named(self) -> dict[str, object]:
         return {"rollback": self._rollback.id, "step": self._rollback.execution.step}

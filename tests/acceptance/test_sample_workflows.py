@@ -186,7 +186,7 @@ def shown(step: Step) -> None:
         a_case(finding=a_finding(facts=FINDING)),
         step.rollback,
         versions={version.id: version for version in (step.live, step.to)},
-        changes=step.changes,
+        changes=[step.changes],
         firings=[a_firing()],
         head=(41, "ee" * 32),
         sign=lambda rollback, action: button.sign(rollback, action, keys=KEYS),

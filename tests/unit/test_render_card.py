@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.domain.card import CardAlert, CardView, CardVote
+from bot.domain.card import CardAlert, CardLeg, CardView, CardVote
 from bot.domain.diff.kinds import ChangeKind
 from bot.domain.words import FindingCode
 from bot.render import BrokenBlocks, card
@@ -328,3 +328,32 @@ def test_a_card_links_to_its_page_only_where_there_is_one() -> None:
     assert "/diffs/" not in str(card(a_view()).blocks)
     assert f"<{url.replace('&', '&amp;')}|Side by side>" in str(card(a_view(page=url)).blocks)
     assert "<https://x/%3E%7C|Side by side>" in str(card(a_view(page="https://x/>|")).blocks)
+
+
+def test_several_apps_stand_on_the_card_each_with_its_versions_and_page() -> None:
+    legs = (
+        CardLeg("support-triage@prod", 7, 6, page="https://keyturn.example.com/diffs/r1?a=1&b=2"),
+        CardLeg("<!channel>`kb`@prod", 5, None),
+    )
+    message = sound(card(a_view(legs=legs)))
+
+    assert header(message).endswith("v7 → v6 and 1 more app")
+    said = everything(message)
+    assert "*All of these, or none:*" in said
+    link = "<https://keyturn.example.com/diffs/r1?a=1&amp;b=2|Side by side>"
+    assert f"`support-triage@prod` version 7 → 6 · {link}" in said
+    assert "`&lt;!channel&gt;ʼkbʼ@prod` version 5 → ?" in said
+
+
+def test_the_end_of_several_apps_names_what_became_of_each() -> None:
+    rows = [
+        {"where": "support-triage@prod", "candidate": 6, "number": 8, "draft": "put_back"},
+        {"where": "kb-search@prod", "candidate": 1, "number": 3, "draft": "unchanged"},
+    ]
+    done = a_view(State.COMPLETED, outcome_facts={**rows[0], "legs": rows})
+    back = a_view(
+        State.FAILED, outcome_code="draft_busy", outcome_facts={"put_back": ["kb-search@prod"]}
+    )
+
+    assert "Together with it: `kb-search@prod`, version 3," in everything(sound(card(done)))
+    assert "were put back: `kb-search@prod`" in everything(sound(card(back)))

@@ -65,6 +65,7 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
     FindingCode.SECRETS_GONE: {"candidate": 6, "names": ["API_KEY"], "system": "dify.prod"},
     FindingCode.REVIEWERS_UNKNOWN: {"upstream_code": "no_such_subteam"},
     FindingCode.REJECTED_BEFORE: {"suspect": 7, "candidate": 6},
+    FindingCode.PART_OF: {"rollback": 17, "where_of": "support-triage@prod"},
     FindingCode.FROZEN: {"suspect": 7, "candidate": 6, "until": AT},
     FindingCode.COOLING_DOWN: {
         "suspect": 7,
@@ -90,6 +91,7 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
     OutcomeCode.SECRETS_DIFFER: {"number": 8, "names": ["API_KEY"]},
     OutcomeCode.APPROVAL_LAPSED: {"expired": False},
     OutcomeCode.PUBLISHED_BY_OTHER: {"number": 8},
+    OutcomeCode.NOT_PUT_BACK: {"because": "target_down", "left": ["kb-search@prod"]},
     OutcomeCode.OUTCOME_UNKNOWN: {"system": "dify.prod"},
     NoteCode.VOTE_APPROVED: {
         "slack_id": ALICE,
@@ -123,6 +125,7 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
         "call": ["S0REVIEWERS"],
     },
     NoteCode.DRAFT_NOTE: {"draft": "theirs_stays", "where": "triage@prod", "version_id": 31},
+    NoteCode.PUTTING_BACK: {"where": "support-triage@prod"},
     NoteCode.WAITING_FOR_TARGET: {"system": "dify.prod"},
     NoteCode.WAITING_FOR_LOGIN: {"system": "dify.prod"},
     NoteCode.WAITING_THOUGH_REFUSED: {"system": "dify.prod", "upstream_code": "app_not_found"},

@@ -16,7 +16,8 @@ async def status(store: Store, seen: Sequence[AppEnv]) -> Told:
     """Return one row an app that was read, those with an open rollback first; 20 at most."""
     async with store.read() as tx:
         read = await tx.versions.newest_target_ids()
-        running = {r.leg.where: r for r in await tx.rollbacks.in_states(sorted(OPEN_STATES))}
+        opened = await tx.rollbacks.in_states(sorted(OPEN_STATES))
+        running = {leg.where: rollback for rollback in opened for leg in rollback.legs}
         known = (where for where in seen if where in read)
         first = sorted(known, key=lambda where: (where not in running, where))
         rows = [await _row(tx, where, running.get(where)) for where in first[:MOST_ROWS]]

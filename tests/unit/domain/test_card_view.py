@@ -58,7 +58,7 @@ def signed(rollback: Rollback, action: str) -> str:
 def view(rollback: Rollback | None, **changes: Any) -> CardView:
     facts: dict[str, Any] = {
         "versions": VERSIONS,
-        "changes": some_changes() if rollback else None,
+        "changes": [some_changes()] if rollback else [],
         "firings": (),
         "head": HEAD,
         "sign": signed,
@@ -151,11 +151,11 @@ def test_without_a_policy_nobody_is_asked_to_approve() -> None:
 
 
 def test_nobody_is_asked_to_approve_a_difference_that_the_votes_do_not_bind_to() -> None:
-    assert actions(view(a_shown_rollback(), changes=some_changes(2))) == ["difference"]
+    assert actions(view(a_shown_rollback(), changes=[some_changes(2)])) == ["difference"]
 
 
 def test_without_its_difference_a_card_has_no_button() -> None:
-    card = view(a_shown_rollback(), changes=None)
+    card = view(a_shown_rollback(), changes=[])
 
     assert (card.buttons, card.changes, card.change_counts) == ((), (), None)
 
@@ -163,7 +163,7 @@ def test_without_its_difference_a_card_has_no_button() -> None:
 def test_the_most_important_changes_are_shown_and_the_others_counted() -> None:
     changes = some_changes(CHANGES_SHOWN + 3)
 
-    card = view(a_shown_rollback(changes), changes=changes)
+    card = view(a_shown_rollback(changes), changes=[changes])
 
     assert len(card.changes) == CHANGES_SHOWN
     assert card.changes_left == 3

@@ -22,7 +22,10 @@ from bot.domain.commands import (
     parse,
 )
 from bot.errors import BadCommand
+from store.records import AppEnv
 from tests.builders import PROD
+
+KB = AppEnv("kb", "prod")
 
 
 @pytest.mark.parametrize("text", ["", "   ", "help", "HELP", "help me please"])
@@ -98,6 +101,17 @@ def test_what_makes_no_sense_names_the_nearest_command(text: str, nearest: str) 
         ("to support-triage@prod Good", ToTag(PROD, "good")),
         ("to support-triage@prod 3 it  was right", To(PROD, 3, "it was right")),
         ("to support-triage@prod good we know why", ToTag(PROD, "good", "we know why")),
+        ("to support-triage@prod 3 and kb@prod 5", To(PROD, 3, also=((KB, 5),))),
+        (
+            "to support-triage@prod good AND kb@prod good and faq@prod v2 it was right",
+            ToTag(PROD, "good", "it was right", also=((KB, "good"), (AppEnv("faq", "prod"), 2))),
+        ),
+        ("to support-triage@prod 3 and so on", To(PROD, 3, "and so on")),
+        ("to support-triage@prod 3 together", To(PROD, 3, together=True)),
+        (
+            "to support-triage@prod 3 and kb@prod 5 together it was right",
+            To(PROD, 3, "it was right", also=((KB, 5),), together=True),
+        ),
         ("tag support-triage@prod", Tags(PROD)),
         ("tag support-triage@prod v3 Before-Launch", Tag(PROD, 3, "before-launch")),
         ("tag support-triage@prod live good", Tag(PROD, None, "good")),

@@ -53,7 +53,7 @@ def test_every_fate_is_a_legal_move_to_an_end(
     rollback = opened(state)
     root = rollback.leg.expected_root if in_force else "other"
     live = None if in_force is None else with_root(a_version(), root)
-    found = fate(rollback, live=live, published=a_version() if marked else None)
+    found = fate(rollback, [(live, a_version() if marked else None)])
 
     assert found.state in MOVES[state]
     assert not MOVES[found.state]
@@ -64,9 +64,9 @@ def test_what_ran_and_is_not_live_under_its_name_calls_people(state: State) -> N
     rollback = opened(state)
     good = with_root(a_version(), rollback.leg.expected_root)
 
-    assert fate(rollback, live=good, published=None).needs_a_person
-    assert fate(rollback, live=a_version(), published=a_version()).needs_a_person
-    assert not fate(rollback, live=good, published=good).needs_a_person
+    assert fate(rollback, [(good, None)]).needs_a_person
+    assert fate(rollback, [(a_version(), a_version())]).needs_a_person
+    assert not fate(rollback, [(good, good)]).needs_a_person
 
 
 def test_what_had_not_started_says_why_it_ends() -> None:
@@ -75,7 +75,7 @@ def test_what_had_not_started_says_why_it_ends() -> None:
     other = replace(a_version(), external_id="another")
     good = with_root(a_version(), rollback.leg.expected_root)
 
-    assert fate(rollback, live=same, published=None).code is OutcomeCode.COPIED
-    assert fate(rollback, live=other, published=None).code is OutcomeCode.LIVE_CHANGED
-    assert fate(rollback, live=good, published=None).code is OutcomeCode.ALREADY_LIVE
-    assert fate(rollback, live=other, published=good).code is OutcomeCode.CARRIED_OUT
+    assert fate(rollback, [(same, None)]).code is OutcomeCode.COPIED
+    assert fate(rollback, [(other, None)]).code is OutcomeCode.LIVE_CHANGED
+    assert fate(rollback, [(good, None)]).code is OutcomeCode.ALREADY_LIVE
+    assert fate(rollback, [(other, good)]).code is OutcomeCode.CARRIED_OUT

@@ -83,6 +83,7 @@ class ExecutionScene(Scene):
     policies: dict[str, Policy] = field(default_factory=lambda: {"prod": POLICY})
     channels: dict[AppEnv, str] = field(default_factory=lambda: {PROD: CHANNEL})
     criticality: dict[str, str] = field(default_factory=dict)
+    depends_on: dict[str, list[str]] = field(default_factory=dict)
     paused: list[int] = field(default_factory=list)
     lease: timedelta = timedelta(seconds=30)
 
@@ -117,6 +118,7 @@ class ExecutionScene(Scene):
                 criticality=self.criticality,
                 waited=timedelta(minutes=5),
                 lookback=timedelta(hours=1),
+                depends_on=self.depends_on,
             ),
             nonce=lambda: f"{next(_nonces):032x}",
         )

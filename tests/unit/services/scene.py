@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -194,6 +194,7 @@ class Asked:
         channel: str,
         response_url: str,
         reason: str = "",
+        also: Sequence[tuple[AppEnv, int]] = (),
     ) -> Rollback:
         self.calls.append((where, number, by))
         if self.failing:

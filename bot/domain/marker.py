@@ -23,7 +23,10 @@ def name_of(rollback: Rollback) -> str:
 
 
 def comment_of(rollback: Rollback, *, to_number: int | None) -> str:
-    """Return the marked comment: which version came back, and who approved or asked for it."""
+    """Return the marked comment: which version came back, and on whose word."""
+    if rollback.broken_by is not None:
+        said = f"by break-glass of {rollback.broken_by.slack_id}, not approved"
+        return f"Keyturn: back to version {to_number}, {said}"[:COMMENT_LIMIT]
     approvers = ", ".join(sorted(vote.slack_id for vote in quorum.approvals(rollback)))
     who = f"approved by {approvers}" if approvers else f"asked by {rollback.requested_slack_id}"
     return f"Keyturn: back to version {to_number}, {who}"[:COMMENT_LIMIT]

@@ -160,7 +160,7 @@ class Drawing:
             changes=changes,
             firings=facts.firings,
             head=facts.head,
-            sign=self._sign,
+            sign=self.sign,
             page=self._page(rollback),
             lost=await self._lost(facts),
         )
@@ -197,7 +197,8 @@ class Drawing:
             return ""
         return self._address(name_of_rollback(rollback.id), rollback.opened_at + link.LASTS)
 
-    def _sign(self, rollback: Rollback, action: str) -> str:
+    def sign(self, rollback: Rollback, action: str) -> str:
+        """Return the value of *rollback*'s *action* button."""
         return button.sign(rollback, action, keys=self._keys)
 
 

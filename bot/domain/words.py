@@ -98,7 +98,8 @@ class NoteCode(StrEnum):
     # voters: list[str] (groups too), missing: list[str], count: int, needed: int, until
     REMINDER = "reminder"
     ESCALATED = "escalated"  # as REMINDER; voters are the backups
-    WAITING_FOR_THAW = "waiting_for_thaw"  # until: nothing is executed before
+    # until: nothing is executed before; where, if somebody may break the glass
+    WAITING_FOR_THAW = "waiting_for_thaw"
     # a message of its own: where, slack_id, reason, old: int, new: int (numbers), in_freeze: bool,
     # call: list[str] (groups too), permalink ("" when unknown)
     GLASS_BROKEN = "glass_broken"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bot.domain import button, glass, policy
+from bot.domain import button, glass
 from bot.domain.button import Claim
 from bot.domain.commands import BreakGlass
 from bot.domain.policy import Policy
@@ -98,10 +98,8 @@ class Emergency:
     # -- how ------------------------------------------------------------------------------------
 
     async def _asker(self, hearing: Hearing, rollback: Rollback, case: Case) -> Asker:
-        rules = rollback.policy
-        return await self._reception.of(
-            hearing.item, rules.break_glass, policy.seen_by(rules), channel=case.channel
-        )
+        entries = rollback.policy.break_glass
+        return await self._reception.of(hearing.item, entries, channel=case.channel)
 
     async def _unknown(self, hearing: Hearing) -> None:
         asker = await self._reception.of(hearing.item)

@@ -124,6 +124,8 @@ class Execute:
             return False
         if rollback.id not in self._told:
             facts: dict[str, Json] = {"until": until.astimezone(UTC).isoformat()}
+            if rollback.policy.breakers:  # who may go through it is told how
+                facts["where"] = str(rollback.leg.where)
             async with self._store.write() as tx:
                 case = await tx.cases.get(rollback.case_id)
                 cause = f"rollback:{rollback.id}:frozen"

@@ -236,7 +236,11 @@ class _Assembly:
         self._every(CLOSER_EVERY, "closer", bound(current, lambda parts: parts.look_closer()))
         self._every(FOLLOW_UP_EVERY, "expire", follow_up.expire_overdue)
         self._every(FOLLOW_UP_EVERY, "close", follow_up.close_cases)
-        self._every(FOLLOW_UP_EVERY, "remind", bound(current, lambda parts: parts.remind()))
+        self._every(
+            FOLLOW_UP_EVERY, "remind", bound(current, lambda parts: parts.follow_up.remind())
+        )
+        reviews = bound(current, lambda parts: parts.follow_up.remind_of_reviews())
+        self._every(FOLLOW_UP_EVERY, "remind-reviews", reviews)
         tidy = self._every(PRUNE_EVERY, "prune", bound(current, self._prune))
         ask = bound(current, lambda parts: parts.probe())
         return first, tidy, jobs.add_local(self._timer, "probe", PROBE_EVERY, run=ask)

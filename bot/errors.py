@@ -160,10 +160,92 @@ class NotEligible(Refused):
 
     @property
     def code(self) -> str:
-        return f"not_eligible:{self.why}"
+        return f"{super().code}:{self.why}"
 
     def to_person(self) -> str:
         return self._SENTENCES.get(self.why, self.user_message)
+
+
+class GlassRefused(NotEligible):
+    """This person may not break the glass; `why` is a code of the policy rules."""
+
+    _SENTENCES: ClassVar[dict[str, str]] = {
+        **NotEligible._SENTENCES,
+        "glass_off": "Break-glass is off for this environment: two keys are the only way here.",
+        "not_named": "You are not among those who may break the glass in this environment.",
+        "not_at_open": "You came to those who may break the glass after this rollback was opened, "
+        "so you cannot start it alone.",
+        "bot": "Bots cannot break the glass.",
+        "guest": "Guests cannot break the glass.",
+        "stranger": "People of another organisation cannot break the glass.",
+        "shared_channel": "This channel is shared with another organisation; "
+        "the glass is not broken here.",
+    }
+    user_message = "You cannot break the glass here."
+
+
+class ReviewRefused(NotEligible):
+    """This person may not sign the review; `why` is a code of the policy rules."""
+
+    _SENTENCES: ClassVar[dict[str, str]] = {
+        **NotEligible._SENTENCES,
+        "own_glass": "You broke the glass, so two others have to sign the review.",
+        "bot": "Bots cannot sign a review.",
+        "guest": "Guests cannot sign a review.",
+        "stranger": "People of another organisation cannot sign a review.",
+        "shared_channel": "This channel is shared with another organisation; "
+        "reviews are not signed here.",
+    }
+    user_message = "You cannot sign this review."
+
+
+class ReasonTooShort(Refused):
+    """Breaking the glass needs a written reason of some length."""
+
+    user_message = "Please say in a sentence why it cannot wait for an approval."
+
+    def __init__(self, at_least: int) -> None:
+        super().__init__(f"a reason of fewer than {at_least} characters")
+        self.at_least = at_least
+
+    def to_person(self) -> str:
+        return f"{self.user_message} It needs {self.at_least} characters at least."
+
+
+class NothingToReview(Refused):
+    """No review of the app is open."""
+
+    user_message = "No review of it is open."
+
+    def __init__(self, where: str) -> None:
+        super().__init__(f"no review of {where} is open")
+        self.where = where
+
+    def to_person(self) -> str:
+        return f"No review of `{_plain(self.where)}` is open: it is signed, or was never needed."
+
+
+class AlreadySigned(Refused):
+    """This person's signature is there already."""
+
+    user_message = "You have signed this review already; somebody else has to."
+
+
+class NothingToBreak(Refused):
+    """No rollback of the app is open that break-glass could start."""
+
+    user_message = "Nothing is open that break-glass could start."
+
+    def __init__(self, where: str) -> None:
+        super().__init__(f"no rollback of {where} is open")
+        self.where = where
+
+    def to_person(self) -> str:
+        name = _plain(self.where)
+        return (
+            f"No rollback of `{name}` is open. Ask for one first: `/rollback to {name} VERSION` "
+            f"(`/rollback log {name}` has the versions); then break the glass."
+        )
 
 
 class NotAllowed(Refused):

@@ -25,6 +25,7 @@ from bot.blockkit import (
     text_size,
     view_problems,
 )
+from bot.domain import glass
 from bot.domain.card import CardView
 from bot.domain.diff.browse import CONTENTS, Place, Sheet, spelled
 from bot.domain.words import AnswerCode, NoteCode
@@ -76,6 +77,10 @@ def note(note: Note) -> Message:
     """Return a reply for a case's thread, or a message for a channel. Raises `BrokenBlocks`."""
     if note.code == NoteCode.DRIFT:
         return _reply("note", note, lines=_fact(note, "lines"), below=True)
+    if note.code in (NoteCode.REVIEW_OPEN, NoteCode.REVIEW_STILL_OPEN):
+        return _review(note)
+    if note.code == NoteCode.GLASS_BROKEN:
+        return _paragraphs("note", note)
     if note.code == NoteCode.EDITS_SLIPPED_IN:
         return _reply("note", note, lines=_fact(note, "lines"))
     return _reply("note", note)
@@ -100,8 +105,14 @@ def answer(note: Note) -> Message:
             return _reply("answer", note)
 
 
-def reject_view(*, value: str, channel: str, ts: str) -> dict[str, Any]:
-    """Return the dialog that asks why; it carries the card's place and its button's *value*.
+def form_view(action: str, *, value: str, channel: str, ts: str) -> dict[str, Any]:
+    """Return the dialog that a button opens; it carries the button's *value* and its message.
+
+    Args:
+        action: The button's: reject and break_glass ask why, sign_review takes a remark.
+        value: The button's.
+        channel: Where its message stands.
+        ts: Of its message.
 
     Raises:
         BrokenBlocks: *value* is too long for a dialog; a button's value fits always.
@@ -109,7 +120,7 @@ def reject_view(*, value: str, channel: str, ts: str) -> dict[str, Any]:
     metadata = json.dumps({"value": value, "channel": channel, "ts": ts})
     if len(metadata) > VIEW_PRIVATE_METADATA:
         raise BrokenBlocks("the button's value is too long for a dialog")
-    view = _parsed("reject", metadata=metadata, max_length=REASON)
+    view = _parsed(action, metadata=metadata, max_length=REASON, min_length=glass.REASON_AT_LEAST)
     if found := view_problems(view):
         raise BrokenBlocks("dialog", found)
     return view
@@ -212,6 +223,17 @@ def _paragraphs(catalogue: str, note: Note) -> Message:
     except NoWords as error:
         raise BrokenBlocks(str(error)) from error
     return _laid_out(f"{catalogue} {note.code}", sentence, [], rest, "not shown", "")
+
+
+def _review(note: Note) -> Message:
+    """Draw what asks for a review, with the button that signs it while it is open."""
+    try:
+        sentences = say("note", note.code, note.facts).split("\n")
+    except NoWords as error:
+        raise BrokenBlocks(str(error)) from error
+    value, where = _fact(note, "value"), _fact(note, "where")
+    drawn = _drawn("review", text=sentences[0], sentences=sentences, value=value, where=where)
+    return _checked(drawn, f"note {note.code}")
 
 
 def _laid_out(

@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from bot import textsafe
 from bot.domain.card import CardAlert, CardLeg, CardView, CardVote
-from bot.errors import BotError, NotEligible
+from bot.errors import BotError, GlassRefused, NotEligible
 from store.records import Choice, Json
 
 _NAMED: Final = 8  # people, alerts or secrets that are named one by one
@@ -28,6 +28,7 @@ _STATES: Final = {
     "DRAFT": "is being prepared",
     "PENDING_APPROVAL": "waits for approval",
     "APPROVED": "is approved and about to start",
+    "BROKEN_GLASS": "is about to start by break-glass",
     "EXECUTING": "is running",
     "VERIFYING": "is being verified",
 }
@@ -43,7 +44,7 @@ _MOVED_ON, _ALARM = ":information_source:", ":rotating_light:"
 _EMOJI: Final = {
     "completed": ":white_check_mark:",
     "rejected": ":x:",
-    **dict.fromkeys(("expired", "not_started"), ":hourglass:"),
+    **dict.fromkeys(("expired", "not_started", "glass_not_started"), ":hourglass:"),
     **dict.fromkeys(("withdrawn", "requester_lost"), ":leftwards_arrow_with_hook:"),
     **dict.fromkeys(
         ("live_changed", "other_version", "already_live", "carried_out", "copied"), _MOVED_ON
@@ -253,6 +254,7 @@ FILTERS: Final[dict[str, Callable[..., str]]] = {
     "state_words": lambda state: _STATES.get(state, "is over"),
     "emoji": lambda code: _EMOJI.get(code, ":warning:"),
     "not_eligible": lambda why: NotEligible(str(why)).to_person(),
+    "no_glass": lambda why: GlassRefused(str(why)).to_person(),
     "draft_words": lambda code: say("draft", code, {}),
     "outcome_words": lambda code, facts: _ended(code, facts),
     "finding_words": lambda code, facts, where: say("finding", code, {**facts, "where": where}),

@@ -359,6 +359,7 @@ class State(StrEnum):
     DRAFT = "DRAFT"
     PENDING_APPROVAL = "PENDING_APPROVAL"
     APPROVED = "APPROVED"
+    BROKEN_GLASS = "BROKEN_GLASS"  # one person starts it without approval
     EXECUTING = "EXECUTING"
     VERIFYING = "VERIFYING"
     COMPLETED = "COMPLETED"
@@ -371,7 +372,14 @@ class State(StrEnum):
 
 
 OPEN_STATES = frozenset(
-    {State.DRAFT, State.PENDING_APPROVAL, State.APPROVED, State.EXECUTING, State.VERIFYING}
+    {
+        State.DRAFT,
+        State.PENDING_APPROVAL,
+        State.APPROVED,
+        State.BROKEN_GLASS,
+        State.EXECUTING,
+        State.VERIFYING,
+    }
 )
 
 
@@ -399,6 +407,39 @@ class Vote:
 
 
 @dataclass(frozen=True)
+class Glass:
+    """One person's breaking of the glass: their word alone, never a vote; void as votes are.
+
+    It binds to one content (`digest`) and to the card that showed it (`round`, `nonce`). `way` is
+    how it came: `card` or `command`; `in_freeze` says that the policy wanted nothing rolled back.
+    """
+
+    person: str
+    slack_id: str
+    team_id: str
+    reason: str
+    digest: str
+    round: int
+    nonce: str
+    at: datetime
+    way: str
+    in_freeze: bool = False
+    voided_at: datetime | None = None
+    voided_why: str = ""
+
+
+@dataclass(frozen=True)
+class Signature:
+    """One person's name under the review of a rollback that ran by break-glass."""
+
+    person: str
+    slack_id: str
+    team_id: str
+    at: datetime
+    remark: str = ""
+
+
+@dataclass(frozen=True)
 class Leg:
     """One app@env of a rollback: from what is live to what shall be live.
 
@@ -423,8 +464,10 @@ class PolicySnapshot:
     """The policy as it stood when the rollback was opened, with who was eligible then.
 
     `each_of` are people and groups of whom one each must approve, `members` the persons in them
-    at that time. `publisher` is who published what is live, by e-mail address, if they may not
-    vote; `publisher_person` their person id, where the configuration knows it.
+    at that time. `break_glass` are those who may start it alone, `breakers` the persons among them
+    at that time; where it is empty nobody may. `publisher` is who published what is live, by e-mail
+    address, if they may not vote; `publisher_person` their person id, where the configuration
+    knows it.
     """
 
     votes: int
@@ -443,6 +486,8 @@ class PolicySnapshot:
     publishers: tuple[str, ...] = ()  # persons who published what is live in the other apps
     remind_after_s: int = 0  # 0: nobody is reminded
     escalate_after_s: int = 0
+    break_glass: tuple[str, ...] = ()
+    breakers: tuple[str, ...] = ()  # person ids, sorted
 
     @property
     def voters(self) -> tuple[str, ...]:
@@ -546,6 +591,25 @@ class Rollback:
     outcome: str = ""  # code of the end, for the catalogue
     outcome_facts: Mapping[str, Json] = field(default_factory=dict)
     finished_at: datetime | None = None
+    glass: tuple[Glass, ...] = ()  # of which one at most is not void
+    signatures: tuple[Signature, ...] = ()  # under the review that breaking it forces
+    reviewed_at: datetime | None = None  # when that review was closed
+
+    @property
+    def broken_by(self) -> Glass | None:
+        """The breaking of the glass that stands; None where nobody's word alone carries it."""
+        return next((glass for glass in self.glass if glass.voided_at is None), None)
+
+    @property
+    def reviewable(self) -> bool:
+        """Whether it ran by break-glass and has ended, however it did."""
+        began = self.execution.step is not Step.NONE
+        return began and self.broken_by is not None and not self.open
+
+    @property
+    def review_open(self) -> bool:
+        """Whether it is `reviewable`, and not enough people have signed yet."""
+        return self.reviewable and self.reviewed_at is None
 
     @property
     def leg(self) -> Leg:

@@ -12,11 +12,13 @@ from store.records import (
     Choice,
     Done,
     Execution,
+    Glass,
     Json,
     Leg,
     NaiveTime,
     PolicySnapshot,
     Rollback,
+    Signature,
     State,
     Step,
     Vote,
@@ -29,6 +31,8 @@ def to_json(rollback: Rollback) -> dict[str, Json]:
     plain["legs"] = [_leg_json(leg) for leg in rollback.legs]
     plain["policy"] = asdict(rollback.policy)
     plain["votes"] = [asdict(vote) for vote in rollback.votes]
+    plain["glass"] = [asdict(glass) for glass in rollback.glass]
+    plain["signatures"] = [asdict(signature) for signature in rollback.signatures]
     plain["execution"] = asdict(rollback.execution)
     plain["outcome_facts"] = dict(rollback.outcome_facts)
     shown: dict[str, Json] = _jsonable(plain)
@@ -36,15 +40,17 @@ def to_json(rollback: Rollback) -> dict[str, Json]:
 
 
 def from_json(stored: Mapping[str, Json]) -> Rollback:
-    """Return the rollback that `to_json` made *stored* of."""
+    """Return the rollback that `to_json`, also an older one, made *stored* of."""
     values: dict[str, Any] = dict(stored)
     values["state"] = State(values["state"])
     values["legs"] = tuple(_leg(leg) for leg in values["legs"])
     values["policy"] = _policy(values["policy"])
     values["votes"] = tuple(_vote(vote) for vote in values["votes"])
     values["execution"] = _execution(values["execution"])
-    for name in ("opened_at", "expires_at", "finished_at"):
-        values[name] = _time(values[name])
+    values["glass"] = tuple(_glass(glass) for glass in values.get("glass", ()))
+    values["signatures"] = tuple(_signature(one) for one in values.get("signatures", ()))
+    for name in ("opened_at", "expires_at", "finished_at", "reviewed_at"):
+        values[name] = _time(values.get(name))
     return Rollback(**values)
 
 
@@ -84,6 +90,14 @@ def _vote(stored: Mapping[str, Json]) -> Vote:
     values["groups"] = tuple(values["groups"])
     values["at"], values["voided_at"] = _time(values["at"]), _time(values["voided_at"])
     return Vote(**values)
+
+
+def _glass(stored: Mapping[str, Json]) -> Glass:
+    return Glass(**{**stored, **{name: _time(stored[name]) for name in ("at", "voided_at")}})
+
+
+def _signature(stored: Mapping[str, Json]) -> Signature:
+    return Signature(**{**stored, "at": _time(stored["at"])})
 
 
 def _execution(stored: Mapping[str, Json]) -> Execution:

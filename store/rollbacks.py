@@ -160,6 +160,11 @@ class Rollbacks:
             .order_by(col(RollbackRow.id))
         )
 
+    async def to_review(self, *, limit: int = 100) -> list[Rollback]:
+        """What ran by break-glass and is not reviewed yet, oldest first."""
+        query = select(RollbackRow).where(col(RollbackRow.review_open))
+        return await self._many(query.order_by(col(RollbackRow.id)).limit(limit))
+
     async def renew(self, rollback_id: int, *, owner: str, epoch: int, lease: timedelta) -> bool:
         """Extend the lease if *owner* still holds *epoch*; no revision, no audit entry."""
         now = await self._now()
@@ -271,6 +276,22 @@ def _demand_same_content(before: Rollback, after: Rollback) -> None:
         for old, new in cast
     ):
         raise IllegalMove(f"rollback {after.id}: a vote that was cast cannot change")
+    _demand_same_words(before, after)
+
+
+def _demand_same_words(before: Rollback, after: Rollback) -> None:
+    """A glass that was broken can only be voided, and what was signed stays signed."""
+    broken = zip(before.glass, after.glass, strict=False)
+    if len(after.glass) < len(before.glass) or any(
+        replace(new, voided_at=old.voided_at, voided_why=old.voided_why) != old
+        or (old.voided_at is not None and new != old)
+        for old, new in broken
+    ):
+        raise IllegalMove(f"rollback {after.id}: a glass that was broken stays broken")
+    if after.signatures[: len(before.signatures)] != before.signatures:
+        raise IllegalMove(f"rollback {after.id}: a signature cannot change")
+    if before.reviewed_at not in (None, after.reviewed_at):
+        raise IllegalMove(f"rollback {after.id}: its review is closed")
 
 
 def _with_longest_lease(after: Rollback, before: Rollback) -> Rollback:
@@ -309,6 +330,7 @@ def _columns(rollback: Rollback) -> dict[str, Any]:
         "owner": rollback.execution.owner,
         "lease_epoch": rollback.execution.lease_epoch,
         "lease_until": rollback.execution.lease_until,
+        "review_open": rollback.review_open,
         "record": rollback_form.to_json(rollback),
     }
 

@@ -34,7 +34,7 @@ from store.tags import Tags
 from store.versions import Versions
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-HEAD = "0006"
+HEAD = "0008"
 Moves = Mapping[State, frozenset[State]]
 Clock = Callable[[], datetime]
 

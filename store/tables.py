@@ -5,7 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    UniqueConstraint,
+    false,
+    text,
+)
 from sqlmodel import Field, SQLModel
 
 from store.types import BigId, JsonText, SafeText, UtcDateTime
@@ -229,7 +239,15 @@ class RollbackRow(SQLModel, table=True):
     """`record` holds the whole rollback but its lease, which is renewed without a revision."""
 
     __tablename__ = "rollback"
-    __table_args__ = (Index("rollback_state", "state", "id"),)
+    __table_args__ = (
+        Index("rollback_state", "state", "id"),
+        Index(
+            "rollback_to_review",
+            "id",
+            sqlite_where=text("review_open"),
+            postgresql_where=text("review_open"),
+        ),
+    )
     id: int | None = _id()
     case_id: int = Field(sa_column=Column(BigInteger, ForeignKey("cases.id"), nullable=False))
     state: str = _text()
@@ -247,6 +265,9 @@ class RollbackRow(SQLModel, table=True):
     owner: str = _text()
     lease_epoch: int = _big(nullable=False)
     lease_until: datetime | None = _time(nullable=True)
+    review_open: bool = Field(
+        default=False, sa_column=Column(Boolean, nullable=False, server_default=false())
+    )
     record: Any = _json()
 
 

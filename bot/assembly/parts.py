@@ -63,7 +63,7 @@ class Parts:
     routes: tuple[web.RouteDef, ...]
     sweep: Callable[[], Awaitable[object]]
     look_closer: Callable[[], Awaitable[object]]
-    remind: Callable[[], Awaitable[object]]
+    follow_up: FollowUp
     probe: Probe
     deliver: Deliver
     inclusion: Inclusion
@@ -161,7 +161,7 @@ class Making:
             routes=(*self._routes(settings, admission), *self._pages(links)),
             sweep=snapshot.sweep,
             look_closer=closer.sweep,
-            remind=FollowUp(store, quiet=rules.quiet).remind,
+            follow_up=FollowUp(store, quiet=rules.quiet, voters=rules.voters),
             probe=self._prober(outside, before),
             deliver=deliver,
             inclusion=inclusion,

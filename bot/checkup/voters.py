@@ -33,7 +33,7 @@ async def finding(env: str, rules: Policy, directory: Directory | None) -> Findi
 
 async def _groups(directory: Directory, rules: Policy) -> policy.Groups | Finding:
     """The members of every user group, or what is wrong with the first that is unknown."""
-    entries = (rules.snapshot().voters, rules.requesters, rules.viewers)
+    entries = (rules.snapshot().voters, rules.requesters, rules.viewers, rules.break_glass)
     for group in policy.group_ids(*entries):
         try:
             await directory.members_of(group)

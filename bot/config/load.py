@@ -283,6 +283,7 @@ def _policy(table: tables.PolicyTable) -> Policy:
         freeze=windows(table.freeze, ZoneInfo(table.timezone)),
         quiet=windows(table.quiet, ZoneInfo(table.timezone)),
         protected_tags=tuple(table.protected_tags),
+        break_glass=tuple(table.break_glass),
         named=True,
     )
 

@@ -11,6 +11,7 @@ from bot.config import fields
 from bot.config.mistakes import Mistakes, at
 from bot.config.raw import Raw, tables, texts
 
+_SIGNATURES = 2  # under the review of what ran by break-glass
 _ALSO_VOTE = ("each_of", "backups")
 
 
@@ -37,6 +38,28 @@ def _quorum_can_be_reached(raw: Raw, mistakes: Mistakes) -> None:
                 f"{people} named but {needed} votes needed, so nothing could ever be approved"
             )
             mistakes.add(("policy", env, "reviewers"), sentence)
+
+
+def _what_breaks_glass_can_be_reviewed(raw: Raw, mistakes: Mistakes) -> None:
+    """Two others have to sign, and who needs no vote must not come in by this name."""
+    aliases = at(raw, "people", "aliases")
+    persons = aliases if isinstance(aliases, Mapping) else {}
+    for env in tables(raw, "policy"):
+        breakers = texts(at(raw, "policy", env, "break_glass"))
+        if not breakers:
+            continue
+        if _votes(raw, env) == 0:
+            sentence = "with `votes = 0` whoever may ask needs nobody: name them in `requesters`"
+            mistakes.add(("policy", env, "break_glass"), sentence)
+        lists = [texts(at(raw, "policy", env, name)) for name in ("reviewers", *_ALSO_VOTE)]
+        voters = [who for some in lists for who in some]
+        if any(who.startswith("S") for who in voters):
+            continue
+        people = {str(persons.get(who, who)) for who in voters}
+        alone = [{str(persons.get(who, who))} for who in breakers if not who.startswith("S")]
+        if min((len(people - own) for own in alone), default=len(people)) < _SIGNATURES:
+            sentence = "needs two other reviewers to sign the review: name more in `reviewers`"
+            mistakes.add(("policy", env, "break_glass"), sentence)
 
 
 def _votes(raw: Raw, env: str) -> int:
@@ -93,4 +116,5 @@ POLICY_RULES: Sequence[Callable[[Raw, Mistakes], None]] = (
     _quorum_can_be_reached,
     _nobody_is_needed_only_where_somebody_may_ask,
     _reminders_come_in_time,
+    _what_breaks_glass_can_be_reviewed,
 )

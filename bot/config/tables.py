@@ -190,6 +190,11 @@ class PolicyTable(Table):
     timezone: fields.TimeZone = Field(
         default="UTC", description="The clock of `freeze` and `quiet`, such as `Europe/Berlin`"
     )
+    break_glass: list[fields.Who] = Field(
+        default_factory=list,
+        description="Who may start a rollback alone, with a written reason and a review by two "
+        "others afterwards: people and user groups; they may ask and see too. Default: nobody",
+    )
     protected_tags: list[fields.TagName] = Field(
         default_factory=list,
         description="Tags that only reviewers move or remove; others are free to requesters too",

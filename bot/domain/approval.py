@@ -36,11 +36,30 @@ MOVES: Mapping[State, frozenset[State]] = MappingProxyType(
     {
         State.DRAFT: frozenset({State.PENDING_APPROVAL, State.EXPIRED, State.SUPERSEDED}),
         State.PENDING_APPROVAL: frozenset(
-            {State.APPROVED, State.REJECTED, State.EXPIRED, State.WITHDRAWN, State.SUPERSEDED}
+            {
+                State.APPROVED,
+                State.BROKEN_GLASS,
+                State.REJECTED,
+                State.EXPIRED,
+                State.WITHDRAWN,
+                State.SUPERSEDED,
+            }
         ),
         State.APPROVED: frozenset(
             {
                 State.PENDING_APPROVAL,
+                State.BROKEN_GLASS,
+                State.EXECUTING,
+                State.REJECTED,
+                State.EXPIRED,
+                State.WITHDRAWN,
+                State.SUPERSEDED,
+            }
+        ),
+        State.BROKEN_GLASS: frozenset(
+            {
+                State.PENDING_APPROVAL,
+                State.APPROVED,
                 State.EXECUTING,
                 State.REJECTED,
                 State.EXPIRED,
@@ -62,7 +81,7 @@ MOVES: Mapping[State, frozenset[State]] = MappingProxyType(
     }
 )
 ENDS = frozenset(state for state, after in MOVES.items() if not after)
-_OPEN_TO_VOTERS = frozenset({State.PENDING_APPROVAL, State.APPROVED})
+NOT_STARTED = frozenset({State.PENDING_APPROVAL, State.APPROVED, State.BROKEN_GLASS})
 
 
 def as_mermaid() -> str:
@@ -116,9 +135,9 @@ def cast(
     """Return *rollback* with *vote* counted, or raise the `Refused` that says why not.
 
     PENDING_APPROVAL takes votes: the policy's number of rejects (one, unless it says otherwise)
-    ends it as REJECTED, a quorum of approvals makes it APPROVED, fewer leave it. An APPROVED one
-    that waits to be executed takes rejects alone. Who has approved may still reject: the reject
-    counts in the approval's place.
+    ends it as REJECTED, a quorum of approvals makes it APPROVED, fewer leave it. One that waits to
+    be executed, APPROVED or by BROKEN_GLASS, takes rejects alone. Who has approved may still
+    reject: the reject counts in the approval's place.
 
     Args:
         rollback: As it is now, read under its lock.
@@ -128,7 +147,7 @@ def cast(
         why_not: What `policy.why_not` said of the voter a moment ago; None: nothing.
     """
     _takes_votes(rollback, vote, at)
-    _is_current(rollback, vote, claim)
+    is_current(rollback, digest=vote.digest, claim=claim)
     _may_vote(rollback, vote, why_not)
     if vote.choice is Choice.REJECT and not vote.reason.strip():
         raise ReasonMissing(f"{vote.person} rejects rollback {rollback.id} without a reason")
@@ -136,19 +155,20 @@ def cast(
 
 
 def _takes_votes(rollback: Rollback, vote: Vote, at: datetime) -> None:
-    states = _OPEN_TO_VOTERS if vote.choice is Choice.REJECT else {State.PENDING_APPROVAL}
+    states = NOT_STARTED if vote.choice is Choice.REJECT else {State.PENDING_APPROVAL}
     if rollback.state not in states:
         raise AlreadyDecided(f"rollback {rollback.id} is {rollback.state}")
     if at >= rollback.expires_at:
         raise RollbackExpired(f"rollback {rollback.id} expired at {rollback.expires_at}")
 
 
-def _is_current(rollback: Rollback, vote: Vote, claim: Claim) -> None:
+def is_current(rollback: Rollback, *, digest: str, claim: Claim) -> None:
+    """Raise `OutOfDate` unless *claim* is of the current round, and *digest* of the content."""
     current = (rollback.id, rollback.round, rollback.nonce)
     if (claim.rollback_id, claim.round, claim.nonce) != current:
         raise OutOfDate(f"the button is of round {claim.round}, not {rollback.round}")
-    if vote.digest != rollback.content_digest:
-        raise OutOfDate(f"{vote.person} saw another content of rollback {rollback.id}")
+    if digest != rollback.content_digest:
+        raise OutOfDate(f"another content of rollback {rollback.id} was shown")
 
 
 def _may_vote(rollback: Rollback, vote: Vote, why_not: str | None) -> None:
@@ -233,7 +253,7 @@ def void_votes(rollback: Rollback, why: Mapping[str, str], *, at: datetime) -> R
     Raises:
         AlreadyDecided: It is executing or has ended; votes are history then.
     """
-    if rollback.state not in _OPEN_TO_VOTERS:
+    if rollback.state not in NOT_STARTED:
         raise AlreadyDecided(f"rollback {rollback.id} is {rollback.state}")
     votes = tuple(
         replace(vote, voided_at=at, voided_why=why[vote.person])
@@ -270,20 +290,22 @@ def approve_unasked(rollback: Rollback, *, at: datetime) -> Rollback:
 
 def overdue(rollback: Rollback, *, at: datetime) -> bool:
     """Return whether *rollback* was not taken up for execution before its time ran out."""
-    waiting = rollback.state in _OPEN_TO_VOTERS or rollback.state is State.DRAFT
+    waiting = rollback.state in NOT_STARTED or rollback.state is State.DRAFT
     return waiting and at >= rollback.expires_at
 
 
 def expire(rollback: Rollback, *, at: datetime) -> Rollback:
-    """Return *rollback* EXPIRED, and why: not approved in time, or approved and never started.
+    """Return *rollback* EXPIRED, and why: not approved in time, or never started though it might.
 
     Raises:
         AlreadyDecided: It is not `overdue`.
     """
     if not overdue(rollback, at=at):
         raise AlreadyDecided(f"rollback {rollback.id} is {rollback.state} and not overdue")
-    approved = rollback.state is State.APPROVED
-    code = OutcomeCode.NOT_STARTED if approved else OutcomeCode.EXPIRED
+    code = {
+        State.APPROVED: OutcomeCode.NOT_STARTED,
+        State.BROKEN_GLASS: OutcomeCode.GLASS_NOT_STARTED,
+    }.get(rollback.state, OutcomeCode.EXPIRED)
     return _ended(rollback, State.EXPIRED, code, {}, at)
 
 
@@ -296,7 +318,7 @@ def withdraw(rollback: Rollback, *, person: str, slack_id: str, at: datetime) ->
     """
     if person != rollback.requested_by:
         raise NotAllowed(f"{person} did not ask for rollback {rollback.id}")
-    if rollback.state not in _OPEN_TO_VOTERS:
+    if rollback.state not in NOT_STARTED:
         raise AlreadyDecided(f"rollback {rollback.id} is {rollback.state}")
     facts = {"slack_id": slack_id}
     return _ended(rollback, State.WITHDRAWN, OutcomeCode.WITHDRAWN, facts, at)

@@ -33,8 +33,26 @@ class CardVote:
 
 
 @dataclass(frozen=True)
+class CardGlass:
+    """Who broke the glass and why; `review_open` until two others have signed.
+
+    `ran` says that there is something to review: it began, and has ended. `signed` are their
+    Slack ids, `needed` how many it takes.
+    """
+
+    slack_id: str
+    reason: str
+    at: datetime
+    in_freeze: bool = False
+    ran: bool = False
+    review_open: bool = False
+    signed: tuple[str, ...] = ()
+    needed: int = 2
+
+
+@dataclass(frozen=True)
 class CardButton:
-    """A button; `action` is approve, reject or difference, `value` is opaque and signed."""
+    """A button: approve, reject, break_glass or difference; `value` is opaque and signed."""
 
     action: str
     value: str
@@ -106,6 +124,7 @@ class CardView:
     secrets_of_draft: bool = False  # those kept are the draft's, not known to be live's
     at_once: bool = False  # no versions in the target: executing is one write that is live at once
     restored: bool = False  # the candidate was deleted in the target; it comes from our store
+    glass: CardGlass | None = None  # it runs, or ran, on this one person's word
     buttons: tuple[CardButton, ...] = ()
     outcome_code: str = ""
     outcome_facts: Mapping[str, Json] | None = None

@@ -6,8 +6,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypedDict
 
-from bot.domain import quorum
-from bot.domain.card import CardAlert, CardButton, CardChange, CardLeg, CardView, CardVote
+from bot.domain import glass, quorum
+from bot.domain.card import (
+    CardAlert,
+    CardButton,
+    CardChange,
+    CardGlass,
+    CardLeg,
+    CardView,
+    CardVote,
+)
 from bot.domain.diff.card import card_changes
 from bot.domain.diff.changes import ChangeList
 from bot.domain.diff.joined import joined
@@ -29,7 +37,9 @@ CHANGES_SHOWN = 8
 _VOTES: Mapping[State, tuple[str, ...]] = {
     State.PENDING_APPROVAL: ("approve", "reject"),
     State.APPROVED: ("reject",),  # until it is claimed
+    State.BROKEN_GLASS: ("reject",),
 }
+_BREAK_GLASS = "break_glass"
 Sign = Callable[[Rollback, str], str]  # (rollback, action) → the button's value
 
 
@@ -132,6 +142,7 @@ def _with_rollback(
         secrets_of_draft=any(leg.secrets.get("of_draft") is True for leg in rollback.legs),
         restored=any(leg.restored for leg in rollback.legs),
         at_once=any(_at_once(leg, versions) for leg in rollback.legs),
+        glass=_glass(rollback),
         buttons=_buttons(rollback, changes, sign),
         outcome_code=rollback.outcome,
         outcome_facts=dict(rollback.outcome_facts) if rollback.outcome else None,
@@ -202,8 +213,30 @@ def _buttons(
     as_bound = [difference.digest for difference in changes] == bound
     actions: Sequence[str] = ("difference",)
     if rollback.policy.named and as_bound:
-        actions = (*_VOTES.get(rollback.state, ()), *actions)
+        actions = (*_VOTES.get(rollback.state, ()), *actions, *_alone(rollback))
     return tuple(CardButton(action, sign(rollback, action)) for action in actions)
+
+
+def _alone(rollback: Rollback) -> tuple[str, ...]:
+    """The button that one person starts it with, last of all, where the policy names somebody."""
+    waits = rollback.state is State.PENDING_APPROVAL
+    return (_BREAK_GLASS,) if waits and rollback.policy.breakers else ()
+
+
+def _glass(rollback: Rollback) -> CardGlass | None:
+    broken = rollback.broken_by
+    if broken is None:
+        return None
+    return CardGlass(
+        slack_id=broken.slack_id,
+        reason=broken.reason,
+        at=broken.at,
+        in_freeze=broken.in_freeze,
+        ran=rollback.reviewable,
+        review_open=rollback.review_open,
+        signed=tuple(signature.slack_id for signature in rollback.signatures),
+        needed=glass.SIGNATURES,
+    )
 
 
 def _alert(firing: Firing) -> CardAlert:

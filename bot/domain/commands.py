@@ -23,6 +23,8 @@ _FORMS: Final = {
     "who": f"who {ANY_APP}",
     "snapshot": f"snapshot {ANY_APP}",
     "to": f"to {ANY_APP} VERSION",
+    "break-glass": f"break-glass {ANY_APP} REASON",
+    "review": f"review {ANY_APP}",
     "take-back": f"take-back {ANY_APP}",
     "withdraw": f"withdraw {ANY_APP}",
     "tag": f"tag {ANY_APP} VERSION NAME",
@@ -134,14 +136,31 @@ class Withdraw:
 
 
 @dataclass(frozen=True)
+class BreakGlass:
+    """Start the open rollback of *where* alone, because of *reason*."""
+
+    where: AppEnv
+    reason: str
+
+
+@dataclass(frozen=True)
+class Review:
+    """Sign the open review of what ran by break-glass in *where*, with a *remark*."""
+
+    where: AppEnv
+    remark: str = ""
+
+
+@dataclass(frozen=True)
 class Who:
     """Say who may vote, ask and see in the environment of *where*."""
 
     where: AppEnv
 
 
-# what names an app
-Named = To | ToTag | TakeBack | Withdraw | Tags | Tag | Untag | Log | Diff | Take | Who
+# What names an app.
+OfOne = BreakGlass | Review | TakeBack | Withdraw  # a person's own word on what is open
+Named = To | ToTag | OfOne | Tags | Tag | Untag | Log | Diff | Take | Who
 Command = Help | Status | Named
 
 
@@ -182,8 +201,8 @@ def _asked(verb: str, where: AppEnv, rest: Sequence[str]) -> Named | None:
     """The command, or None when *rest* is not what *verb* wants."""
     if verb in _BARE:
         return _BARE[verb](where) if not rest else None
-    if verb == "to":
-        return _to(where, rest) if rest else None
+    if verb in _SAID:
+        return _SAID[verb](where, rest)
     if verb in ("tag", "untag"):
         return _tag(where, rest) if verb == "tag" else _untag(where, rest)
     words, page = _paged(rest)
@@ -200,7 +219,17 @@ _BARE: Final[Mapping[str, Callable[[AppEnv], Named]]] = {
 }
 
 
+def _break_glass(where: AppEnv, words: Sequence[str]) -> BreakGlass | None:
+    return BreakGlass(where, " ".join(words)) if words else None
+
+
+def _review(where: AppEnv, words: Sequence[str]) -> Review:
+    return Review(where, " ".join(words))
+
+
 def _to(where: AppEnv, words: Sequence[str]) -> To | ToTag | None:
+    if not words:
+        return None
     goal, also, rest = _goal(words[0]), _also(words[1:]), words[1:]
     if goal is None or also is None:
         return None
@@ -231,6 +260,14 @@ def _goal(word: str) -> int | str | None:
         return number
     name = word.casefold()
     return name if is_tag(name) else None
+
+
+# whose words at the end are a sentence of the person
+_SAID: Final[Mapping[str, Callable[[AppEnv, Sequence[str]], Named | None]]] = {
+    "to": _to,
+    "break-glass": _break_glass,
+    "review": _review,
+}
 
 
 def _tag(where: AppEnv, words: Sequence[str]) -> Tags | Tag | None:

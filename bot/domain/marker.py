@@ -41,9 +41,12 @@ def _named(rollback: Rollback, *, backwards: bool) -> str:
 
 
 def comment_of(rollback: Rollback, *, to_number: int | None) -> str:
-    """Return the marked comment: which version came back, and who approved or asked for it."""
+    """Return the marked comment: which version came back, and on whose word."""
     if rollback.execution.backwards:
         return f"Keyturn: version {to_number} put back, another app did not follow"[:COMMENT_LIMIT]
+    if rollback.broken_by is not None:
+        said = f"by break-glass of {rollback.broken_by.slack_id}, not approved"
+        return f"Keyturn: back to version {to_number}, {said}"[:COMMENT_LIMIT]
     approvers = ", ".join(sorted(vote.slack_id for vote in quorum.approvals(rollback)))
     who = f"approved by {approvers}" if approvers else f"asked by {rollback.requested_slack_id}"
     return f"Keyturn: back to version {to_number}, {who}"[:COMMENT_LIMIT]

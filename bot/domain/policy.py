@@ -39,6 +39,7 @@ class Policy:
     freeze: Windows = NEVER  # nothing is opened or executed
     quiet: Windows = NEVER  # nobody is reminded
     protected_tags: tuple[str, ...] = ()
+    break_glass: tuple[str, ...] = ()  # who may start one alone; empty: nobody
     named: bool = False
 
     def __post_init__(self) -> None:
@@ -67,6 +68,7 @@ class Policy:
         members: Mapping[str, Iterable[str]] | None = None,
         publisher: tuple[str, str] = ("", ""),
         publishers: Iterable[str] = (),
+        breakers: Iterable[str] = (),
     ) -> PolicySnapshot:
         """Return this policy as it stands now.
 
@@ -76,6 +78,7 @@ class Policy:
             publisher: Who published what is live (their e-mail address in the target) and
                 their person id, "" where it is not known; kept only if they may not vote.
             publishers: The person ids of who published what is live in the other apps of it.
+            breakers: Person ids who may break the glass now.
         """
         told, person = publisher if self.exclude_publisher else ("", "")
         remind = self.open_for / 2 if self.remind_after is None else self.remind_after
@@ -97,6 +100,8 @@ class Policy:
             publishers=tuple(sorted(set(publishers))) if self.exclude_publisher else (),
             remind_after_s=int(remind.total_seconds()),
             escalate_after_s=int(escalate.total_seconds()),
+            break_glass=self.break_glass,
+            breakers=tuple(sorted(set(breakers))),
         )
 
 
@@ -124,12 +129,12 @@ def group_ids(*entries: Iterable[str]) -> tuple[str, ...]:
 
 def seen_by(policy: PolicySnapshot) -> tuple[str, ...]:
     """Return who may look: the viewers, and always those who may ask or vote."""
-    return tuple(dict.fromkeys((*policy.viewers, *policy.voters, *policy.requesters)))
+    return tuple(dict.fromkeys((*policy.viewers, *asked_by(policy))))
 
 
 def asked_by(policy: PolicySnapshot) -> tuple[str, ...]:
-    """Return who may ask for a rollback: the requesters and all who may vote."""
-    return tuple(dict.fromkeys((*policy.requesters, *policy.voters)))
+    """Return who may ask for a rollback: the requesters and all who may vote or break the glass."""
+    return tuple(dict.fromkeys((*policy.requesters, *policy.voters, *policy.break_glass)))
 
 
 def known(member: MemberFacts, *, team_id: str) -> bool:
@@ -197,6 +202,52 @@ def _published_it(member: MemberFacts, policy: PolicySnapshot) -> str | None:
         return "publisher_unknown"
     published = {policy.publisher_person, *policy.publishers}
     return "publisher" if member.person in published else None
+
+
+def why_no_glass(
+    member: MemberFacts,
+    *,
+    policy: PolicySnapshot,
+    groups: Groups,
+    team_id: str,
+    at_open: Set[str] | None,
+    shared_channel: bool,
+) -> str | None:
+    """Return the code of why *member* may not break the glass, or None if they may.
+
+    The arguments are those of `why_not`; *at_open* are the persons who could when the rollback
+    was opened.
+    """
+    if not policy.named or not policy.break_glass:
+        return "glass_off"
+    if (bar := standing(member, team_id=team_id)) is not None:
+        return bar
+    if shared_channel:
+        return "shared_channel"
+    if not _among(member, policy.break_glass, groups):
+        return "not_named"
+    return "not_at_open" if at_open is not None and member.person not in at_open else None
+
+
+def why_no_signature(
+    member: MemberFacts,
+    *,
+    policy: PolicySnapshot,
+    groups: Groups,
+    team_id: str,
+    shared_channel: bool,
+) -> str | None:
+    """Return the code of why *member* may not sign a review, or None if they may.
+
+    Whoever may vote as of now: a review may stay open longer than anybody stays in a group.
+    """
+    if not policy.named or not policy.voters:
+        return "no_policy"
+    if (bar := standing(member, team_id=team_id)) is not None:
+        return bar
+    if shared_channel:
+        return "shared_channel"
+    return None if _among(member, policy.voters, groups) else "not_reviewer"
 
 
 def may_ask(member: MemberFacts, *, policy: PolicySnapshot, groups: Groups, team_id: str) -> bool:

@@ -1,12 +1,15 @@
-"""When people are called again before a rollback expires, and who: pure rules."""
+"""When people are called again, before a rollback expires or to its review, and whom."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from bot.domain import quorum
+from bot.domain import glass, quorum
 from bot.domain.words import NoteCode
 from store.records import Json, Rollback, State
+
+_DAY = timedelta(days=1)
 
 
 def due(rollback: Rollback, *, at: datetime) -> NoteCode | None:
@@ -23,6 +26,34 @@ def due(rollback: Rollback, *, at: datetime) -> NoteCode | None:
     if policy.backups and _over(waited, policy.escalate_after_s):
         return NoteCode.ESCALATED
     return NoteCode.REMINDER if _over(waited, policy.remind_after_s) else None
+
+
+def days_unreviewed(rollback: Rollback, *, at: datetime) -> int:
+    """Return for how many whole days the review of *rollback* is open; 0 where none is."""
+    if not rollback.review_open or rollback.finished_at is None:
+        return 0
+    return max((at - rollback.finished_at) // _DAY, 0)
+
+
+def review_facts(rollback: Rollback, voters: Sequence[str], *, at: datetime) -> dict[str, Json]:
+    """Return what a call to review *rollback* says.
+
+    It calls the entries of *voters* that may sign still: not who broke the glass, nor who signed.
+    """
+    broken = rollback.broken_by
+    done = {signed.slack_id for signed in rollback.signatures}
+    done |= {broken.slack_id} if broken else set()
+    return {
+        "rollback_id": rollback.id,
+        "where": str(rollback.leg.where),
+        "slack_id": broken.slack_id if broken else "",
+        "reason": broken.reason if broken else "",
+        "state": rollback.state.value,
+        "signed": [signed.slack_id for signed in rollback.signatures],
+        "needed": glass.SIGNATURES,
+        "days": days_unreviewed(rollback, at=at),
+        "voters": [entry for entry in voters if entry not in done],
+    }
 
 
 def facts(rollback: Rollback, code: NoteCode) -> dict[str, Json]:

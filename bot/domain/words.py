@@ -45,7 +45,7 @@ class OutcomeCode(StrEnum):
     """How a rollback ended.
 
     Where several apps were to go back and one did not come, put_back: list[str] names those that
-    were put back.
+    were put back. Of what was executed, alone: True says that it ran by break-glass.
     """
 
     # number: int (the new version), candidate: int, draft (a DraftNote); of several apps also
@@ -54,6 +54,7 @@ class OutcomeCode(StrEnum):
     REJECTED = "rejected"  # slack_id, reason
     EXPIRED = "expired"  # EXPIRED: not approved in time
     NOT_STARTED = "not_started"  # EXPIRED: approved, and could not start in time
+    GLASS_NOT_STARTED = "glass_not_started"  # EXPIRED: by break-glass, and as NOT_STARTED
     WITHDRAWN = "withdrawn"  # slack_id
     REQUESTER_LOST = "requester_lost"  # WITHDRAWN: slack_id, who may no longer ask
     LIVE_CHANGED = "live_changed"  # SUPERSEDED
@@ -106,16 +107,28 @@ class NoteCode(StrEnum):
     # voters: list[str] (groups too), missing: list[str], count: int, needed: int, until
     REMINDER = "reminder"
     ESCALATED = "escalated"  # as REMINDER; voters are the backups
-    WAITING_FOR_THAW = "waiting_for_thaw"  # until: nothing is executed before
+    # until: nothing is executed before; where, if somebody may break the glass
+    WAITING_FOR_THAW = "waiting_for_thaw"
+    # a message of its own: where, slack_id, reason, old: int, new: int (numbers), in_freeze: bool,
+    # call: list[str] (groups too), permalink ("" when unknown)
+    GLASS_BROKEN = "glass_broken"
+    GLASS_VOID = "glass_void"  # slack_id, why
+    # a message of its own with a button: where, slack_id (who broke the glass), reason, state (how
+    # it ended), signed: list[str], needed: int, days: int, voters: list[str] (groups too),
+    # permalink ("" when unknown), value (the button's, "" for none)
+    REVIEW_OPEN = "review_open"
+    REVIEW_STILL_OPEN = "review_still_open"  # as REVIEW_OPEN
+    REVIEW_SIGNED = "review_signed"  # slack_id, remark, count: int, needed: int
+    REVIEW_CLOSED = "review_closed"  # as REVIEW_SIGNED, and signed: list[str]
     VOTE_REJECTED = "vote_rejected"  # slack_id, reason
     VOTE_VOID = "vote_void"  # slack_id, why
-    EXECUTING = "executing"  # slack_ids: list[str]
+    EXECUTING = "executing"  # slack_ids: list[str]; broken_by, if it runs by break-glass
     # outcome (an OutcomeCode), facts: dict, seconds: float | None; call: list[str], user groups
     # too, when people have to look
     ENDED = "ended"
     ALERT_RESOLVED = "alert_resolved"  # alertname
     ALERT_ADDED = "alert_added"  # alertname
-    EDITS_SLIPPED_IN = "edits_slipped_in"  # lines: list[str] (redacted changes)
+    EDITS_SLIPPED_IN = "edits_slipped_in"  # lines: list[str] (redacted changes); alone, as above
     # number: int, approved: bool, state (how it had ended), call: list[str]
     LATE_PUBLISH = "late_publish"
     DRAFT_NOTE = "draft_note"  # draft (a DraftNote), where, version_id: int (the stored row)
@@ -138,10 +151,13 @@ class AnswerCode(StrEnum):
     VOTED_AGAINST = "voted_against"  # as NoteCode.VOTE_AGAINST, and where
     TAKEN_BACK = "taken_back"  # where, count: int, needed: int
     YOU_WITHDREW = "you_withdrew"  # where, number: int
+    YOU_BROKE_GLASS = "you_broke_glass"  # where, old: int, new: int (numbers)
+    YOU_SIGNED = "you_signed"  # where, count: int, needed: int
     OUT_OF_DATE = "out_of_date"  # permalink ("" when unknown)
     HELP = "help"
     # rows: list of {where, number, published_at, rollback (id or 0), state, permalink,
-    # not_imported: int (how many older versions)}
+    # not_imported: int (how many older versions), reviews: list of {rollback: int, slack_id (who
+    # broke the glass), count: int, needed: int}}
     STATUS = "status"
     ASKED = "asked"  # where, number: int; of several apps also: list of {where, number: int}
     # where, page: int, pages: int, newest: int, not_imported: int, rows: list of {number: int,
@@ -163,11 +179,12 @@ class AnswerCode(StrEnum):
     # where, env, named: bool, votes: int, minutes: int, shared: bool, voters: list[str],
     # each_of: list[str], backups: list[str], vetoes: int, exclude_publisher: bool, frozen ("" or
     # until when),
+    # breakers: list[str] (entries who may break the glass), you_may_break: bool,
     # people: int (persons who may vote), not_looked_up: int, barred: list of {slack_id, why},
     # askers, viewers: list[str] (beside the voters), unknown_groups: list[str], you (a Slack id),
     # you_may_vote: bool, you_may_ask: bool
     WHO = "who"
     DIFFERENCE = "difference"  # text, permalink
     BEING_MADE = "being_made"
-    FORM_NOT_OPENED = "form_not_opened"
+    FORM_NOT_OPENED = "form_not_opened"  # form (a button's action; reject where it is missing)
     FAILED = "failed"  # something on our side

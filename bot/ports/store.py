@@ -243,6 +243,10 @@ class Rollbacks(Protocol):
         """What of *where* was COMPLETED from *since* on, oldest first."""
         ...
 
+    async def to_review(self, *, limit: int = 100) -> list[Rollback]:
+        """What ran by break-glass and is not reviewed yet, oldest first."""
+        ...
+
     async def renew(self, rollback_id: int, *, owner: str, epoch: int, lease: timedelta) -> bool:
         """Extend the lease if *owner* still holds *epoch*; no revision, no audit entry."""
         ...

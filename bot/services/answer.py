@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from bot.domain import link
+from bot.domain.card_view import Sign
 from bot.domain.diff.browse import Sheet, place_in, sheet
 from bot.domain.diff.changes import compare
 from bot.domain.diff.text import mini
@@ -14,6 +15,7 @@ from bot.ports.people import Messenger, Note
 from bot.ports.store import Store
 from bot.services.drawing import Address, Differences
 from bot.services.page import name_of_versions
+from bot.services.review import ACTION as SIGN_REVIEW
 from store.records import Json
 
 DRIFT_LINES = 12  # in a channel, where nobody asked for it
@@ -29,8 +31,10 @@ class Answers:
         messenger: Messenger,
         differences: Differences,
         address: Address | None,
+        sign: Sign,
     ) -> None:
-        """Link to cards, and to pages if they have an *address*."""
+        """Link to cards, and to pages if they have an *address*; *sign* makes buttons' values."""
+        self._sign = sign
         self._address = address
         self._store = store
         self._messenger = messenger
@@ -55,10 +59,21 @@ class Answers:
                 told = {key: value for key, value in facts.items() if key != "rows"}
                 old, new = facts.get("rows") or (0, 0)  # an older release queues none
                 return Note(code, {**told, "address": await self._page(old, new)})
-            case NoteCode.DRIFT:
-                return Note(code, await self._drift(facts))
             case _:
-                return Note(code, facts)
+                return Note(code, await self._notice(code, facts))
+
+    async def _notice(self, code: str, facts: dict[str, Json]) -> dict[str, Json]:
+        """What a message of its own says; what needs nothing more says its facts."""
+        match code:
+            case NoteCode.DRIFT:
+                return await self._drift(facts)
+            case NoteCode.GLASS_BROKEN:
+                told = {key: value for key, value in facts.items() if key != "case_id"}
+                return {**told, "permalink": await self._permalink(facts["case_id"])}
+            case NoteCode.REVIEW_OPEN | NoteCode.REVIEW_STILL_OPEN:
+                return await self._review(facts)
+            case _:
+                return facts
 
     async def leaf(self, facts: dict[str, Json]) -> Sheet:
         """Return one sheet of the difference that a `DIFFERENCE` answer is about."""
@@ -87,6 +102,18 @@ class Answers:
             return ""
         async with self._store.read() as tx:
             return self._address(name_of_versions(old, new), await tx.now() + link.LASTS)
+
+    async def _review(self, facts: dict[str, Json]) -> dict[str, Json]:
+        """Who has signed by now, and the button for those who have not; none when it is closed."""
+        async with self._store.read() as tx:
+            rollback = await tx.rollbacks.get(facts["rollback_id"])
+        told = {key: value for key, value in facts.items() if key not in ("case_id", "rollback_id")}
+        return {
+            **told,
+            "signed": [signature.slack_id for signature in rollback.signatures],
+            "permalink": await self._permalink(facts["case_id"]),
+            "value": self._sign(rollback, SIGN_REVIEW) if rollback.review_open else "",
+        }
 
     async def _row(self, row: dict[str, Json]) -> dict[str, Json]:
         told = {key: value for key, value in row.items() if key != "case_id"}

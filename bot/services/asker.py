@@ -49,6 +49,27 @@ class Asker:
             shared_channel=self.shared,
         )
 
+    def why_no_glass(self, rules: PolicySnapshot) -> str | None:
+        """Return the code of why they may not break the glass under *rules*, None if they may."""
+        return policy.why_no_glass(
+            self.facts,
+            policy=rules,
+            groups=self.groups,
+            team_id=self.team_id,
+            at_open=frozenset(rules.breakers),
+            shared_channel=self.shared,
+        )
+
+    def why_no_signature(self, rules: PolicySnapshot) -> str | None:
+        """Return the code of why they may not sign a review under *rules*, None if they may."""
+        return policy.why_no_signature(
+            self.facts,
+            policy=rules,
+            groups=self.groups,
+            team_id=self.team_id,
+            shared_channel=self.shared,
+        )
+
     def must_be_member(self) -> Member:
         """Return the member. Raises `NotEligible` for everybody who may do nothing here."""
         bar = policy.standing(self.facts, team_id=self.team_id)

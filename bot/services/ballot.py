@@ -104,15 +104,7 @@ class Ballot:
     # -- what was pressed -----------------------------------------------------------------------
 
     async def _find(self, pressed: _Pressed) -> tuple[Rollback, Case] | None:
-        async with self._store.read() as tx:
-            try:
-                rollback = await tx.rollbacks.get(pressed.claim.rollback_id)
-            except Missing:
-                return None
-            case = await tx.cases.get(rollback.case_id)
-        if not case.card_ts:  # the card was posted a moment ago and its place is being stored
-            raise UpstreamDown("slack", f"the card of case {case.id} has no place yet")
-        return rollback, case
+        return await claimed(self._store, pressed.claim)
 
     async def _unknown(self, hearing: Hearing, pressed: _Pressed | None) -> None:
         asker = await self._reception.of(hearing.item)
@@ -123,8 +115,7 @@ class Ballot:
     def _genuine(self, pressed: _Pressed, rollback: Rollback, case: Case) -> None:
         """Raise `OutOfDate` unless our key made the button and it is on the case's one card."""
         button.verify(pressed.claim, pressed.action, rollback, keys=self._keys)
-        if (pressed.press.channel, pressed.press.ts) != (case.channel, case.card_ts):
-            raise OutOfDate(f"pressed on a message that is not the card of case {case.id}")
+        on_its_card(pressed.press, case)
 
     # -- the decision ---------------------------------------------------------------------------
 
@@ -172,6 +163,29 @@ class Ballot:
             await hearing.answer(tx, _ANSWERS[code], told)
         await hearing.finish(tx, code.value)
         return saved
+
+
+async def claimed(store: Store, claim: Claim) -> tuple[Rollback, Case] | None:
+    """Return the rollback that *claim* names, with its case; None where there is no such.
+
+    Raises:
+        UpstreamDown: Its card was posted a moment ago, and its place is being stored.
+    """
+    async with store.read() as tx:
+        try:
+            rollback = await tx.rollbacks.get(claim.rollback_id)
+        except Missing:
+            return None
+        case = await tx.cases.get(rollback.case_id)
+    if not case.card_ts:
+        raise UpstreamDown("slack", f"the card of case {case.id} has no place yet")
+    return rollback, case
+
+
+def on_its_card(press: Press, case: Case) -> None:
+    """Raise `OutOfDate` unless *press* was on *case*'s one card."""
+    if (press.channel, press.ts) != (case.channel, case.card_ts):
+        raise OutOfDate(f"pressed on a message that is not the card of case {case.id}")
 
 
 def _read(press: Press, action: str, choice: Choice | None) -> _Pressed | None:

@@ -6,10 +6,13 @@ from dataclasses import dataclass, replace
 
 from bot.domain import commands
 from bot.domain.commands import (
+    BreakGlass,
     Diff,
     Help,
     Log,
     Named,
+    OfOne,
+    Review,
     Status,
     Tag,
     Tags,
@@ -27,8 +30,10 @@ from bot.ports.store import Store
 from bot.services import history
 from bot.services.asker import Asker, Reception
 from bot.services.companions import Companions
+from bot.services.emergency import Emergency
 from bot.services.hearing import Hearing, Matter
 from bot.services.received import Words
+from bot.services.review import Reviewing
 from bot.services.sight import Sight, nearest
 from bot.services.slash.diff import diff
 from bot.services.slash.log import log
@@ -51,6 +56,8 @@ _ACTIONS = {
     Diff: "difference.see",
     Take: "snapshot.ask",
     Who: "policy.see",
+    BreakGlass: "rollback.break_glass",
+    Review: "review.sign",
     TakeBack: "vote.take_back",
     Withdraw: "rollback.withdraw",
 }
@@ -67,6 +74,8 @@ class Verbs:
     tag: Tagging
     own: Own
     companions: Companions
+    emergency: Emergency
+    review: Reviewing
 
 
 class Commanded:
@@ -179,8 +188,8 @@ class Commanded:
                 await self._tell(hearing, await self._verbs.tag.listed(asked))
             case Tag() | Untag():
                 await self._verbs.tag(hearing, asked, asker, _matter(asked, asker))
-            case TakeBack() | Withdraw():
-                await self._verbs.own(hearing, asked, asker, _matter(asked, asker))
+            case BreakGlass() | Review() | TakeBack() | Withdraw():
+                await self._word(hearing, asked, asker)
             case Take():
                 await self._verbs.take(hearing, places, _matter(asked, asker))
             case Log():
@@ -189,6 +198,15 @@ class Commanded:
                 await self._tell(hearing, await diff(self._store, asked))
             case Who():
                 await self._tell(hearing, await self._verbs.who(asker, asked))
+
+    async def _word(self, hearing: Hearing, asked: OfOne, asker: Asker) -> None:
+        match asked:
+            case BreakGlass():
+                await self._verbs.emergency.command(hearing, asked)
+            case Review():
+                await self._verbs.review.command(hearing, asked)
+            case TakeBack() | Withdraw():
+                await self._verbs.own(hearing, asked, asker, _matter(asked, asker))
 
     async def _to(self, hearing: Hearing, words: Words, asked: To | ToTag, asker: Asker) -> None:
         """Ask for what is meant, with each tag's version as it stands now."""
@@ -232,6 +250,10 @@ def _matter(asked: Named, asker: Asker) -> Matter:
         what["number"] = asked.number
     if isinstance(asked, To | ToTag):
         what |= _asked(asked)
+    if isinstance(asked, BreakGlass) and asked.reason:
+        what["reason"] = asked.reason
+    if isinstance(asked, Review) and asked.remark:
+        what["remark"] = asked.remark
     if isinstance(asked, ToTag | Tag | Untag):
         what["tag"] = asked.name
     return Matter(_ACTIONS[type(asked)], resource, what)

@@ -16,12 +16,14 @@ from bot.errors import BadInput, BotError, UpstreamDown, UpstreamRefused
 from bot.log import bound
 from bot.ports.people import Directory, Window
 from bot.ports.store import Store
-from bot.services import received
+from bot.services import emergency, received, review
 from bot.services.asker import Reception
 from bot.services.ballot import Ballot
 from bot.services.commanded import Commanded, Verbs
 from bot.services.companions import Companions
+from bot.services.emergency import Emergency
 from bot.services.hearing import Hearing, Matter
+from bot.services.review import Reviewing
 from bot.services.sight import Sight
 from bot.services.slash.own import Own
 from bot.services.slash.snapshot import Refresh, Takes
@@ -69,7 +71,8 @@ class Decide:
             keys: For the buttons; any of them may have signed.
             depends_on: The apps that each app needs.
             owner: This worker, among all of all machines.
-            nudge: Called after a quorum was stored, so that nobody waits for the next look.
+            nudge: Called after a quorum or a broken glass was stored, so that nobody waits for the
+                next look.
             jitter: A number from 0 to 1, another one each time.
             patience: How old an item may be and still be judged.
             lease: How long an item is this worker's alone.
@@ -84,6 +87,8 @@ class Decide:
         self._kinds = kinds
         reception = Reception(directory)
         self._ballot = Ballot(store, reception, keys=keys, nudge=nudge)
+        self._emergency = Emergency(store, reception, keys=keys, policy_of=policy_of, nudge=nudge)
+        self._review = Reviewing(store, reception, keys=keys, policy_of=policy_of)
         verbs = Verbs(
             Sight(store, directory, watched=channels, policy_of=policy_of),
             Asking(store, ask),
@@ -92,6 +97,8 @@ class Decide:
             Tagging(store, directory, policy_of=policy_of),
             Own(store),
             Companions(store, depends_on=depends_on),
+            self._emergency,
+            self._review,
         )
         self._commanded = Commanded(store, reception, verbs)
 
@@ -137,8 +144,12 @@ class Decide:
                 await self._ballot.vote(hearing, press, Choice.APPROVE)
             case (InboxKind.SUBMISSION, "reject"):
                 await self._ballot.vote(hearing, press, Choice.REJECT)
-            case (InboxKind.CLICK, "reject"):  # the listener has opened the form that asks why
-                await self._done(item, "asked_for_reason")
+            case (InboxKind.SUBMISSION, emergency.ACTION):
+                await self._emergency.press(hearing, press)
+            case (InboxKind.SUBMISSION, review.ACTION):
+                await self._review.press(hearing, press)
+            case (InboxKind.CLICK, "reject" | emergency.ACTION | review.ACTION):
+                await self._done(item, "asked_for_reason")  # the listener has opened its form
             case (InboxKind.CLICK, "difference"):
                 await self._ballot.difference(hearing, press)
             case _:

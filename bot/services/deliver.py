@@ -65,7 +65,7 @@ class Deliver:
         self._messenger = messenger
         self._drawing = drawing
         self._differences = differences
-        self._answers = Answers(store, messenger, differences, address)
+        self._answers = Answers(store, messenger, differences, address, drawing.sign)
         self._dialogs = Dialogs(store, messenger, self._answers, owner=owner)
         self._owner = owner
         self._jitter = jitter

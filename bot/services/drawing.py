@@ -171,7 +171,7 @@ class Drawing:
             changes=changes,
             firings=facts.firings,
             head=facts.head,
-            sign=self._sign,
+            sign=self.sign,
             pages=self._pages(rollback),
             lost=await self._lost(facts),
         )
@@ -217,7 +217,8 @@ class Drawing:
         names = (name_of_rollback(rollback.id, at) for at in range(len(rollback.legs)))
         return [self._address(name, until) for name in names]
 
-    def _sign(self, rollback: Rollback, action: str) -> str:
+    def sign(self, rollback: Rollback, action: str) -> str:
+        """Return the value of *rollback*'s *action* button."""
         return button.sign(rollback, action, keys=self._keys)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable, Sequence
 from typing import TypedDict
 
@@ -11,6 +12,8 @@ from bot.domain.policy import Groups, MemberFacts
 from bot.errors import UpstreamRefused
 from bot.ports.people import Directory, Member
 from store.records import PolicySnapshot, Rollback, Vote
+
+log = logging.getLogger(__name__)
 
 
 class _Excluded(TypedDict):
@@ -50,8 +53,10 @@ class Eligibility:
         entries = rules.snapshot().voters
         groups = await self.groups(entries)
         persons = {entry: self._persons(groups.get(entry, {entry})) for entry in entries}
+        breakers = await self._breakers(rules)
         return rules.snapshot(
             set().union(*persons.values()) - {requested_by},
+            breakers=breakers,
             members={entry: persons[entry] - {requested_by} for entry in rules.each_of},
             **self._excluded([address for address in publishers if address]),
         )
@@ -62,6 +67,21 @@ class Eligibility:
         first = min(addresses, key=lambda address: persons[address] != "", default="")
         others = [person for address, person in persons.items() if address != first]
         return {"publisher": (first, persons.get(first, "")), "publishers": others}
+
+    async def _breakers(self, rules: policy.Policy) -> set[str]:
+        """The persons who may break the glass, also who asks; a group that Slack refuses has none.
+
+        A mistyped group of theirs must not keep the reviewers from voting.
+        """
+        persons: set[str] = set()
+        for entry in rules.break_glass:
+            try:
+                found = (await self.groups((entry,))).get(entry, {entry})
+            except UpstreamRefused as error:
+                log.warning("group unknown", extra={"group": entry, "why": error.upstream_code})
+                continue
+            persons |= self._persons(found)
+        return persons
 
     def _persons(self, slack_ids: Iterable[str]) -> set[str]:
         return {self._directory.person_of(slack_id) for slack_id in slack_ids}
@@ -81,6 +101,34 @@ class Eligibility:
         return {
             vote.person: why for vote, why in zip(votes, reasons, strict=True) if why is not None
         }
+
+    async def of_breaker(self, rollback: Rollback, *, channel: str) -> str | None:
+        """Return the code of why who broke the glass of *rollback* may not as of now, or None.
+
+        Raises:
+            UpstreamDown, UpstreamRefused: Slack does not say; then nothing may run.
+        """
+        glass = rollback.broken_by
+        if glass is None:
+            return None
+        shared = await self._directory.shared_channel(channel)
+        groups = await self.groups(rollback.policy.break_glass)
+        try:
+            member = await self._directory.member(glass.slack_id)
+        except UpstreamRefused as error:
+            if error.upstream_code not in NOBODY:
+                raise
+            return "deleted"
+        if member.person != glass.person:
+            return "not_named"  # the account belongs to somebody else now
+        return policy.why_no_glass(
+            facts_of(member),
+            policy=rollback.policy,
+            groups=groups,
+            team_id=self._directory.team_id,
+            at_open=frozenset(rollback.policy.breakers),
+            shared_channel=shared,
+        )
 
     async def of_asker(self, rollback: Rollback) -> str | None:
         """Return the code of why who asked for *rollback* may not ask as of now; None: they may.

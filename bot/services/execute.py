@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from bot.domain import approval, legs, quorum
+from bot.domain import approval, glass, legs, quorum
 from bot.domain.words import NoteCode, OutcomeCode
 from bot.errors import BotError, LeaseLost, UnknownApp, UpstreamDown, UpstreamRefused
 from bot.ports.people import Directory
@@ -42,6 +42,7 @@ from store.records import (
 )
 
 log = logging.getLogger(__name__)
+_READY = (State.APPROVED, State.BROKEN_GLASS)
 _GOING = (State.EXECUTING, State.VERIFYING)
 _NOT_PUBLISHED = (Step.CLAIMED, Step.STAGING, Step.PUBLISHING)  # but see UNDOING: it looks again
 
@@ -68,6 +69,7 @@ class _Facts:
 
     not_eligible: Mapping[str, str]  # person → code of why
     grounds: Sequence[_Ground]  # one a leg
+    barred_breaker: str | None = None  # why who broke the glass may not
     barred_asker: str | None = None  # why who asked may not, where their word alone is enough
 
 
@@ -110,7 +112,7 @@ class Execute:
         async with self._store.read() as tx:
             if await tx.pause.current() is not None:
                 return False
-            found = await tx.rollbacks.in_states((State.APPROVED, *_GOING))
+            found = await tx.rollbacks.in_states((*_READY, *_GOING))
             now = await tx.now()
         waiting = [rollback for rollback in found if not await self._waits(rollback, now)]
         blocked: BotError | None = None
@@ -132,12 +134,17 @@ class Execute:
         return False
 
     async def _waits(self, rollback: Rollback, now: datetime) -> bool:
-        """Whether it is approved in a time in which its policy wants nothing changed."""
+        """Whether it is approved in a time in which its policy wants nothing changed.
+
+        What runs by break-glass goes through: that is what it is for.
+        """
         until = self._frozen_until(rollback, now)
         if rollback.state is not State.APPROVED or until is None:
             return False
         if rollback.id not in self._told:
             facts: dict[str, Json] = {"until": until.astimezone(UTC).isoformat()}
+            if rollback.policy.breakers:  # who may go through it is told how
+                facts["where"] = str(rollback.leg.where)
             async with self._store.write() as tx:
                 case = await tx.cases.get(rollback.case_id)
                 cause = f"rollback:{rollback.id}:frozen"
@@ -147,7 +154,7 @@ class Execute:
 
     async def _take(self, rollback: Rollback, now: datetime) -> bool:
         """True if anything came of it; what only waits must not keep the worker busy."""
-        if rollback.state is State.APPROVED:
+        if rollback.state in _READY:
             taken = await self._claim(rollback)
         elif rollback.execution.lease_until is None or rollback.execution.lease_until < now:
             taken = await self._take_over(rollback)
@@ -210,11 +217,15 @@ class Execute:
     async def _ask(self, rollback: Rollback) -> _Facts:
         async with self._store.read() as tx:
             channel = (await tx.cases.get(rollback.case_id)).channel
-        not_eligible = await self._eligibility.of_voters(rollback, channel=channel)
+        not_eligible = await self._voters_not_eligible(rollback, channel)
         grounds = await asyncio.gather(*(self._ground(leg) for leg in rollback.legs))
-        alone = quorum.reached(rollback, ())
-        barred = await self._eligibility.of_asker(rollback) if alone else None
-        return _Facts(not_eligible=not_eligible, grounds=grounds, barred_asker=barred)
+        alone = quorum.reached(rollback, ()) and rollback.broken_by is None
+        return _Facts(
+            not_eligible=not_eligible,
+            grounds=grounds,
+            barred_breaker=await self._eligibility.of_breaker(rollback, channel=channel),
+            barred_asker=await self._eligibility.of_asker(rollback) if alone else None,
+        )
 
     async def _ground(self, leg: Leg) -> _Ground:
         target, app_id = self._targets.of(leg.where)
@@ -225,8 +236,10 @@ class Execute:
 
     async def _judge(self, tx: Transaction, rollback: Rollback, facts: _Facts) -> Rollback | None:
         now = await tx.now()
-        if now >= rollback.expires_at or self._frozen_until(rollback, now) is not None:
+        if now >= rollback.expires_at or self._held(rollback, now):
             return None  # the expiry job ends it, with its own entry; a freeze passes
+        if facts.barred_breaker is not None:
+            return await self._void_glass(tx, rollback, facts.barred_breaker, now)
         if facts.barred_asker is not None:
             return await self._take_back(tx, rollback, facts.barred_asker, now)
         if facts.not_eligible:
@@ -235,7 +248,19 @@ class Execute:
         if changed is not None:
             await supersede(tx, rollback, changed)
             return await tx.rollbacks.get(rollback.id)
-        return await self._go(tx, rollback, now) if quorum.reached(rollback) else None
+        carried = rollback.broken_by is not None or quorum.reached(rollback)
+        return await self._go(tx, rollback, now) if carried else None
+
+    def _held(self, rollback: Rollback, now: datetime) -> bool:
+        """Whether a freeze holds it; not what runs by break-glass."""
+        frozen = self._frozen_until(rollback, now) is not None
+        return frozen and rollback.broken_by is None
+
+    async def _voters_not_eligible(self, rollback: Rollback, channel: str) -> Mapping[str, str]:
+        """Whose vote is void as of now; votes do not carry what runs by break-glass."""
+        if rollback.broken_by is not None:
+            return {}
+        return await self._eligibility.of_voters(rollback, channel=channel)
 
     async def _go(self, tx: Transaction, rollback: Rollback, now: datetime) -> Rollback:
         execution = replace(
@@ -253,7 +278,11 @@ class Execute:
         )
         case = await tx.cases.get(rollback.case_id)
         await tx.outbox.put(card_row(case, moved(claimed)))
-        facts = {"slack_ids": [vote.slack_id for vote in quorum.approvals(rollback)]}
+        broken = rollback.broken_by
+        facts: dict[str, Json] = {
+            "slack_ids": [vote.slack_id for vote in quorum.approvals(rollback)],
+            **({"broken_by": broken.slack_id} if broken else {}),
+        }
         await tx.outbox.put(note_row(case, NoteCode.EXECUTING, facts, moved(claimed)))
         return claimed
 
@@ -269,6 +298,20 @@ class Execute:
         case = await tx.cases.get(rollback.case_id)
         await tx.outbox.put(card_row(case, moved(after)))
         await tx.outbox.put(note_row(case, NoteCode.ENDED, ended_facts(after), moved(after)))
+        return after
+
+    async def _void_glass(
+        self, tx: Transaction, rollback: Rollback, why: str, now: datetime
+    ) -> Rollback:
+        after = await tx.rollbacks.save(
+            glass.void(rollback, why, at=now),
+            was=rollback.revision,
+            entry=_entry(rollback, "rollback.break_glass_void", why=why),
+        )
+        case = await tx.cases.get(rollback.case_id)
+        await tx.outbox.put(card_row(case, moved(after)))
+        facts = {"slack_id": rollback.glass[-1].slack_id, "why": why}
+        await tx.outbox.put(note_row(case, NoteCode.GLASS_VOID, facts, moved(after)))
         return after
 
     async def _void(
@@ -298,6 +341,7 @@ class Execute:
         """
         not_eligible = await self._not_eligible_now(rollback)
         barred = await self._barred_now(rollback)
+        no_glass = await self._no_glass_now(rollback)
         async with self._store.write() as tx:
             current = await tx.rollbacks.get(rollback.id, lock=True)
             now = await tx.now()
@@ -320,11 +364,12 @@ class Execute:
             )
         if taken.execution.attempt > PATIENCE:  # it dies each time: a person has to look
             return await self._settle(taken, unsettled(self._system(taken)))
-        frozen = self._frozen_until(taken, now) is not None
+        frozen = self._held(taken, now)
         why: dict[str, Json] = {
             "expired": now >= taken.expires_at,
             **({"frozen": True} if frozen else {}),
             **({"requester": barred} if barred is not None else {}),
+            **({"break_glass": no_glass} if no_glass is not None else {}),
         }
         return await self._stop_if_lapsed(taken, not_eligible, why)
 
@@ -333,14 +378,24 @@ class Execute:
             return {}
         async with self._store.read() as tx:
             channel = (await tx.cases.get(rollback.case_id)).channel
-        return await self._eligibility.of_voters(rollback, channel=channel)
+        return await self._voters_not_eligible(rollback, channel)
+
+    async def _no_glass_now(self, rollback: Rollback) -> str | None:
+        """Why who broke the glass may no longer, where it runs on their word."""
+        execution = rollback.execution
+        published = execution.step not in _NOT_PUBLISHED or execution.backwards
+        if published or rollback.broken_by is None:
+            return None
+        async with self._store.read() as tx:
+            channel = (await tx.cases.get(rollback.case_id)).channel
+        return await self._eligibility.of_breaker(rollback, channel=channel)
 
     async def _barred_now(self, rollback: Rollback) -> str | None:
         """Why who asked may no longer ask, where their word alone is enough."""
         execution = rollback.execution
         if execution.step not in _NOT_PUBLISHED or execution.backwards:
             return None
-        if not quorum.reached(rollback, ()):
+        if not quorum.reached(rollback, ()) or rollback.broken_by is not None:
             return None
         return await self._eligibility.of_asker(rollback)
 
@@ -351,7 +406,8 @@ class Execute:
         if rollback.execution.step not in _NOT_PUBLISHED or rollback.execution.backwards:
             return rollback
         counting = [v for v in quorum.approvals(rollback) if v.person not in not_eligible]
-        if quorum.reached(rollback, counting) and not any(why.values()):
+        carried = rollback.broken_by is not None or quorum.reached(rollback, counting)
+        if carried and not any(why.values()):
             return rollback
         facts: dict[str, Json] = {**why, "not_eligible": dict(not_eligible)}
         progress = Progress(rollback, store=self._store, settle=self._settle)

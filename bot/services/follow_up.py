@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from bot.domain import approval, reminders
@@ -11,7 +11,7 @@ from bot.domain.words import NoteCode
 from bot.ports.store import Store
 from bot.services.apart import Apart
 from bot.services.closing import close_if_over
-from bot.services.outgoing import card_row, ended_facts, moved, note_row
+from bot.services.outgoing import card_row, ended_facts, moved, note_row, review_row
 from store.records import AppEnv, AuditDraft, Json, Stale, State
 
 log = logging.getLogger(__name__)
@@ -23,7 +23,15 @@ def _never(_where: AppEnv, _at: datetime) -> bool:
     return False
 
 
-_WAITING = (State.DRAFT, State.PENDING_APPROVAL, State.APPROVED)
+VotersOf = Callable[[AppEnv], Sequence[str]]
+
+
+def _nobody(_where: AppEnv) -> Sequence[str]:
+    """No policy names who votes."""
+    return ()
+
+
+_WAITING = (State.DRAFT, *sorted(approval.NOT_STARTED))
 
 
 MOST = 10_000  # rollbacks that may wait for votes at once and are all looked at
@@ -32,10 +40,11 @@ MOST = 10_000  # rollbacks that may wait for votes at once and are all looked at
 class FollowUp:
     """Run it on a clock, on any number of machines: what is due is read from the store."""
 
-    def __init__(self, store: Store, *, quiet: Quiet = _never) -> None:
-        """Remind nobody while *quiet* holds."""
+    def __init__(self, store: Store, *, quiet: Quiet = _never, voters: VotersOf = _nobody) -> None:
+        """Remind nobody while *quiet* holds; *voters* may sign a review as of now."""
         self._store = store
         self._quiet = quiet
+        self._voters = voters
 
     async def remind(self) -> int:
         """Remind those who may vote, and call the backups, once each; return how many times.
@@ -79,6 +88,53 @@ class FollowUp:
                 )
             )
         log.info("voters called", extra={"rollback": rollback_id, "as": due})
+        return True
+
+    async def remind_of_reviews(self) -> int:
+        """Ask once a day for every review that is still open; return how many were asked for.
+
+        Which day was asked for is known by its outbox row, as with `remind`: a restart asks for
+        nothing twice, and what a long stop has missed is asked for once.
+        """
+        async with self._store.read() as tx:
+            if await tx.pause.current() is not None:
+                return 0
+            now = await tx.now()
+            waiting = await tx.rollbacks.to_review(limit=MOST)
+        apart, told = Apart(log), 0
+        for rollback in waiting:
+            if not reminders.days_unreviewed(rollback, at=now):
+                continue
+            if self._quiet(rollback.leg.where, now):
+                continue
+            with apart.piece("nobody reminded of a review", rollback=rollback.id):
+                told += await self._remind_of_review(rollback.id)
+        apart.tell()
+        return told
+
+    async def _remind_of_review(self, rollback_id: int) -> bool:
+        async with self._store.write() as tx:
+            rollback = await tx.rollbacks.get(rollback_id, lock=True)
+            now = await tx.now()
+            days = reminders.days_unreviewed(rollback, at=now)
+            if not days:
+                return False  # somebody signed in this moment
+            case = await tx.cases.get(rollback.case_id)
+            facts = reminders.review_facts(rollback, self._voters(rollback.leg.where), at=now)
+            if not await tx.outbox.put(review_row(case, facts, days=days)):
+                return False
+            called: Json = facts["voters"]
+            await tx.audit.append(
+                AuditDraft(
+                    user_id="keyturn",
+                    action="review.remind",
+                    resource=f"rollback/{rollback.id}",
+                    status="ok",
+                    what={"app": str(rollback.leg.where), "days": days, "called": called},
+                    ip_note="Keyturn itself",
+                )
+            )
+        log.info("reviewers called", extra={"rollback": rollback_id, "days": days})
         return True
 
     async def expire_overdue(self) -> int:

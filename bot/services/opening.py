@@ -64,6 +64,10 @@ class Rules:
         """Whether *at* is a time in which nobody is reminded about *where*."""
         return self.policy(where).quiet.until(at) is not None
 
+    def voters(self, where: AppEnv) -> tuple[str, ...]:
+        """Who may vote in *where* as of now, people and groups."""
+        return self.policy(where).snapshot().voters
+
     def frozen(self, where: AppEnv, at: datetime) -> datetime | None:
         """Until when nothing of *where* is rolled back, if that holds at *at*."""
         return self.policy(where).freeze.until(at)

@@ -10,7 +10,7 @@ from bot.ports.store import Transaction
 from bot.services.outgoing import card_row, moved, note_row
 from store.records import AppEnv, AuditDraft, Case, Json, Rollback, State, Version
 
-_NOT_STARTED = (State.DRAFT, State.PENDING_APPROVAL, State.APPROVED)
+_NOT_STARTED = frozenset({State.DRAFT}) | approval.NOT_STARTED
 _NOTHING_LEFT = frozenset({OutcomeCode.ALREADY_LIVE, OutcomeCode.CARRIED_OUT})
 
 

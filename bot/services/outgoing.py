@@ -111,6 +111,41 @@ def condemned_again_row(version: Version, before: Version | None, channel: str) 
     )
 
 
+def glass_row(case: Case, rollback: Rollback, facts: Mapping[str, Json]) -> NewOutgoing:
+    """Say in the app's channel, by a message of its own, that the glass of *rollback* was broken.
+
+    *facts* name the app and the versions; the reviewers are called.
+    """
+    broken = rollback.glass[-1]
+    told = {
+        "case_id": case.id,
+        "slack_id": broken.slack_id,
+        "reason": broken.reason,
+        "in_freeze": broken.in_freeze,
+        "call": [entry for entry in rollback.policy.voters if entry != broken.slack_id],
+        **facts,
+    }
+    return _notice(case, NoteCode.GLASS_BROKEN, told, moved(rollback))
+
+
+def review_row(case: Case, facts: Mapping[str, Json], *, days: int) -> NewOutgoing:
+    """Ask in the app's channel for the review that *facts* are about; once for each of *days*."""
+    code = NoteCode.REVIEW_STILL_OPEN if days else NoteCode.REVIEW_OPEN
+    cause = f"rollback:{facts['rollback_id']}:{days}"
+    return _notice(case, code, {"case_id": case.id, **facts}, cause)
+
+
+def _notice(case: Case, code: NoteCode, facts: Mapping[str, Json], cause: str) -> NewOutgoing:
+    """A message of its own about *case*, which a copy of the database holds back like its card."""
+    return NewOutgoing(
+        kind=OutboxKind.NOTICE,
+        destination=case.channel,
+        order_key=f"notice:{case.id}",
+        dedupe_id=f"notice:{code.value}:{cause}",
+        body={"code": code.value, "facts": dict(facts), "case_id": case.id},
+    )
+
+
 def answer_row(
     inbox_id: int,
     code: AnswerCode,

@@ -161,7 +161,7 @@ class Request:
         await self._may_ask(by, rules, where)
         async with self._store.read() as tx:
             until = rules.freeze.until(await tx.now())
-        if until is not None:
+        if until is not None and not await self._may_break_glass(by, rules):
             raise Frozen(str(where), until)
         if await self._directory.shared_channel(self._rules.channels[where]):
             raise NotAllowed(f"the channel of {where} is shared with another organisation")
@@ -188,6 +188,19 @@ class Request:
             facts_of(by), policy=asked, groups=groups, team_id=self._directory.team_id
         ):
             raise NotAllowed(f"{by.slack_id} may not ask for rollbacks of {where}")
+
+    async def _may_break_glass(self, by: Member, rules: policy.Policy) -> bool:
+        """Whether *by* may open it in a freeze: nobody else can start it before its end."""
+        snapshot = rules.snapshot()
+        why_not = policy.why_no_glass(
+            facts_of(by),
+            policy=snapshot,
+            groups=await self._eligibility.groups(snapshot.break_glass),
+            team_id=self._directory.team_id,
+            at_open=None,
+            shared_channel=False,  # looked at below
+        )
+        return why_not is None
 
     async def _case(self, tx: Transaction, where: AppEnv, by: Member) -> Case:
         channel = self._rules.channels[where]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from bot.domain import legs, quorum
+from bot.domain import legs, quorum, reminders
 from bot.domain.card_view import seconds_to_verified
 from bot.domain.diff.changes import compare
 from bot.domain.diff.text import mini
@@ -19,7 +19,8 @@ from bot.errors import (
     UpstreamRefused,
 )
 from bot.ports.store import Store, Transaction
-from bot.services.outgoing import card_row, moved, note_row
+from bot.services import review
+from bot.services.outgoing import card_row, moved, note_row, review_row
 from store.records import (
     AuditDraft,
     Case,
@@ -121,6 +122,8 @@ class Settle:
                     replace(case, assess_at=await tx.now()), was=case.revision
                 )
             await self._tell(tx, case, after, ending)
+            if after.review_open:
+                await self._ask_for_review(tx, case, after)
         return after
 
     async def say_waiting(self, rollback: Rollback, error: UpstreamDown | UpstreamRefused) -> None:
@@ -146,6 +149,13 @@ class Settle:
             case = await tx.cases.get(rollback.case_id)
             await tx.outbox.put(note_row(case, code, facts, moved(rollback)))
 
+    async def _ask_for_review(self, tx: Transaction, case: Case, after: Rollback) -> None:
+        """It ran on one person's word: two others have to look at it now, however it ended."""
+        at = await tx.now()
+        await tx.audit.append(review.opened(after))
+        facts = reminders.review_facts(after, after.policy.voters, at=at)
+        await tx.outbox.put(review_row(case, facts, days=0))
+
     async def _tell(self, tx: Transaction, case: Case, after: Rollback, ending: Ending) -> None:
         await tx.outbox.put(card_row(case, moved(after)))
         if ending.found is not None:
@@ -153,7 +163,8 @@ class Settle:
             live = await tx.versions.document(after.current.from_version_id)
             found = await tx.versions.document(ending.found.id)
             text = mini(compare(expected(candidate, live), found), lines=SLIPPED_IN_LINES)
-            slipped_in = {"lines": text.splitlines()}
+            alone = {"alone": True} if after.broken_by is not None else {}
+            slipped_in = {"lines": text.splitlines(), **alone}
             await tx.outbox.put(note_row(case, NoteCode.EDITS_SLIPPED_IN, slipped_in, moved(after)))
         facts: dict[str, Json] = {
             "outcome": after.outcome,
@@ -203,13 +214,16 @@ def _draft_facts(leg: Leg, note: DraftNote, kept_draft_id: int | None) -> dict[s
 
 
 def to_call(rollback: Rollback) -> list[Json]:
-    """Return who has to look: the reviewers (also user groups), then who approved, each once."""
+    """Return who has to look: the reviewers (also user groups), then on whose word it ran."""
     voters = [vote.slack_id for vote in quorum.approvals(rollback)]
-    return list(dict.fromkeys([*rollback.policy.voters, *voters]))
+    alone = [rollback.broken_by.slack_id] if rollback.broken_by else []
+    return list(dict.fromkeys([*rollback.policy.voters, *voters, *alone]))
 
 
 async def _with_number(tx: Transaction, rollback: Rollback, ending: Ending) -> dict[str, Json]:
     facts = dict(ending.facts)
+    if rollback.broken_by is not None:
+        facts["alone"] = True
     published = rollback.execution.published_version_id
     if published is not None:
         facts["number"] = (await tx.versions.get(published)).number
@@ -291,6 +305,12 @@ def _about_meaning(
     )
 
 
+def _alone(rollback: Rollback) -> dict[str, Json]:
+    """Whose word alone it ran on; nothing where it was approved."""
+    broken = rollback.broken_by
+    return {"broken_by": broken.person, "why": broken.reason} if broken else {}
+
+
 def _entry(rollback: Rollback, ending: Ending, facts: Mapping[str, Json]) -> AuditDraft:
     return AuditDraft(
         user_id="keyturn",
@@ -304,6 +324,7 @@ def _entry(rollback: Rollback, ending: Ending, facts: Mapping[str, Json]) -> Aud
             "expected_root": rollback.leg.expected_root,
             "digest": rollback.content_digest,
             "approved_by": sorted(vote.person for vote in quorum.approvals(rollback)),
+            **_alone(rollback),
         },
         ip_note="Keyturn itself",
     )

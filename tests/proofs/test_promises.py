@@ -15,7 +15,7 @@ from aiohttp.web import Application, Request
 
 from bot import web
 from bot.adapters.alertmanager import routes
-from bot.domain import button
+from bot.domain import button, quorum
 from bot.domain.naming import LabelMap
 from bot.domain.policy import Policy
 from bot.errors import UpstreamDown
@@ -31,7 +31,7 @@ from store.records import IllegalMove, State, Unavailable
 from tests.acceptance.test_crashes import FAILPOINTS, UNDOING
 from tests.acceptance.world import LIMIT_S, a_world, with_button
 from tests.adapters.alertmanager.bodies import a_message, as_body
-from tests.builders import ALICE, BOB, DAVE, KEYS, PROD
+from tests.builders import ALICE, BOB, DAVE, KEYS, PROD, REVIEWERS
 from tests.proofs.trial import APP_ID, BAD, GOOD, LATER, Trial, a_target, a_trial
 from tests.unit.services.execution_scene import APP as SCENE_APP
 from tests.unit.services.execution_scene import KEY, ExecutionScene, a_secretive
@@ -71,6 +71,27 @@ async def test_promise_1_two_keys_and_nobody_without_a_policy(tmp_path: Path) ->
     async with a_trial(tmp_path, policy=Policy(), eligible=()) as trial:
         assert (await trial.turn(ALICE, BOB)).state is State.PENDING_APPROVAL
         assert (await trial.rollback()).policy.votes == 2
+
+
+async def test_promise_1_break_glass_is_off_by_default(trial: Trial) -> None:
+    """Nobody starts anything alone, whoever they are."""
+    for who in (ALICE, BOB, DAVE):
+        assert (await trial.shatter(who)).state is State.PENDING_APPROVAL
+    await trial.execute()
+    assert trial.publishes == 0
+
+
+async def test_promise_1_break_glass_is_a_path_of_its_own(tmp_path: Path) -> None:
+    """It is no approval, and carries nothing once its giver may no longer give it."""
+    policy = Policy(reviewers=(REVIEWERS,), break_glass=(DAVE,), named=True)
+    async with a_trial(tmp_path, policy=policy, breakers=(DAVE,)) as trial:
+        broken = await trial.shatter(DAVE)
+        assert (broken.state, quorum.approvals(broken)) == (State.BROKEN_GLASS, ())
+
+        trial.scene.directory.change(DAVE, deleted=True)
+
+        assert (await trial.execute()).state is State.PENDING_APPROVAL
+        assert trial.publishes == 0
 
 
 async def test_promise_2_what_you_saw_is_what_runs(trial: Trial) -> None:

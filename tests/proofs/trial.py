@@ -15,7 +15,7 @@ from bot.ports.target import TargetVersion
 from bot.services.execute import Execute
 from bot.services.places import Places
 from store.document import Document
-from store.records import AuditEntry, Rollback
+from store.records import AuditEntry, InboxKind, Rollback
 from store.session import SqlStore, migrate, open_store
 from tests.builders import ALICE, BOB, DAVE, NOON, PROD, REVIEWERS
 from tests.fakes.target import Content, FakeTarget
@@ -55,6 +55,15 @@ class Trial:
         """Let each of *people* press Approve; return the rollback as it is after all."""
         for who in people:
             await self.scene.approve(who, self.opened)
+        await self.scene.judge()
+        return await self.rollback()
+
+    async def shatter(self, who: str) -> Rollback:
+        """Let *who* break the glass from the card; return the rollback as it is after that."""
+        why = "nobody else is awake and the bot answers wrongly"
+        await self.scene.press(
+            who, "break_glass", self.opened, kind=InboxKind.SUBMISSION, reason=why
+        )
         await self.scene.judge()
         return await self.rollback()
 
@@ -112,6 +121,7 @@ async def a_trial(
     requested_by: str = quorum.KEYTURN,
     policy: Policy | None = None,
     eligible: tuple[str, ...] = (ALICE, BOB, DAVE),
+    breakers: tuple[str, ...] = (),
 ) -> AsyncIterator[Trial]:
     """A trial on SQLite in *folder*: two keys needed of alice, bob and dave, all reviewers."""
     url = f"sqlite:///{folder / 'trial.db'}"
@@ -121,7 +131,8 @@ async def a_trial(
     scene = Scene.of(store)
     scene.directory.groups[REVIEWERS] = frozenset({ALICE, BOB, DAVE})
     rules = policy or Policy(reviewers=(REVIEWERS,), named=True)
-    opened = await a_pending(store, rules=rules.snapshot(eligible), requested_by=requested_by)
+    snapshot = rules.snapshot(eligible, breakers=breakers)
+    opened = await a_pending(store, rules=snapshot, requested_by=requested_by)
     await scene.tell()
     yield Trial(scene, a_target(), clock, opened)
     await store.close()

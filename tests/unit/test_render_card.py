@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from bot.domain.card import CardAlert, CardLeg, CardView, CardVote
+from bot.domain import approval
+from bot.domain.card import CardAlert, CardButton, CardGlass, CardLeg, CardView, CardVote
 from bot.domain.diff.kinds import ChangeKind
 from bot.domain.words import FindingCode
 from bot.render import BrokenBlocks, card
@@ -32,6 +34,7 @@ HEADERS = {
     State.DRAFT: "Rollback proposed: support-triage@prod v7 → v6",
     State.PENDING_APPROVAL: "Rollback proposed: support-triage@prod v7 → v6",
     State.APPROVED: "Rollback approved: support-triage@prod v7 → v6",
+    State.BROKEN_GLASS: "Glass broken: support-triage@prod v7 → v6",
     State.EXECUTING: "Rolling back support-triage@prod v7 → v6",
     State.VERIFYING: "Rolling back support-triage@prod v7 → v6",
     State.COMPLETED: "Rolled back support-triage@prod v7 → v6",
@@ -147,9 +150,7 @@ def test_an_approved_card_says_that_it_waits_and_can_be_stopped() -> None:
     assert "*Expires*" in text
 
 
-@pytest.mark.parametrize(
-    "state", [s for s in State if s not in (State.PENDING_APPROVAL, State.APPROVED)]
-)
+@pytest.mark.parametrize("state", [s for s in State if s not in approval.NOT_STARTED])
 def test_past_voting_a_card_has_no_vote_to_press(state: State) -> None:
     buttons = actions(card(a_view(state, buttons=a_view().buttons)))
 
@@ -357,3 +358,56 @@ def test_the_end_of_several_apps_names_what_became_of_each() -> None:
 
     assert "Together with it: `kb-search@prod`, version 3," in everything(sound(card(done)))
     assert "were put back: `kb-search@prod`" in everything(sound(card(back)))
+
+
+GLASS = CardGlass(ALICE, "nobody is awake <!channel> & *all* is down", NOON)
+
+
+@pytest.mark.parametrize("state", [s for s in State if s not in (State.DRAFT, State.APPROVED)])
+def test_a_broken_glass_stands_on_every_card_with_who_and_why(state: State) -> None:
+    text = shown(a_view(state, glass=GLASS, votes=()))
+
+    assert f"*Glass broken* by <@{ALICE}>" in text
+    assert "nobody is awake &lt;!channel&gt; &amp;" in text
+    assert "Approved by" not in text
+    assert "*Approvals* 0 of 2" in text
+    assert "Review open" not in text
+
+
+@pytest.mark.parametrize("state", [State.COMPLETED, State.FAILED, State.NEEDS_ATTENTION])
+def test_its_review_stands_on_the_card_until_two_have_signed_and_then_who(state: State) -> None:
+    ran = replace(GLASS, ran=True, review_open=True, signed=(BOB,))
+    text = shown(a_view(state, glass=ran))
+    assert f"*Review open*: signed by 1 of 2 others (<@{BOB}>)" in text
+    assert "/rollback review support-triage@prod" in text
+
+    closed = replace(ran, review_open=False, signed=(BOB, "U0CAROL0001"))
+    assert "*Reviewed*: signed by 2 of 2 others" in shown(a_view(state, glass=closed))
+
+
+def test_what_ran_alone_is_not_said_to_be_approved() -> None:
+    facts = {"number": 8, "candidate": 6, "draft": "put_back", "alone": True}
+    view = a_view(State.COMPLETED, glass=GLASS, outcome_facts=facts, votes=(), seconds=2.0)
+    text = shown(view)
+
+    assert f"Rolled back by break-glass of <@{ALICE}> in 2.0 s" in text
+    assert "is what the card showed" in text
+    assert "approved." not in text
+
+
+def test_a_card_that_may_be_started_alone_says_what_it_does_before_it_asks_why() -> None:
+    view = a_view(buttons=(*a_view().buttons, CardButton("break_glass", "17.1.n0nce.00")))
+    button = actions(sound(card(view)))[-1]
+
+    assert (button["action_id"], button["style"]) == ("rollback.break_glass", "danger")
+    said = button["confirm"]["text"]["text"]
+    assert "App support-triage, environment prod: version 7 goes back to version 6" in said
+    assert "without approval" in said
+
+
+def test_the_question_before_it_starts_alone_fits_whatever_the_names() -> None:
+    buttons = (CardButton("break_glass", "17.1.n0nce.00"),)
+    view = a_view(app="a" * 200, env="e" * 200, from_number=123456, to_number=1, buttons=buttons)
+    said = actions(sound(card(view)))[-1]["confirm"]["text"]["text"]
+
+    assert said.endswith("Next you are asked why.")

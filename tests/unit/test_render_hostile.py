@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.card import CardAlert, CardView, CardVote
+from bot.domain.card import CardAlert, CardGlass, CardView, CardVote
 from bot.domain.words import AnswerCode, NoteCode
 from bot.ports.people import Note
 from bot.render import Message, answer, card, note
@@ -49,6 +49,7 @@ def full_of(text: str, state: State = State.PENDING_APPROVAL) -> CardView:
             CardVote(text, Choice.APPROVE, NOON, void=True, void_why=text),
         ),
         reviewers=(text, text),
+        glass=CardGlass(text, text, NOON, True, ran=True, review_open=True, signed=(text,)),
         summary=text,
         changes=(a_change(kind=text, op=text, subject=text, detail=text, before=text, after=text),),
         secrets_kept=(text,),
@@ -115,6 +116,17 @@ def test_no_fact_of_an_outcome_escapes(code: str, text: str) -> None:
     )
 
 
+def _review(text: str) -> dict[str, Any]:
+    people = {"slack_id": text, "signed": [text] * 2, "voters": [text] * 60}
+    said = {"where": text, "reason": text, "state": text, "permalink": text, "value": text}
+    return {**people, **said, "needed": 2, "days": 1}
+
+
+def _broken(text: str) -> dict[str, Any]:
+    said = {"where": text, "slack_id": text, "reason": text, "permalink": text}
+    return {**said, "old": 2, "new": 1, "in_freeze": True, "call": [text] * 60}
+
+
 def _call(text: str) -> dict[str, Any]:
     return {"voters": [text] * 60, "missing": [text], "count": 1, "needed": 70, "until": NOON}
 
@@ -128,6 +140,12 @@ def test_no_fact_of_a_note_escapes(text: str) -> None:
         (NoteCode.REMINDER, _call(text)),
         (NoteCode.ESCALATED, _call(text)),
         (NoteCode.VOTE_VOID, {"slack_id": text, "why": text}),
+        (NoteCode.GLASS_VOID, {"slack_id": text, "why": text}),
+        (NoteCode.GLASS_BROKEN, _broken(text)),
+        (NoteCode.REVIEW_OPEN, _review(text)),
+        (NoteCode.REVIEW_STILL_OPEN, {**_review(text), "value": ""}),
+        (NoteCode.REVIEW_SIGNED, {"slack_id": text, "remark": text, "count": 1, "needed": 2}),
+        (NoteCode.WAITING_FOR_THAW, {"until": NOON.isoformat(), "where": text}),
         (NoteCode.EXECUTING, {"slack_ids": [text, text]}),
         (NoteCode.ALERT_ADDED, {"alertname": text}),
         (NoteCode.ALERT_RESOLVED, {"alertname": text}),
@@ -205,6 +223,8 @@ def test_whatever_a_policy_names_the_answer_about_it_stays_sound(text: str) -> N
         "you": text,
         "you_may_vote": False,
         "you_may_ask": False,
+        "breakers": people,
+        "you_may_break": True,
     }
     changes: list[dict[str, Any]] = [{}, {"named": False}, {"shared": True}, {"voters": []}]
     for changed in changes:

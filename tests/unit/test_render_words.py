@@ -11,7 +11,7 @@ import pytest
 from bot.domain.words import AnswerCode, DraftNote, FindingCode, NoteCode, OutcomeCode
 from bot.errors import NotEligible
 from bot.ports.people import Note
-from bot.render import BrokenBlocks, answer, card, note, reject_view
+from bot.render import BrokenBlocks, answer, card, form_view, note
 from bot.wording import NoWords, say
 from tests.cards import ALICE, BOB, facts_only, objects, sound, tokens
 
@@ -24,6 +24,18 @@ CALL = {
     "count": 1,
     "needed": 2,
     "until": AT,
+}
+REVIEW = {
+    "where": "support-triage@prod",
+    "slack_id": ALICE,
+    "reason": "the shop answers nobody <!channel>",
+    "state": "COMPLETED",
+    "signed": [BOB],
+    "needed": 2,
+    "days": 0,
+    "voters": ["S0REVIEWERS"],
+    "permalink": LINK,
+    "value": "17.1.n0nce." + "0" * 64,
 }
 FACTS: dict[StrEnum, dict[str, Any]] = {
     FindingCode.SUGGESTED: {
@@ -105,6 +117,27 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
     NoteCode.REMINDER: CALL,
     NoteCode.ESCALATED: CALL,
     NoteCode.WAITING_FOR_THAW: {"until": AT},
+    NoteCode.GLASS_BROKEN: {
+        "where": "support-triage@prod",
+        "slack_id": ALICE,
+        "reason": "the shop answers nobody <!channel>",
+        "old": 7,
+        "new": 6,
+        "in_freeze": True,
+        "call": ["S0REVIEWERS"],
+        "permalink": LINK,
+    },
+    NoteCode.GLASS_VOID: {"slack_id": ALICE, "why": "not_named"},
+    NoteCode.REVIEW_OPEN: REVIEW,
+    NoteCode.REVIEW_STILL_OPEN: {**REVIEW, "days": 2},
+    NoteCode.REVIEW_SIGNED: {"slack_id": BOB, "remark": "it was right", "count": 1, "needed": 2},
+    NoteCode.REVIEW_CLOSED: {
+        "slack_id": BOB,
+        "remark": "",
+        "count": 2,
+        "needed": 2,
+        "signed": ["U0CAROL0001", BOB],
+    },
     NoteCode.VOTE_REJECTED: {"slack_id": BOB, "reason": "a fix is on its way"},
     NoteCode.VOTE_VOID: {"slack_id": BOB, "why": "not_reviewer"},
     NoteCode.EXECUTING: {"slack_ids": [ALICE, BOB]},
@@ -249,7 +282,11 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
         "you": ALICE,
         "you_may_vote": True,
         "you_may_ask": True,
+        "breakers": ["S0ADMINS001", ALICE],
+        "you_may_break": True,
     },
+    AnswerCode.YOU_BROKE_GLASS: {"where": "support-triage@prod", "old": 7, "new": 6},
+    AnswerCode.YOU_SIGNED: {"where": "support-triage@prod", "count": 1, "needed": 2},
     AnswerCode.DIFFERENCE: {"text": "[prompt] changed: Triage\n- a\n+ b", "permalink": LINK},
 }
 
@@ -426,6 +463,8 @@ def test_help_has_one_command_a_line() -> None:
         "`/rollback who APP",
         "`/rollback snapsho",
         "`/rollback to APP@",
+        "`/rollback break-g",
+        "`/rollback review ",
         "`/rollback take-ba",
         "`/rollback withdra",
         "`/rollback tag APP",
@@ -458,7 +497,7 @@ def test_a_look_back_is_said_in_whole_units(minutes: int, said: str) -> None:
 
 
 def test_the_dialog_asks_for_a_reason_and_remembers_the_card() -> None:
-    view = reject_view(value="17.1.n0nce.00", channel="C0INCIDENT1", ts="1764000000.000100")
+    view = form_view("reject", value="17.1.n0nce.00", channel="C0INCIDENT1", ts="1764000000.000100")
 
     assert view["callback_id"] == "rollback.reject"
     assert json.loads(view["private_metadata"]) == {
@@ -474,10 +513,10 @@ def test_the_dialog_asks_for_a_reason_and_remembers_the_card() -> None:
 
 
 def test_the_longest_value_of_a_button_fits_into_the_dialog() -> None:
-    assert reject_view(value="x" * 2000, channel="C0INCIDENT1", ts="1764000000.000100")
+    assert form_view("reject", value="x" * 2000, channel="C0INCIDENT1", ts="1764000000.000100")
 
     with pytest.raises(BrokenBlocks):
-        reject_view(value="x" * 3000, channel="C0INCIDENT1", ts="1764000000.000100")
+        form_view("reject", value="x" * 3000, channel="C0INCIDENT1", ts="1764000000.000100")
 
 
 def test_a_page_of_history_says_how_to_get_the_others() -> None:

@@ -130,9 +130,11 @@ class SlackMessenger:
         answer = await called(self._web.chat_getPermalink(channel=channel, message_ts=ts))
         return str(answer.get("permalink", ""))
 
-    async def open_reject_form(self, *, trigger_id: str, value: str, channel: str, ts: str) -> None:
-        """Open the form that asks why; *trigger_id* lives three seconds."""
-        view = render.reject_view(value=value, channel=channel, ts=ts)
+    async def open_form(
+        self, action: str, *, trigger_id: str, value: str, channel: str, ts: str
+    ) -> None:
+        """Open the form of a button's *action*; *trigger_id* lives three seconds."""
+        view = render.form_view(action, value=value, channel=channel, ts=ts)
         await called(self._web.views_open(trigger_id=trigger_id, view=view))
 
     async def open_difference(self, window: Window, *, trigger_id: str) -> None:

@@ -18,8 +18,9 @@ from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext
 from slack_bolt.authorization import AuthorizeResult
 
 from bot.adapters.slack import wire
+from bot.domain import glass
 from bot.domain.words import AnswerCode
-from bot.errors import BadInput, BotError, ReasonMissing
+from bot.errors import BadInput, BotError, ReasonMissing, ReasonTooShort
 from bot.ports.people import Note, Window
 from store.records import NewInboxItem, StoreError, Unavailable
 
@@ -53,8 +54,8 @@ class Envelope:
 class OpensForms(Protocol):
     """What the buttons need of the Slack client that open something."""
 
-    async def open_reject_form(
-        self, *, trigger_id: str, value: str, channel: str, ts: str
+    async def open_form(
+        self, action: str, *, trigger_id: str, value: str, channel: str, ts: str
     ) -> None: ...
     async def open_difference(self, window: Window, *, trigger_id: str) -> None: ...
     async def answer(
@@ -67,7 +68,7 @@ def build_app(*, put: Put, forms: OpensForms) -> AsyncApp:
 
     Args:
         put: Commits an inbox row; False when the same bytes came before.
-        forms: Opens dialogs: the form that asks why a rollback is rejected, and the difference.
+        forms: Opens dialogs: the forms that ask for words, and the difference.
     """
     app = AsyncApp(
         name="keyturn",
@@ -93,7 +94,7 @@ async def _authorize(**_: Any) -> AuthorizeResult:
 
 
 def _clicks(app: AsyncApp, put: Put, forms: OpensForms) -> None:
-    @app.action(re.compile(r"^rollback\.(approve|reject|difference)$"))
+    @app.action(re.compile(r"^rollback\.(approve|reject|difference|break_glass|sign_review)$"))
     async def press(
         ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
     ) -> None:
@@ -101,8 +102,8 @@ def _clicks(app: AsyncApp, put: Put, forms: OpensForms) -> None:
         await ack()
         if item is None:
             return
-        if item.action == "reject":
-            _envelope(context).go_on(_ask_why(forms, body, item))
+        if f"rollback.{item.action}" in wire.FORMS:
+            _envelope(context).go_on(_open_form(forms, body, item))
         elif item.action == "difference":
             _envelope(context).go_on(_open_difference(forms, body, item))
 
@@ -115,13 +116,12 @@ def _clicks(app: AsyncApp, put: Put, forms: OpensForms) -> None:
 
 
 def _forms(app: AsyncApp, put: Put) -> None:
-    @app.view(wire.REJECT_FORM)
+    @app.view(re.compile(rf"^({'|'.join(map(re.escape, sorted(wire.FORMS)))})$"))
     async def submit(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
-        if not _reason(body):
+        missing = _missing(body)
+        if missing:
             _envelope(context).handled = True
-            await ack(
-                response_action="errors", errors={wire.REASON_BLOCK: ReasonMissing.user_message}
-            )
+            await ack(response_action="errors", errors={wire.REASON_BLOCK: missing})
             return
         await _commit(context, put, lambda digest: wire.submission(body, digest))
         await ack()
@@ -152,14 +152,15 @@ async def _commit(
         return None
 
 
-async def _ask_why(forms: OpensForms, body: dict[str, Any], item: NewInboxItem) -> None:
-    """Open the reject form; the trigger lives three seconds, so this is done here.
+async def _open_form(forms: OpensForms, body: dict[str, Any], item: NewInboxItem) -> None:
+    """Open the form of a button; the trigger lives three seconds, so this is done here.
 
     Somebody who sees no form is told to press again, if Slack takes that.
     """
     pressed = item.payload
     try:
-        await forms.open_reject_form(
+        await forms.open_form(
+            item.action,
             trigger_id=str(body.get("trigger_id", "")),
             value=pressed["value"],
             channel=pressed["channel"],
@@ -167,7 +168,7 @@ async def _ask_why(forms: OpensForms, body: dict[str, Any], item: NewInboxItem) 
         )
     except Exception as error:  # noqa: BLE001  # an edge: nothing may leave a listener
         why = error.code if isinstance(error, BotError) else type(error).__name__
-        _log.warning("the reject form did not open", extra={"why": why})
+        _log.warning("the form did not open", extra={"form": item.action, "why": why})
         await _say_it_did_not_open(forms, item)
 
 
@@ -191,7 +192,7 @@ async def _say_it_did_not_open(forms: OpensForms, item: NewInboxItem) -> None:
     pressed = item.payload
     try:
         await forms.answer(
-            Note(AnswerCode.FORM_NOT_OPENED, {}),
+            Note(AnswerCode.FORM_NOT_OPENED, {"form": item.action}),
             channel=pressed["channel"],
             slack_id=item.slack_id,
             ts="",
@@ -201,11 +202,20 @@ async def _say_it_did_not_open(forms: OpensForms, item: NewInboxItem) -> None:
         _log.warning("nor could that be said", extra={"why": type(error).__name__})
 
 
-def _reason(body: dict[str, Any]) -> str:
+def _missing(body: dict[str, Any]) -> str:
+    """What is said to somebody whose form lacks words; "" when nothing is missing."""
     try:
-        return wire.reason_in(body["view"])
+        view = body["view"]
+        form, reason = view["callback_id"], wire.reason_in(view)
     except (BadInput, KeyError):
+        return ReasonMissing.user_message
+    if form == "rollback.sign_review":
         return ""
+    if form == "rollback.break_glass":
+        least = glass.REASON_AT_LEAST
+        enough = len(" ".join(reason.split())) >= least
+        return "" if enough else ReasonTooShort(least).to_person()
+    return "" if reason else ReasonMissing.user_message
 
 
 def _envelope(context: AsyncBoltContext) -> Envelope:

@@ -16,7 +16,8 @@ from urllib.parse import parse_qsl
 from bot.errors import BadInput
 from store.records import InboxKind, NewInboxItem
 
-REJECT_FORM = "rollback.reject"
+# Buttons that open a form, whose `callback_id` is the button's `action_id`.
+FORMS = frozenset({"rollback.reject", "rollback.break_glass", "rollback.sign_review"})
 REASON_BLOCK, REASON_INPUT = "reason", "text"
 _FORM = "application/x-www-form-urlencoded"
 _ID = re.compile(r"[A-Z0-9]{1,64}")
@@ -114,9 +115,10 @@ def turned(payload: Mapping[str, Any], action: Mapping[str, Any], digest: str) -
 
 
 def submission(payload: Mapping[str, Any], digest: str) -> NewInboxItem:
-    """Return the inbox row of the sent reject form; `private_metadata` holds what was pressed."""
-    reason = {"reason": reason_in(_dict(payload, "view"))}
-    return _in_dialog(InboxKind.SUBMISSION, "reject", payload, digest, reason)
+    """Return the inbox row of a sent form; `private_metadata` holds what was pressed."""
+    view = _dict(payload, "view")
+    action = _str(view, "callback_id").rpartition(".")[2]
+    return _in_dialog(InboxKind.SUBMISSION, action, payload, digest, {"reason": reason_in(view)})
 
 
 def _in_dialog(
@@ -142,7 +144,7 @@ def _in_dialog(
 
 
 def reason_in(view: Mapping[str, Any]) -> str:
-    """Return what was written into the reject form, without space around it."""
+    """Return what was written into a form, without space around it; "" for nothing."""
     values = _dict(_dict(view, "state"), "values")
     field = _dict(_dict(values, REASON_BLOCK), REASON_INPUT)
     return (_str(field, "value", default="") if field.get("value") is not None else "").strip()

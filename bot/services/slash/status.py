@@ -1,11 +1,13 @@
-"""`/rollback status`: what is live, and what waits for approval."""
+"""`/rollback status`: what is live, what waits for approval, and what has to be reviewed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.domain import glass
 from bot.domain.words import AnswerCode
 from bot.ports.store import Store, Transaction
+from bot.services.review import MOST
 from bot.services.slash.told import Told
 from store.records import OPEN_STATES, AppEnv, Json, Rollback
 
@@ -13,18 +15,27 @@ MOST_ROWS = 20
 
 
 async def status(store: Store, seen: Sequence[AppEnv]) -> Told:
-    """Return one row an app that was read, those with an open rollback first; 20 at most."""
+    """Return one row an app that was read, those where something is open first; 20 at most."""
     async with store.read() as tx:
         read = await tx.versions.newest_target_ids()
         opened = await tx.rollbacks.in_states(sorted(OPEN_STATES))
         running = {leg.where: rollback for rollback in opened for leg in rollback.legs}
+        reviews: dict[AppEnv, list[Rollback]] = {}
+        for rollback in await tx.rollbacks.to_review(limit=MOST):
+            for leg in rollback.legs:
+                reviews.setdefault(leg.where, []).append(rollback)
         known = (where for where in seen if where in read)
-        first = sorted(known, key=lambda where: (where not in running, where))
-        rows = [await _row(tx, where, running.get(where)) for where in first[:MOST_ROWS]]
+        first = sorted(known, key=lambda at: (at not in running and at not in reviews, at))
+        rows = [
+            await _row(tx, where, running.get(where), reviews.get(where, ()))
+            for where in first[:MOST_ROWS]
+        ]
     return Told(AnswerCode.STATUS, {"rows": rows})
 
 
-async def _row(tx: Transaction, where: AppEnv, rollback: Rollback | None) -> Json:
+async def _row(
+    tx: Transaction, where: AppEnv, rollback: Rollback | None, reviews: Sequence[Rollback]
+) -> Json:
     live = await tx.versions.newest(where)
     oldest = await tx.versions.import_mark(where)
     return {
@@ -35,4 +46,15 @@ async def _row(tx: Transaction, where: AppEnv, rollback: Rollback | None) -> Jso
         "state": rollback.state.value if rollback else "",
         "case_id": rollback.case_id if rollback else 0,
         "not_imported": (oldest or 1) - 1,
+        "reviews": [_review(ended) for ended in reviews],
+    }
+
+
+def _review(ended: Rollback) -> Json:
+    broken = ended.broken_by
+    return {
+        "rollback": ended.id,
+        "slack_id": broken.slack_id if broken else "",
+        "count": len(ended.signatures),
+        "needed": glass.SIGNATURES,
     }

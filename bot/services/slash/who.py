@@ -62,6 +62,7 @@ class Electorate:
         reviewers = await asyncio.gather(*map(self._reviewer, named[:MOST_LOOKED_UP]))
         channel = self._channels.get(asked.where, "")
         shared = bool(channel) and await self._directory.shared_channel(channel)
+        askers = (*rules.requesters, *rules.break_glass)
         may = [one for one in reviewers if not one.why and rules.named]
         facts: dict[str, Json] = {
             "where": str(asked.where),
@@ -72,6 +73,7 @@ class Electorate:
             "backups": list(rules.backups),
             "vetoes": rules.vetoes,
             "exclude_publisher": policy_now.exclude_publisher,
+            "breakers": list(rules.break_glass),
             "frozen": until.isoformat() if until is not None else "",
             "minutes": rules.open_for_s // 60,
             "shared": shared,
@@ -79,8 +81,8 @@ class Electorate:
             "people": len({one.person for one in may}) + len(named[MOST_LOOKED_UP:]),
             "not_looked_up": len(named[MOST_LOOKED_UP:]),
             "barred": [{"slack_id": one.slack_id, "why": one.why} for one in reviewers if one.why],
-            "askers": _without(_people(rules.requesters, groups), named),
-            "viewers": _without(_people(rules.viewers, groups), named, rules.requesters, groups),
+            "askers": _without(_people(askers, groups), named),
+            "viewers": _without(_people(rules.viewers, groups), named, askers, groups),
             "unknown_groups": sorted(groups.refused),
             **_of_asker(asker, rules, groups, shared=shared),
         }
@@ -132,4 +134,17 @@ def _of_asker(
     may_ask = not shared and policy.may_ask(
         asker.facts, policy=rules, groups=groups.groups, team_id=asker.team_id
     )
-    return {"you": asker.slack_id, "you_may_vote": why is None, "you_may_ask": may_ask}
+    no_glass = policy.why_no_glass(
+        asker.facts,
+        policy=rules,
+        groups=groups.groups,
+        team_id=asker.team_id,
+        at_open=None,
+        shared_channel=shared,
+    )
+    return {
+        "you": asker.slack_id,
+        "you_may_vote": why is None,
+        "you_may_ask": may_ask,
+        "you_may_break": no_glass is None,
+    }

@@ -49,8 +49,8 @@ TYPES = st.sampled_from([FORM, "application/json", "text/plain", "", f"{FORM}; c
 
 
 class NoForms:
-    async def open_reject_form(
-        self, *, trigger_id: str, value: str, channel: str, ts: str
+    async def open_form(
+        self, action: str, *, trigger_id: str, value: str, channel: str, ts: str
     ) -> None: ...
     async def open_difference(self, window: Window, *, trigger_id: str) -> None: ...
     async def answer(

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from bot.adapters.slack.client import SlackMessenger
+from bot.domain.card import CardButton
 from bot.domain.diff.browse import Sheet
-from bot.domain.words import AnswerCode
+from bot.domain.words import AnswerCode, NoteCode
 from bot.errors import UpstreamRefused
 from bot.playground.slack.people import ALICE, BOB, INCIDENTS, STRANGER, TEAM
 from bot.playground.slack.server import RunningSlack
@@ -21,6 +22,7 @@ from bot.ports.people import Note, Window
 from store.records import InboxKind, Unavailable
 from tests.adapters.slack.conftest import FakeInbox
 from tests.cards import a_view
+from tests.unit.test_render_words import REVIEW
 
 pytestmark = pytest.mark.usefixtures("door")
 
@@ -198,6 +200,43 @@ async def test_without_a_reason_the_form_stays_and_says_so(
     assert slack.state.views_of(BOB) == [view]
 
 
+async def test_breaking_the_glass_asks_for_a_sentence_and_takes_no_word(
+    slack: RunningSlack, inbox: FakeInbox, messenger: SlackMessenger
+) -> None:
+    view = a_view(buttons=(CardButton("break_glass", "17.1.n0nce.00"),))
+    card = await messenger.show(view, channel=INCIDENTS, ts="")
+    await slack.driver.click(BOB, card, "break_glass")
+    assert (inbox.only.kind, inbox.only.action) == (InboxKind.CLICK, "break_glass")
+    inbox.rows.clear()
+    form = await the_form(slack)
+
+    for word in ("", "urgent", "urgent" + " " * 30 + "now"):
+        await slack.driver.submit(BOB, form.id, {"text": word})
+    assert inbox.rows == {}
+    assert "20 characters" in form.errors["reason"]
+
+    await slack.driver.submit(BOB, form.id, {"text": "Nobody else is awake at this hour."})
+    assert (inbox.only.kind, inbox.only.action) == (InboxKind.SUBMISSION, "break_glass")
+    assert inbox.only.payload["reason"] == "Nobody else is awake at this hour."
+    assert (inbox.only.payload["value"], inbox.only.payload["ts"]) == ("17.1.n0nce.00", card)
+
+
+@pytest.mark.parametrize("remark", ["", "right to do"])
+async def test_a_review_is_signed_from_its_own_message_with_a_remark_or_without(
+    slack: RunningSlack, inbox: FakeInbox, messenger: SlackMessenger, remark: str
+) -> None:
+    await messenger.reply(Note(NoteCode.REVIEW_OPEN, REVIEW), channel=INCIDENTS, ts="")
+    message = slack.state.messages(INCIDENTS)[-1]
+    await slack.driver.click(BOB, message.ts, "sign_review")
+    inbox.rows.clear()
+    form = await the_form(slack)
+
+    await slack.driver.submit(BOB, form.id, {"text": remark})
+
+    assert (inbox.only.kind, inbox.only.action) == (InboxKind.SUBMISSION, "sign_review")
+    assert (inbox.only.payload["value"], inbox.only.payload["reason"]) == (REVIEW["value"], remark)
+
+
 async def test_who_sends_a_form_is_who_signed_it_not_who_opened_it(
     slack: RunningSlack, inbox: FakeInbox, card: str
 ) -> None:
@@ -250,7 +289,7 @@ async def test_a_form_that_cannot_be_drawn_costs_no_acknowledgement(
 
     assert answer.ok
     assert len(inbox.rows) == 1
-    assert [record.message for record in caplog.records] == ["the reject form did not open"]
+    assert [record.message for record in caplog.records] == ["the form did not open"]
 
 
 async def test_a_press_that_was_not_stored_opens_no_form_and_the_person_is_told(

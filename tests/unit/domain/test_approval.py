@@ -120,9 +120,7 @@ def test_an_approved_rollback_that_has_not_started_is_stopped_by_one_reject() ->
     assert after.outcome_facts == {"slack_id": CAROL, "reason": "the fix is on its way"}
 
 
-@pytest.mark.parametrize(
-    "state", [s for s in State if s not in (State.PENDING_APPROVAL, State.APPROVED)]
-)
+@pytest.mark.parametrize("state", [s for s in State if s not in approval.NOT_STARTED])
 def test_nobody_rejects_what_has_started_or_ended(state: State) -> None:
     with pytest.raises(AlreadyDecided):
         cast(a_rollback(state=state), a_reject(ALICE, "stop"))
@@ -359,15 +357,17 @@ def test_every_state_has_its_line_and_ends_have_no_exit() -> None:
     } == approval.ENDS
 
 
-def test_execution_is_reached_from_approved_alone() -> None:
+def test_execution_is_reached_from_approved_and_broken_glass_alone() -> None:
     assert [s for s, after in approval.MOVES.items() if State.EXECUTING in after] == [
-        State.APPROVED
+        State.APPROVED,
+        State.BROKEN_GLASS,
     ]
 
 
-def test_approved_is_reached_from_pending_alone() -> None:
+def test_approved_is_reached_from_pending_and_when_a_glass_is_void() -> None:
     assert [s for s, after in approval.MOVES.items() if State.APPROVED in after] == [
-        State.PENDING_APPROVAL
+        State.PENDING_APPROVAL,
+        State.BROKEN_GLASS,
     ]
 
 

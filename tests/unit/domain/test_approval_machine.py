@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order: never APPROVED without the quorum."""
+"""Whatever happens in whatever order: never APPROVED without the quorum, nor by break-glass."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from bot.domain import approval, policy, quorum
+from bot.domain import approval, glass, policy, quorum
 from bot.domain.button import Claim
 from bot.domain.policy import MemberFacts
 from bot.domain.words import OutcomeCode
 from bot.errors import Refused
-from store.records import Choice, IllegalMove, Rollback, State, Vote
+from store.records import Choice, Glass, IllegalMove, Rollback, State, Vote
 from tests.builders import (
     ALICE,
     BOB,
@@ -31,10 +31,12 @@ from tests.builders import (
 PEOPLE = (ALICE, BOB, CAROL, DAVE, "U0EVE")
 SECOND = {person + "2": person for person in PEOPLE}  # everybody has a second account
 ACCOUNTS = (*PEOPLE, *SECOND)
+ADMINS = "S0ADMINS"
+REASONS = ("soon", "nobody else is awake and the shop is down")
 
 
 class Approval(RuleBasedStateMachine):
-    """People vote, leave and join the group, buttons get old, time passes."""
+    """People vote, break the glass, leave and join, buttons get old, it freezes, time passes."""
 
     claims = Bundle("claims")
 
@@ -44,11 +46,22 @@ class Approval(RuleBasedStateMachine):
         votes=st.integers(1, 3),
         vetoes=st.integers(1, 2),
         eligible=st.sets(st.sampled_from(PEOPLE)),
+        breakers=st.sets(st.sampled_from(PEOPLE)),
     )
-    def open(self, requester: str, votes: int, vetoes: int, eligible: set[str]) -> Claim:
+    def open(
+        self, requester: str, votes: int, vetoes: int, eligible: set[str], breakers: set[str]
+    ) -> Claim:
         self.at = NOON
+        self.frozen = False
         self.group = set(ACCOUNTS) - {"U0EVE", "U0EVE2"}
-        rules = a_policy(votes=votes, vetoes=vetoes, eligible=tuple(sorted(eligible - {requester})))
+        self.admins = {account for account in ACCOUNTS if SECOND.get(account, account) in breakers}
+        rules = a_policy(
+            votes=votes,
+            vetoes=vetoes,
+            eligible=tuple(sorted(eligible - {requester})),
+            break_glass=(ADMINS,) if breakers else (),
+            breakers=tuple(sorted(breakers)),
+        )
         draft = a_rollback(state=State.DRAFT, requested_by=requester, policy=rules)
         self.rollback = approval.present(draft)
         self.good: set[str] = set()  # the model: who has a vote that counts
@@ -94,7 +107,7 @@ class Approval(RuleBasedStateMachine):
         if after is None:
             return
         waiting = {State.PENDING_APPROVAL}
-        assert before.state in (waiting if choice is Choice.APPROVE else {*waiting, State.APPROVED})
+        assert before.state in (waiting if choice is Choice.APPROVE else approval.NOT_STARTED)
         assert account in self.group
         assert person in before.policy.eligible
         assert person != before.requested_by
@@ -129,6 +142,68 @@ class Approval(RuleBasedStateMachine):
         again = self.rollback
         self.click(claim, account, Choice.APPROVE)
         assert self.rollback == again or SECOND.get(account, account) in self.good
+
+    @rule(
+        claim=claims,
+        account=st.sampled_from(ACCOUNTS),
+        reason=st.sampled_from((*REASONS, REASONS[1])),
+    )
+    def break_glass(self, claim: Claim, account: str, reason: str) -> None:
+        person = SECOND.get(account, account)
+        before = self.rollback
+        said = Glass(
+            person, account, TEAM, reason, before.content_digest, 0, "", self.at, way="card"
+        )
+        after = self._try(
+            lambda now: glass.shatter(
+                now,
+                said,
+                at=self.at,
+                claim=claim,
+                why_not=self._why_no_glass(said),
+                frozen=self.frozen,
+            )
+        )
+        if after is None:
+            return
+        assert account in self.admins
+        assert person in before.policy.breakers
+        assert before.state is State.PENDING_APPROVAL or self.frozen
+        assert (claim.round, reason) == (before.round, REASONS[1])
+        assert self.at < before.expires_at
+
+    def _why_no_glass(self, said: Glass) -> str | None:
+        return policy.why_no_glass(
+            MemberFacts(said.slack_id, said.person, TEAM),
+            policy=self.rollback.policy,
+            groups={ADMINS: frozenset(self.admins)},
+            team_id=TEAM,
+            at_open=frozenset(self.rollback.policy.breakers),
+            shared_channel=False,
+        )
+
+    @rule()
+    def claim_what_the_glass_started(self) -> None:
+        """As the executor does: whoever may no longer carries nothing."""
+        broken = self.rollback.broken_by
+        if self.rollback.state is not State.BROKEN_GLASS or self.at >= self.rollback.expires_at:
+            return
+        assert broken is not None
+        why = self._why_no_glass(broken)
+        if why is not None:
+            self._try(lambda now: glass.void(now, why, at=self.at))
+            assert self.rollback.broken_by is None
+            return
+        self._try(lambda now: approval.move(now, State.EXECUTING))
+        assert broken.slack_id in self.admins
+
+    @rule(account=st.sampled_from(ACCOUNTS))
+    def leave_the_admins(self, account: str) -> None:
+        self.admins.discard(account)
+
+    @rule(frozen=st.booleans())
+    def freeze(self, frozen: bool) -> None:
+        self.frozen = frozen
 
     @rule(account=st.sampled_from(ACCOUNTS))
     def leave(self, account: str) -> None:
@@ -183,6 +258,15 @@ class Approval(RuleBasedStateMachine):
         assert counted == self.good
         assert now.requested_by not in counted
         assert counted <= set(now.policy.eligible)
+        if now.state is State.BROKEN_GLASS:
+            assert now.broken_by is not None
+            assert now.execution.clicked_at is not None
+        if now.state in (State.PENDING_APPROVAL, State.APPROVED):
+            assert now.broken_by is None
+        if now.state is State.EXECUTING:
+            assert now.policy.break_glass  # never where it is off
+            assert now.broken_by is not None
+            assert now.broken_by.digest == now.content_digest
         if now.state is State.APPROVED:
             assert len(counted) >= now.policy.votes
             assert now.execution.clicked_at is not None

@@ -137,9 +137,7 @@ def test_until_an_approved_rollback_has_started_it_can_be_stopped() -> None:
     assert actions(view(a_shown_rollback(state=State.APPROVED))) == ["reject", "difference"]
 
 
-@pytest.mark.parametrize(
-    "state", [s for s in State if s not in (State.PENDING_APPROVAL, State.APPROVED)]
-)
+@pytest.mark.parametrize("state", [s for s in State if s not in approval.NOT_STARTED])
 def test_past_voting_only_looking_is_left(state: State) -> None:
     assert actions(view(a_shown_rollback(state=state))) == ["difference"]
 
@@ -198,3 +196,14 @@ def test_what_was_never_verified_has_no_seconds() -> None:
 
 def test_the_same_state_gives_the_same_card() -> None:
     assert view(a_shown_rollback()) == view(a_shown_rollback())
+
+
+BREAKERS = a_policy(break_glass=("S0ADMINS",), breakers=("U0ALICE",))
+
+
+@pytest.mark.parametrize("state", State)
+def test_only_what_waits_for_approval_can_be_started_alone_where_somebody_may(state: State) -> None:
+    may = actions(view(a_shown_rollback(state=state, policy=BREAKERS)))
+
+    assert ("break_glass" in may) == (state is State.PENDING_APPROVAL)
+    assert "break_glass" not in actions(view(a_shown_rollback(state=state)))

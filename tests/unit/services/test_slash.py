@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -143,6 +144,17 @@ async def test_two_accounts_of_one_human_are_one_vote(scene: Scene) -> None:
     scene.directory.persons = {BOB: ALICE}
 
     assert (await said(scene, DAVE, "who support-triage@prod"))["people"] == 2
+
+
+async def test_who_says_who_may_break_the_glass_and_whether_you_may(scene: Scene) -> None:
+    rules = replace(POLICY, break_glass=(DAVE,))
+    asked = "who support-triage@prod"
+    (named,) = await told(scene, DAVE, asked, policy_of=lambda _: rules)
+    (other,) = await told(scene, ALICE, asked, policy_of=lambda _: rules)
+
+    assert (named["breakers"], named["you_may_break"]) == ([DAVE], True)
+    assert (other["breakers"], other["you_may_break"]) == ([DAVE], False)
+    assert (await said(scene, DAVE, asked))["breakers"] == []
 
 
 async def test_a_requester_may_ask_and_not_vote(scene: Scene) -> None:

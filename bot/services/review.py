@@ -73,7 +73,11 @@ class Reviewing:
         """
         async with self._store.read() as tx:
             waiting = await tx.rollbacks.to_review(limit=MOST)
-            of_app = [rollback for rollback in waiting if rollback.leg.where == asked.where]
+            of_app = [
+                rollback
+                for rollback in waiting
+                if any(leg.where == asked.where for leg in rollback.legs)
+            ]
             if not of_app:
                 raise NothingToReview(str(asked.where))
             case = await tx.cases.get(of_app[0].case_id)

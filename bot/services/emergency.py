@@ -137,7 +137,9 @@ class Emergency:
             at=at,
             claim=claim,
             why_not=asker.why_no_glass(rollback.policy),
-            frozen=self._policy_of(rollback.leg.where).freeze.until(at) is not None,
+            frozen=any(
+                self._policy_of(leg.where).freeze.until(at) is not None for leg in rollback.legs
+            ),
         )
 
     async def _store_it(

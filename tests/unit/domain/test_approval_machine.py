@@ -46,7 +46,7 @@ class Approval(RuleBasedStateMachine):
         votes=st.integers(1, 3),
         vetoes=st.integers(1, 2),
         eligible=st.sets(st.sampled_from(PEOPLE)),
-        breakers=st.sets(st.sampled_from(PEOPLE)),
+        breakers=st.one_of(st.just(set(PEOPLE)), st.sets(st.sampled_from(PEOPLE))),
     )
     def open(
         self, requester: str, votes: int, vetoes: int, eligible: set[str], breakers: set[str]
@@ -172,6 +172,15 @@ class Approval(RuleBasedStateMachine):
         assert (claim.round, reason) == (before.round, REASONS[1])
         assert self.at < before.expires_at
 
+    @rule(account=st.sampled_from(ACCOUNTS))
+    def break_glass_on_the_newest_card(self, account: str) -> None:
+        self.break_glass(self._claim(), account, REASONS[1])
+
+    @rule(account=st.sampled_from(ACCOUNTS))
+    def leave_the_admins_and_break_glass(self, account: str) -> None:
+        self.admins.discard(account)
+        self.break_glass(self._claim(), account, REASONS[1])
+
     def _why_no_glass(self, said: Glass) -> str | None:
         return policy.why_no_glass(
             MemberFacts(said.slack_id, said.person, TEAM),
@@ -245,8 +254,10 @@ class Approval(RuleBasedStateMachine):
         )
         assert after is None or person == asked
 
-    @rule()
-    def live_changes(self) -> None:
+    @rule(seldom=st.integers(1, 4))
+    def live_changes(self, seldom: int) -> None:
+        if seldom > 1:  # it ends everything: most of the time something else shall happen
+            return
         self._try(lambda now: approval.supersede(now, OutcomeCode.LIVE_CHANGED, at=self.at))
 
     @invariant()

@@ -86,7 +86,7 @@ def answer(note: Note) -> Message:
     match note.code:
         case AnswerCode.DIFFERENCE:
             return _reply("answer", note, lines=str(_fact(note, "text")).splitlines())
-        case AnswerCode.COMPARED:
+        case AnswerCode.COMPARED | AnswerCode.DRY_RUN:
             lines = _fact(note, "lines")
             return _reply("answer", note, lines=lines, below=True)
         case AnswerCode.LOG:
@@ -106,10 +106,19 @@ def reject_view(*, value: str, channel: str, ts: str) -> dict[str, Any]:
     Raises:
         BrokenBlocks: *value* is too long for a dialog; a button's value fits always.
     """
+    return _asking("reject", value=value, channel=channel, ts=ts)
+
+
+def undo_view(*, value: str, channel: str, ts: str) -> dict[str, Any]:
+    """Return the dialog that asks why a rollback should be undone; as `reject_view`."""
+    return _asking("undo", value=value, channel=channel, ts=ts)
+
+
+def _asking(form: str, *, value: str, channel: str, ts: str) -> dict[str, Any]:
     metadata = json.dumps({"value": value, "channel": channel, "ts": ts})
     if len(metadata) > VIEW_PRIVATE_METADATA:
         raise BrokenBlocks("the button's value is too long for a dialog")
-    view = _parsed("reject", metadata=metadata, max_length=REASON)
+    view = _parsed(form, metadata=metadata, max_length=REASON)
     if found := view_problems(view):
         raise BrokenBlocks("dialog", found)
     return view

@@ -34,7 +34,7 @@ class CardVote:
 
 @dataclass(frozen=True)
 class CardButton:
-    """A button; `action` is approve, reject or difference, `value` is opaque and signed."""
+    """A button; `action` is approve, reject, undo or difference, `value` is opaque and signed."""
 
     action: str
     value: str
@@ -96,6 +96,8 @@ class CardView:
     secrets_of_draft: bool = False  # those kept are the draft's, not known to be live's
     at_once: bool = False  # no versions in the target: executing is one write that is live at once
     restored: bool = False  # the candidate was deleted in the target; it comes from our store
+    dry_run: str = ""  # what a dry run found, in words; "" where none was made
+    dry_run_warns: bool = False  # something that is needed is missing, or could not be looked up
     buttons: tuple[CardButton, ...] = ()
     outcome_code: str = ""
     outcome_facts: Mapping[str, Json] | None = None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypedDict
 
-from bot.domain import quorum
+from bot.domain import dry_run, quorum
 from bot.domain.card import CardAlert, CardButton, CardChange, CardView, CardVote
 from bot.domain.diff.card import card_changes
 from bot.domain.diff.changes import ChangeList
@@ -97,6 +97,7 @@ def _with_rollback(
 ) -> CardView:
     leg, policy = rollback.leg, rollback.policy
     old, new = versions.get(leg.from_version_id), versions.get(leg.to_version_id)
+    found = dry_run.hitches_in(leg.dry_run)
     return replace(
         facts,
         state=rollback.state,
@@ -126,6 +127,8 @@ def _with_rollback(
         secrets_of_draft=leg.secrets.get("of_draft") is True,
         restored=leg.restored,
         at_once=old is not None and old.kind is VersionKind.MODEL_CONFIG,
+        dry_run="" if found is None else dry_run.line(found, env=leg.where.env),
+        dry_run_warns=bool(found),
         buttons=_buttons(rollback, changes, sign),
         outcome_code=rollback.outcome,
         outcome_facts=dict(rollback.outcome_facts) if rollback.outcome else None,
@@ -158,6 +161,8 @@ def _buttons(rollback: Rollback, changes: ChangeList | None, sign: Sign) -> tupl
     actions: Sequence[str] = ("difference",)
     if rollback.policy.named and as_bound:
         actions = (*_VOTES.get(rollback.state, ()), *actions)
+    if rollback.state is State.COMPLETED:
+        actions = (*actions, "undo")
     return tuple(CardButton(action, sign(rollback, action)) for action in actions)
 
 

@@ -23,6 +23,8 @@ _FORMS: Final = {
     "who": f"who {ANY_APP}",
     "snapshot": f"snapshot {ANY_APP}",
     "to": f"to {ANY_APP} VERSION",
+    "dry-run": f"dry-run {ANY_APP} VERSION",
+    "undo": f"undo {ANY_APP} REASON",
     "take-back": f"take-back {ANY_APP}",
     "withdraw": f"withdraw {ANY_APP}",
     "tag": f"tag {ANY_APP} VERSION NAME",
@@ -59,6 +61,22 @@ class ToTag:
     where: AppEnv
     name: str
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class Undo:
+    """Ask to undo the newest rollback of *where* that was carried out, because of *reason*."""
+
+    where: AppEnv
+    reason: str
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """Do everything but the write of a rollback of *where* to *version*, a number or a tag."""
+
+    where: AppEnv
+    version: int | str
 
 
 @dataclass(frozen=True)
@@ -132,7 +150,9 @@ class Who:
 
 
 # what names an app
-Named = To | ToTag | TakeBack | Withdraw | Tags | Tag | Untag | Log | Diff | Take | Who
+Named = (
+    To | ToTag | Undo | DryRun | TakeBack | Withdraw | Tags | Tag | Untag | Log | Diff | Take | Who
+)
 Command = Help | Status | Named
 
 
@@ -173,8 +193,8 @@ def _asked(verb: str, where: AppEnv, rest: Sequence[str]) -> Named | None:
     """The command, or None when *rest* is not what *verb* wants."""
     if verb in _BARE:
         return _BARE[verb](where) if not rest else None
-    if verb == "to":
-        return _to(where, rest) if rest else None
+    if verb in _WITH_WORDS:
+        return _WITH_WORDS[verb](where, rest) if rest else None
     if verb in ("tag", "untag"):
         return _tag(where, rest) if verb == "tag" else _untag(where, rest)
     words, page = _paged(rest)
@@ -197,6 +217,22 @@ def _to(where: AppEnv, words: Sequence[str]) -> To | ToTag | None:
         return To(where, number, reason)
     name = words[0].casefold()
     return ToTag(where, name, reason) if is_tag(name) else None
+
+
+def _undo(where: AppEnv, words: Sequence[str]) -> Undo:
+    return Undo(where, " ".join(words))
+
+
+def _dry_run(where: AppEnv, words: Sequence[str]) -> DryRun | None:
+    to = _to(where, words) if len(words) == 1 else None
+    return DryRun(where, to.number if isinstance(to, To) else to.name) if to else None
+
+
+_WITH_WORDS: Final[Mapping[str, Callable[[AppEnv, Sequence[str]], Named | None]]] = {
+    "to": _to,
+    "undo": _undo,
+    "dry-run": _dry_run,
+}
 
 
 def _tag(where: AppEnv, words: Sequence[str]) -> Tags | Tag | None:
@@ -261,7 +297,7 @@ def _version(word: str) -> int | str | None:
 def _form(verb: str, app: str, rest: Sequence[str] = ()) -> str:
     """How *verb* is asked, with what was right of the words that were said."""
     form = _FORMS[verb].replace(ANY_APP, app or ANY_APP)
-    if verb == "to" and len(rest) == 1 and (number := _number(rest[0])):
+    if verb in ("to", "dry-run") and len(rest) == 1 and (number := _number(rest[0])):
         return form.replace("VERSION", str(number))
     return form
 

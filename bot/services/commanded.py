@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from bot.domain import commands
 from bot.domain.commands import (
     Diff,
+    DryRun,
     Help,
     Log,
     Named,
@@ -17,6 +18,7 @@ from bot.domain.commands import (
     TakeBack,
     To,
     ToTag,
+    Undo,
     Untag,
     Who,
     Withdraw,
@@ -30,6 +32,7 @@ from bot.services.hearing import Hearing, Matter
 from bot.services.received import Words
 from bot.services.sight import Sight, nearest
 from bot.services.slash.diff import diff
+from bot.services.slash.dry_run import Rehearsing, dry_run
 from bot.services.slash.log import log
 from bot.services.slash.own import Own
 from bot.services.slash.snapshot import Takes
@@ -38,11 +41,14 @@ from bot.services.slash.tag import Tagging
 from bot.services.slash.to import Asking
 from bot.services.slash.told import Told
 from bot.services.slash.who import Electorate
+from bot.services.undoing import Undoing
 from store.records import AppEnv, Corrupt, Json, Missing
 
 _ACTIONS = {
     To: "rollback.ask",
     ToTag: "rollback.ask",
+    Undo: "rollback.ask",
+    DryRun: "rollback.dry_run",
     Tags: "history.see",
     Tag: "tag.move",
     Untag: "tag.remove",
@@ -55,6 +61,9 @@ _ACTIONS = {
 }
 
 
+_Reading = DryRun | Tags | Log | Diff | Who
+
+
 @dataclass(frozen=True)
 class Verbs:
     """What does the work of each verb that needs more than the store."""
@@ -65,6 +74,8 @@ class Verbs:
     who: Electorate
     tag: Tagging
     own: Own
+    undo: Undoing
+    rehearse: Rehearsing
 
 
 class Commanded:
@@ -168,25 +179,33 @@ class Commanded:
         self, hearing: Hearing, words: Words, asked: Named, asker: Asker, places: list[AppEnv]
     ) -> None:
         match asked:
-            case To():
-                await self._verbs.to(hearing, words, asked, asker)
-            case ToTag():
-                to = await self._tagged(asked)
+            case To() | ToTag():
+                to = await self._tagged(asked) if isinstance(asked, ToTag) else asked
                 await self._verbs.to(hearing, words, to, asker)
-            case Tags():
-                await self._tell(hearing, await self._verbs.tag.listed(asked))
+            case Undo():
+                await self._verbs.undo.typed(hearing, words, asked, asker)
             case Tag() | Untag():
                 await self._verbs.tag(hearing, asked, asker, _matter(asked, asker))
             case TakeBack() | Withdraw():
                 await self._verbs.own(hearing, asked, asker, _matter(asked, asker))
             case Take():
                 await self._verbs.take(hearing, places, _matter(asked, asker))
+            case _:
+                await self._tell(hearing, await self._told(asker, asked))
+
+    async def _told(self, asker: Asker, asked: _Reading) -> Told:
+        """What is asked by who only wants to know."""
+        match asked:
+            case DryRun():
+                return await dry_run(self._store, self._verbs.rehearse, asked)
+            case Tags():
+                return await self._verbs.tag.listed(asked)
             case Log():
-                await self._tell(hearing, await log(self._store, asked))
+                return await log(self._store, asked)
             case Diff():
-                await self._tell(hearing, await diff(self._store, asked))
+                return await diff(self._store, asked)
             case Who():
-                await self._tell(hearing, await self._verbs.who(asker, asked))
+                return await self._verbs.who(asker, asked)
 
     async def _tagged(self, asked: ToTag) -> To:
         """The version on which the tag stands now. Raises `NothingStored`, `UnknownVersion`."""
@@ -208,7 +227,7 @@ def _matter(asked: Named, asker: Asker) -> Matter:
         what["app"] = str(asked.where)
     if isinstance(asked, To):
         what["number"] = asked.number
-    if isinstance(asked, To | ToTag) and asked.reason:
+    if isinstance(asked, To | ToTag | Undo) and asked.reason:
         what["reason"] = asked.reason
     if isinstance(asked, ToTag | Tag | Untag):
         what["tag"] = asked.name

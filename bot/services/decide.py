@@ -21,11 +21,13 @@ from bot.services.ballot import Ballot
 from bot.services.commanded import Commanded, Verbs
 from bot.services.hearing import Hearing, Matter
 from bot.services.sight import Sight
+from bot.services.slash.dry_run import Rehearsing
 from bot.services.slash.own import Own
 from bot.services.slash.snapshot import Refresh, Takes
 from bot.services.slash.tag import Tagging
 from bot.services.slash.to import Ask, Asking
 from bot.services.slash.who import Electorate
+from bot.services.undoing import Undoing
 from bot.services.waiting import backoff
 from store.records import AppEnv, Choice, InboxItem, InboxKind, Stale
 
@@ -43,6 +45,7 @@ class Decide:
         directory: Directory,
         ask: Ask,
         *,
+        rehearse: Rehearsing,
         refresh: Refresh,
         channels: Mapping[AppEnv, str],
         policy_of: Callable[[AppEnv], Policy],
@@ -60,6 +63,7 @@ class Decide:
             store: Where the inbox is.
             directory: Asked afresh for every item.
             ask: Opens the rollback that a person asked for.
+            rehearse: Does everything of a rollback but the write.
             refresh: Reads the target of an app@env now.
             channels: Of every app@env that is watched, where its cards appear.
             policy_of: The configured policy of an app@env.
@@ -80,13 +84,17 @@ class Decide:
         self._kinds = kinds
         reception = Reception(directory)
         self._ballot = Ballot(store, reception, keys=keys, nudge=nudge)
+        asking = Asking(store, ask)
+        self._undo = Undoing(store, reception, asking, refresh, keys=keys)
         verbs = Verbs(
             Sight(store, directory, watched=channels, policy_of=policy_of),
-            Asking(store, ask),
+            asking,
             Takes(store, refresh, watched=channels, within=lease * 2 / 3),
             Electorate(store, directory, channels=channels, policy_of=policy_of),
             Tagging(store, directory, policy_of=policy_of),
             Own(store),
+            self._undo,
+            rehearse,
         )
         self._commanded = Commanded(store, reception, verbs)
 
@@ -121,6 +129,9 @@ class Decide:
             await self._fail(item, error)
 
     async def _by_kind(self, item: InboxItem) -> None:
+        if item.kind is InboxKind.COMMAND and item.action == "undo":  # by the form of a card
+            await self._undo.pressed(self._hearing(item), received.press(item))
+            return
         if item.kind is InboxKind.COMMAND:
             words = received.words(item)
             await self._commanded(self._hearing(item), words)
@@ -132,7 +143,7 @@ class Decide:
                 await self._ballot.vote(hearing, press, Choice.APPROVE)
             case (InboxKind.SUBMISSION, "reject"):
                 await self._ballot.vote(hearing, press, Choice.REJECT)
-            case (InboxKind.CLICK, "reject"):  # the listener has opened the form that asks why
+            case (InboxKind.CLICK, "reject" | "undo"):  # the listener has opened the form
                 await self._done(item, "asked_for_reason")
             case (InboxKind.CLICK, "difference"):
                 await self._ballot.difference(hearing, press)

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from bot.domain import dry_run
+from bot.domain.diff.label import visible
 from bot.domain.diff.text import as_text
 from bot.errors import Throttled, UpstreamDown, UpstreamRefused
 from bot.log import bound
@@ -147,7 +149,7 @@ class Deliver:
         changes = await self._differences.of(self._store, leg)
         title = _title(case, old, new)
         await self._messenger.attach(
-            as_text(changes, title=title),
+            _dry_run(leg) + as_text(changes, title=title),
             filename=f"{_file_name(case, old, new)}.diff",
             title=title,
             channel=case.channel,
@@ -302,6 +304,13 @@ def _way(row: Outgoing) -> _Way:
 
 def _title(case: Case, old: Version, new: Version) -> str:
     return f"{case.where}: version {old.number} to {new.number}"
+
+
+def _dry_run(leg: Leg) -> str:
+    """What the dry run found, in full; "" when that is nothing."""
+    found = dry_run.hitches_in(leg.dry_run)
+    lines = dry_run.in_full(found, env=leg.where.env) if found else []
+    return "".join(f"{visible(line)}\n" for line in [*lines, ""] if lines)
 
 
 def _file_name(case: Case, old: Version, new: Version) -> str:

@@ -8,9 +8,7 @@ from bot.domain import policy, quorum
 from bot.domain.words import FindingCode, OutcomeCode
 from bot.errors import (
     AskedAlready,
-    ByHandOnly,
     CondemnedHere,
-    EmptyVersion,
     Frozen,
     NotAllowed,
     NothingToDo,
@@ -118,14 +116,12 @@ class Request:
         await self._snapshot.refresh(where)
         ground = await self._opening.ground(where)
         candidate = await self._opening.numbered(where, number)
-        if ground is None or candidate.meaning == ground.live.meaning:
-            raise NothingToDo(f"{where} version {number} is what is live")
-        if self._opening.by_hand_only(ground.live):
-            raise ByHandOnly(str(where), number)
+        if ground is None:
+            raise NothingToDo(f"{where} has no version that is live")
+        for objection in await self._opening.objections(where, ground, candidate):
+            raise objection
         if candidate.meaning in ground.condemned and not reason.strip():
             raise CondemnedHere(str(where), number)
-        if await self._opening.empty(candidate):
-            raise EmptyVersion(f"{where} version {number} has no nodes")
         snapshot = await self._eligibility.at_open(
             rules,
             requested_by=by.person,

@@ -135,6 +135,11 @@ class SlackMessenger:
         view = render.reject_view(value=value, channel=channel, ts=ts)
         await called(self._web.views_open(trigger_id=trigger_id, view=view))
 
+    async def open_undo_form(self, *, trigger_id: str, value: str, channel: str, ts: str) -> None:
+        """Open the form that asks why to undo; *trigger_id* lives three seconds."""
+        view = render.undo_view(value=value, channel=channel, ts=ts)
+        await called(self._web.views_open(trigger_id=trigger_id, view=view))
+
     async def open_difference(self, window: Window, *, trigger_id: str) -> None:
         """Open the dialog in which a difference will stand; *trigger_id* lives three seconds."""
         view = render.difference_view(window, None)

@@ -19,7 +19,7 @@ from slack_bolt.authorization import AuthorizeResult
 
 from bot.adapters.slack import wire
 from bot.domain.words import AnswerCode
-from bot.errors import BadInput, BotError, ReasonMissing
+from bot.errors import BadInput, BotError, ReasonMissing, Refused, UndoReasonMissing
 from bot.ports.people import Note, Window
 from store.records import NewInboxItem, StoreError, Unavailable
 
@@ -56,6 +56,9 @@ class OpensForms(Protocol):
     async def open_reject_form(
         self, *, trigger_id: str, value: str, channel: str, ts: str
     ) -> None: ...
+    async def open_undo_form(
+        self, *, trigger_id: str, value: str, channel: str, ts: str
+    ) -> None: ...
     async def open_difference(self, window: Window, *, trigger_id: str) -> None: ...
     async def answer(
         self, note: Note, *, channel: str, slack_id: str, ts: str, response_url: str
@@ -67,7 +70,8 @@ def build_app(*, put: Put, forms: OpensForms) -> AsyncApp:
 
     Args:
         put: Commits an inbox row; False when the same bytes came before.
-        forms: Opens dialogs: the form that asks why a rollback is rejected, and the difference.
+        forms: Opens dialogs: the forms that ask why a rollback is rejected or should be undone,
+            and the difference.
     """
     app = AsyncApp(
         name="keyturn",
@@ -93,7 +97,7 @@ async def _authorize(**_: Any) -> AuthorizeResult:
 
 
 def _clicks(app: AsyncApp, put: Put, forms: OpensForms) -> None:
-    @app.action(re.compile(r"^rollback\.(approve|reject|difference)$"))
+    @app.action(re.compile(r"^rollback\.(approve|reject|undo|difference)$"))
     async def press(
         ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
     ) -> None:
@@ -101,7 +105,7 @@ def _clicks(app: AsyncApp, put: Put, forms: OpensForms) -> None:
         await ack()
         if item is None:
             return
-        if item.action == "reject":
+        if item.action in ("reject", "undo"):
             _envelope(context).go_on(_ask_why(forms, body, item))
         elif item.action == "difference":
             _envelope(context).go_on(_open_difference(forms, body, item))
@@ -116,15 +120,27 @@ def _clicks(app: AsyncApp, put: Put, forms: OpensForms) -> None:
 
 def _forms(app: AsyncApp, put: Put) -> None:
     @app.view(wire.REJECT_FORM)
-    async def submit(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
-        if not _reason(body):
-            _envelope(context).handled = True
-            await ack(
-                response_action="errors", errors={wire.REASON_BLOCK: ReasonMissing.user_message}
-            )
-            return
-        await _commit(context, put, lambda digest: wire.submission(body, digest))
-        await ack()
+    async def reject(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
+        if await _said_why(ack, body, context, ReasonMissing):
+            await _commit(context, put, lambda digest: wire.submission(body, digest))
+            await ack()
+
+    @app.view(wire.UNDO_FORM)
+    async def undo(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
+        if await _said_why(ack, body, context, UndoReasonMissing):
+            await _commit(context, put, lambda digest: wire.undone(body, digest))
+            await ack()
+
+
+async def _said_why(
+    ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext, missing: type[Refused]
+) -> bool:
+    """Whether the form has a reason; without one it stays open and says so."""
+    if _reason(body):
+        return True
+    _envelope(context).handled = True
+    await ack(response_action="errors", errors={wire.REASON_BLOCK: missing.user_message})
+    return False
 
 
 def _commands(app: AsyncApp, put: Put) -> None:
@@ -153,13 +169,14 @@ async def _commit(
 
 
 async def _ask_why(forms: OpensForms, body: dict[str, Any], item: NewInboxItem) -> None:
-    """Open the reject form; the trigger lives three seconds, so this is done here.
+    """Open the form that asks why; the trigger lives three seconds, so this is done here.
 
     Somebody who sees no form is told to press again, if Slack takes that.
     """
     pressed = item.payload
     try:
-        await forms.open_reject_form(
+        opened = forms.open_undo_form if item.action == "undo" else forms.open_reject_form
+        await opened(
             trigger_id=str(body.get("trigger_id", "")),
             value=pressed["value"],
             channel=pressed["channel"],
@@ -167,7 +184,7 @@ async def _ask_why(forms: OpensForms, body: dict[str, Any], item: NewInboxItem) 
         )
     except Exception as error:  # noqa: BLE001  # an edge: nothing may leave a listener
         why = error.code if isinstance(error, BotError) else type(error).__name__
-        _log.warning("the reject form did not open", extra={"why": why})
+        _log.warning("the %s form did not open", item.action, extra={"why": why})
         await _say_it_did_not_open(forms, item)
 
 
@@ -191,7 +208,7 @@ async def _say_it_did_not_open(forms: OpensForms, item: NewInboxItem) -> None:
     pressed = item.payload
     try:
         await forms.answer(
-            Note(AnswerCode.FORM_NOT_OPENED, {}),
+            Note(AnswerCode.FORM_NOT_OPENED, {"button": item.action}),
             channel=pressed["channel"],
             slack_id=item.slack_id,
             ts="",

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 from bot.errors import BadInput
 from store.records import InboxKind, NewInboxItem
 
-REJECT_FORM = "rollback.reject"
+REJECT_FORM, UNDO_FORM = "rollback.reject", "rollback.undo"
 REASON_BLOCK, REASON_INPUT = "reason", "text"
 _FORM = "application/x-www-form-urlencoded"
 _ID = re.compile(r"[A-Z0-9]{1,64}")
@@ -119,6 +119,16 @@ def submission(payload: Mapping[str, Any], digest: str) -> NewInboxItem:
     return _in_dialog(InboxKind.SUBMISSION, "reject", payload, digest, reason)
 
 
+def undone(payload: Mapping[str, Any], digest: str) -> NewInboxItem:
+    """Return the inbox row of the sent undo form.
+
+    It asks for a rollback, as a command does, and waits among those: it reads the target, which
+    must not hold up what people press.
+    """
+    reason = {"reason": reason_in(_dict(payload, "view"))}
+    return _in_dialog(InboxKind.COMMAND, "undo", payload, digest, reason)
+
+
 def _in_dialog(
     kind: InboxKind, action: str, payload: Mapping[str, Any], digest: str, more: Mapping[str, str]
 ) -> NewInboxItem:
@@ -142,7 +152,7 @@ def _in_dialog(
 
 
 def reason_in(view: Mapping[str, Any]) -> str:
-    """Return what was written into the reject form, without space around it."""
+    """Return what was written into a form that asks why, without space around it."""
     values = _dict(_dict(view, "state"), "values")
     field = _dict(_dict(values, REASON_BLOCK), REASON_INPUT)
     return (_str(field, "value", default="") if field.get("value") is not None else "").strip()

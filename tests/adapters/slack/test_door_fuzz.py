@@ -52,6 +52,9 @@ class NoForms:
     async def open_reject_form(
         self, *, trigger_id: str, value: str, channel: str, ts: str
     ) -> None: ...
+    async def open_undo_form(
+        self, *, trigger_id: str, value: str, channel: str, ts: str
+    ) -> None: ...
     async def open_difference(self, window: Window, *, trigger_id: str) -> None: ...
     async def answer(
         self, note: Note, *, channel: str, slack_id: str, ts: str, response_url: str

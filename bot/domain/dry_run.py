@@ -17,6 +17,7 @@ from store.records import Json
 _NAMED = 3  # things on a card's line
 _NODES = 2  # of one thing there
 _NAME = 60
+_ID = 8  # letters of an id, on a line
 _KEY = "hitches"
 
 
@@ -84,11 +85,17 @@ class Hitch:
     nodes: tuple[str, ...] = ()
     why: str = ""
 
+    @property
+    def _short(self) -> str:
+        """The name as it fits a line; of an id its beginning tells enough."""
+        is_id = self.what == Kind.KNOWLEDGE_BASE and len(self.name) > _ID
+        return f"{self.name[:_ID]}…" if is_id else _cut(self.name)
+
     def told(self, *, nodes: int | None = None) -> str:
         """The thing in words, with at most so many *nodes*; None for all."""
-        name = _cut(self.name) if nodes is not None else self.name
+        name = self._short if nodes is not None else self.name
         beside = [_why(self)] if self.severity is Severity.WARNS and self.why else []
-        if self.nodes and nodes != 0:
+        if self.nodes:
             beside.append(_places(self.nodes, nodes))
         said = f"{self.what} {name}".rstrip()
         if nodes is None and self.provider:
@@ -158,8 +165,8 @@ def warns(found: Iterable[Hitch]) -> bool:
 def recorded(found: Sequence[Hitch]) -> dict[str, Json]:
     """Return what the audit trail keeps of it: which things were missing or not checked."""
     by = {
-        "missing": [h.told(nodes=0) for h in found if h.severity is Severity.WARNS],
-        "not_checked": [h.told(nodes=0) for h in found if h.severity is Severity.UNKNOWN],
+        "missing": [f"{h.what} {h.name}" for h in found if h.severity is Severity.WARNS],
+        "not_checked": [f"{h.what} {h.name}" for h in found if h.severity is Severity.UNKNOWN],
     }
     return {name: told for name, told in by.items() if told}
 

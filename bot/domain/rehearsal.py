@@ -74,8 +74,7 @@ def lines(rehearsal: Rehearsal) -> list[str]:
         *dry_run.in_full(others, env=rehearsal.where.env),
         *_difference(rehearsal),
         *_secrets(rehearsal),
-        *_around(rehearsal),
-        *(_steps(rehearsal) if not blocks else []),
+        *([*_around(rehearsal), *_steps(rehearsal)] if not blocks else []),
     ]
 
 

@@ -46,7 +46,7 @@ from store.records import (
 )
 
 UNKNOWN = "unknown"  # who published it, where the target does not say
-LOOK_UP = timedelta(seconds=4)  # a card does not wait longer for what it only warns of
+LOOK_UP = timedelta(seconds=3)  # a card does not wait longer for what it only warns of
 HISTORY = 200  # how many versions back a suspect or candidate is looked for
 
 

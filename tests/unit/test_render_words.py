@@ -521,7 +521,7 @@ def test_a_history_marks_what_nobody_published() -> None:
 @pytest.mark.parametrize(
     ("verdict", "said"),
     [
-        ("blocks", "It would be refused"),
+        ("blocks", "This would not go through"),
         ("missing", "something that the version needs is missing"),
         ("unknown", "not everything could be checked"),
         ("clear", "Nothing is missing"),

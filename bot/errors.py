@@ -113,6 +113,36 @@ class NothingOpen(Refused):
         return f"No rollback of `{_plain(self.where)}` is open."
 
 
+class NothingToUndo(Refused):
+    """No rollback of the app was carried out."""
+
+    user_message = "Nothing was rolled back there, so there is nothing to undo."
+
+    def __init__(self, where: str) -> None:
+        super().__init__(f"no rollback of {where} was carried out")
+        self.where = where
+
+    def to_person(self) -> str:
+        return f"No rollback of `{_plain(self.where)}` was carried out: there is nothing to undo."
+
+
+class LiveIsAnother(Refused):
+    """What a rollback made live is live no more, so undoing it would undo something else."""
+
+    user_message = "What that rollback made live is live no more."
+
+    def __init__(self, where: str, made: int | None, live: int | None) -> None:
+        super().__init__(f"version {live} of {where} is live, not {made}")
+        self.where, self.made, self.live = where, made, live
+
+    def to_person(self) -> str:
+        return (
+            f"That rollback made version {self.made} live; version {self.live} is live now, so "
+            "there is nothing of it to undo. Another version is asked for with "
+            f"`/rollback to {_plain(self.where)} VERSION`."
+        )
+
+
 class NoVote(Refused):
     """There is no vote of this person that could be taken back."""
 
@@ -129,6 +159,12 @@ class ReasonMissing(Refused):
     """A rejection needs a reason."""
 
     user_message = "Please say in a few words why you reject it."
+
+
+class UndoReasonMissing(Refused):
+    """Undoing a rollback needs a reason: it goes to what was rolled back."""
+
+    user_message = "Please say in a few words why it should be undone."
 
 
 class NotEligible(Refused):

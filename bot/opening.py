@@ -15,7 +15,9 @@ from bot.adapters.dify.transport import TIMEOUT
 from bot.config.settings import DifySettings, Settings
 from bot.domain import approval
 from bot.services.closer import Closer
+from bot.services.opening import Opening, Rules
 from bot.services.places import Places
+from bot.services.rehearse import Rehearse
 from bot.services.snapshot import Snapshot
 from store.audit import Verification, verify
 from store.records import AppEnv
@@ -106,6 +108,13 @@ class Desk:
         only = Places({where: self.places.of(where)})
         return Snapshot(self.store, only, nudge=_nobody)
 
+    def rehearse(self, where: AppEnv, rules: Rules) -> Rehearse:
+        """Everything of a rollback of *where* but the write, under *rules*."""
+        at_once = [where] if self.places.rolls_back_config(where) else []
+        only = Places({where: self.places.of(where)}, rolls_back_config=at_once)
+        opening = Opening(self.store, only, nonce=str)
+        return Rehearse(self.store, only, self.snapshot(where).refresh, rules, opening)
+
 
 @asynccontextmanager
 async def desk(settings: Settings) -> AsyncIterator[Desk]:
@@ -122,7 +131,19 @@ async def desk(settings: Settings) -> AsyncIterator[Desk]:
             closing.push_async_callback(target.close)
         places = {w: (targets[place.target], place.id) for w, place in settings.places.items()}
         channels = {where: place.channel for where, place in settings.places.items()}
-        yield Desk(store, Places(places), channels)
+        at_once = {w for w, place in settings.places.items() if place.rolls_back_config}
+        yield Desk(store, Places(places, rolls_back_config=at_once), channels)
+
+
+def rules_of(settings: Settings) -> Rules:
+    """What proposing needs of *settings*."""
+    return Rules(
+        policies=settings.policies,
+        channels={where: place.channel for where, place in settings.places.items()},
+        criticality={name: app.criticality for name, app in settings.apps.items()},
+        waited=settings.alerts.usual_for,
+        lookback=settings.alerts.lookback,
+    )
 
 
 def _nobody() -> None:

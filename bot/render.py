@@ -91,7 +91,7 @@ def answer(note: Note) -> Message:
     match note.code:
         case AnswerCode.DIFFERENCE:
             return _reply("answer", note, lines=str(_fact(note, "text")).splitlines())
-        case AnswerCode.COMPARED:
+        case AnswerCode.COMPARED | AnswerCode.DRY_RUN:
             lines = _fact(note, "lines")
             return _reply("answer", note, lines=lines, below=True)
         case AnswerCode.LOG:
@@ -109,7 +109,7 @@ def form_view(action: str, *, value: str, channel: str, ts: str) -> dict[str, An
     """Return the dialog that a button opens; it carries the button's *value* and its message.
 
     Args:
-        action: The button's: reject and break_glass ask why, sign_review takes a remark.
+        action: The button's: reject, undo and break_glass ask why, sign_review takes a remark.
         value: The button's.
         channel: Where its message stands.
         ts: Of its message.

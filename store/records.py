@@ -445,7 +445,8 @@ class Leg:
 
     `expected_root` is the root of the document that execution will leave live;
     `change_digest` that of the canonical change list between live and it. `restored` says that
-    the target had deleted the version by then: its content comes from our store alone.
+    the target had deleted the version by then: its content comes from our store alone. `dry_run`
+    is what a dry run found then, empty where none was made; no vote binds to it.
     """
 
     where: AppEnv
@@ -457,6 +458,7 @@ class Leg:
     change_digest: str
     secrets: Mapping[str, Json] = field(default_factory=dict)  # what the card said of secrets
     restored: bool = False
+    dry_run: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

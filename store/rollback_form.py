@@ -70,6 +70,7 @@ def _leg_json(leg: Leg) -> dict[str, Json]:
     plain = {field.name: getattr(leg, field.name) for field in fields(leg)}
     plain["where"] = {"app": leg.where.app, "env": leg.where.env}
     plain["secrets"] = dict(leg.secrets)
+    plain["dry_run"] = dict(leg.dry_run)
     return plain
 
 

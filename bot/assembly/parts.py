@@ -25,6 +25,7 @@ from bot.assembly.outside import Outside
 from bot.assembly.process import Process, Role
 from bot.config.settings import Settings
 from bot.domain import link
+from bot.opening import rules_of
 from bot.renewal.watched import Watched
 from bot.services.closer import Closer
 from bot.services.decide import Decide
@@ -104,14 +105,7 @@ class Making:
         nudge = self._nudge
         keys = derive(settings.secret_keys, b"keyturn/buttons/v1")
         channels = {where: place.channel for where, place in settings.places.items()}
-        rules = Rules(
-            policies=settings.policies,
-            channels=channels,
-            criticality={name: app.criticality for name, app in settings.apps.items()},
-            waited=settings.alerts.usual_for,
-            lookback=settings.alerts.lookback,
-            depends_on={name: app.depends_on for name, app in settings.apps.items()},
-        )
+        rules = rules_of(settings)
         inclusion = self._inclusion(watched, outside)
         snapshot = Snapshot(
             store,
@@ -231,6 +225,7 @@ class Making:
             self._store,
             outside.directory,
             propose.requested,
+            rehearse=propose.rehearsed,
             refresh=closer.read,
             channels=rules.channels,
             policy_of=rules.policy,

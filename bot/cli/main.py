@@ -17,6 +17,7 @@ from bot.cli.copy import copy
 from bot.cli.diff import diff
 from bot.cli.discover import discover
 from bot.cli.drafts import drafts
+from bot.cli.dry_run import dry_run
 from bot.cli.export import export
 from bot.cli.log import log
 from bot.cli.pausing import pause, resume
@@ -48,6 +49,7 @@ for command in (
     drafts,
     tag,
     diff,
+    dry_run,
     export,
     verify,
     prune,

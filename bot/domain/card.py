@@ -52,7 +52,7 @@ class CardGlass:
 
 @dataclass(frozen=True)
 class CardButton:
-    """A button: approve, reject, break_glass or difference; `value` is opaque and signed."""
+    """A button: approve, reject, break_glass, undo or difference; `value` is opaque and signed."""
 
     action: str
     value: str
@@ -125,6 +125,8 @@ class CardView:
     at_once: bool = False  # no versions in the target: executing is one write that is live at once
     restored: bool = False  # the candidate was deleted in the target; it comes from our store
     glass: CardGlass | None = None  # it runs, or ran, on this one person's word
+    dry_run: str = ""  # what a dry run found, in words; "" where none was made
+    dry_run_warns: bool = False  # something that is needed is missing, or could not be looked up
     buttons: tuple[CardButton, ...] = ()
     outcome_code: str = ""
     outcome_facts: Mapping[str, Json] | None = None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypedDict
 
-from bot.domain import glass, quorum
+from bot.domain import dry_run, glass, quorum
 from bot.domain.card import (
     CardAlert,
     CardButton,
@@ -113,6 +113,7 @@ def _with_rollback(
 ) -> CardView:
     leg, policy = rollback.leg, rollback.policy
     old, new = versions.get(leg.from_version_id), versions.get(leg.to_version_id)
+    found = _hitches(rollback)
     return replace(
         facts,
         state=rollback.state,
@@ -143,6 +144,8 @@ def _with_rollback(
         restored=any(leg.restored for leg in rollback.legs),
         at_once=any(_at_once(leg, versions) for leg in rollback.legs),
         glass=_glass(rollback),
+        dry_run="" if found is None else dry_run.line(found, env=leg.where.env),
+        dry_run_warns=bool(found),
         buttons=_buttons(rollback, changes, sign),
         outcome_code=rollback.outcome,
         outcome_facts=dict(rollback.outcome_facts) if rollback.outcome else None,
@@ -171,6 +174,13 @@ def _legs(
         page = pages[position] if position < len(pages) else ""
         shown.append(CardLeg(str(leg.where), *numbers, page=page))
     return tuple(shown)
+
+
+def _hitches(rollback: Rollback) -> list[dry_run.Hitch] | None:
+    """What the dry runs of all apps found; None where none was made."""
+    found = [dry_run.hitches_in(leg.dry_run) for leg in rollback.legs]
+    made = [hitches for hitches in found if hitches is not None]
+    return [hitch for hitches in made for hitch in hitches] if made else None
 
 
 def _at_once(leg: Leg, versions: Mapping[int, Version]) -> bool:
@@ -214,6 +224,8 @@ def _buttons(
     actions: Sequence[str] = ("difference",)
     if rollback.policy.named and as_bound:
         actions = (*_VOTES.get(rollback.state, ()), *actions, *_alone(rollback))
+    if rollback.state is State.COMPLETED:
+        actions = (*actions, "undo")
     return tuple(CardButton(action, sign(rollback, action)) for action in actions)
 
 

@@ -23,6 +23,8 @@ _FORMS: Final = {
     "who": f"who {ANY_APP}",
     "snapshot": f"snapshot {ANY_APP}",
     "to": f"to {ANY_APP} VERSION",
+    "dry-run": f"dry-run {ANY_APP} VERSION",
+    "undo": f"undo {ANY_APP} REASON",
     "break-glass": f"break-glass {ANY_APP} REASON",
     "review": f"review {ANY_APP}",
     "take-back": f"take-back {ANY_APP}",
@@ -70,6 +72,22 @@ class ToTag:
     reason: str = ""
     also: tuple[tuple[AppEnv, int | str], ...] = ()
     together: bool = False
+
+
+@dataclass(frozen=True)
+class Undo:
+    """Ask to undo the newest rollback of *where* that was carried out, because of *reason*."""
+
+    where: AppEnv
+    reason: str
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """Do everything but the write of a rollback of *where* to *version*, a number or a tag."""
+
+    where: AppEnv
+    version: int | str
 
 
 @dataclass(frozen=True)
@@ -160,7 +178,7 @@ class Who:
 
 # What names an app.
 OfOne = BreakGlass | Review | TakeBack | Withdraw  # a person's own word on what is open
-Named = To | ToTag | OfOne | Tags | Tag | Untag | Log | Diff | Take | Who
+Named = To | ToTag | Undo | DryRun | OfOne | Tags | Tag | Untag | Log | Diff | Take | Who
 Command = Help | Status | Named
 
 
@@ -203,6 +221,8 @@ def _asked(verb: str, where: AppEnv, rest: Sequence[str]) -> Named | None:
         return _BARE[verb](where) if not rest else None
     if verb in _SAID:
         return _SAID[verb](where, rest)
+    if verb in _WITH_WORDS:
+        return _WITH_WORDS[verb](where, rest) if rest else None
     if verb in ("tag", "untag"):
         return _tag(where, rest) if verb == "tag" else _untag(where, rest)
     words, page = _paged(rest)
@@ -270,6 +290,22 @@ _SAID: Final[Mapping[str, Callable[[AppEnv, Sequence[str]], Named | None]]] = {
 }
 
 
+def _undo(where: AppEnv, words: Sequence[str]) -> Undo:
+    return Undo(where, " ".join(words))
+
+
+def _dry_run(where: AppEnv, words: Sequence[str]) -> DryRun | None:
+    to = _to(where, words) if len(words) == 1 else None
+    return DryRun(where, to.number if isinstance(to, To) else to.name) if to else None
+
+
+_WITH_WORDS: Final[Mapping[str, Callable[[AppEnv, Sequence[str]], Named | None]]] = {
+    "to": _to,
+    "undo": _undo,
+    "dry-run": _dry_run,
+}
+
+
 def _tag(where: AppEnv, words: Sequence[str]) -> Tags | Tag | None:
     if not words:
         return Tags(where)
@@ -332,7 +368,7 @@ def _version(word: str) -> int | str | None:
 def _form(verb: str, app: str, rest: Sequence[str] = ()) -> str:
     """How *verb* is asked, with what was right of the words that were said."""
     form = _FORMS[verb].replace(ANY_APP, app or ANY_APP)
-    if verb == "to" and len(rest) == 1 and (number := _number(rest[0])):
+    if verb in ("to", "dry-run") and len(rest) == 1 and (number := _number(rest[0])):
         return form.replace("VERSION", str(number))
     return form
 

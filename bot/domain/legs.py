@@ -88,6 +88,19 @@ def published_versions(execution: Execution) -> frozenset[int]:
     return frozenset(row for row in rows if row is not None)
 
 
+def brought(rollback: Rollback) -> dict[int, tuple[int, str]]:
+    """Return what each leg that was verified live brought, by its position.
+
+    That is the stored version that was published, and what became of the draft. A rollback that
+    ended as COMPLETED has all of them, unless it ended in a copy of the database.
+    """
+    execution = rollback.execution
+    found = {one.position: (one.published_version_id, one.draft_note) for one in execution.done}
+    if execution.published_version_id is not None:
+        found[execution.position] = execution.published_version_id, execution.draft_note
+    return found
+
+
 def callers_first(apps: Sequence[str], depends_on: Mapping[str, Sequence[str]]) -> list[str]:
     """Return *apps* with what each depends on after it, else in the order given.
 

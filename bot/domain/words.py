@@ -184,6 +184,8 @@ class AnswerCode(StrEnum):
     # askers, viewers: list[str] (beside the voters), unknown_groups: list[str], you (a Slack id),
     # you_may_vote: bool, you_may_ask: bool
     WHO = "who"
+    # where, number: int, live: int, verdict (blocks, missing, unknown, clear), lines: list[str]
+    DRY_RUN = "dry_run"
     DIFFERENCE = "difference"  # text, permalink
     BEING_MADE = "being_made"
     FORM_NOT_OPENED = "form_not_opened"  # form (a button's action; reject where it is missing)

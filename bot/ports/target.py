@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, Protocol
 
+from bot.domain.dry_run import Looked
+from bot.domain.references import Needed
 from store.document import Document
 from store.records import AppEnv, VersionKind
 
@@ -120,6 +122,16 @@ class Target(Protocol):
 
         For an id in *own* the version named there holds the value to compare with. With
         *published_id* it is that version's values that are compared, not the draft's.
+        """
+        ...
+
+    async def look_up(
+        self, needed: Collection[Needed], *, within: timedelta
+    ) -> Mapping[Needed, Looked]:
+        """Say of each of *needed* whether the workspace has it; read-only, and it raises nothing.
+
+        What could not be looked up, also because it took longer than *within*, is UNKNOWN, never
+        MISSING.
         """
         ...
 

@@ -8,6 +8,7 @@ from bot.domain import commands
 from bot.domain.commands import (
     BreakGlass,
     Diff,
+    DryRun,
     Help,
     Log,
     Named,
@@ -20,6 +21,7 @@ from bot.domain.commands import (
     TakeBack,
     To,
     ToTag,
+    Undo,
     Untag,
     Who,
     Withdraw,
@@ -36,6 +38,7 @@ from bot.services.received import Words
 from bot.services.review import Reviewing
 from bot.services.sight import Sight, nearest
 from bot.services.slash.diff import diff
+from bot.services.slash.dry_run import Rehearsing, dry_run
 from bot.services.slash.log import log
 from bot.services.slash.own import Own
 from bot.services.slash.snapshot import Takes
@@ -44,11 +47,14 @@ from bot.services.slash.tag import Tagging
 from bot.services.slash.to import Asking
 from bot.services.slash.told import Told
 from bot.services.slash.who import Electorate
+from bot.services.undoing import Undoing
 from store.records import AppEnv, Corrupt, Json, Missing
 
 _ACTIONS = {
     To: "rollback.ask",
     ToTag: "rollback.ask",
+    Undo: "rollback.ask",
+    DryRun: "rollback.dry_run",
     Tags: "history.see",
     Tag: "tag.move",
     Untag: "tag.remove",
@@ -61,6 +67,9 @@ _ACTIONS = {
     TakeBack: "vote.take_back",
     Withdraw: "rollback.withdraw",
 }
+
+
+_Reading = DryRun | Tags | Log | Diff | Who
 
 
 @dataclass(frozen=True)
@@ -76,6 +85,8 @@ class Verbs:
     companions: Companions
     emergency: Emergency
     review: Reviewing
+    undo: Undoing
+    rehearse: Rehearsing
 
 
 class Commanded:
@@ -184,6 +195,8 @@ class Commanded:
         match asked:
             case To() | ToTag():
                 await self._to(hearing, words, asked, asker)
+            case Undo():
+                await self._verbs.undo.typed(hearing, words, asked, asker)
             case Tags():
                 await self._tell(hearing, await self._verbs.tag.listed(asked))
             case Tag() | Untag():
@@ -192,12 +205,22 @@ class Commanded:
                 await self._word(hearing, asked, asker)
             case Take():
                 await self._verbs.take(hearing, places, _matter(asked, asker))
+            case _:
+                await self._tell(hearing, await self._told(asker, asked))
+
+    async def _told(self, asker: Asker, asked: _Reading) -> Told:
+        """What is asked by who only wants to know."""
+        match asked:
+            case DryRun():
+                return await dry_run(self._store, self._verbs.rehearse, asked)
+            case Tags():
+                return await self._verbs.tag.listed(asked)
             case Log():
-                await self._tell(hearing, await log(self._store, asked))
+                return await log(self._store, asked)
             case Diff():
-                await self._tell(hearing, await diff(self._store, asked))
+                return await diff(self._store, asked)
             case Who():
-                await self._tell(hearing, await self._verbs.who(asker, asked))
+                return await self._verbs.who(asker, asked)
 
     async def _word(self, hearing: Hearing, asked: OfOne, asker: Asker) -> None:
         match asked:
@@ -250,7 +273,7 @@ def _matter(asked: Named, asker: Asker) -> Matter:
         what["number"] = asked.number
     if isinstance(asked, To | ToTag):
         what |= _asked(asked)
-    if isinstance(asked, BreakGlass) and asked.reason:
+    if isinstance(asked, BreakGlass | Undo) and asked.reason:
         what["reason"] = asked.reason
     if isinstance(asked, Review) and asked.remark:
         what["remark"] = asked.remark

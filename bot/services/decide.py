@@ -25,11 +25,13 @@ from bot.services.emergency import Emergency
 from bot.services.hearing import Hearing, Matter
 from bot.services.review import Reviewing
 from bot.services.sight import Sight
+from bot.services.slash.dry_run import Rehearsing
 from bot.services.slash.own import Own
 from bot.services.slash.snapshot import Refresh, Takes
 from bot.services.slash.tag import Tagging
 from bot.services.slash.to import Ask, Asking
 from bot.services.slash.who import Electorate
+from bot.services.undoing import Undoing
 from bot.services.waiting import backoff
 from store.records import AppEnv, Choice, InboxItem, InboxKind, Stale
 
@@ -47,6 +49,7 @@ class Decide:
         directory: Directory,
         ask: Ask,
         *,
+        rehearse: Rehearsing,
         refresh: Refresh,
         channels: Mapping[AppEnv, str],
         policy_of: Callable[[AppEnv], Policy],
@@ -65,6 +68,7 @@ class Decide:
             store: Where the inbox is.
             directory: Asked afresh for every item.
             ask: Opens the rollback that a person asked for.
+            rehearse: Does everything of a rollback but the write.
             refresh: Reads the target of an app@env now.
             channels: Of every app@env that is watched, where its cards appear.
             policy_of: The configured policy of an app@env.
@@ -89,9 +93,11 @@ class Decide:
         self._ballot = Ballot(store, reception, keys=keys, nudge=nudge)
         self._emergency = Emergency(store, reception, keys=keys, policy_of=policy_of, nudge=nudge)
         self._review = Reviewing(store, reception, keys=keys, policy_of=policy_of)
+        asking = Asking(store, ask)
+        self._undo = Undoing(store, reception, asking, refresh, keys=keys)
         verbs = Verbs(
             Sight(store, directory, watched=channels, policy_of=policy_of),
-            Asking(store, ask),
+            asking,
             Takes(store, refresh, watched=channels, within=lease * 2 / 3),
             Electorate(store, directory, channels=channels, policy_of=policy_of),
             Tagging(store, directory, policy_of=policy_of),
@@ -99,6 +105,8 @@ class Decide:
             Companions(store, depends_on=depends_on),
             self._emergency,
             self._review,
+            self._undo,
+            rehearse,
         )
         self._commanded = Commanded(store, reception, verbs)
 
@@ -133,6 +141,9 @@ class Decide:
             await self._fail(item, error)
 
     async def _by_kind(self, item: InboxItem) -> None:
+        if item.kind is InboxKind.COMMAND and item.action == "undo":  # by the form of a card
+            await self._undo.pressed(self._hearing(item), received.press(item))
+            return
         if item.kind is InboxKind.COMMAND:
             words = received.words(item)
             await self._commanded(self._hearing(item), words)
@@ -148,7 +159,7 @@ class Decide:
                 await self._emergency.press(hearing, press)
             case (InboxKind.SUBMISSION, review.ACTION):
                 await self._review.press(hearing, press)
-            case (InboxKind.CLICK, "reject" | emergency.ACTION | review.ACTION):
+            case (InboxKind.CLICK, "reject" | "undo" | emergency.ACTION | review.ACTION):
                 await self._done(item, "asked_for_reason")  # the listener has opened its form
             case (InboxKind.CLICK, "difference"):
                 await self._ballot.difference(hearing, press)

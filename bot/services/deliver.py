@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from bot.domain import dry_run
+from bot.domain.diff.label import visible
 from bot.domain.diff.text import as_text
 from bot.errors import Throttled, UpstreamDown, UpstreamRefused
 from bot.log import bound
@@ -21,7 +23,17 @@ from bot.services.answer import Answers
 from bot.services.dialogs import Dialogs, Told
 from bot.services.drawing import Address, Differences, Drawing, Shown
 from bot.services.waiting import backoff
-from store.records import Case, Corrupt, Leg, Missing, OutboxKind, Outgoing, Stale, Version
+from store.records import (
+    Case,
+    Corrupt,
+    Leg,
+    Missing,
+    OutboxKind,
+    Outgoing,
+    Rollback,
+    Stale,
+    Version,
+)
 
 log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=90)  # longer than the calls that one row needs, uploads included
@@ -150,7 +162,7 @@ class Deliver:
         more = len(rollback.legs) - 1
         title = _title(old, new) + (f", and {more} more" if more else "")
         await self._messenger.attach(
-            as_text(changes, title=title),
+            _dry_run(rollback) + as_text(changes, title=title),
             filename=f"{_file_name(old, new)}.diff",
             title=title,
             channel=case.channel,
@@ -306,6 +318,17 @@ def _way(row: Outgoing) -> _Way:
 
 def _title(old: Version, new: Version) -> str:
     return f"{new.where}: version {old.number} to {new.number}"
+
+
+def _dry_run(rollback: Rollback) -> str:
+    """What the dry run found, in full, app after app; "" when that is nothing."""
+    lines: list[str] = []
+    for leg in rollback.legs:
+        found = dry_run.hitches_in(leg.dry_run)
+        if found:
+            lines += [str(leg.where)] if rollback.joint else []
+            lines += dry_run.in_full(found, env=leg.where.env)
+    return "".join(f"{visible(line)}\n" for line in [*lines, ""] if lines)
 
 
 def _file_name(old: Version, new: Version) -> str:

@@ -7,14 +7,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from bot.domain import approval, quorum
+from bot.domain import approval, dry_run, quorum
 from bot.domain.diff.changes import compare
+from bot.domain.dry_run import Hitch
 from bot.domain.masked import masked
 from bot.domain.policy import Policy
+from bot.domain.references import references
 from bot.domain.secrets import expected, out_of_reach, plan
 from bot.domain.words import NoteCode
 from bot.errors import (
+    ByHandOnly,
+    EmptyVersion,
     KeyturnPaused,
+    NothingToDo,
+    Refused,
     SecretsGone,
     SecretsOutOfReach,
     UnknownVersion,
@@ -41,6 +47,7 @@ from store.records import (
 )
 
 UNKNOWN = "unknown"  # who published it, where the target does not say
+LOOK_UP = timedelta(seconds=3)  # a card does not wait longer for what it only warns of
 HISTORY = 200  # how many versions back a suspect or candidate is looked for
 
 
@@ -85,10 +92,19 @@ class Ground:
 class Opening:
     """Reads the ground and opens rollbacks on it; which one is not decided here."""
 
-    def __init__(self, store: Store, targets: Targets, *, nonce: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        targets: Targets,
+        *,
+        nonce: Callable[[], str],
+        look_up: timedelta = LOOK_UP,
+    ) -> None:
+        """Take what opening needs; *look_up* is how long a dry run's look at a target may take."""
         self._store = store
         self._targets = targets
         self._nonce = nonce
+        self._look_up = look_up
 
     async def ground(self, where: AppEnv) -> Ground | None:
         """What is known of *where*; None before its first version."""
@@ -126,10 +142,28 @@ class Opening:
         at_once = live.kind is VersionKind.MODEL_CONFIG
         return at_once and not self._targets.rolls_back_config(live.where)
 
+    async def objections(self, where: AppEnv, ground: Ground, candidate: Version) -> list[Refused]:
+        """Why nobody may go from *ground* to *candidate*, whoever asks."""
+        number = candidate.number or 0
+        if candidate.meaning == ground.live.meaning:
+            return [NothingToDo(f"{where} version {number} is what is live")]
+        if self.by_hand_only(ground.live):
+            return [ByHandOnly(str(where), number)]
+        if await self.empty(candidate):
+            return [EmptyVersion(f"{where} version {number} has no nodes")]
+        return []
+
     async def empty(self, version: Version) -> bool:
         """Whether *version* has no nodes: it could not answer anybody."""
         async with self._store.read() as tx:
             return (await tx.versions.document(version.id)).empty_graph
+
+    async def hitches(self, where: AppEnv, document: Document) -> tuple[Hitch, ...]:
+        """What *document* needs and *where* does not have, or cannot tell of; it raises nothing."""
+        found = await asyncio.to_thread(references, document)
+        target, _ = self._targets.of(where)
+        needed = [reference.needed for reference in found]
+        return dry_run.hitches(found, await target.look_up(needed, within=self._look_up))
 
     async def numbered(self, where: AppEnv, number: int) -> Version:
         """Version *number* of *where*. Raises `UnknownVersion`."""
@@ -188,8 +222,12 @@ class Opening:
             names = masked(live_document, candidate_document)
             if names:
                 raise ValuesMasked(str(where), candidate.number, names)
-            return leg
-        return await self._as_the_target_has_it(leg, candidate, live_document, candidate_document)
+        else:
+            leg = await self._as_the_target_has_it(
+                leg, candidate, live_document, candidate_document
+            )
+        found = await self.hitches(where, expected(candidate_document, live_document))
+        return replace(leg, dry_run=dry_run.facts_of(found))
 
     async def _as_the_target_has_it(
         self, leg: Leg, candidate: Version, live: Document, candidate_document: Document
@@ -243,6 +281,9 @@ async def open_in(
         **_named(new.legs),
         "finding": finding.code,
         **({"reason": new.reason} if new.reason else {}),
+        **dry_run.recorded(
+            [hitch for leg in new.legs for hitch in dry_run.hitches_in(leg.dry_run) or ()]
+        ),
     }
     draft = await tx.rollbacks.open(
         replace(new, case_id=case.id),

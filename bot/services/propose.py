@@ -9,6 +9,7 @@ from bot.ports.store import Store
 from bot.ports.target import Targets
 from bot.services.assess import Assess
 from bot.services.opening import Opening, Rules
+from bot.services.rehearse import Rehearse
 from bot.services.request import Request
 from bot.services.snapshot import Snapshot
 
@@ -16,7 +17,8 @@ from bot.services.snapshot import Snapshot
 class Propose:
     """Finds candidates and opens rollbacks; never decides whether one is executed.
 
-    `step` looks at what alerts made due, `requested` opens what a person asked for.
+    `step` looks at what alerts made due, `requested` opens what a person asked for, `rehearsed`
+    plays it through without opening anything.
     """
 
     def __init__(
@@ -32,4 +34,5 @@ class Propose:
         opening = Opening(store, targets, nonce=nonce)
         request = Request(store, targets, directory, snapshot, rules, opening)
         self.requested = request
+        self.rehearsed = Rehearse(store, targets, snapshot.refresh, rules, opening)
         self.step = Assess(store, targets, directory, snapshot, rules, opening, request).step

@@ -5,9 +5,9 @@ The door has verified the bytes and keeps of each payload only what stands here:
     click       value, channel, ts, response_url        of the message that holds the button;
                 window, the dialog in which it is answered, if there is one; place, where in it
     submission  value, channel, ts, response_url, reason   the first three as the click gave them
-    command     text, channel, response_url
+    command     text, channel, response_url; or with the action `undo` what a submission has
 
-`action` is the button's: approve, reject, difference (a prefix up to a dot is left out).
+`action` is the button's: approve, reject, undo, difference (a prefix up to a dot is left out).
 """
 
 from __future__ import annotations

@@ -9,9 +9,7 @@ from bot.domain import legs, policy, quorum
 from bot.domain.words import FindingCode, OutcomeCode
 from bot.errors import (
     AskedAlready,
-    ByHandOnly,
     CondemnedHere,
-    EmptyVersion,
     Frozen,
     NotAllowed,
     NothingToDo,
@@ -171,14 +169,12 @@ class Request:
         await self._snapshot.refresh(where)
         ground = await self._opening.ground(where)
         candidate = await self._opening.numbered(where, number)
-        if ground is None or candidate.meaning == ground.live.meaning:
-            raise NothingToDo(f"{where} version {number} is what is live")
-        if self._opening.by_hand_only(ground.live):
-            raise ByHandOnly(str(where), number)
+        if ground is None:
+            raise NothingToDo(f"{where} has no version that is live")
+        for objection in await self._opening.objections(where, ground, candidate):
+            raise objection
         if candidate.meaning in ground.condemned and not reason.strip():
             raise CondemnedHere(str(where), number)
-        if await self._opening.empty(candidate):
-            raise EmptyVersion(f"{where} version {number} has no nodes")
         return _Chosen(where, ground, candidate)
 
     async def _may_ask(self, by: Member, rules: policy.Policy, where: AppEnv) -> None:

@@ -238,12 +238,7 @@ async def _with_number(tx: Transaction, rollback: Rollback, ending: Ending) -> d
 
 async def _legs(tx: Transaction, rollback: Rollback) -> list[dict[str, Json]]:
     """What each leg of a rollback that is through brought: the candidate, and as which version."""
-    execution = rollback.execution
-    brought = {
-        done.position: (done.published_version_id, done.draft_note) for done in execution.done
-    }
-    if execution.published_version_id is not None:
-        brought[execution.position] = execution.published_version_id, execution.draft_note
+    brought = legs.brought(rollback)
     rows: list[dict[str, Json]] = []
     for position, leg in enumerate(rollback.legs):
         version_id, draft = brought.get(position, (None, ""))  # a copy may not know it

@@ -5,20 +5,24 @@ An editor's hand and the ways to fail are methods; nothing here does I/O.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import inspect
 import itertools
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from bot.domain.dry_run import Looked, Presence, Unread
 from bot.domain.masked import masked
+from bot.domain.references import Needed
 from bot.errors import (
     DraftMoved,
     LiveMoved,
     NoSuchApp,
     NoSuchVersion,
+    UpstreamDown,
     UpstreamRefused,
     WouldWriteMask,
 )
@@ -83,6 +87,8 @@ class FakeTarget:
         self.hides_old_secrets = hides_old_secrets
         self.apps: dict[str, FakeApp] = {}
         self.calls: list[str] = []
+        self.has: set[Needed] | None = None  # what the workspace has; None: all that is asked for
+        self.unusable: dict[Needed, str] = {}
         self._clock = clock
         self._ticks = itertools.count(1)
         self._ids = itertools.count(1)
@@ -271,6 +277,26 @@ class FakeTarget:
             compared = SecretsComparison(SecretsVerdict.UNKNOWN)
         await self._leave("compare_secrets")
         return compared
+
+    async def look_up(
+        self, needed: Collection[Needed], *, within: timedelta
+    ) -> Mapping[Needed, Looked]:
+        try:
+            async with asyncio.timeout(within.total_seconds()):
+                await self._enter("look_up")
+        except TimeoutError:
+            return {one: Looked(Presence.UNKNOWN, Unread.LATE) for one in needed}
+        except UpstreamDown:
+            return {one: Looked(Presence.UNKNOWN, Unread.DOWN) for one in needed}
+        looked = {one: self._looked(one) for one in needed}
+        await self._leave("look_up")
+        return looked
+
+    def _looked(self, one: Needed) -> Looked:
+        if one in self.unusable:
+            return Looked(Presence.UNUSABLE, self.unusable[one])
+        there = self.has is None or one in self.has
+        return Looked(Presence.THERE if there else Presence.MISSING)
 
     async def stage(
         self,

@@ -152,6 +152,7 @@ def _judge(store: SqlStore) -> Decide:
         store,
         FakeDirectory(),
         _nothing,
+        rehearse=_nothing,
         refresh=_nothing,
         channels={},
         policy_of=lambda _: POLICY,

@@ -14,6 +14,7 @@ from typing import Any
 import uvloop
 
 from bot.domain.approval import MOVES
+from bot.domain.rehearsal import Rehearsal
 from bot.ports.target import TargetVersion
 from bot.services.decide import Decide
 from bot.services.execute import Execute
@@ -69,6 +70,7 @@ class Worker:
             self.store,
             self.directory,
             _asks_nothing,
+            rehearse=_rehearses_nothing,
             refresh=_reads_nothing,
             channels={},
             policy_of=lambda _: POLICY,
@@ -116,6 +118,10 @@ def a_target(where: AppEnv) -> FakeTarget:
 
 async def _reads_nothing(where: AppEnv) -> list[Version]:
     raise AssertionError(f"nobody asked for a snapshot of {where}")
+
+
+async def _rehearses_nothing(*_: object, **__: object) -> Rehearsal:
+    raise AssertionError("nobody asks for a dry run here")
 
 
 async def _asks_nothing(*_: object, **__: object) -> Rollback:

@@ -58,7 +58,9 @@ def test_a_slash_command_that_is_named_is_understood(file: str, form: str) -> No
         assert commands.parse(text), (file, text)
 
 
-@pytest.mark.parametrize(("file", "words"), said(r"(?:`|\"|, |\$ )keyturn ([a-z]+(?: [a-z]+)?)"))
+@pytest.mark.parametrize(
+    ("file", "words"), said(r"(?:`|\"|, |\$ )keyturn ([a-z][a-z-]*(?: [a-z]+)?)")
+)
 def test_a_command_that_is_named_is_there(file: str, words: str) -> None:
     command = typer.main.get_command(main._app)
     for word in words.split():

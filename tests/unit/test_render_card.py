@@ -11,7 +11,7 @@ from bot.domain import approval
 from bot.domain.card import CardAlert, CardButton, CardGlass, CardLeg, CardView, CardVote
 from bot.domain.diff.kinds import ChangeKind
 from bot.domain.words import FindingCode
-from bot.render import BrokenBlocks, card
+from bot.render import BrokenBlocks, card, form_view
 from store.records import Choice, State
 from tests.builders import NOON
 from tests.cards import (
@@ -411,3 +411,44 @@ def test_the_question_before_it_starts_alone_fits_whatever_the_names() -> None:
     said = actions(sound(card(view)))[-1]["confirm"]["text"]["text"]
 
     assert said.endswith("Next you are asked why.")
+
+
+def test_what_a_dry_run_misses_is_a_warning_of_its_own() -> None:
+    line = "Dry run: 1 thing is missing in prod: model <gpt-4o> (node Answer)"
+
+    message = sound(card(a_view(dry_run=line, dry_run_warns=True)))
+
+    (block,) = [b for b in message.blocks if b["block_id"].startswith("dry_run.")]
+    assert block["text"]["text"] == f":warning: {line}".replace("<", "&lt;").replace(">", "&gt;")
+
+
+@pytest.mark.parametrize("state", State)
+def test_that_nothing_is_missing_is_said_small_and_while_it_matters(state: State) -> None:
+    line = "Dry run: nothing is missing"
+
+    message = sound(card(a_view(state, dry_run=line)))
+
+    open_states = {State.DRAFT, State.PENDING_APPROVAL, State.APPROVED}
+    assert (line in everything(message)) is (state in open_states)
+    assert not any(b["block_id"].startswith("dry_run.") for b in message.blocks)
+
+
+def test_a_card_of_what_was_carried_out_offers_undo_without_a_colour() -> None:
+    buttons = (CardButton("difference", "d"), CardButton("undo", "u"))
+
+    difference, undo = actions(sound(card(a_view(State.COMPLETED, buttons=buttons))))
+
+    assert (undo["action_id"], undo["value"]) == ("rollback.undo", "u")
+    assert "style" not in undo
+    assert difference["action_id"] == "rollback.difference"
+    assert actions(card(a_view(State.FAILED, buttons=buttons)))[-1] == difference | {
+        "action_id": "rollback.difference"
+    }
+
+
+def test_the_form_of_undo_says_what_it_asks_for() -> None:
+    view = form_view("undo", value="17.1.n0nce.mac", channel="C0INCIDENTS", ts="1.000001")
+
+    assert view["callback_id"] == "rollback.undo"
+    assert "others have to approve" in view["blocks"][0]["text"]["text"]
+    assert view["blocks"][1]["block_id"] == "reason"

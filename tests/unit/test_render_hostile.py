@@ -57,6 +57,8 @@ def full_of(text: str, state: State = State.PENDING_APPROVAL) -> CardView:
         evidence=text,
         impact=text,
         lost=text,
+        dry_run=text,
+        dry_run_warns=True,
     )
 
 

@@ -13,7 +13,7 @@ from bot.errors import NotEligible
 from bot.ports.people import Note
 from bot.render import BrokenBlocks, answer, card, form_view, note
 from bot.wording import NoWords, say
-from tests.cards import ALICE, BOB, facts_only, objects, sound, tokens
+from tests.cards import ALICE, BOB, everything, facts_only, objects, sound, tokens
 
 AT = "2026-11-24T11:50:00Z"
 LINK = "https://keyturn.slack.com/archives/C0INCIDENT1/p1764000000000100"
@@ -251,6 +251,13 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
         "address": LINK,
         "lines": ["[prompt] changed: Triage", "- be brief", "+ be kind"],
     },
+    AnswerCode.DRY_RUN: {
+        "where": "support-triage@prod",
+        "number": 6,
+        "live": 7,
+        "verdict": "missing",
+        "lines": ["Dry run in prod:", "  missing: model gpt-4o (node Answer)"],
+    },
     AnswerCode.SNAPSHOT_BEGUN: {"where": "", "count": 3},
     AnswerCode.SNAPSHOT: {
         "rows": [
@@ -463,6 +470,8 @@ def test_help_has_one_command_a_line() -> None:
         "`/rollback who APP",
         "`/rollback snapsho",
         "`/rollback to APP@",
+        "`/rollback dry-run",
+        "`/rollback undo AP",
         "`/rollback break-g",
         "`/rollback review ",
         "`/rollback take-ba",
@@ -549,3 +558,28 @@ def test_a_history_marks_what_nobody_published() -> None:
 
     assert "not published" in say("row", AnswerCode.LOG, {**row, **more, "drift": True})
     assert "not published" not in say("row", AnswerCode.LOG, {**row, **more, "drift": False})
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [
+        ("blocks", "This would not go through"),
+        ("missing", "something that the version needs is missing"),
+        ("unknown", "not everything could be checked"),
+        ("clear", "Nothing is missing"),
+    ],
+)
+def test_a_dry_run_says_first_what_is_to_be_expected(verdict: str, said: str) -> None:
+    facts = {**FACTS[AnswerCode.DRY_RUN], "verdict": verdict}
+
+    message = sound(answer(Note(AnswerCode.DRY_RUN, facts)))
+
+    assert said in message.text
+    assert ("/rollback to" in everything(message)) is (verdict != "blocks")
+
+
+def test_a_form_that_did_not_open_is_named_by_its_button() -> None:
+    undo = answer(Note(AnswerCode.FORM_NOT_OPENED, {"button": "undo"})).text
+    older = answer(Note(AnswerCode.FORM_NOT_OPENED, {})).text
+
+    assert ("*Undo*" in undo, "*Reject*" in older) == (True, True)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from datetime import timedelta
 from functools import partial
 from typing import TypeVar
 
@@ -18,6 +19,7 @@ import aiohttp
 from bot.adapters.dify import era, model_config, secrets, shapes, wire
 from bot.adapters.dify.credentials import Credentials
 from bot.adapters.dify.examined import Examined
+from bot.adapters.dify.inventory import Inventory
 from bot.adapters.dify.recollection import Form, Recollection, Told
 from bot.adapters.dify.session import Session
 from bot.adapters.dify.transport import (
@@ -29,7 +31,9 @@ from bot.adapters.dify.transport import (
     app_path,
 )
 from bot.adapters.dify.vault import Vault
+from bot.domain.dry_run import Looked
 from bot.domain.masked import masked
+from bot.domain.references import Needed
 from bot.errors import DraftMoved, LiveMoved, NoSuchApp, UpstreamRefused, WouldWriteMask
 from bot.ports.target import (
     NONE,
@@ -45,6 +49,7 @@ from store.records import Json
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+Query = Mapping[str, str | list[str]]
 
 APPS_A_PAGE = 100
 VERSIONS_A_PAGE = 20
@@ -76,6 +81,7 @@ class DifyTarget:
         self._transport = Transport(url, http=http, timeout=timeout)
         self._session = Session(self._transport, credentials)
         self._vault = Vault(self._session)
+        self._inventory = Inventory(partial(self._read, limit=MAX_PAGE_BYTES))
         self._modes: dict[str, str] = {}  # an app never changes its mode
         self._recollection = Recollection()
 
@@ -247,6 +253,12 @@ class DifyTarget:
             return SecretsComparison(SecretsVerdict.UNKNOWN)
         return secrets.alike(wire.shown_secrets(live), wire.shown_secrets(before))
 
+    async def look_up(
+        self, needed: Collection[Needed], *, within: timedelta
+    ) -> Mapping[Needed, Looked]:
+        """Say of each of *needed* whether this workspace has it; see the port."""
+        return await self._inventory.look_up(needed, within)
+
     # -- writes -------------------------------------------------------------------------------
 
     async def stage(
@@ -372,7 +384,7 @@ class DifyTarget:
         return await self._understood(path, form, query, limit=MAX_PAGE_BYTES)
 
     async def _read(
-        self, path: str, query: Mapping[str, str] | None = None, *, limit: int | None = None
+        self, path: str, query: Query | None = None, *, limit: int | None = None
     ) -> Json:
         return await self._understood(path, _as_it_is, query, limit=limit)
 
@@ -380,7 +392,7 @@ class DifyTarget:
         self,
         path: str,
         form: Callable[[Json], T],
-        query: Mapping[str, str] | None = None,
+        query: Query | None = None,
         *,
         limit: int | None = None,
     ) -> T:
@@ -395,7 +407,7 @@ class DifyTarget:
         return await _off_loop(answer, known)
 
     async def _answer(
-        self, path: str, query: Mapping[str, str] | None = None, *, limit: int | None = None
+        self, path: str, query: Query | None = None, *, limit: int | None = None
     ) -> Answer:
         request = Request("GET", path, query=query or {}, limit=limit or MAX_ANSWER)
         answer: Answer = await self._session.send(request)

@@ -34,7 +34,7 @@ class Request:
 
     method: str
     path: str
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str | list[str]] = field(default_factory=dict)
     body: Json = field(default=None, repr=False)
     write: bool = False
     limit: int = MAX_ANSWER

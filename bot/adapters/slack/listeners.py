@@ -20,7 +20,7 @@ from slack_bolt.authorization import AuthorizeResult
 from bot.adapters.slack import wire
 from bot.domain import glass
 from bot.domain.words import AnswerCode
-from bot.errors import BadInput, BotError, ReasonMissing, ReasonTooShort
+from bot.errors import BadInput, BotError, ReasonMissing, ReasonTooShort, UndoReasonMissing
 from bot.ports.people import Note, Window
 from store.records import NewInboxItem, StoreError, Unavailable
 
@@ -94,7 +94,7 @@ async def _authorize(**_: Any) -> AuthorizeResult:
 
 
 def _clicks(app: AsyncApp, put: Put, forms: OpensForms) -> None:
-    @app.action(re.compile(r"^rollback\.(approve|reject|difference|break_glass|sign_review)$"))
+    @app.action(re.compile(r"^rollback\.(approve|reject|undo|difference|break_glass|sign_review)$"))
     async def press(
         ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
     ) -> None:
@@ -211,6 +211,8 @@ def _missing(body: dict[str, Any]) -> str:
         return ReasonMissing.user_message
     if form == "rollback.sign_review":
         return ""
+    if form == "rollback.undo":
+        return "" if reason else UndoReasonMissing.user_message
     if form == "rollback.break_glass":
         least = glass.REASON_AT_LEAST
         enough = len(" ".join(reason.split())) >= least

@@ -17,7 +17,9 @@ from bot.errors import BadInput
 from store.records import InboxKind, NewInboxItem
 
 # Buttons that open a form, whose `callback_id` is the button's `action_id`.
-FORMS = frozenset({"rollback.reject", "rollback.break_glass", "rollback.sign_review"})
+FORMS = frozenset(
+    {"rollback.reject", "rollback.undo", "rollback.break_glass", "rollback.sign_review"}
+)
 REASON_BLOCK, REASON_INPUT = "reason", "text"
 _FORM = "application/x-www-form-urlencoded"
 _ID = re.compile(r"[A-Z0-9]{1,64}")
@@ -115,10 +117,15 @@ def turned(payload: Mapping[str, Any], action: Mapping[str, Any], digest: str) -
 
 
 def submission(payload: Mapping[str, Any], digest: str) -> NewInboxItem:
-    """Return the inbox row of a sent form; `private_metadata` holds what was pressed."""
+    """Return the inbox row of a sent form; `private_metadata` holds what was pressed.
+
+    Undo asks for a rollback, as a command does, and waits among those: it reads the target, which
+    must not hold up what people press.
+    """
     view = _dict(payload, "view")
     action = _str(view, "callback_id").rpartition(".")[2]
-    return _in_dialog(InboxKind.SUBMISSION, action, payload, digest, {"reason": reason_in(view)})
+    kind = InboxKind.COMMAND if action == "undo" else InboxKind.SUBMISSION
+    return _in_dialog(kind, action, payload, digest, {"reason": reason_in(view)})
 
 
 def _in_dialog(

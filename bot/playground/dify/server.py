@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from bot.playground.dify import account_routes, app_routes, workflow_routes
+from bot.playground.dify import account_routes, app_routes, inventory_routes, workflow_routes
 from bot.playground.dify.doors import STATE, state_of
 from bot.playground.dify.faults import Call, Fault
 from bot.playground.dify.refusals import DifyError, internal, unauthorized
@@ -31,6 +31,25 @@ ROUTES: tuple[tuple[str, str, str, Handler], ...] = (
     ("workspaces", "GET", "/workspaces", account_routes.workspaces),
     ("members", "GET", "/workspaces/current/members", account_routes.members),
     ("version", "GET", "/version", account_routes.version),
+    (
+        "models",
+        "GET",
+        "/workspaces/current/models/model-types/{model_type}",
+        inventory_routes.models_of_type,
+    ),
+    (
+        "provider_models",
+        "GET",
+        "/workspaces/current/model-providers/{provider:.+}/models",
+        inventory_routes.models_of_provider,
+    ),
+    (
+        "tools",
+        "GET",
+        "/workspaces/current/tools/{type:builtin|api|workflow|mcp}",
+        inventory_routes.tools,
+    ),
+    ("datasets", "GET", "/datasets", inventory_routes.datasets),
     ("app_list", "GET", "/apps", app_routes.list_apps),
     ("app_create", "POST", "/apps", app_routes.create_app),
     ("import_start", "POST", "/apps/imports", app_routes.start_import),

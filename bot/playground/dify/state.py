@@ -16,6 +16,7 @@ from bot.playground.dify import refusals, variables
 from bot.playground.dify.apps import App
 from bot.playground.dify.auth import Auth
 from bot.playground.dify.faults import Faults
+from bot.playground.dify.installed import Tools
 from bot.playground.dify.releases import NEWEST, RELEASES, Release
 from bot.playground.dify.variables import Variable
 from bot.playground.dify.workflows import Account, Workflow
@@ -41,6 +42,10 @@ class DifyState:
     apps: list[App] = field(default_factory=list)
     workspace_id: str = field(default_factory=lambda: str(uuid4()))
     models: dict[str, set[str]] = field(default_factory=dict)  # of the installed providers
+    model_types: dict[tuple[str, str], str] = field(default_factory=dict)  # llm for the others
+    model_states: dict[tuple[str, str], str] = field(default_factory=dict)  # active for the others
+    tools: list[Tools] = field(default_factory=list)
+    datasets: dict[str, str] = field(default_factory=dict)  # knowledge bases: id → name
     pending_imports: dict[str, dict[str, Any]] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
     auth: Auth = field(init=False)

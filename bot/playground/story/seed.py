@@ -12,6 +12,9 @@ from bot.playground.story.workflow import (
     BAD_CODE,
     BAD_PROMPT,
     GOOD_PROMPT,
+    HELP_ARTICLES_ID,
+    MODELS,
+    PROVIDER,
     Edition,
     environment,
     features,
@@ -48,6 +51,8 @@ def seed(dify: DifyState, *, password: str, secret: str) -> str:
     ):
         dify.add_account(f"{name}@example.com", password, name=name, role=role)
     dify.add_account(BOT_EMAIL, password, name="rollback-bot", role="editor")
+    dify.models[PROVIDER] = set(MODELS)
+    dify.datasets[HELP_ARTICLES_ID] = "Help articles"
     app = dify.create_app(APP, by="carol", description="Answers customers' questions")
     now = dify.clock()
     for age, author, comment, edition in _PAST:

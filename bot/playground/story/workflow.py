@@ -8,6 +8,9 @@ from typing import Any
 
 APP = "support-triage"
 HELPDESK_KEY_ID = "5a3d7a52-31a5-4d0b-9f29-6f0a1c3e8b10"
+HELP_ARTICLES_ID = "6d1f0f9c-2f3b-4f0e-9a53-0c5b1f7e2a44"  # a knowledge base
+PROVIDER = "langgenius/openai/openai"
+MODELS = frozenset({"gpt-4-turbo", "gpt-4o", "gpt-4o-mini"})
 REGION_ID = "9b0c1c0e-8a55-4a3f-8a0e-0a7d2a4f5c21"
 
 GOOD_PROMPT = """You are the support assistant of Acme Cloud.
@@ -53,10 +56,10 @@ def graph(edition: Edition) -> dict[str, Any]:
     nodes = [
         _node("start", 0, edition, type="start", title="Question", variables=[_question()]),
         _node("articles", 1, edition, type="knowledge-retrieval", title="Find help articles",
-              query_variable_selector=["start", "question"], dataset_ids=["kb-help-articles"],
+              query_variable_selector=["start", "question"], dataset_ids=[HELP_ARTICLES_ID],
               retrieval_mode="multiple", multiple_retrieval_config={"top_k": edition.top_k}),
         _node("reply", 2, edition, type="llm", title="Write the reply",
-              model={"provider": "langgenius/openai/openai", "name": edition.model, "mode": "chat",
+              model={"provider": PROVIDER, "name": edition.model, "mode": "chat",
                      "completion_params": {"temperature": edition.temperature}},
               prompt_template=[{"id": "p1", "role": "system", "text": edition.prompt},
                                {"id": "p2", "role": "user", "text": "{{#start.question#}}"}],

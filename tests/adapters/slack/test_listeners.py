@@ -19,7 +19,7 @@ from bot.playground.slack.server import RunningSlack
 from bot.playground.slack.shapes import Forge
 from bot.playground.slack.things import View
 from bot.ports.people import Note, Window
-from store.records import InboxKind, Unavailable
+from store.records import InboxKind, State, Unavailable
 from tests.adapters.slack.conftest import FakeInbox
 from tests.cards import a_view
 from tests.unit.test_render_words import REVIEW
@@ -183,6 +183,63 @@ async def test_a_reason_is_a_row_with_the_button_it_belongs_to(
         "reason": "The fix is on its way.",
     }
     assert slack.state.views_of(BOB) == []
+
+
+async def a_done_card(messenger: SlackMessenger) -> str:
+    """The ts of a card of what was carried out."""
+    done = a_view(State.COMPLETED, buttons=(CardButton("undo", f"17.1.n0nce.{'0' * 64}"),))
+    return await messenger.show(done, channel=INCIDENTS, ts="")
+
+
+async def test_undo_asks_for_the_reason_and_its_form_is_a_request(
+    slack: RunningSlack, inbox: FakeInbox, messenger: SlackMessenger
+) -> None:
+    done = await a_done_card(messenger)
+    value = value_of(slack, done, "rollback.undo")
+
+    await slack.driver.click(BOB, done, "undo")
+    view = await the_form(slack)
+    pressed = inbox.only
+    inbox.rows.clear()
+    answer = await slack.driver.submit(BOB, view.id, {"text": " it was not us\n"})
+
+    assert answer.ok
+    assert (pressed.kind, pressed.action) == (InboxKind.CLICK, "undo")
+    assert view.content["callback_id"] == "rollback.undo"
+    row = inbox.only
+    assert (row.kind, row.action, row.slack_id) == (InboxKind.COMMAND, "undo", BOB)
+    assert row.payload == {
+        "value": value,
+        "channel": INCIDENTS,
+        "ts": done,
+        "response_url": "",
+        "reason": "it was not us",
+    }
+
+
+async def test_an_undo_without_a_reason_stays_open_and_says_so(
+    slack: RunningSlack, inbox: FakeInbox, messenger: SlackMessenger
+) -> None:
+    await slack.driver.click(BOB, await a_done_card(messenger), "undo")
+    inbox.rows.clear()
+    view = await the_form(slack)
+
+    await slack.driver.submit(BOB, view.id, {"text": "  "})
+
+    assert inbox.rows == {}
+    assert view.errors == {"reason": "Please say in a few words why it should be undone."}
+
+
+async def test_an_undo_form_that_does_not_open_is_said(
+    slack: RunningSlack, messenger: SlackMessenger
+) -> None:
+    done = await a_done_card(messenger)
+    slack.state.faults.order("refuse", "views.open", code="expired_trigger_id")
+
+    assert (await slack.driver.click(BOB, done, "undo")).ok
+
+    (told,) = await slack.state.until(lambda state: state.ephemerals_to(BOB))
+    assert "press *Undo* again" in told.text
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "\n\t"])

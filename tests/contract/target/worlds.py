@@ -9,9 +9,12 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 import aiohttp
+import pytest
 import yaml
 
 from bot.adapters.dify.documents import document
+from bot.domain.references import Kind, Needed
+from bot.playground.dify.installed import Tools
 from bot.playground.dify.state import DifyState
 from bot.ports.target import Target
 from store.document import Document
@@ -33,6 +36,10 @@ class Editor(Protocol):
     async def new_app(self, mode: str = "workflow") -> str: ...
     async def save_config(self, app_id: str, config: Content) -> None:
         """Change an app without a workflow; it is live at once."""
+        ...
+
+    async def install(self, *needed: Needed) -> None:
+        """Let the workspace have these things, and nothing else of their kinds."""
         ...
 
 
@@ -91,6 +98,9 @@ class FakeEditor:
 
     async def save_config(self, app_id: str, config: Content) -> None:
         self._target.save_config(app_id, config)
+
+    async def install(self, *needed: Needed) -> None:
+        self._target.has = set(needed)
 
 
 class ConsoleEditor:
@@ -160,6 +170,9 @@ class ConsoleEditor:
         now = (await self._call("GET", f"/apps/{app_id}"))["model_config"]
         await self._call("POST", f"/apps/{app_id}/model-config", {**now, **config})
 
+    async def install(self, *needed: Needed) -> None:
+        pytest.skip("what a real workspace has is for people to install")
+
     async def remove_app(self, app_id: str) -> None:
         await self._call("DELETE", f"/apps/{app_id}", ok={204})
 
@@ -186,11 +199,32 @@ class PlaygroundEditor(ConsoleEditor):
         """Behind the API, which wants a model provider that is not installed here."""
         self.state.save_model_config(app_id, config)
 
+    async def install(self, *needed: Needed) -> None:
+        self.state.models = {}
+        for one in needed:
+            match one.kind:
+                case Kind.MODEL:
+                    self.state.models.setdefault(one.provider, set()).add(one.name)
+                    self.state.model_types[one.provider, one.name] = one.sort
+                case Kind.TOOL:
+                    self.state.tools.append(_tools(one))
+                case Kind.KNOWLEDGE_BASE:
+                    self.state.datasets[one.name] = "Help"
+
     async def secrets(self, app_id: str, version_id: str = "") -> Mapping[str, str]:
         app = self.state.app(app_id)
         found = app.workflow(version_id) if version_id else app.draft
         assert found is not None
         return {v.id: v.value for v in found.environment_variables if v.secret}
+
+
+def _tools(one: Needed) -> Tools:
+    """The provider of this one tool, found by id, by name, or as an MCP server."""
+    if one.sort == "mcp":
+        return Tools("a server", (one.name,), "mcp", identifier=one.provider)
+    if one.sort == "builtin":
+        return Tools(one.provider, (one.name,))
+    return Tools("its name", (one.name,), one.sort, id=one.provider)
 
 
 def _release(version: str) -> tuple[int, ...]:

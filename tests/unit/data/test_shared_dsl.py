@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from bot.adapters.dify.dsl import from_dsl
 from bot.domain.diff.changes import ChangeList, compare
 from bot.domain.diff.text import MAX_BYTES, as_text, card_changes, mini
 from bot.domain.redact import HIDDEN, redact
+from bot.domain.references import Kind, references
 from store.document import Document, join, split
 from store.records import Json
 from tests.plugins.requirements import shared_path
@@ -62,6 +64,25 @@ def test_every_document_splits_and_joins_without_loss() -> None:
 
 def test_every_document_that_runs_a_graph_has_one() -> None:
     assert not any(document.empty_graph for document in every_document())
+
+
+def test_every_model_tool_and_knowledge_base_of_a_node_is_a_reference() -> None:
+    found: Counter[Kind] = Counter()
+    for document in every_document():
+        needed = {reference.needed for reference in references(document)}
+        found.update(one.kind for one in needed)
+        names = {one.name for one in needed}
+        for node in document.content.get("graph", {}).get("nodes", []):
+            data = node["data"]
+            model = data.get("model", {})
+            if data.get("type") == "llm" and model.get("name") and model.get("provider"):
+                assert model["name"] in names
+            if data.get("type") == "tool":
+                assert data["tool_name"] in names
+            assert set(data.get("dataset_ids", ())) <= names
+
+    assert set(found) == set(Kind)
+    assert found[Kind.MODEL] > 100
 
 
 def test_moved_boxes_and_turned_lists_change_no_meaning() -> None:

@@ -12,6 +12,7 @@ from bot.domain import approval
 from bot.domain.card import CardAlert, CardView
 from bot.domain.card_view import CHANGES_SHOWN, build, seconds_to_verified
 from bot.domain.diff.changes import Change, ChangeKind, ChangeList, ChangeOp
+from bot.domain.dry_run import Hitch, Severity, facts_of
 from store.records import Choice, Execution, FiringStatus, Rollback, State
 from tests.builders import (
     ALICE,
@@ -137,9 +138,15 @@ def test_until_an_approved_rollback_has_started_it_can_be_stopped() -> None:
     assert actions(view(a_shown_rollback(state=State.APPROVED))) == ["reject", "difference"]
 
 
-@pytest.mark.parametrize("state", [s for s in State if s not in approval.NOT_STARTED])
+@pytest.mark.parametrize(
+    "state", [s for s in State if s not in approval.NOT_STARTED and s is not State.COMPLETED]
+)
 def test_past_voting_only_looking_is_left(state: State) -> None:
     assert actions(view(a_shown_rollback(state=state))) == ["difference"]
+
+
+def test_what_was_carried_out_can_be_undone() -> None:
+    assert actions(view(a_shown_rollback(state=State.COMPLETED))) == ["difference", "undo"]
 
 
 def test_without_a_policy_nobody_is_asked_to_approve() -> None:
@@ -167,6 +174,24 @@ def test_the_most_important_changes_are_shown_and_the_others_counted() -> None:
     assert card.changes_left == 3
     assert card.change_counts == {"prompt": CHANGES_SHOWN + 3}
     assert card.summary == changes.summary()
+
+
+def test_what_a_dry_run_found_stands_on_the_card() -> None:
+    missing = Hitch(Severity.WARNS, "model", "gpt-4o", "openai", ("Answer",))
+    rollback = a_shown_rollback()
+    leg = replace(rollback.leg, dry_run=facts_of((missing,)))
+
+    warned, quiet = view(replace(rollback, legs=(leg,))), view(rollback)
+
+    assert warned.dry_run.endswith("model gpt-4o (node Answer)")
+    assert (warned.dry_run_warns, quiet.dry_run, quiet.dry_run_warns) == (True, "", False)
+
+
+def test_nothing_that_a_dry_run_finds_voids_a_vote() -> None:
+    leg = a_rollback().leg
+    found = replace(leg, dry_run=facts_of((Hitch(Severity.WARNS, "model", "gpt-4o"),)))
+
+    assert approval.content_digest((found,)) == approval.content_digest((leg,))
 
 
 def test_a_version_that_is_not_stored_leaves_its_place_empty() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bot.domain.commands import (
     Command,
     Diff,
+    DryRun,
     Help,
     Log,
     Status,
@@ -17,6 +18,7 @@ from bot.domain.commands import (
     Take,
     To,
     ToTag,
+    Undo,
     Untag,
     Who,
     parse,
@@ -42,6 +44,15 @@ def test_to_names_an_app_an_environment_and_a_version(version: str) -> None:
     assert parse(f"to  support-triage@prod {version}") == To(PROD, 3)
 
 
+def test_undo_takes_its_reason_as_it_was_said() -> None:
+    assert parse("undo support-triage@prod it was not us") == Undo(PROD, "it was not us")
+
+
+@pytest.mark.parametrize(("word", "version"), [("3", 3), ("v3", 3), ("Stable", "stable")])
+def test_a_dry_run_goes_to_a_number_or_a_tag(word: str, version: int | str) -> None:
+    assert parse(f"dry-run support-triage@prod {word}") == DryRun(PROD, version)
+
+
 def test_the_environment_follows_the_last_at() -> None:
     asked = parse("to a@b@prod 1")
 
@@ -55,6 +66,11 @@ def test_the_environment_follows_the_last_at() -> None:
         ("hlep", "help"),
         ("statu", "status"),
         ("status now", "status"),
+        ("undo", "undo APP@ENV REASON"),
+        ("undo support-triage@prod", "undo support-triage@prod REASON"),
+        ("dry-run support-triage@prod", "dry-run support-triage@prod VERSION"),
+        ("dry-run support-triage@prod 3 4", "dry-run support-triage@prod VERSION"),
+        ("dryrun support-triage@prod 3", "dry-run support-triage@prod 3"),
         ("to", "to APP@ENV VERSION"),
         ("to support-triage@prod", "to support-triage@prod VERSION"),
         ("support-triage@prod 3", "to support-triage@prod VERSION"),

@@ -14,6 +14,7 @@ import pytest
 from bot.domain import approval, button, quorum
 from bot.domain.diff.changes import ChangeList, compare
 from bot.domain.policy import Policy
+from bot.domain.rehearsal import Rehearsal
 from bot.errors import BotError
 from bot.ports.people import Member
 from bot.ports.store import Store
@@ -177,11 +178,28 @@ class Refreshed:
         return self.found.get(where, [])
 
 
+class Rehearsed:
+    """Plays nothing through; answers as it is told."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[AppEnv, int]] = []
+        self.made: Rehearsal | BotError | None = None
+
+    async def __call__(self, where: AppEnv, number: int) -> Rehearsal:
+        self.calls.append((where, number))
+        if isinstance(self.made, BotError):
+            raise self.made
+        if self.made is None:
+            raise AssertionError("nobody said what comes of a dry run")
+        return self.made
+
+
 class Asked:
     """Opens nothing; remembers what was asked and answers as it is told."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[AppEnv, int, Member]] = []
+        self.reasons: list[str] = []
         self.failing: list[BotError] = []
         self.opens: Callable[[], Any] | None = None
 
@@ -197,6 +215,7 @@ class Asked:
         also: Sequence[tuple[AppEnv, int]] = (),
     ) -> Rollback:
         self.calls.append((where, number, by))
+        self.reasons.append(reason)
         if self.failing:
             raise self.failing.pop(0)
         if self.opens is None:
@@ -216,6 +235,7 @@ class Scene:
     ask: Asked
     nudged: list[int]
     refreshed: Refreshed = field(default_factory=Refreshed)
+    rehearsed: Rehearsed = field(default_factory=Rehearsed)
     items: int = 0  # how many were put into the inbox of this fresh store
 
     @classmethod
@@ -225,6 +245,7 @@ class Scene:
     def decide(self, owner: str = "w1", **changes: Any) -> Decide:
         facts: dict[str, Any] = {
             "policy_of": lambda _: POLICY,
+            "rehearse": self.rehearsed,
             "refresh": self.refreshed,
             "channels": {PROD: CHANNEL},
             "keys": KEYS,
@@ -232,7 +253,8 @@ class Scene:
             "nudge": lambda: self.nudged.append(1),
             "jitter": lambda: -1.0,  # no wait at all between two tries
         }
-        return Decide(self.store, self.directory, self.ask, **{**facts, **changes})
+        ask = changes.pop("ask", self.ask)
+        return Decide(self.store, self.directory, ask, **{**facts, **changes})
 
     def deliver(self, owner: str = "d1", *, jitter: Callable[[], float] = lambda: -1.0) -> Deliver:
         differences = Differences()
@@ -286,6 +308,11 @@ class Scene:
 
     async def look(self, who: str, rollback: Rollback, **changes: Any) -> None:
         await self.press(who, "difference", rollback, kind=InboxKind.CLICK, **changes)
+
+    async def undo(self, who: str, rollback: Rollback, **changes: Any) -> None:
+        """Send the form of the Undo button of *rollback*'s card."""
+        facts = {"reason": "the provider was down, not we", **changes}
+        await self.press(who, "undo", rollback, kind=InboxKind.COMMAND, **facts)
 
     async def command(self, who: str, text: str) -> None:
         await self.put(InboxKind.COMMAND, "/rollback", who, text=text, channel=CHANNEL)

@@ -34,7 +34,7 @@ def test_every_state_and_step_comes_back(
 
 def test_votes_legs_and_facts_come_back() -> None:
     rollback = a_rollback(
-        legs=(a_leg(), a_leg(secrets={})),
+        legs=(a_leg(), a_leg(secrets={}, dry_run={"hitches": [{"name": "gpt-4o"}]})),
         votes=(a_vote(ALICE, voided_at=NOON, voided_why="left"), a_reject(BOB)),
         outcome_facts={"names": ["a"], "deep": {"x": None}},
     )

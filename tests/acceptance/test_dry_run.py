@@ -1,0 +1,91 @@
+"""What a version needs and the environment lacks is said before anybody approves."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from bot.playground.dify.faults import Fault
+from bot.playground.slack.people import ALICE, INCIDENTS
+from bot.playground.story import seed
+from bot.playground.story.workflow import HELP_ARTICLES_ID
+from store.records import State
+from tests.acceptance.commands import keyturn
+from tests.acceptance.world import LIMIT_S, WHERE, World
+
+
+async def test_the_card_says_what_is_missing_and_people_may_approve_all_the_same(
+    world: World,
+) -> None:
+    world.dify.state.models.clear()
+    world.dify.state.datasets.clear()
+    async with asyncio.timeout(LIMIT_S), world.here():
+        was = await world.alarm()
+        card = await world.card()
+        said = str(card.blocks)
+        await world.approve(ALICE)
+        await world.turn_second_key()
+        ended = await world.ended()
+
+    assert "Dry run: 2 things are missing in prod: knowledge base " in said
+    assert f"{HELP_ARTICLES_ID[:8]}… (node Find help articles)" in said
+    assert "model gpt-4o (node Write the reply)" in said
+    (snippet,) = [f for f in world.slack.state.files.values() if "Dry run in prod" in f.text]
+    assert "model gpt-4o of langgenius/openai/openai" in snippet.text
+    assert HELP_ARTICLES_ID in snippet.text
+    assert (ended.state, world.live.hash) == (State.COMPLETED, was.good)
+
+
+async def test_lists_that_cannot_be_read_hold_no_card_up(world: World) -> None:
+    world.dify.state.faults.add("models", *[Fault.HANG] * 3)
+    world.dify.state.faults.add("datasets", *[Fault.ERROR] * 3)
+    async with asyncio.timeout(LIMIT_S), world.here():
+        await world.alarm()
+        said = str((await world.card()).blocks)
+        world.dify.state.faults.clear()
+
+    assert "missing in" not in said, said
+    assert "models (no answer in time)" in said
+    assert "knowledge bases (no answer)" in said
+
+
+async def test_a_dry_run_is_asked_for_in_slack_and_opens_nothing(world: World) -> None:
+    async with asyncio.timeout(LIMIT_S), world.here():
+        await world.read_history()
+        seed.publish_bad(world.dify.state)
+        assert (
+            await world.slack.driver.command(ALICE, INCIDENTS, "/rollback", f"dry-run {WHERE} 6")
+        ).ok
+        (answer,) = await world.slack.state.until(lambda s: s.ephemerals_to(ALICE), within=LIMIT_S)
+        async with world.store.read() as tx:
+            opened = await tx.rollbacks.newest()
+
+    said = f"{answer.text} {answer.blocks}"
+    assert "dry run from version 7 to version 6" in said
+    assert "Nothing is missing" in said
+    assert "put the editors' draft back" in said
+    assert opened == []
+
+
+async def test_a_script_learns_by_the_exit_code_what_to_expect(world: World) -> None:
+    seed.publish_bad(world.dify.state)
+
+    clear = await dry_run(world, "6", "--json")
+    world.dify.state.models.clear()
+    missing = await dry_run(world, "6")
+    refused = await dry_run(world, "7", "--json")
+
+    assert clear[0] == 0
+    told = json.loads(clear[1])
+    assert (told["verdict"], told["live"], told["version"]) == ("clear", 7, 6)
+    assert len(told["steps"]) == 6
+    assert missing[0] == 1
+    assert "missing: model gpt-4o of langgenius/openai/openai (node Write the reply)" in missing[1]
+    assert (refused[0], json.loads(refused[1])["findings"][0]["what"]) == (1, "nothing_to_do")
+
+
+async def dry_run(world: World, *words: str) -> tuple[int, str, str]:
+    told = await keyturn(
+        *("dry-run", str(WHERE), *words), variables=world.environment(), cwd=world.folder
+    )
+    return told.returncode, told.stdout, told.stderr

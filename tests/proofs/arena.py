@@ -11,7 +11,7 @@ import json
 import secrets
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
@@ -143,6 +143,19 @@ class Arena:
             "owner": owner,
         }
         return Order(**{**facts, **changes})
+
+    async def run_at_once(
+        self,
+        trial: Trial,
+        owners: Sequence[str],
+        *,
+        who: Sequence[Executor] | None = None,
+        later_s: int,
+    ) -> list[int]:
+        """Let all executors, or *who*, go for *trial* at once, as *owners*; their exit codes."""
+        racing = zip(who or self.executors, owners, strict=False)
+        orders = [(one, self.order(trial, owner, later_s=later_s)) for one, owner in racing]
+        return await asyncio.gather(*(one.run(order) for one, order in orders))
 
     async def approved(self) -> Trial:
         """A new app with its history, and a rollback of it that two people have approved."""

@@ -198,10 +198,12 @@ class Arena:
         assert draft is not None
         return self.state.versions(app_id)[1].hash, live.hash, draft.hash
 
-    def execute(self, trial: Trial, store: SqlStore | None = None) -> Execute:
+    def execute(
+        self, trial: Trial, store: SqlStore | None = None, *, owner: str = "here"
+    ) -> Execute:
         """An executor in this very process."""
         places = Places({trial.where: (self.ours, trial.app_id)})
-        return Execute(store or self.store, places, FakeDirectory(), owner="here", pause=at_once)
+        return Execute(store or self.store, places, FakeDirectory(), owner=owner, pause=at_once)
 
     async def snapshot(self, trial: Trial) -> None:
         """Let the scheduled job read what was published."""

@@ -6,6 +6,7 @@ live is read again before one transaction decides: vote void, content changed, o
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -183,9 +184,10 @@ class Execute:
     async def _ask(self, rollback: Rollback) -> _Facts:
         async with self._store.read() as tx:
             channel = (await tx.cases.get(rollback.case_id)).channel
-        not_eligible = await self._eligibility.of_voters(rollback, channel=channel)
         target, app_id = self._targets.of(rollback.leg.where)
-        live = await target.live(app_id)
+        not_eligible, live = await asyncio.gather(
+            self._eligibility.of_voters(rollback, channel=channel), target.live(app_id)
+        )
         at_once = live is not None and live.kind is VersionKind.MODEL_CONFIG
         allowed = not at_once or self._targets.rolls_back_config(rollback.leg.where)
         alone = quorum.reached(rollback, ())

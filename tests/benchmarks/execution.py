@@ -33,7 +33,7 @@ from bot.playground.story import seed
 from bot.playground.story.workflow import APP
 from store.records import Rollback, State
 from store.session import migrate
-from tests.acceptance.world import VOTERS, WHERE, World, a_world, with_button
+from tests.acceptance.world import VOTERS, WHERE, World, a_world
 from tests.benchmarks.measuring import Goal, Report, options
 
 SLOW_S, USUAL_S = 0.5, 0.1  # a call of a Dify that is slow, and of a usual one
@@ -137,11 +137,10 @@ async def rolled_back(world: World, calls: list[Call], number: int) -> Sample:
     words = f"to {WHERE} {number} to see how long it takes"
     async with asyncio.timeout(LIMIT_S):
         assert (await slack.driver.command(people.DAVE, people.INCIDENTS, "/rollback", words)).ok
-        (card, *_) = await slack.state.until(with_button, within=LIMIT_S)
-        assert (await slack.driver.click(VOTERS[0], card.ts, "approve")).ok
+        await world.turn_key(VOTERS[0])
         await world.until(partial(_newest, world, votes=1))
         clicked = time.time()
-        assert (await slack.driver.click(VOTERS[1], card.ts, "approve")).ok
+        await world.turn_second_key()
         ended = await world.until(partial(_newest, world, ended=True))
         await world.until(partial(_told, world))
     verified = ended.execution.verified_at

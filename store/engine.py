@@ -46,6 +46,7 @@ def open_engines(
         url,
         pool_pre_ping=True,
         pool_size=POOL_SIZE,
+        max_overflow=0,  # else a burst of clicks opens connections that are closed at once
         pool_timeout=QUEUE_TIMEOUT_S,
         hide_parameters=True,
         connect_args={"timeout": CONNECT_TIMEOUT_S, "command_timeout": COMMAND_TIMEOUT_S, **tls},

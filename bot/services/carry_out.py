@@ -8,11 +8,13 @@
     UNDOING     put the editors' draft back (nothing was published)
 
 Secret values are no part of a document, so they are compared beside it: before anything is
-written, right before it is published, and once more when it is read back.
+written, right before it is published, and once more when it is read back. What a step has to
+read and what does not depend on one another is read at once: people wait for it.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from bot.domain import marker
@@ -49,14 +51,17 @@ class CarryOut(Stepping):
         if self._contents.wanted.empty_graph:
             await self._progress.end(Ending(State.FAILED, OutcomeCode.EMPTY_GRAPH))
             return
-        live, draft = await self._live(), await self._draft()
+        live, draft, compared = await asyncio.gather(  # of what was live when it was approved
+            self._live(),
+            self._draft(),
+            self._target.compare_secrets(self._app_id, live_id=self._leg.live_external_id),
+        )
         if self._is_ours(live):  # a publish that was cut off came late, and somebody saved
             await self._progress.published(live.external_id)
             return
         if not self._live_unchanged(live):
             await self._progress.end(Ending(State.SUPERSEDED, OutcomeCode.LIVE_CHANGED))
             return
-        compared = await self._target.compare_secrets(self._app_id, live_id=live.external_id)
         hindered = hindrance(compared, self._leg, self._contents.live)
         if hindered is not None:
             await self._progress.end(hindered)
@@ -91,14 +96,13 @@ class CarryOut(Stepping):
         await self._progress.commit(step=Step.PUBLISHING, staged_token=token)
 
     async def _publish(self) -> None:
-        live = await self._live()
+        live, hindered = await asyncio.gather(self._live(), self._wanted_secrets_hinder())
         if self._is_ours(live):
             await self._progress.published(live.external_id)
             return
         if live.external_id != self._leg.live_external_id:
             await self._somebody_published(live)
             return
-        hindered = await self._wanted_secrets_hinder()
         if hindered is not None:
             await self._give_back(hindered.code, hindered.facts)
             return

@@ -217,15 +217,24 @@ class Execute:
     async def _ask(self, rollback: Rollback) -> _Facts:
         async with self._store.read() as tx:
             channel = (await tx.cases.get(rollback.case_id)).channel
-        not_eligible = await self._voters_not_eligible(rollback, channel)
-        grounds = await asyncio.gather(*(self._ground(leg) for leg in rollback.legs))
         alone = quorum.reached(rollback, ()) and rollback.broken_by is None
+        (not_eligible, barred_breaker, barred_asker), grounds = await asyncio.gather(
+            asyncio.gather(
+                self._voters_not_eligible(rollback, channel),
+                self._eligibility.of_breaker(rollback, channel=channel),
+                self._barred_asker(rollback, alone=alone),
+            ),
+            asyncio.gather(*(self._ground(leg) for leg in rollback.legs)),
+        )
         return _Facts(
             not_eligible=not_eligible,
             grounds=grounds,
-            barred_breaker=await self._eligibility.of_breaker(rollback, channel=channel),
-            barred_asker=await self._eligibility.of_asker(rollback) if alone else None,
+            barred_breaker=barred_breaker,
+            barred_asker=barred_asker,
         )
+
+    async def _barred_asker(self, rollback: Rollback, *, alone: bool) -> str | None:
+        return await self._eligibility.of_asker(rollback) if alone else None
 
     async def _ground(self, leg: Leg) -> _Ground:
         target, app_id = self._targets.of(leg.where)

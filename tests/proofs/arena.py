@@ -11,7 +11,7 @@ import json
 import secrets
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
@@ -144,6 +144,19 @@ class Arena:
         }
         return Order(**{**facts, **changes})
 
+    async def run_at_once(
+        self,
+        trial: Trial,
+        owners: Sequence[str],
+        *,
+        who: Sequence[Executor] | None = None,
+        later_s: int,
+    ) -> list[int]:
+        """Let all executors, or *who*, go for *trial* at once, as *owners*; their exit codes."""
+        racing = zip(who or self.executors, owners, strict=False)
+        orders = [(one, self.order(trial, owner, later_s=later_s)) for one, owner in racing]
+        return await asyncio.gather(*(one.run(order) for one, order in orders))
+
     async def approved(self) -> Trial:
         """A new app with its history, and a rollback of it that two people have approved."""
         return await self.asked(ALICE, BOB)
@@ -185,10 +198,12 @@ class Arena:
         assert draft is not None
         return self.state.versions(app_id)[1].hash, live.hash, draft.hash
 
-    def execute(self, trial: Trial, store: SqlStore | None = None) -> Execute:
+    def execute(
+        self, trial: Trial, store: SqlStore | None = None, *, owner: str = "here"
+    ) -> Execute:
         """An executor in this very process."""
         places = Places({trial.where: (self.ours, trial.app_id)})
-        return Execute(store or self.store, places, FakeDirectory(), owner="here", pause=at_once)
+        return Execute(store or self.store, places, FakeDirectory(), owner=owner, pause=at_once)
 
     async def snapshot(self, trial: Trial) -> None:
         """Let the scheduled job read what was published."""

@@ -2,14 +2,14 @@
 `python -m tests.proofs.crashes [--quick]`.
 
 Every failpoint of the code × every fault of Dify × who takes over: the same one after a restart,
-or two other replicas at once. However it goes: the old version is live or the new one verified,
-one publish at most, the editors' draft as it was, and the audit chain whole.
+or others at once, two of them on SQLite and three on PostgreSQL. However it goes: the old version
+is live or the new one verified, one publish at most, the editors' draft as it was, and the audit
+chain whole.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import random
 import signal
 from collections.abc import Sequence
@@ -22,11 +22,12 @@ from store.audit import verify
 from tests.acceptance.test_crashes import FAILPOINTS, UNDOING
 from tests.acceptance.test_dify_faults import ONCE
 from tests.proofs.arena import Arena, an_arena
-from tests.proofs.running import Journal, Tally, run
+from tests.proofs.running import Journal, Tally, processes_on, run
 
 HEALTHY = ("", None)
 FAULTS: Sequence[tuple[str, Fault | None]] = (HEALTHY, *ONCE)
 HEIRS = ("restarted", "replicas")
+OTHERS = ("second", "third", "fourth")
 A_LEASE_LATER_S = 60
 
 
@@ -55,7 +56,7 @@ def chosen(seed: int) -> list[Case]:
 async def prove(database_url: str, cases: Sequence[Case], journal: Journal) -> Tally:
     """Play *cases* on the migrated database at *database_url*."""
     tally = Tally()
-    async with an_arena(database_url) as arena:
+    async with an_arena(database_url, executors=processes_on(database_url)) as arena:
         for case in cases:
             tally.add(*await journal.once(str(case), partial(_play, arena, case)))
         if not (await verify(arena.store)).ok:
@@ -70,17 +71,14 @@ async def _play(arena: Arena, case: Case) -> tuple[str, list[str]]:
         faults.add(case.route, case.fault)
     if case.point in UNDOING:
         faults.add("publish", *[Fault.REDIRECT] * 3)
-    first, second = arena.executors
+    first = arena.executors[0]
     code = await first.run(arena.order(trial, "first", failpoint=f"{case.point}=kill"))
     live = arena.state.live(trial.app_id)
     broken = [] if live and live.hash in {trial.good, trial.bad} else [f"{case}: half is live"]
     if case.heir == "restarted":
         codes = [await first.run(arena.order(trial, "first", later_s=A_LEASE_LATER_S))]
     else:
-        others = [(first, "second"), (second, "third")]
-        codes = await asyncio.gather(
-            *(who.run(arena.order(trial, name, later_s=A_LEASE_LATER_S)) for who, name in others)
-        )
+        codes = await arena.run_at_once(trial, OTHERS, later_s=A_LEASE_LATER_S)
     faults.clear()
     after = await arena.rollback(trial)
     broken += [f"{case}: {what}" for what in trial.broken(after, arena.state)]

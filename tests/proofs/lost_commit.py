@@ -1,9 +1,11 @@
 """The answer to a COMMIT gets lost: `python -m tests.proofs.lost_commit [--quick]`.
 
-The commit is made, and the connection ends before anybody hears of it. For n = 1, 2, 3 … the n-th
-commit of one flow is lost: the click that makes the quorum comes in, is judged, and what was
-approved is executed. Everybody does what they do then: the person presses again, the workers look
-again. However it goes: two votes, one publish, the good version live, the editors' draft as it was.
+The commit is made, and the connection ends before anybody hears of it: on PostgreSQL a proxy
+swallows the answer and cuts the TCP connection, on SQLite the driver raises in its place. For
+n = 1, 2, 3 … the n-th commit of one flow is lost: the click that makes the quorum comes in, is
+judged, and what was approved is executed. Everybody does what they do then: the person presses
+again, the workers look again. However it goes: two votes, one publish, the good version live, the
+editors' draft as it was.
 """
 
 from __future__ import annotations
@@ -11,12 +13,17 @@ from __future__ import annotations
 import argparse
 import logging
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import (
+    AbstractContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy.exc import OperationalError
 
@@ -29,6 +36,7 @@ from store.session import SqlStore, open_store
 from tests.builders import ALICE, BOB, CHANNEL, KEYS, TEAM
 from tests.fakes.people import FakeDirectory
 from tests.proofs.arena import POLICY, Arena, Trial, an_arena
+from tests.proofs.proxy import Proxy, a_proxy
 from tests.proofs.running import Journal, Tally, run
 
 CARD_TS = "1764000000.000100"
@@ -47,23 +55,36 @@ class Clock:
         return datetime.now(UTC) + self.later
 
 
-class Losing:
-    """Loses the answer of the n-th commit from now on, once."""
+class Losing(Protocol):
+    """Loses the answer of a commit."""
+
+    @property
+    def lost(self) -> int:
+        """How many it has lost since it was told to."""
+        ...
+
+    def at(self, nth: int) -> AbstractContextManager[None]:
+        """Lose the *nth* one inside."""
+        ...
+
+
+class InTheDriver:
+    """Loses it where SQLAlchemy commits: SQLite has no connection that could be cut."""
 
     def __init__(self, store: SqlStore) -> None:
         self._dialect = store._writing.sync_engine.dialect
         self._commit = self._dialect.do_commit
-        self.counted = self.lost = 0
+        self._counted = 0
+        self.lost = 0
 
     @contextmanager
     def at(self, nth: int) -> Iterator[None]:
-        """Lose the *nth* one inside; 0 loses none."""
-        self.counted = self.lost = 0
+        self._counted = self.lost = 0
 
         def commit(connection: Any) -> None:
             self._commit(connection)
-            self.counted += 1
-            if self.counted == nth:
+            self._counted += 1
+            if self._counted == nth:
                 self.lost += 1
                 raise OperationalError("COMMIT", {}, Exception("the connection was lost"))
 
@@ -74,23 +95,50 @@ class Losing:
             self._dialect.do_commit = self._commit  # type: ignore[method-assign]
 
 
+class OnTheWay:
+    """Loses it between the server and the driver."""
+
+    def __init__(self, proxy: Proxy) -> None:
+        self._proxy = proxy
+
+    @property
+    def lost(self) -> int:
+        return self._proxy.swallowed
+
+    @contextmanager
+    def at(self, nth: int) -> Iterator[None]:
+        self._proxy.swallow(nth)
+        yield
+        self._proxy.well()
+
+
+@asynccontextmanager
+async def _losing(database_url: str, clock: Clock) -> AsyncIterator[tuple[SqlStore, Losing]]:
+    """A store whose commits can be lost."""
+    async with AsyncExitStack() as closing:
+        proxy, url = None, database_url
+        if not database_url.startswith("sqlite"):
+            proxy = await closing.enter_async_context(a_proxy(database_url))
+            url = proxy.url(database_url)
+        store = await open_store(url, moves=approval.MOVES, clock=clock, durable=False)
+        closing.push_async_callback(store.close)
+        yield store, OnTheWay(proxy) if proxy else InTheDriver(store)
+
+
 async def prove(database_url: str, step: int, journal: Journal) -> Tally:
     """Lose every *step*-th commit of the flow, each in a flow of its own."""
-    tally = Tally()
-    async with an_arena(database_url, executors=0) as arena:
-        clock = Clock()
-        store = await open_store(database_url, moves=approval.MOVES, clock=clock, durable=False)
-        losing = Losing(store)
-        try:
-            nth, more = 1, True
-            while more:
-                play = partial(_play, arena, store, losing, clock, nth)
-                end, broken = await journal.once(f"commit {nth}", play)
-                tally.add(end, [f"commit {nth}: {what}" for what in broken])
-                more = not end.startswith(NONE_LOST)
-                nth += step
-        finally:
-            await store.close()
+    tally, clock = Tally(), Clock()
+    async with (
+        an_arena(database_url, executors=0) as arena,
+        _losing(database_url, clock) as (store, losing),
+    ):
+        nth, more = 1, True
+        while more:
+            play = partial(_play, arena, store, losing, clock, nth)
+            end, broken = await journal.once(f"commit {nth}", play)
+            tally.add(end, [f"commit {nth}: {what}" for what in broken])
+            more = not end.startswith(NONE_LOST)
+            nth += step
         if not (await verify(arena.store)).ok:
             tally.broken.append("the audit chain is broken")
     return tally

@@ -1,14 +1,16 @@
-"""One of two processes that take clicks in, judge them and execute, on one database.
+"""One of the processes that take clicks in, judge them and execute, on one database.
 
-Reads one JSON object a line, does that round, answers with one JSON object a line.
+Reads one JSON object a line, a batch of rounds; plays them, answers with one JSON object a line.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sys
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import uvloop
@@ -19,7 +21,7 @@ from bot.ports.target import TargetVersion
 from bot.services.decide import Decide
 from bot.services.execute import Execute
 from bot.services.places import Places
-from store.records import AppEnv, InboxKind, NewInboxItem, Rollback, Version
+from store.records import AppEnv, InboxKind, NewInboxItem, Rollback, Unavailable, Version
 from store.session import SqlStore, open_store
 from tests.builders import KEYS, NOON, REVIEWERS, TEAM
 from tests.fakes.people import FakeDirectory
@@ -28,32 +30,48 @@ from tests.unit.services.scene import POLICY, a_document
 
 CROWD = tuple(f"U0REVIEWER{n}" for n in range(8))
 LOOPS = 2  # how many workers judge at once in this process
-APP_ID = "app"
+ENV, APP_ID = "prod", "app"
+LINE = 2**26  # bytes; a batch is one line
+Click = dict[str, Any]
 
 
-@dataclass
 class Worker:
     """This process: its name, its store, and the people that Slack knows."""
 
-    name: str
-    store: SqlStore
-    directory: FakeDirectory
+    def __init__(self, name: str, store: SqlStore, directory: FakeDirectory) -> None:
+        self.name = name
+        self.store = store
+        self.directory = directory
+        self._look = asyncio.Event()  # something may be approved
+        self._over = False  # no more clicks come
 
-    async def round(self, told: dict[str, Any]) -> dict[str, Any]:
-        """Store this process's share of the clicks, judge until nothing waits, then execute."""
-        where = AppEnv(told["app"], told["env"])
-        taken, published = await asyncio.gather(
-            self._take_and_judge(told["clicks"]), self._execute(where)
-        )
-        published += await self._execute(where)
-        return {"taken": taken, "published": published}
+    async def batch(self, told: Mapping[str, list[Click]]) -> dict[str, dict[str, int]]:
+        """Play this process's share of some rounds; return what it took and published of each app.
 
-    async def _take_and_judge(self, clicks: list[dict[str, Any]]) -> int:
+        The clicks of one round come in all at once and are judged until nothing waits. Beside
+        that this process executes whatever is approved, by its own judgement or another's.
+        """
+        targets = {AppEnv(app, ENV): a_target(AppEnv(app, ENV)) for app in told}
+        taken: dict[str, int] = {}
+        self._over = False
+        async with asyncio.TaskGroup() as beside:
+            beside.create_task(self._execute(targets))
+            for app, clicks in told.items():
+                taken[app] = await self._take_and_judge(clicks)
+                self._look.set()
+            self._over = True
+            self._look.set()
+        return {
+            where.app: {"taken": taken[where.app], "published": target.calls.count("publish")}
+            for where, target in targets.items()
+        }
+
+    async def _take_and_judge(self, clicks: list[Click]) -> int:
         taken = sum(await asyncio.gather(*(self._put(click) for click in clicks)))
         await asyncio.gather(*(self._judge(n) for n in range(LOOPS)))
         return taken
 
-    async def _put(self, click: dict[str, Any]) -> bool:
+    async def _put(self, click: Click) -> bool:
         item = NewInboxItem(
             digest=click["digest"],
             kind=InboxKind(click["kind"]),
@@ -62,8 +80,10 @@ class Worker:
             team_id=TEAM,
             payload=click["payload"],
         )
-        async with self.store.write() as tx:
-            return await tx.inbox.put(item)
+        while True:
+            with suppress(Unavailable):  # it says so to Slack, and the person presses again
+                async with self.store.write() as tx:
+                    return await tx.inbox.put(item)
 
     async def _judge(self, loop: int) -> None:
         worker = Decide(
@@ -76,25 +96,30 @@ class Worker:
             policy_of=lambda _: POLICY,
             keys=KEYS,
             owner=f"{self.name}-{loop}",
-            nudge=lambda: None,
+            nudge=self._look.set,
             jitter=lambda: -1.0,
         )
-        while await worker.step():
-            pass
+        await _until_idle(worker.step)
 
-    async def _execute(self, where: AppEnv) -> int:
-        """Execute whatever is approved; return how often this process has published."""
-        target = a_target(where)
+    async def _execute(self, targets: Mapping[AppEnv, FakeTarget]) -> None:
         worker = Execute(
             self.store,
-            Places({where: (target, APP_ID)}),
+            Places({where: (target, APP_ID) for where, target in targets.items()}),
             self.directory,
             owner=self.name,
             pause=_at_once,
         )
-        while await worker.step():
-            pass
-        return target.calls.count("publish")
+        while True:
+            over = await self._looked()
+            await _until_idle(worker.step)
+            if over:
+                return
+
+    async def _looked(self) -> bool:
+        """Wait until there may be something to execute; True when nothing comes after it."""
+        await self._look.wait()
+        self._look.clear()
+        return self._over
 
 
 def a_target(where: AppEnv) -> FakeTarget:
@@ -114,6 +139,14 @@ def a_target(where: AppEnv) -> FakeTarget:
     )
     app.history.append((live, app.draft))
     return target
+
+
+async def _until_idle(step: Callable[[], Awaitable[bool]]) -> None:
+    """Do all there is to do; as the service does, ask a database that was busy once more."""
+    busy = True
+    while busy:
+        with suppress(Unavailable):
+            busy = await step()
 
 
 async def _reads_nothing(where: AppEnv) -> list[Version]:
@@ -142,18 +175,19 @@ def a_crowd() -> FakeDirectory:
 
 
 async def work(name: str, database_url: str) -> None:
-    """Serve rounds until the input ends."""
+    """Serve batches until the input ends."""
     loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader(limit=2**20)
+    reader = asyncio.StreamReader(limit=LINE)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    store = await open_store(database_url, moves=MOVES)
+    store = await open_store(database_url, moves=MOVES, durable=False)
     worker = Worker(name, store, a_crowd())
     print(json.dumps({"ready": name}), flush=True)
     while line := await reader.readline():
-        print(json.dumps(await worker.round(json.loads(line))), flush=True)
+        print(json.dumps(await worker.batch(json.loads(line))), flush=True)
     await store.close()
 
 
 if __name__ == "__main__":
+    logging.disable(logging.WARNING)  # a click that has to wait or was taken over is no news here
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(work(sys.argv[1], sys.argv[2]))

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,18 +64,38 @@ class Journal:
     async def once(self, name: str, play: Callable[[], Awaitable[Ended]]) -> Ended:
         """What case *name* came to: it is played and written down, or was before."""
         if name not in self.done:
-            self.done[name] = await play()
-            if self.path is not None:
-                with self.path.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps([name, *self.done[name]]) + "\n")
+            self._keep(name, await play())
         return self.done[name]
+
+    async def all_of(
+        self, names: Iterable[str], play: Callable[[list[str]], Awaitable[dict[str, Ended]]]
+    ) -> None:
+        """Like `once` for cases that are played together: *play* gets those that are left."""
+        left = [name for name in names if name not in self.done]
+        if left:
+            for name, ended in (await play(left)).items():
+                self._keep(name, ended)
+
+    def _keep(self, name: str, ended: Ended) -> None:
+        self.done[name] = ended
+        if self.path is not None:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([name, *ended]) + "\n")
 
 
 Prove = Callable[[str, argparse.Namespace, Journal], Coroutine[Any, Any, Tally]]
 
 
-def run(name: str, what: str, prove: Prove) -> int:
-    """Prove on each database that is asked for; print what came of it; return the exit code."""
+def processes_on(database_url: str) -> int:
+    """How many processes race there: SQLite is for one machine, PostgreSQL for replicas."""
+    return 2 if database_url.startswith("sqlite") else 3
+
+
+def run(name: str, what: str, prove: Prove, *, together: bool = False) -> int:
+    """Prove on each database that is asked for; print what came of it; return the exit code.
+
+    With *together* on all of them at the same time: one that waits leaves the machine to others.
+    """
     words = argparse.ArgumentParser(prog=f"python -m tests.proofs.{name}", description=what)
     words.add_argument("--quick", action="store_true", help="a part of the cases")
     words.add_argument("--database-url", help="an empty database; default: both kinds, of our own")
@@ -83,12 +103,23 @@ def run(name: str, what: str, prove: Prove) -> int:
     words.add_argument("--keep", action="store_true", help="write the result where it is kept")
     asked = words.parse_args()
     began = time.monotonic()
-    tallies: dict[str, Tally] = {}
     if asked.keep:
         RESULTS.mkdir(exist_ok=True)
-    for kind, url in _databases(asked.database_url):
-        path = RESULTS / f"{name}.{kind}.journal" if asked.keep else None
-        tallies[kind] = asyncio.run(prove(url, asked, Journal.of(path)))
+
+    async def on(databases: Iterable[tuple[str, str]]) -> dict[str, Tally]:
+        proving = {}
+        async with asyncio.TaskGroup() as tasks:
+            for kind, url in databases:
+                path = RESULTS / f"{name}.{kind}.journal" if asked.keep else None
+                proving[kind] = tasks.create_task(prove(url, asked, Journal.of(path)))
+        return {kind: task.result() for kind, task in proving.items()}
+
+    with ExitStack() as held:
+        databases = _databases(asked.database_url, held)
+        if together:
+            tallies = asyncio.run(on(databases))
+        else:
+            tallies = {k: t for one in databases for k, t in asyncio.run(on([one])).items()}
     result = _result(name, asked, tallies, time.monotonic() - began)
     if asked.keep:
         _keep(name, result)
@@ -138,14 +169,11 @@ def _ours(kind: str) -> Iterator[str]:
             yield url
 
 
-def _databases(url: str | None) -> Iterator[tuple[str, str]]:
-    """(kind, migrated address) of each database to prove on."""
-    if url is not None:
-        migrate(url)
-        yield url.partition(":")[0], url
-        return
-    for kind in ("sqlite", "postgres"):
-        with ExitStack() as held:
-            address = held.enter_context(_ours(kind))
-            migrate(address)
-            yield kind, address
+def _databases(url: str | None, held: ExitStack) -> list[tuple[str, str]]:
+    """(kind, migrated address) of each database to prove on; those of our own end with *held*."""
+    found = [(url.partition(":")[0], url)] if url is not None else []
+    kinds = () if found else ("sqlite", "postgres")
+    found += [(kind, held.enter_context(_ours(kind))) for kind in kinds]
+    for _, address in found:
+        migrate(address)
+    return found

@@ -2,10 +2,11 @@
 `python -m tests.proofs.zombies [--quick]`.
 
 The first executor is stopped (SIGSTOP) at each point before a write, its lease runs out, another
-replica finishes, a person saves or publishes, and the first one goes on (SIGCONT). Its own clock
-has gone on meanwhile, as after a stop, or has stood still, as of a machine that was paused: then
-it cannot know. Whatever it still does: what nobody approved is never reported as a success. A
-publish that gets through is noticed when the history is read next, and people are called.
+replica finishes (on PostgreSQL two race for it), a person saves or publishes, and the first one
+goes on (SIGCONT). Its own clock has gone on meanwhile, as after a stop, or has stood still, as of a
+machine that was paused: then it cannot know. Whatever it still does: what nobody approved is never
+reported as a success. A publish that gets through is noticed when the history is read next, and
+people are called.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from store.audit import verify
 from store.records import Rollback, State
 from tests.acceptance.test_crashes import failpoints
 from tests.proofs.arena import GOOD, ROOT, Arena, Trial, an_arena
-from tests.proofs.crashes import A_LEASE_LATER_S
-from tests.proofs.running import Journal, Tally, run
+from tests.proofs.crashes import A_LEASE_LATER_S, OTHERS
+from tests.proofs.running import Journal, Tally, processes_on, run
 
 POINTS = [
     point
@@ -66,7 +67,7 @@ def chosen(seed: int) -> list[Case]:
 async def prove(database_url: str, cases: Sequence[Case], journal: Journal) -> Tally:
     """Play *cases* on the migrated database at *database_url*."""
     tally = Tally()
-    async with an_arena(database_url) as arena:
+    async with an_arena(database_url, executors=processes_on(database_url)) as arena:
         for case in cases:
             tally.add(*await journal.once(str(case), partial(_play, arena, case)))
         if not (await verify(arena.store)).ok:
@@ -76,7 +77,7 @@ async def prove(database_url: str, cases: Sequence[Case], journal: Journal) -> T
 
 async def _play(arena: Arena, case: Case) -> tuple[str, list[str]]:
     trial = await arena.approved()
-    first, second = arena.executors
+    first, *others = arena.executors
     lease_s = LEASE_S if case.clock == "went on" else 30.0
     stopped = {"failpoint": f"{case.point}=stop", "lease_s": lease_s}
     await first.begin(arena.order(trial, "first", **stopped))
@@ -84,7 +85,7 @@ async def _play(arena: Arena, case: Case) -> tuple[str, list[str]]:
     lease_over = asyncio.get_running_loop().time() + LEASE_S  # at the latest: it was renewed before
     if "stopped" not in said:
         return "not reached", [f"{case}: it was not stopped but ended with {said['ended']}"]
-    code = await second.run(arena.order(trial, "second", later_s=A_LEASE_LATER_S))
+    codes = await arena.run_at_once(trial, OTHERS, who=others, later_s=A_LEASE_LATER_S)
     if case.clock == "went on":
         await asyncio.sleep(lease_over - asyncio.get_running_loop().time())
     before = await arena.rollback(trial)
@@ -95,7 +96,7 @@ async def _play(arena: Arena, case: Case) -> tuple[str, list[str]]:
     after = await arena.rollback(trial)
     late = await arena.said_of(trial, "rollback.late_publish")
     broken = [f"{case}: {what}" for what in _broken(arena, trial, after, late)]
-    broken += [f"{case}: an executor ended with {n}" for n in (code, ended) if n]
+    broken += [f"{case}: an executor ended with {n}" for n in (*codes, ended) if n]
     if late and case.clock == "went on":
         broken.append(f"{case}: a publish came late though its lease was over by its own clock")
     if before.state is not after.state:

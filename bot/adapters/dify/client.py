@@ -54,6 +54,7 @@ Query = Mapping[str, str | list[str]]
 APPS_A_PAGE = 100
 VERSIONS_A_PAGE = 20
 NEWEST = 3  # the draft and two versions
+_UNKNOWN = SecretsComparison(SecretsVerdict.UNKNOWN)
 OFF_LOOP_BYTES = 128 * 1024  # parsing more would hold up acknowledgements and leases
 MAX_PAGE_BYTES = 64 * 2**20
 MAX_PAGES = 100_000  # Dify's own limit; a server that always has more must not hold us for ever
@@ -222,19 +223,41 @@ class DifyTarget:
         """Compare secret values by id, in memory only; see the port."""
         if await self.draft_secrets_only():
             if own:  # no version's own values can be read here
-                return SecretsComparison(SecretsVerdict.UNKNOWN)
+                return _UNKNOWN
             return await self._compare_masks(app_id, live_id, published_id)
-        held = await (self.live(app_id) if published_id else self.draft(app_id))
+        if published_id:
+            return await self._compare_published(app_id, live_id, own, published_id)
+        held = await self.draft(app_id)
         names = await _secrets_of(held.document) if held else {}
         if not names:
             return SecretsComparison(SecretsVerdict.EQUAL)
+        values = await self._values_of_both(app_id, live_id, own)
+        return secrets.compared(*values, names) if values else _UNKNOWN
+
+    async def _compare_published(
+        self, app_id: str, live_id: str, own: Mapping[str, str], published_id: str
+    ) -> SecretsComparison:
+        """Of a version that is live all is read at once: who asks knows that it has secrets."""
+        held, values = await asyncio.gather(
+            self.live(app_id), self._values_of_both(app_id, live_id, own, published_id)
+        )
+        names = await _secrets_of(held.document) if held else {}
+        if not names:
+            return SecretsComparison(SecretsVerdict.EQUAL)
+        return secrets.compared(*values, names) if values else _UNKNOWN
+
+    async def _values_of_both(
+        self, app_id: str, live_id: str, own: Mapping[str, str], version_id: str = ""
+    ) -> tuple[secrets.Values, secrets.Values] | None:
+        """The values that are there and those that should be; None when Dify says no."""
         try:
-            wanted = await self._vault.expected(app_id, live_id, own)
-            found = await self._vault.values(app_id, published_id)
+            wanted, found = await asyncio.gather(
+                self._vault.expected(app_id, live_id, own), self._vault.values(app_id, version_id)
+            )
         except UpstreamRefused as error:
             log.warning("secrets cannot be compared: %s", error)
-            return SecretsComparison(SecretsVerdict.UNKNOWN)
-        return secrets.compared(found, wanted, names)
+            return None
+        return found, wanted
 
     async def _compare_masks(
         self, app_id: str, live_id: str, published_id: str
@@ -242,7 +265,7 @@ class DifyTarget:
         """Compare what these releases show of each value: its first six and last two characters."""
         live = await self._read(app_path(app_id, "/workflows/publish"))
         if wire.workflow_id(live) != (published_id or live_id):
-            return SecretsComparison(SecretsVerdict.UNKNOWN)
+            return _UNKNOWN
         if not published_id:
             draft = await self._read(app_path(app_id, "/workflows/draft"))
             return secrets.alike(wire.shown_secrets(draft), wire.shown_secrets(live))
@@ -250,7 +273,7 @@ class DifyTarget:
         newest = await self._read(app_path(app_id, "/workflows"), query, limit=MAX_PAGE_BYTES)
         before = wire.workflow_among(newest, live_id)
         if before is None:
-            return SecretsComparison(SecretsVerdict.UNKNOWN)
+            return _UNKNOWN
         return secrets.alike(wire.shown_secrets(live), wire.shown_secrets(before))
 
     async def look_up(
@@ -282,12 +305,14 @@ class DifyTarget:
             Ambiguous: It may have been written: read the draft.
         """
         await self._must_have_versions(app_id)
-        there = await self._unmoved(app_id, token, root)
+        there, before = await asyncio.gather(
+            self._unmoved(app_id, token, root),
+            self._vault.if_readable(app_id, [secret.id for secret in document.secrets]),
+        )
         if there is not None:
             await _secrets_of(there)
         wanted = secrets.sources(document, there, secrets_from)
         values = await self._vault.wanted(app_id, there, wanted)
-        before = await self._vault.if_readable(app_id, wanted.hidden)
         if before or values:  # it took a while to read them
             await self._unmoved(app_id, token, root)
         token = await self._sync(app_id, document, token, values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from bot.adapters.dify import dsl, era, secrets, shapes, wire
 from bot.adapters.dify.session import Session
@@ -62,7 +62,7 @@ class Vault:
             raise UpstreamRefused(shapes.SYSTEM, what, "secret_without_value")
         return values
 
-    async def if_readable(self, app_id: str, ids: tuple[str, ...]) -> secrets.Values:
+    async def if_readable(self, app_id: str, ids: Collection[str]) -> secrets.Values:
         """The draft's secrets if there is something to compare; the check alone must not fail."""
         if not ids:
             return {}

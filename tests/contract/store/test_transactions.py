@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import event
 
 from bot.domain.approval import MOVES
 from bot.ports import store as ports
@@ -111,6 +112,23 @@ async def test_time_passes_within_a_transaction(store: SqlStore) -> None:
         async with asyncio.timeout(5):
             while await tx.now() == first:
                 pass
+
+
+async def test_a_transaction_asks_the_database_for_the_time_once(store: SqlStore) -> None:
+    asked: list[str] = []
+
+    def listen(_c: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.extend(name for name in ("strftime", "clock_timestamp") if name in statement)
+
+    event.listen(store._writing.sync_engine, "before_cursor_execute", listen)
+    async with store.write() as tx:
+        times = [await tx.now() for _ in range(3)]
+    async with store.write() as tx:
+        later = await tx.now()
+
+    assert len(asked) == 2
+    assert times == sorted(times)
+    assert later >= times[0]
 
 
 @pytest.mark.parametrize("point", ["before the first statement", "after a write", "twice"])

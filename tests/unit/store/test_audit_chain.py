@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -112,6 +113,18 @@ def test_a_timestamp_is_utc_with_microseconds() -> None:
 
     assert chain.timestamp(datetime(2026, 11, 24, 9, tzinfo=zone)) == "2026-11-24T12:00:00.000000Z"
     assert chain.timestamp(datetime(2026, 1, 2, 3, 4, 5, 6, UTC)) == "2026-01-02T03:04:05.000006Z"
+
+
+def test_a_timestamp_is_the_same_wherever_the_machine_stands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "Asia/Kolkata")
+        time.tzset()
+        said = chain.timestamp(datetime(2026, 11, 24, 12, tzinfo=UTC))
+    time.tzset()
+
+    assert said == "2026-11-24T12:00:00.000000Z"
 
 
 @pytest.mark.parametrize(

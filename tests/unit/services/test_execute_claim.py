@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from bot.domain.approval import MOVES
 from bot.domain.words import OutcomeCode
 from bot.errors import BotError, LoginRefused, UnknownApp, UpstreamDown, UpstreamRefused
 from bot.ports.store import Store
 from bot.services.stepping import PATIENCE
 from store.records import AppEnv, Rollback, State, Step
-from tests.builders import ALICE, BOB, CAROL, CHANNEL, PROD
+from store.session import open_store
+from tests.builders import ALICE, BOB, CAROL, CHANNEL, NOON, PROD
+from tests.proofs.trial import Clock
 from tests.unit.services.execution_scene import (
     APP,
     BAD,
@@ -34,6 +38,18 @@ DOWN = UpstreamDown("dify.test", "no answer")
 @pytest.fixture
 def scene(sqlite_store: Store) -> ExecutionScene:
     return ExecutionScene.of(sqlite_store)
+
+
+Timed = tuple[ExecutionScene, Clock]
+
+
+@pytest.fixture
+async def timed(sqlite_url: str) -> AsyncIterator[Timed]:
+    """A scene whose database's clock the test moves."""
+    clock = Clock(NOON)
+    store = await open_store(sqlite_url, moves=MOVES, clock=clock, durable=False)
+    yield ExecutionScene.of(store), clock
+    await store.close()
 
 
 def untouched(scene: ExecutionScene) -> bool:
@@ -205,7 +221,12 @@ async def test_a_vote_whose_giver_may_no_longer_vote_is_void(
     assert after.round == rollback.round + 1
     assert {v.person: v.voided_why for v in after.votes} == {ALICE: "", BOB: why}
     (entry,) = await scene.entries("vote.void")
-    assert entry.what["why"] == {BOB: why}
+    assert (entry.user_id, entry.resource, entry.status, entry.what) == (
+        "keyturn",
+        f"rollback/{rollback.id}",
+        "ok",
+        {"app": str(PROD), "why": {BOB: why}},
+    )
     assert await scene.told_codes() == ["vote_void"]
     assert scene.messenger.replies[-1].note.facts == {"slack_id": BOB, "why": why}
     (void,) = [vote for vote in scene.messenger.drawn[-1].votes if vote.void]
@@ -385,6 +406,57 @@ async def test_two_who_find_a_dead_executors_work_take_it_over_once(scene: Execu
     assert ended.state is State.COMPLETED
     assert scene.ours(left) == 1
     assert len(await scene.entries("rollback.take_over")) == ended.execution.attempt == 1
+
+
+async def test_who_takes_over_has_a_lease_of_its_own_and_records_from_where(
+    scene: ExecutionScene,
+) -> None:
+    left = await scene.stands_at(await scene.approved(), Step.CLAIMED)
+    taken: list[Rollback] = []
+
+    async def look() -> None:
+        taken.append(await scene.rollback(left))
+
+    scene.target.before("live", look)
+    await scene.run(left, "w2")
+
+    execution = taken[0].execution
+    assert (execution.owner, execution.lease_epoch, execution.attempt) == ("w2", 2, 1)
+    assert execution.lease_until is not None
+    async with scene.store.read() as tx:
+        assert execution.lease_until > await tx.now() + timedelta(seconds=20)
+    (entry,) = await scene.entries("rollback.take_over")
+    assert entry.what == {"app": str(PROD), "step": "claimed"}
+
+
+async def test_a_lease_that_ends_this_very_moment_is_still_held(timed: Timed) -> None:
+    scene, clock = timed
+    left = await scene.stands_at(await scene.approved(), Step.CLAIMED)
+    lease_until = left.execution.lease_until
+    assert lease_until is not None
+
+    clock.now = lease_until
+    assert not await scene.executor("w2").step()
+    assert await scene.rollback(left) == left
+
+    clock.now = lease_until + timedelta(microseconds=1)
+    assert (await scene.run(left, "w2")).state is State.COMPLETED
+
+
+async def test_how_it_ended_is_in_the_operators_log(
+    scene: ExecutionScene, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "bot.services.execute")
+
+    ended = await scene.run(await scene.approved())
+
+    (record,) = [r for r in caplog.records if r.message == "rollback ended"]
+    said = record.__dict__
+    assert (said["rollback"], said["state"], said["outcome"]) == (
+        ended.id,
+        State.COMPLETED,
+        OutcomeCode.COMPLETED,
+    )
 
 
 async def test_one_that_kills_its_executor_each_time_is_handed_to_a_person(

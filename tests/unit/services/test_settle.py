@@ -50,13 +50,20 @@ async def test_an_end_is_stored_with_its_entry_its_card_and_its_note(scene: Exec
     )
     assert after.finished_at is not None
     (entry,) = await scene.entries("rollback.failed")
-    assert (entry.user_id, entry.resource, entry.status) == (
+    assert (entry.user_id, entry.resource, entry.status, entry.ip_note) == (
         "keyturn",
         f"rollback/{rollback.id}",
         "failed",
+        "Keyturn itself",
     )
-    assert entry.what["approved_by"] == [ALICE, BOB]
-    assert entry.what["digest"] == rollback.content_digest
+    assert entry.what == {
+        "app": str(PROD),
+        "outcome": "target_down",
+        "facts": dict(FAILED.facts),
+        "expected_root": rollback.leg.expected_root,
+        "digest": rollback.content_digest,
+        "approved_by": [ALICE, BOB],
+    }
     assert await scene.told_codes() == ["ended"]
     assert scene.messenger.drawn[-1].outcome_code == "target_down"
 

@@ -272,7 +272,9 @@ async def test_whoever_dies_at_a_call_is_followed_by_one_who_ends_it_once(
 
 
 @pytest.mark.parametrize("call", [n for n in range(1, len(HAPPY)) if HAPPY[n] not in WRITES])
-async def test_whoever_lost_the_lease_writes_nothing_more(scene: ExecutionScene, call: int) -> None:
+async def test_whoever_lost_the_lease_writes_nothing_more_and_says_so_in_the_log(
+    scene: ExecutionScene, call: int, caplog: pytest.LogCaptureFixture
+) -> None:
     rollback = await scene.approved()
     at_theft: list[int] = []
 
@@ -286,6 +288,9 @@ async def test_whoever_lost_the_lease_writes_nothing_more(scene: ExecutionScene,
     after = scene.target.calls[at_theft[0] :]
     assert not set(after) & set(WRITES)
     assert (await scene.rollback(rollback)).open
+    (record,) = [r for r in caplog.records if r.message == "execution taken over"]
+    assert record.__dict__["rollback"] == rollback.id
+    assert record.__dict__["why"].startswith(f"rollback {rollback.id} ")
     await check_done(scene, await scene.run(rollback, "w2"))
 
 

@@ -94,7 +94,7 @@ async def test_tuples_are_kept_as_the_lists_that_they_become(store: SqlStore) ->
     "what", [{"not": object()}, {"nan": float("nan")}, {"half": "\ud800"}, {"at": NOON}]
 )
 async def test_what_is_no_json_is_refused_by_name(store: SqlStore, what: dict[str, object]) -> None:
-    with pytest.raises(Unstorable):
+    with pytest.raises(Unstorable, match=r"^(the facts of )?test (are not JSON: .|has text with)"):
         async with store.write() as tx:
             await tx.audit.append(an_entry(what=what))
 
@@ -280,6 +280,42 @@ async def test_an_entry_is_found_by_how_its_hash_begins_and_the_newest_of_severa
         assert await tx.audit.find(entries[0].hash[1:]) is None
         for pattern in ("%", "_" * 64, entries[0].hash[:8] + "%"):
             assert await tx.audit.find(pattern) is None
+
+
+@pytest.mark.parametrize(
+    "what",
+    ["not json", '{"a": NaN}', '{"a": 1e999}', '{"a": "\\ud800"}', "[]", '"text"', "null", "7"],
+)
+@pytest.mark.parametrize("seq", [2, 5])
+async def test_facts_that_nobody_could_have_recorded_are_a_broken_chain_not_a_crash(
+    store: SqlStore, database_url: str, what: str, seq: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("store.audit.BATCH", 4)
+    await appended(store, *"abcde")
+    async with behind.connected(database_url) as sql:
+        await behind.unlock_audit(sql)
+        await sql(f"UPDATE {behind.AUDIT} SET what = ? WHERE seq = ?", what, seq)
+
+    found = await verify(store)
+
+    assert (found.ok, found.entries, found.broken_at) == (False, seq - 1, seq)
+    assert f"entry {seq}" in found.why or found.why == (
+        f"what follows entry {seq - 1} was changed: it cannot be read"
+    )
+
+
+async def test_an_entry_beyond_the_head_that_cannot_be_read_is_found_too(
+    store: SqlStore, database_url: str
+) -> None:
+    entries = await appended(store, "a", "b")
+    async with behind.connected(database_url) as sql:
+        await behind.insert_audit(sql, replace(entries[1], seq=3, hash="0" * 64))
+        await behind.unlock_audit(sql)
+        await sql(f"UPDATE {behind.AUDIT} SET what = 'not json' WHERE seq = 3")
+
+    found = await verify(store)
+
+    assert (found.ok, found.entries, found.broken_at) == (False, 2, 3)
 
 
 async def test_an_entry_that_was_put_between_is_found(store: SqlStore, database_url: str) -> None:

@@ -1,13 +1,15 @@
 """Do the quick tests notice a small mistake? Each is planted alone, and one test has to fail.
 
-    python -m tests.mutation [MODULE …] [--quick] [--keep] [--folder DIR]
+    python -m tests.mutation [MODULE …] [--quick] [--keep] [--only PATTERN] [--folder DIR]
 
 The modules are those of `modules.py`. What no test noticed is printed with the line that was
 changed and with why it may be so (`explained.toml`), or that nobody has said why. The last line
 is one JSON object; exit 1 when a module's score is below the goal. Mutants that mypy refuses are
 not played and do not count: they would never get as far as a test. `--quick` plays a fixed part,
-`--keep` writes the result into `results`, and `--folder` keeps mutmut's own: a run that finds
-such a folder plays again only what survived there and what is new.
+`--keep` writes the result into `results`, `--only` plays the mutants whose names are like a
+pattern of the shell (`*[147]` is about a third, the same each time; `*lease*keep*` a function),
+and `--folder` keeps mutmut's own files: a run that finds them plays again only what survived
+there and what is new.
 """
 
 from __future__ import annotations
@@ -55,7 +57,7 @@ def main() -> int:
     modules = {"quick": QUICK} if asked.quick else {n: MODULES[n] for n in asked.modules}
     with _folder(asked.folder) as folder:
         results = {
-            name: _result(name, module, folder / name, keep=asked.keep)
+            name: _result(name, module, folder / name, only=asked.only, keep=asked.keep)
             for name, module in modules.items()
         }
     below = [name for name, result in results.items() if result["score"] < GOAL]
@@ -78,6 +80,7 @@ def _asked() -> argparse.Namespace:
     words.add_argument("modules", nargs="*", metavar="MODULE", help=", ".join(MODULES))
     words.add_argument("--quick", action="store_true", help="a fixed part of the mutants")
     words.add_argument("--keep", action="store_true", help="write the results where they are kept")
+    words.add_argument("--only", metavar="PATTERN", default="", help="mutants with such names")
     words.add_argument("--folder", type=Path, help="where mutmut's files stay for the next run")
     asked = words.parse_args()
     if unknown := set(asked.modules) - set(MODULES):
@@ -86,12 +89,12 @@ def _asked() -> argparse.Namespace:
     return asked
 
 
-def _result(name: str, module: Module, folder: Path, *, keep: bool) -> dict[str, Any]:
+def _result(name: str, module: Module, folder: Path, *, only: str, keep: bool) -> dict[str, Any]:
     began = time.monotonic()
     running.copied(folder, module)
     if again := [m for m, out in running.outcomes(folder).items() if not _caught(out)]:
         running.play(folder, again)
-    running.play(folder, module.sample)
+    running.play(folder, (only,) if only else module.sample)
     outcomes = running.outcomes(folder)
     survivors = list(_survivors(folder, outcomes))
     count = Counter(outcomes.values())
@@ -99,6 +102,7 @@ def _result(name: str, module: Module, folder: Path, *, keep: bool) -> dict[str,
     result = {
         "module": name,
         "commit": running.commit(),
+        "only": only,
         "seconds": _spent(folder, time.monotonic() - began),
         "refused_by_types": count[running.NO_PROGRAM],
         "mutants": played,

@@ -12,7 +12,15 @@ import pytest
 
 from bot.domain.approval import MOVES
 from bot.domain.words import OutcomeCode
-from bot.errors import BotError, LoginRefused, UnknownApp, UpstreamDown, UpstreamRefused
+from bot.errors import (
+    AccountLocked,
+    AnswerUnreadable,
+    BotError,
+    LoginRefused,
+    UnknownApp,
+    UpstreamDown,
+    UpstreamRefused,
+)
 from bot.ports.store import Store
 from bot.services.stepping import PATIENCE
 from store.records import AppEnv, Rollback, State, Step
@@ -106,15 +114,21 @@ async def test_a_refusal_by_slack_voids_nobodys_vote(scene: ExecutionScene) -> N
 
 
 @pytest.mark.parametrize(
-    ("error", "code"),
+    ("error", "code", "facts"),
     [
-        (DOWN, "waiting_for_target"),
-        (LoginRefused("dify.test", "wrong password"), "waiting_for_login"),
-        (UpstreamRefused("dify.test", "gone", "app_not_found"), "waiting_though_refused"),
+        (DOWN, "waiting_for_target", {}),
+        (AnswerUnreadable("dify.test", "not JSON"), "waiting_for_target", {}),
+        (LoginRefused("dify.test", "wrong password"), "waiting_for_login", {}),
+        (AccountLocked("dify.test", "too many tries"), "waiting_for_login", {}),
+        (
+            UpstreamRefused("dify.test", "gone", "app_not_found"),
+            "waiting_though_refused",
+            {"upstream_code": "app_not_found"},
+        ),
     ],
 )
 async def test_without_the_target_it_waits_and_says_so_once(
-    scene: ExecutionScene, error: BotError, code: str
+    scene: ExecutionScene, error: BotError, code: str, facts: dict[str, str]
 ) -> None:
     rollback = await scene.approved()
     scene.always("live", error, times=3)
@@ -126,6 +140,7 @@ async def test_without_the_target_it_waits_and_says_so_once(
     assert untouched(scene)
     assert (await scene.rollback(rollback)).state is State.APPROVED
     assert await scene.told_codes() == [code]
+    assert scene.messenger.replies[0].note.facts == {"system": "dify.test", **facts}
 
 
 async def test_one_that_cannot_be_claimed_does_not_hold_up_others(scene: ExecutionScene) -> None:

@@ -302,6 +302,31 @@ async def test_what_has_expired_is_not_executed_and_keeps_no_worker_busy(
     assert (await scene.rollback(rollback)).state is State.APPROVED, "the expiry job ends it"
 
 
+async def test_the_moment_at_which_it_expires_is_too_late_to_begin(timed: Timed) -> None:
+    scene, clock = timed
+    rollback = await scene.approved()
+
+    clock.now = rollback.expires_at
+    assert not await scene.executor().step()
+    assert (await scene.rollback(rollback)).state is State.APPROVED
+
+    clock.now = rollback.expires_at - timedelta(microseconds=1)
+    assert (await scene.run(rollback)).state is State.COMPLETED
+
+
+async def test_the_moment_at_which_it_expires_is_too_late_to_go_on_before_a_publish(
+    timed: Timed,
+) -> None:
+    scene, clock = timed
+    left = await scene.stands_at(await scene.approved(), Step.CLAIMED)
+
+    clock.now = left.expires_at
+    ended = await scene.run(left, "w2")
+
+    assert (ended.state, ended.outcome) == (State.FAILED, OutcomeCode.APPROVAL_LAPSED)
+    assert ended.outcome_facts == {"expired": True, "not_eligible": {}}
+
+
 async def test_a_publish_after_the_approval_outdates_it(scene: ExecutionScene) -> None:
     rollback = await scene.approved()
     scene.publish_by_hand()

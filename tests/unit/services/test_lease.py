@@ -238,6 +238,7 @@ async def test_what_was_taken_over_is_not_renewed(scene: ExecutionScene) -> None
     async with a_lease(store, rollback, length=SHORT) as lease:
         await store.one()
         assert lease._renewing is not None
+        assert lease._renewing.get_name() == f"lease-{rollback.id}"  # for who lists the tasks
         async with asyncio.timeout(LIMIT_S):
             await lease._renewing  # it ended on its own
 

@@ -95,15 +95,29 @@ def _result(name: str, module: Module, folder: Path, *, only: str, keep: bool) -
     if again := [m for m, out in running.outcomes(folder).items() if not _caught(out)]:
         running.play(folder, again)
     running.play(folder, (only,) if only else module.sample)
+    result = result_in(folder, name, only=only, seconds=time.monotonic() - began)
+    print(
+        f"{name}: {result['score']} % of {result['mutants']} in {result['seconds']} s", flush=True
+    )
+    if keep and not module.sample:
+        text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
+        (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
+    return result
+
+
+def result_in(folder: Path, name: str, *, only: str, seconds: float) -> dict[str, Any]:
+    """What was played in *folder* came to; *seconds* are those since it was last asked."""
     outcomes = running.outcomes(folder)
     survivors = list(_survivors(folder, outcomes))
+    for survivor in survivors:
+        print(survivor)
     count = Counter(outcomes.values())
     played = len(outcomes) - count[running.NO_PROGRAM]
-    result = {
+    return {
         "module": name,
         "commit": running.commit(),
         "only": only,
-        "seconds": _spent(folder, time.monotonic() - began),
+        "seconds": _spent(folder, seconds),
         "refused_by_types": count[running.NO_PROGRAM],
         "mutants": played,
         "killed": count["killed"],
@@ -114,15 +128,6 @@ def _result(name: str, module: Module, folder: Path, *, only: str, keep: bool) -
         "score": round(100 * (1 - len(survivors) / max(played, 1)), 1),
         "survivors": [vars(survivor) for survivor in survivors],
     }
-    for survivor in survivors:
-        print(survivor)
-    print(
-        f"{name}: {result['score']} % of {result['mutants']} in {result['seconds']} s", flush=True
-    )
-    if keep and not module.sample:
-        text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
-        (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
-    return result
 
 
 def _spent(folder: Path, seconds: float) -> float:

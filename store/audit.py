@@ -106,19 +106,38 @@ async def verify(store: _Readable) -> Verification:
     An administrator of the database can rewrite the whole chain with its head: compare the
     head with one that was published elsewhere (the cards in Slack show it).
     """
+    at, prev = 0, chain.GENESIS
     async with store.read() as tx:  # one moment, so that nothing seems to be beyond the head
         seq, head = await tx.audit.head()
-        at, prev = 0, chain.GENESIS
-        while batch := await tx.audit.entries(after=at, limit=BATCH):
-            for entry in batch:
-                why = chain.flaw(entry, seq=at + 1, prev=prev) or _beyond(entry, seq)
-                if why:
-                    return Verification(False, at, prev, broken_at=at + 1, why=why)
-                at, prev = entry.seq, entry.hash
+        try:
+            while batch := await _readable(tx.audit, after=at):
+                for entry in batch:
+                    why = chain.flaw(entry, seq=at + 1, prev=prev) or _beyond(entry, seq)
+                    if why:
+                        return Verification(False, at, prev, broken_at=at + 1, why=why)
+                    at, prev = entry.seq, entry.hash
+        except Corrupt as damage:
+            return Verification(False, at, prev, broken_at=at + 1, why=str(damage))
     if at != seq or prev != head:
         why = f"the chain ends at {at} ({prev[:12]}), its recorded head is {seq} ({head[:12]})"
         return Verification(False, at, prev, broken_at=at + 1, why=why)
     return Verification(True, at, prev)
+
+
+async def _readable(audit: Audit, *, after: int) -> list[AuditEntry]:
+    """Return the next entries, as many at once as can be read; none at the end.
+
+    Raises:
+        Corrupt: The very next one cannot be: whoever may write the database put something there
+            that is no JSON.
+    """
+    limit = BATCH
+    while limit:
+        try:
+            return await audit.entries(after=after, limit=limit)
+        except ValueError:
+            limit //= 2
+    raise Corrupt(f"what follows entry {after} was changed: it cannot be read")
 
 
 def _beyond(entry: AuditEntry, seq: int) -> str:

@@ -68,8 +68,7 @@ def link(draft: AuditDraft, *, seq: int, timestamp: str, prev: str) -> AuditEntr
 def _plain(draft: AuditDraft) -> dict[str, Json]:
     """`what` as it will be read back. Raises `Unstorable` when it is no JSON."""
     try:
-        text = json.dumps(dict(draft.what), allow_nan=False, ensure_ascii=False)
-        text.encode()
+        text = json.dumps(dict(draft.what), allow_nan=False)
     except (TypeError, ValueError) as error:
         raise Unstorable(f"the facts of {draft.action} are not JSON: {error}") from error
     plain: dict[str, Json] = json.loads(text)
@@ -82,6 +81,10 @@ def flaw(entry: AuditEntry, *, seq: int, prev: str) -> str:
         return f"entry {seq} is missing: the next one is {entry.seq}"
     if entry.prev != prev:
         return f"entry {seq} does not follow the one before it"
-    if not hmac.compare_digest(entry.hash, hash_of(entry)):
+    try:
+        right = hash_of(entry)
+    except (TypeError, ValueError):  # facts that `link` refuses have no hash
+        return f"entry {seq} was changed: it says what cannot be recorded"
+    if not hmac.compare_digest(entry.hash, right):
         return f"entry {seq} was changed: its hash is not that of its content"
     return ""

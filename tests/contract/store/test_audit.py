@@ -11,8 +11,9 @@ from dataclasses import asdict, replace
 import asyncpg
 import pytest
 
+from store import chain
 from store.audit import verify
-from store.records import AuditEntry, Unstorable
+from store.records import AuditEntry, Corrupt, Unstorable
 from store.session import SqlStore
 from tests.builders import NOON
 from tests.contract.store import behind
@@ -93,7 +94,7 @@ async def test_tuples_are_kept_as_the_lists_that_they_become(store: SqlStore) ->
     "what", [{"not": object()}, {"nan": float("nan")}, {"half": "\ud800"}, {"at": NOON}]
 )
 async def test_what_is_no_json_is_refused_by_name(store: SqlStore, what: dict[str, object]) -> None:
-    with pytest.raises(Unstorable):
+    with pytest.raises(Unstorable, match=r"^(the facts of )?test (are not JSON: .|has text with)"):
         async with store.write() as tx:
             await tx.audit.append(an_entry(what=what))
 
@@ -204,7 +205,8 @@ TAMPERINGS = {
 async def test_a_chain_that_was_tampered_with_is_found_broken(
     store: SqlStore, database_url: str, name: str
 ) -> None:
-    await appended(store, *"abcde")
+    entries = await appended(store, *"abcde")
+    before = [entries[0].prev, *(entry.hash for entry in entries)]
     statement, broken_at = TAMPERINGS[name]
     async with behind.connected(database_url) as sql:
         await behind.unlock_audit(sql)
@@ -213,10 +215,107 @@ async def test_a_chain_that_was_tampered_with_is_found_broken(
 
     found = await verify(store)
 
-    assert not found.ok
+    assert found.ok is False
     assert found.broken_at == broken_at
     assert found.entries == broken_at - 1
+    assert found.head == before[broken_at - 1]  # as far as it can be believed
     assert found.why
+
+
+async def test_a_chain_that_was_cut_off_is_said_with_where_it_ends_and_where_it_should(
+    store: SqlStore, database_url: str
+) -> None:
+    entries = await appended(store, *"abcde")
+    async with behind.connected(database_url) as sql:
+        await behind.unlock_audit(sql)
+        await sql(f"DELETE FROM {behind.AUDIT} WHERE seq > 3")
+
+    found = await verify(store)
+
+    assert found.why == (
+        f"the chain ends at 3 ({entries[2].hash[:12]}), "
+        f"its recorded head is 5 ({entries[4].hash[:12]})"
+    )
+
+
+async def test_a_recorded_head_that_is_not_the_hash_of_the_last_entry_is_found(
+    store: SqlStore, database_url: str
+) -> None:
+    """As many entries as there should be, and each follows the one before it."""
+    await appended(store, "a", "b")
+    async with behind.connected(database_url) as sql:
+        await sql(f"UPDATE {behind.HEAD} SET hash = ?", "0" * 64)
+
+    found = await verify(store)
+
+    assert (found.ok, found.entries, found.broken_at) == (False, 2, 3)
+
+
+async def test_without_its_head_the_chain_takes_nothing_and_nothing_is_done(
+    store: SqlStore, database_url: str
+) -> None:
+    await appended(store, "first")
+    async with behind.connected(database_url) as sql:
+        await sql(f"DELETE FROM {behind.HEAD}")
+
+    with pytest.raises(Corrupt, match=r"^the audit chain has lost its head: nothing can be"):
+        await appended(store, "second")
+
+    async with store.read() as tx:
+        assert [entry.action for entry in await tx.audit.entries()] == ["first"]
+        assert await tx.audit.head() == (0, chain.GENESIS)
+
+
+async def test_an_entry_is_found_by_how_its_hash_begins_and_the_newest_of_several(
+    store: SqlStore,
+) -> None:
+    entries = await appended(store, *(f"a{n}" for n in range(20)))
+
+    async with store.read() as tx:
+        for entry in entries:
+            assert await tx.audit.find(entry.hash) == entry.seq
+        first = entries[0].hash[0]
+        assert await tx.audit.find(first) == max(e.seq for e in entries if e.hash[0] == first)
+        assert await tx.audit.find("") == 20
+        assert await tx.audit.find(entries[0].hash[1:]) is None
+        for pattern in ("%", "_" * 64, entries[0].hash[:8] + "%"):
+            assert await tx.audit.find(pattern) is None
+
+
+@pytest.mark.parametrize(
+    "what",
+    ["not json", '{"a": NaN}', '{"a": 1e999}', '{"a": "\\ud800"}', "[]", '"text"', "null", "7"],
+)
+@pytest.mark.parametrize("seq", [2, 5])
+async def test_facts_that_nobody_could_have_recorded_are_a_broken_chain_not_a_crash(
+    store: SqlStore, database_url: str, what: str, seq: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("store.audit.BATCH", 4)
+    await appended(store, *"abcde")
+    async with behind.connected(database_url) as sql:
+        await behind.unlock_audit(sql)
+        await sql(f"UPDATE {behind.AUDIT} SET what = ? WHERE seq = ?", what, seq)
+
+    found = await verify(store)
+
+    assert (found.ok, found.entries, found.broken_at) == (False, seq - 1, seq)
+    assert f"entry {seq}" in found.why or found.why == (
+        f"what follows entry {seq - 1} was changed: it cannot be read"
+    )
+
+
+async def test_an_entry_beyond_the_head_that_cannot_be_read_is_found_too(
+    store: SqlStore, database_url: str
+) -> None:
+    entries = await appended(store, "a", "b")
+    async with behind.connected(database_url) as sql:
+        await behind.insert_audit(sql, replace(entries[1], seq=3, hash="0" * 64))
+        await behind.unlock_audit(sql)
+        await sql(f"UPDATE {behind.AUDIT} SET what = 'not json' WHERE seq = 3")
+
+    found = await verify(store)
+
+    assert (found.ok, found.entries, found.broken_at) == (False, 2, 3)
 
 
 async def test_an_entry_that_was_put_between_is_found(store: SqlStore, database_url: str) -> None:

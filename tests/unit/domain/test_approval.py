@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -71,6 +73,13 @@ def test_a_vote_is_kept_with_the_time_of_the_judge_not_of_the_voter() -> None:
     after = cast(a_rollback(), a_vote(ALICE, at=NOON - timedelta(days=1)))
 
     assert after.votes[0].at == LATER
+
+
+def test_a_vote_that_is_cast_stands_whatever_came_with_it() -> None:
+    after = cast(a_rollback(), a_vote(ALICE, voided_at=NOON, voided_why="taken_back"))
+
+    assert [(vote.voided_at, vote.voided_why) for vote in after.votes] == [(None, "")]
+    assert quorum.approvals(after) == after.votes
 
 
 def test_one_person_with_two_accounts_has_one_vote() -> None:
@@ -379,7 +388,7 @@ def test_what_the_table_does_not_know_is_an_illegal_move() -> None:
 def test_the_chart_has_each_move_once() -> None:
     chart = approval.as_mermaid().splitlines()
 
-    assert chart[0] == "stateDiagram-v2"
+    assert chart[:2] == ["stateDiagram-v2", "    [*] --> DRAFT"]
     assert len(chart) == len(set(chart))
     assert "    PENDING_APPROVAL --> APPROVED" in chart
     assert "    APPROVED --> PENDING_APPROVAL" in chart
@@ -514,6 +523,7 @@ def test_where_no_vote_is_needed_what_a_person_asked_for_is_approved_without_one
         a_rollback(policy=a_policy(votes=0)),  # an alert suggested it
         a_rollback(policy=a_policy(votes=1), requested_by=DAVE),
         a_rollback(policy=a_policy(votes=0, named=False), requested_by=DAVE),
+        a_rollback(votes=(a_vote(ALICE), a_vote(BOB)), requested_by=DAVE),  # votes have their way
     ],
 )
 def test_nothing_else_is_approved_without_a_vote(other: Rollback) -> None:
@@ -533,3 +543,76 @@ def test_who_may_no_longer_ask_loses_what_nobody_else_approved() -> None:
 
     assert (after.state, after.outcome) == (State.WITHDRAWN, OutcomeCode.REQUESTER_LOST)
     assert after.outcome_facts == {"slack_id": DAVE}
+    assert after.finished_at == LATER
+
+
+# -- what the operator reads ----------------------------------------------------------------------
+
+VOTED = a_rollback(votes=(a_vote(ALICE),))
+OVER = a_rollback().expires_at
+
+
+@pytest.mark.parametrize(
+    ("refused", "said"),
+    [
+        (lambda: cast(a_rollback(state=State.FAILED), a_vote()), "rollback 17 is failed"),
+        (lambda: cast(a_rollback(), a_reject(BOB, "")), f"{BOB} rejects rollback 17"),
+        (
+            lambda: approval.cast(a_rollback(), a_vote(), at=OVER, claim=a_claim(), why_not=None),
+            f"rollback 17 expired at {OVER}",
+        ),
+        (
+            lambda: approval.cast(
+                a_rollback(), a_vote(), at=LATER, claim=a_claim(round=4), why_not=None
+            ),
+            "round 4, not 1",
+        ),
+        (lambda: cast(a_rollback(), a_vote(digest="")), f"{ALICE} saw another content of"),
+        (
+            lambda: cast(a_rollback(requested_by=ALICE), a_vote(ALICE)),
+            f"{ALICE} asked for rollback 17",
+        ),
+        (lambda: cast(VOTED, a_vote(ALICE)), f"{ALICE} has voted on rollback 17"),
+        (
+            lambda: approval.take_back(approved(), person=ALICE, at=LATER),
+            "rollback 17 is approved",
+        ),
+        (lambda: approval.take_back(VOTED, person=ALICE, at=OVER), f"expired at {OVER}"),
+        (
+            lambda: approval.take_back(VOTED, person=BOB, at=LATER),
+            f"{BOB} has no vote on rollback 17",
+        ),
+        (
+            lambda: approval.void_votes(a_rollback(state=State.FAILED), {}, at=LATER),
+            "rollback 17 is failed",
+        ),
+        (lambda: approval.approve_unasked(approved(), at=LATER), "rollback 17 is approved"),
+        (lambda: approval.approve_unasked(VOTED, at=LATER), "rollback 17 needs 2 votes"),
+        (
+            lambda: approval.expire(VOTED, at=LATER),
+            "rollback 17 is pending_approval and not overdue",
+        ),
+        (
+            lambda: approval.withdraw(VOTED, person=BOB, slack_id=BOB, at=LATER),
+            f"{BOB} did not ask for rollback 17",
+        ),
+        (
+            lambda: approval.withdraw(
+                a_rollback(state=State.FAILED, requested_by=DAVE),
+                person=DAVE,
+                slack_id=DAVE,
+                at=LATER,
+            ),
+            "rollback 17 is failed",
+        ),
+        (
+            lambda: approval.present(VOTED),
+            "rollback 17 cannot go from pending_approval to pending_approval",
+        ),
+    ],
+)
+def test_a_refusal_says_of_whom_and_of_which_rollback(
+    refused: Callable[[], Rollback], said: str
+) -> None:
+    with pytest.raises((Refused, IllegalMove), match=f"(?i){re.escape(said)}"):
+        refused()

@@ -10,6 +10,7 @@ import pytest
 from bot.domain import policy
 from bot.domain.policy import MemberFacts, Policy
 from bot.errors import NotEligible
+from store.records import PolicySnapshot
 from tests.builders import ALICE, BOB, CAROL, DAVE, NOON, REVIEWERS, TEAM, a_policy
 
 GROUPS = {REVIEWERS: frozenset({ALICE, BOB})}
@@ -133,10 +134,129 @@ def test_the_default_is_two_votes_in_half_an_hour_and_nobody_named() -> None:
     assert snapshot.eligible == (ALICE, BOB)
 
 
-@pytest.mark.parametrize("wrong", [{"votes": -1}, {"vetoes": 0}, {"open_for": timedelta(0)}])
-def test_a_policy_that_could_never_protect_anything_is_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"vote|open"):
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"votes": -1}, "a policy needs no negative votes, and a reject that ends it"),
+        ({"vetoes": 0}, "a policy needs no negative votes, and a reject that ends it"),
+        ({"open_for": timedelta(0)}, "a rollback has to stay open for some time"),
+    ],
+)
+def test_a_policy_that_could_never_protect_anything_is_refused(
+    wrong: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^{says}$"):
         Policy(**wrong)
+
+
+def test_a_policy_may_want_no_votes_and_be_open_for_a_moment() -> None:
+    rules = Policy(votes=0, vetoes=1, open_for=timedelta(microseconds=1))
+
+    assert rules.snapshot().votes == 0
+
+
+@pytest.mark.parametrize(
+    ("votes", "criticality", "wanted"),
+    [(2, "critical", 3), (2, "low", 2), (2, "unheard of", 2), (0, "unheard of", 0), (4, "low", 4)],
+)
+def test_an_app_that_matters_more_never_takes_fewer_votes(
+    votes: int, criticality: str, wanted: int
+) -> None:
+    rules = Policy(votes=votes, votes_by_criticality={"critical": 3, "low": 1}, vetoes=2)
+
+    assert rules.of(criticality) == Policy(
+        votes=wanted, votes_by_criticality={"critical": 3, "low": 1}, vetoes=2
+    )
+
+
+def test_a_snapshot_keeps_what_the_policy_says_and_who_was_in_its_groups() -> None:
+    rules = Policy(
+        votes=3,
+        reviewers=(REVIEWERS,),
+        each_of=("S0SRE",),
+        backups=(CAROL,),
+        requesters=(DAVE,),
+        viewers=("U0EVE",),
+        vetoes=2,
+        open_for=timedelta(minutes=20),
+        remind_after=timedelta(minutes=3),
+        escalate_after=timedelta(minutes=4),
+        named=True,
+    )
+
+    assert rules.snapshot([ALICE], members={"S0SRE": [BOB, ALICE, BOB]}) == PolicySnapshot(
+        votes=3,
+        reviewers=(REVIEWERS,),
+        requesters=(DAVE,),
+        viewers=("U0EVE",),
+        open_for_s=1200,
+        named=True,
+        eligible=(ALICE,),
+        each_of=("S0SRE",),
+        members={"S0SRE": (ALICE, BOB)},
+        backups=(CAROL,),
+        vetoes=2,
+        publisher="",
+        publisher_person="",
+        remind_after_s=180,
+        escalate_after_s=240,
+    )
+
+
+def test_people_are_reminded_after_half_of_the_time_and_others_called_after_three_quarters() -> (
+    None
+):
+    snapshot = Policy(open_for=timedelta(minutes=20)).snapshot()
+
+    assert (snapshot.remind_after_s, snapshot.escalate_after_s) == (600, 900)
+
+
+def test_who_published_is_kept_only_where_they_may_not_vote() -> None:
+    publisher = ("carol@example.com", CAROL)
+
+    kept = Policy(exclude_publisher=True).snapshot(publisher=publisher)
+    unasked = Policy(exclude_publisher=False).snapshot(publisher=publisher)
+
+    assert (kept.publisher, kept.publisher_person) == publisher
+    assert (unasked.publisher, unasked.publisher_person) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("published", "code"),
+    [
+        (("", ""), None),  # drift: nobody is known to have published it
+        (("alice@example.com", ALICE), "publisher"),
+        (("bob@example.com", BOB), None),
+        (("alice@example.com", ""), "publisher_unknown"),
+    ],
+)
+def test_who_published_it_does_not_vote_nor_who_cannot_be_told_from_them(
+    published: tuple[str, str], code: str | None
+) -> None:
+    rules = a_policy(publisher=published[0], publisher_person=published[1])
+
+    assert why_not(a_member(ALICE), policy=rules) == code
+
+
+@pytest.mark.parametrize(
+    ("who", "protected", "other"),
+    [(ALICE, True, True), (DAVE, False, True), ("U0EVE", False, False)],
+)
+def test_a_protected_tag_is_the_reviewers_alone_and_any_other_of_whoever_may_ask(
+    who: str, protected: bool, other: bool
+) -> None:
+    rules = Policy(
+        reviewers=(REVIEWERS,), requesters=(DAVE,), protected_tags=("stable",), named=True
+    )
+
+    def may(name: str, member: MemberFacts) -> bool:
+        return policy.may_tag(member, name, policy=rules, groups=GROUPS, team_id=TEAM)
+
+    assert may("stable", a_member(who)) is protected
+    assert may("draft-of-may", a_member(who)) is other
+    for flags in ({"deleted": True}, {"team_id": "T0OTHER"}):
+        assert not may("stable", a_member(who, **flags))
+        assert not may("draft-of-may", a_member(who, **flags))
 
 
 def test_no_other_rollback_is_suggested_until_the_oldest_of_the_last_ones_is_long_ago() -> None:

@@ -102,6 +102,27 @@ def test_without_a_policy_nothing_is_enough_not_even_nothing() -> None:
     assert not quorum.reached(unnamed)
 
 
+def test_an_entry_whose_members_nobody_knew_at_the_opening_is_represented_by_nobody() -> None:
+    rollback = a_mixed({SRE: [ALICE], OWNERS: [BOB]}, ALICE, BOB, members={SRE: [ALICE]})
+
+    assert quorum.unrepresented(rollback, quorum.approvals(rollback)) == (OWNERS,)
+
+
+def test_where_nobody_has_to_approve_nobody_has_to_be_represented() -> None:
+    asked = a_mixed({SRE: [ALICE]}, votes=0, requested_by=DAVE)
+
+    assert quorum.reached(asked)
+    assert not quorum.reached(a_mixed({SRE: [ALICE]}, votes=0))  # an alert alone asks for one
+
+
+def test_a_part_of_the_votes_is_enough_only_by_itself() -> None:
+    rollback = a_rollback(votes=(a_vote(ALICE), a_vote(BOB)))
+
+    assert quorum.reached(rollback, rollback.votes)
+    assert not quorum.reached(rollback, rollback.votes[:1])
+    assert not quorum.reached(rollback, ())
+
+
 PEOPLE = [f"U0P{n}" for n in range(5)]
 GROUPS = [f"S0G{n}" for n in range(3)]
 

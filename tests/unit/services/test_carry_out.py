@@ -103,6 +103,46 @@ async def test_the_whole_way_is_in_the_audit_chain(scene: ExecutionScene) -> Non
     assert found[-2].what["expected_root"] == ended.leg.expected_root == GOOD.root
 
 
+async def test_each_entry_of_the_way_says_who_did_what_to_which_app(scene: ExecutionScene) -> None:
+    rollback = await scene.approved()
+
+    ended = await scene.run(rollback)
+
+    found = await scene.entries(
+        "rollback.execute", "draft.", "rollback.publish", "rollback.completed", "version."
+    )
+    assert {(entry.user_id, entry.status, entry.ip_note) for entry in found} == {
+        ("keyturn", "ok", "Keyturn itself")
+    }
+    app, of_it = str(PROD), f"rollback/{rollback.id}"
+    assert [(entry.action, entry.resource, entry.what) for entry in found] == [
+        ("rollback.execute", of_it, {"app": app, "digest": rollback.content_digest}),
+        (
+            "draft.keep",
+            of_it,
+            {"app": app, "version": ended.execution.kept_draft_id, "root": WIP.root},
+        ),
+        ("rollback.publish", of_it, {"app": app, "name": marker.name_of(rollback)}),
+        (
+            "rollback.completed",
+            of_it,
+            {
+                "app": app,
+                "outcome": "completed",
+                "facts": {"candidate": 1, "draft": "put_back", "number": 3},
+                "expected_root": GOOD.root,
+                "digest": rollback.content_digest,
+                "approved_by": [ALICE, BOB],
+            },
+        ),
+        (
+            "version.condemn",
+            f"meaning/{BAD.meaning[:16]}",
+            {"app": app, "meaning": BAD.meaning, "rollback": rollback.id},
+        ),
+    ]
+
+
 async def test_a_draft_without_work_of_its_own_is_left_at_the_candidate(
     scene: ExecutionScene,
 ) -> None:
@@ -181,6 +221,27 @@ async def test_rolling_forward_condemns_nothing_and_lifts_what_was_said(
     assert undo.state is State.COMPLETED
     assert scene.live == BAD
     assert await condemned(scene) == frozenset()
+    (entry,) = await scene.entries("version.lift")
+    assert entry.what == {
+        "app": str(PROD),
+        "meaning": BAD.meaning,
+        "rollback": undo.id,
+        "reason": "it was right",
+    }
+
+
+async def test_going_to_what_was_condemned_from_what_somebody_published_condemns_that(
+    scene: ExecutionScene,
+) -> None:
+    """Only the undo of a rollback leaves what it takes away unjudged."""
+    await scene.run(await scene.approved())
+    scene.publish_by_hand(EDIT)
+    await scene.snapshot.refresh(PROD)
+
+    await scene.run(await scene.approved(draft=None, back_to=2, reason="it was right"))
+
+    assert scene.live == BAD
+    assert await condemned(scene) == {EDIT.meaning, GOOD.meaning}
 
 
 # -- the executor dies ------------------------------------------------------------------------
@@ -211,7 +272,9 @@ async def test_whoever_dies_at_a_call_is_followed_by_one_who_ends_it_once(
 
 
 @pytest.mark.parametrize("call", [n for n in range(1, len(HAPPY)) if HAPPY[n] not in WRITES])
-async def test_whoever_lost_the_lease_writes_nothing_more(scene: ExecutionScene, call: int) -> None:
+async def test_whoever_lost_the_lease_writes_nothing_more_and_says_so_in_the_log(
+    scene: ExecutionScene, call: int, caplog: pytest.LogCaptureFixture
+) -> None:
     rollback = await scene.approved()
     at_theft: list[int] = []
 
@@ -225,6 +288,9 @@ async def test_whoever_lost_the_lease_writes_nothing_more(scene: ExecutionScene,
     after = scene.target.calls[at_theft[0] :]
     assert not set(after) & set(WRITES)
     assert (await scene.rollback(rollback)).open
+    (record,) = [r for r in caplog.records if r.message == "execution taken over"]
+    assert record.__dict__["rollback"] == rollback.id
+    assert record.__dict__["why"].startswith(f"rollback {rollback.id} ")
     await check_done(scene, await scene.run(rollback, "w2"))
 
 

@@ -45,6 +45,7 @@ NO = UpstreamRefused("dify.test", "no", "bad_request")
 UNREADABLE = AnswerUnreadable("dify.test", "not JSON")
 LOGIN = LoginRefused("dify.test", "wrong password")
 FOREVER = PATIENCE + 1
+LOGGED = ("rollback", "step", "error", "tries", "why", "may_have_been_applied")
 
 
 @pytest.fixture
@@ -95,6 +96,49 @@ async def test_a_draft_whose_return_once_got_no_answer_is_put_back(
 
     assert ended.outcome_facts["draft"] == DraftNote.PUT_BACK
     assert (scene.live, scene.draft) == (GOOD, WIP)
+
+
+async def test_each_try_that_did_not_get_through_is_in_the_operators_log(
+    scene: ExecutionScene, caplog: pytest.LogCaptureFixture
+) -> None:
+    rollback = await scene.approved()
+    scene.target.fail("publish", CUT, applied=True)
+    scene.target.fail("history", DOWN)
+
+    await scene.run(rollback)
+
+    message = "step of a rollback did not get through"
+    assert [
+        {name: record.__dict__[name] for name in LOGGED}
+        for record in caplog.records
+        if record.message == message
+    ] == [
+        {
+            "rollback": rollback.id,
+            "step": step,
+            "error": error.code,
+            "tries": 1,
+            "why": str(error),
+            "may_have_been_applied": applied,
+        }
+        for step, error, applied in (
+            (Step.PUBLISHING, CUT, True),
+            (Step.VERIFYING, DOWN, False),
+        )
+    ]
+
+
+async def test_a_write_may_fail_as_often_as_our_patience_lasts_and_each_step_has_its_own(
+    scene: ExecutionScene,
+) -> None:
+    rollback = await scene.approved()
+    scene.always("stage", DOWN, times=PATIENCE)
+    scene.always("publish", DOWN, times=PATIENCE)
+
+    ended = await scene.run(rollback)
+
+    assert ended.state is State.COMPLETED
+    assert scene.paused == [*range(1, PATIENCE + 1)] * 2
 
 
 @pytest.mark.parametrize("call", range(1, len(HAPPY)))
@@ -205,7 +249,12 @@ async def test_the_targets_own_reason_for_a_refusal_is_logged_shown_and_recorded
     (entry,) = await scene.entries("rollback.failed")
     assert entry.what["facts"]["upstream_code"] == "bad_request"
     (record,) = [r for r in caplog.records if r.message == "step of a rollback was refused"]
-    assert record.__dict__["why"] == "dify.test: no"
+    said = record.__dict__
+    assert (said["rollback"], said["step"], said["why"]) == (
+        rollback.id,
+        Step.PUBLISHING,
+        "dify.test: no",
+    )
 
 
 async def test_a_publish_whose_answer_makes_no_sense_is_believed_when_read_back(
@@ -324,6 +373,7 @@ async def test_a_draft_that_cannot_be_put_back_although_nothing_was_published_ca
         State.NEEDS_ATTENTION,
         OutcomeCode.DRAFT_NOT_PUT_BACK,
     )
+    assert ended.outcome_facts == {"system": "dify.test"}
     assert scene.live == BAD
     assert await kept_and_named(scene, ended) == WIP
 
@@ -337,6 +387,7 @@ async def test_nobody_claims_to_know_what_is_live_when_it_was_not_read(
     ended = await scene.run(rollback)
 
     assert (ended.state, ended.outcome) == (State.NEEDS_ATTENTION, OutcomeCode.OUTCOME_UNKNOWN)
+    assert ended.outcome_facts == {"system": "dify.test"}
 
 
 async def test_nobody_claims_it_after_a_second_beginning_either(scene: ExecutionScene) -> None:

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from bot.domain.approval import MOVES
 from bot.domain.words import OutcomeCode
-from bot.errors import BotError, LoginRefused, UnknownApp, UpstreamDown, UpstreamRefused
+from bot.errors import (
+    AccountLocked,
+    AnswerUnreadable,
+    BotError,
+    LoginRefused,
+    UnknownApp,
+    UpstreamDown,
+    UpstreamRefused,
+)
 from bot.ports.store import Store
 from bot.services.stepping import PATIENCE
 from store.records import AppEnv, Rollback, State, Step
-from tests.builders import ALICE, BOB, CAROL, CHANNEL, PROD
+from store.session import open_store
+from tests.builders import ALICE, BOB, CAROL, CHANNEL, NOON, PROD
+from tests.proofs.trial import Clock
 from tests.unit.services.execution_scene import (
     APP,
     BAD,
@@ -34,6 +46,18 @@ DOWN = UpstreamDown("dify.test", "no answer")
 @pytest.fixture
 def scene(sqlite_store: Store) -> ExecutionScene:
     return ExecutionScene.of(sqlite_store)
+
+
+Timed = tuple[ExecutionScene, Clock]
+
+
+@pytest.fixture
+async def timed(sqlite_url: str) -> AsyncIterator[Timed]:
+    """A scene whose database's clock the test moves."""
+    clock = Clock(NOON)
+    store = await open_store(sqlite_url, moves=MOVES, clock=clock, durable=False)
+    yield ExecutionScene.of(store), clock
+    await store.close()
 
 
 def untouched(scene: ExecutionScene) -> bool:
@@ -90,15 +114,21 @@ async def test_a_refusal_by_slack_voids_nobodys_vote(scene: ExecutionScene) -> N
 
 
 @pytest.mark.parametrize(
-    ("error", "code"),
+    ("error", "code", "facts"),
     [
-        (DOWN, "waiting_for_target"),
-        (LoginRefused("dify.test", "wrong password"), "waiting_for_login"),
-        (UpstreamRefused("dify.test", "gone", "app_not_found"), "waiting_though_refused"),
+        (DOWN, "waiting_for_target", {}),
+        (AnswerUnreadable("dify.test", "not JSON"), "waiting_for_target", {}),
+        (LoginRefused("dify.test", "wrong password"), "waiting_for_login", {}),
+        (AccountLocked("dify.test", "too many tries"), "waiting_for_login", {}),
+        (
+            UpstreamRefused("dify.test", "gone", "app_not_found"),
+            "waiting_though_refused",
+            {"upstream_code": "app_not_found"},
+        ),
     ],
 )
 async def test_without_the_target_it_waits_and_says_so_once(
-    scene: ExecutionScene, error: BotError, code: str
+    scene: ExecutionScene, error: BotError, code: str, facts: dict[str, str]
 ) -> None:
     rollback = await scene.approved()
     scene.always("live", error, times=3)
@@ -110,6 +140,7 @@ async def test_without_the_target_it_waits_and_says_so_once(
     assert untouched(scene)
     assert (await scene.rollback(rollback)).state is State.APPROVED
     assert await scene.told_codes() == [code]
+    assert scene.messenger.replies[0].note.facts == {"system": "dify.test", **facts}
 
 
 async def test_one_that_cannot_be_claimed_does_not_hold_up_others(scene: ExecutionScene) -> None:
@@ -205,7 +236,12 @@ async def test_a_vote_whose_giver_may_no_longer_vote_is_void(
     assert after.round == rollback.round + 1
     assert {v.person: v.voided_why for v in after.votes} == {ALICE: "", BOB: why}
     (entry,) = await scene.entries("vote.void")
-    assert entry.what["why"] == {BOB: why}
+    assert (entry.user_id, entry.resource, entry.status, entry.what) == (
+        "keyturn",
+        f"rollback/{rollback.id}",
+        "ok",
+        {"app": str(PROD), "why": {BOB: why}},
+    )
     assert await scene.told_codes() == ["vote_void"]
     assert scene.messenger.replies[-1].note.facts == {"slack_id": BOB, "why": why}
     (void,) = [vote for vote in scene.messenger.drawn[-1].votes if vote.void]
@@ -264,6 +300,31 @@ async def test_what_has_expired_is_not_executed_and_keeps_no_worker_busy(
 
     assert untouched(scene)
     assert (await scene.rollback(rollback)).state is State.APPROVED, "the expiry job ends it"
+
+
+async def test_the_moment_at_which_it_expires_is_too_late_to_begin(timed: Timed) -> None:
+    scene, clock = timed
+    rollback = await scene.approved()
+
+    clock.now = rollback.expires_at
+    assert not await scene.executor().step()
+    assert (await scene.rollback(rollback)).state is State.APPROVED
+
+    clock.now = rollback.expires_at - timedelta(microseconds=1)
+    assert (await scene.run(rollback)).state is State.COMPLETED
+
+
+async def test_the_moment_at_which_it_expires_is_too_late_to_go_on_before_a_publish(
+    timed: Timed,
+) -> None:
+    scene, clock = timed
+    left = await scene.stands_at(await scene.approved(), Step.CLAIMED)
+
+    clock.now = left.expires_at
+    ended = await scene.run(left, "w2")
+
+    assert (ended.state, ended.outcome) == (State.FAILED, OutcomeCode.APPROVAL_LAPSED)
+    assert ended.outcome_facts == {"expired": True, "not_eligible": {}}
 
 
 async def test_a_publish_after_the_approval_outdates_it(scene: ExecutionScene) -> None:
@@ -385,6 +446,57 @@ async def test_two_who_find_a_dead_executors_work_take_it_over_once(scene: Execu
     assert ended.state is State.COMPLETED
     assert scene.ours(left) == 1
     assert len(await scene.entries("rollback.take_over")) == ended.execution.attempt == 1
+
+
+async def test_who_takes_over_has_a_lease_of_its_own_and_records_from_where(
+    scene: ExecutionScene,
+) -> None:
+    left = await scene.stands_at(await scene.approved(), Step.CLAIMED)
+    taken: list[Rollback] = []
+
+    async def look() -> None:
+        taken.append(await scene.rollback(left))
+
+    scene.target.before("live", look)
+    await scene.run(left, "w2")
+
+    execution = taken[0].execution
+    assert (execution.owner, execution.lease_epoch, execution.attempt) == ("w2", 2, 1)
+    assert execution.lease_until is not None
+    async with scene.store.read() as tx:
+        assert execution.lease_until > await tx.now() + timedelta(seconds=20)
+    (entry,) = await scene.entries("rollback.take_over")
+    assert entry.what == {"app": str(PROD), "step": "claimed"}
+
+
+async def test_a_lease_that_ends_this_very_moment_is_still_held(timed: Timed) -> None:
+    scene, clock = timed
+    left = await scene.stands_at(await scene.approved(), Step.CLAIMED)
+    lease_until = left.execution.lease_until
+    assert lease_until is not None
+
+    clock.now = lease_until
+    assert not await scene.executor("w2").step()
+    assert await scene.rollback(left) == left
+
+    clock.now = lease_until + timedelta(microseconds=1)
+    assert (await scene.run(left, "w2")).state is State.COMPLETED
+
+
+async def test_how_it_ended_is_in_the_operators_log(
+    scene: ExecutionScene, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "bot.services.execute")
+
+    ended = await scene.run(await scene.approved())
+
+    (record,) = [r for r in caplog.records if r.message == "rollback ended"]
+    said = record.__dict__
+    assert (said["rollback"], said["state"], said["outcome"]) == (
+        ended.id,
+        State.COMPLETED,
+        OutcomeCode.COMPLETED,
+    )
 
 
 async def test_one_that_kills_its_executor_each_time_is_handed_to_a_person(

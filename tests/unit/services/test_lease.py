@@ -131,6 +131,61 @@ async def test_a_write_is_cut_off_where_a_lease_ends_that_cannot_be_renewed(
             await write_for_ever(lease)
 
 
+async def test_a_write_whose_lease_was_renewed_is_cut_off_where_the_newest_one_ends(
+    scene: ExecutionScene,
+) -> None:
+    rollback = await held(scene)
+    store = Renewals(scene.store)
+
+    async def write_for_ever(lease: Lease) -> None:
+        async with lease.for_one_call():
+            for _ in range(3):
+                await store.one()
+            store.lose()
+            await asyncio.Event().wait()
+
+    async with asyncio.timeout(LIMIT_S), a_lease(store, rollback, length=SHORT) as lease:
+        with pytest.raises(Ambiguous):
+            await write_for_ever(lease)
+
+
+async def test_a_process_that_was_stopped_until_its_lease_was_over_does_not_write(
+    scene: ExecutionScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It looks at the clock right before the write: at the very end it is too late."""
+    rollback = await held(scene)
+    lease, loop = a_lease(scene.store, rollback, length=LEASE), asyncio.get_running_loop()
+
+    async with lease.for_one_call() as must_hold:
+        must_hold()
+        with monkeypatch.context() as awake:
+            awake.setattr(loop, "time", lambda: lease._until - 0.001)
+            must_hold()
+            awake.setattr(loop, "time", lambda: lease._until)
+            with pytest.raises(LeaseLost, match=f"^rollback {rollback.id} was held up until"):
+                must_hold()
+
+
+async def test_it_is_renewed_three_times_in_its_length(
+    scene: ExecutionScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two renewals may fail before it is lost."""
+    rollback = await held(scene)
+    waits: list[float] = []
+    waiting = asyncio.Event()
+
+    async def wait(seconds: float) -> None:
+        waits.append(seconds)
+        waiting.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("bot.services.lease.asyncio.sleep", wait)
+    async with asyncio.timeout(LIMIT_S), a_lease(scene.store, rollback, length=LEASE):
+        await waiting.wait()
+
+    assert waits == [LEASE.total_seconds() / 3]
+
+
 async def test_a_long_write_goes_on_while_the_lease_is_renewed(scene: ExecutionScene) -> None:
     rollback = await held(scene)
     store = Renewals(scene.store)
@@ -183,6 +238,7 @@ async def test_what_was_taken_over_is_not_renewed(scene: ExecutionScene) -> None
     async with a_lease(store, rollback, length=SHORT) as lease:
         await store.one()
         assert lease._renewing is not None
+        assert lease._renewing.get_name() == f"lease-{rollback.id}"  # for who lists the tasks
         async with asyncio.timeout(LIMIT_S):
             await lease._renewing  # it ended on its own
 

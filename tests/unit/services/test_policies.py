@@ -97,6 +97,16 @@ async def test_who_asked_alone_is_asked_for_afresh_before_it_runs(
     after = await scene.rollback(asked)
     assert (after.state, after.outcome) == (State.WITHDRAWN, "requester_lost")
     assert "publish" not in scene.target.calls
+    why = {"team_id": "other_team"}.get(next(iter(gone)), next(iter(gone)))
+    (entry,) = await scene.entries("rollback.requester_lost")
+    assert entry.what == {"app": str(PROD), "why": why}
+    await scene.tell()
+    assert scene.messenger.replies[-1].note.facts == {
+        "outcome": "requester_lost",
+        "facts": {"slack_id": DAVE},
+        "seconds": None,
+    }
+    assert scene.messenger.drawn[-1].state is State.WITHDRAWN
 
 
 async def test_while_slack_cannot_say_who_asked_nothing_runs(scene: ExecutionScene) -> None:
@@ -154,7 +164,7 @@ async def test_who_takes_over_asks_for_the_requester_afresh(scene: ExecutionScen
 
     after = await scene.rollback(left)
     assert (after.state, after.outcome) == (State.FAILED, "approval_lapsed")
-    assert after.outcome_facts["requester"] == "deleted"
+    assert after.outcome_facts == {"expired": False, "requester": "deleted", "not_eligible": {}}
     assert "publish" not in scene.target.calls
 
 
@@ -344,7 +354,7 @@ async def test_what_was_approved_before_a_freeze_waits_and_says_so_once(
     scene: ExecutionScene,
 ) -> None:
     approved = await scene.approved()
-    until = approved.expires_at
+    until = approved.expires_at.astimezone(ZoneInfo("Europe/Berlin"))
 
     def frozen(_where: AppEnv, _at: datetime) -> datetime:
         return until
@@ -357,6 +367,8 @@ async def test_what_was_approved_before_a_freeze_waits_and_says_so_once(
 
     assert (await scene.rollback(approved)).state is State.APPROVED
     assert scene.messenger.codes.count("waiting_for_thaw") == 1
+    (told,) = [r.note for r in scene.messenger.replies if r.note.code == "waiting_for_thaw"]
+    assert told.facts == {"until": approved.expires_at.isoformat()}
     await run(scene)
     assert (await scene.rollback(approved)).state is State.COMPLETED
 
@@ -379,7 +391,7 @@ async def test_who_takes_over_in_a_freeze_publishes_nothing(scene: ExecutionScen
 
     after = await scene.rollback(left)
     assert (after.state, after.outcome) == (State.FAILED, "approval_lapsed")
-    assert after.outcome_facts["frozen"] is True
+    assert after.outcome_facts == {"expired": False, "frozen": True, "not_eligible": {}}
     assert "publish" not in scene.target.calls
 
 

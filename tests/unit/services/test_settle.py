@@ -6,10 +6,21 @@ import pytest
 
 from bot.domain.words import DraftNote, OutcomeCode
 from bot.ports.store import Store
-from bot.services.settle import Ending, Settle, completed, unsettled
-from store.records import Rollback, Stale, State, Step
-from tests.builders import ALICE, BOB, PROD, a_rollback, a_version
-from tests.unit.services.execution_scene import ExecutionScene
+from bot.services.settle import Ending, Settle, completed, to_call, unsettled
+from store.records import NewVersion, Rollback, Stale, State, Step, VersionKind, VersionSource
+from tests.builders import (
+    ALICE,
+    BOB,
+    CAROL,
+    NOON,
+    PROD,
+    REVIEWERS,
+    a_policy,
+    a_rollback,
+    a_version,
+    a_vote,
+)
+from tests.unit.services.execution_scene import BAD, EDIT, GOOD, WIP, ExecutionScene
 
 FAILED = Ending(State.FAILED, OutcomeCode.TARGET_DOWN, {"system": "dify.test"})
 
@@ -50,13 +61,20 @@ async def test_an_end_is_stored_with_its_entry_its_card_and_its_note(scene: Exec
     )
     assert after.finished_at is not None
     (entry,) = await scene.entries("rollback.failed")
-    assert (entry.user_id, entry.resource, entry.status) == (
+    assert (entry.user_id, entry.resource, entry.status, entry.ip_note) == (
         "keyturn",
         f"rollback/{rollback.id}",
         "failed",
+        "Keyturn itself",
     )
-    assert entry.what["approved_by"] == [ALICE, BOB]
-    assert entry.what["digest"] == rollback.content_digest
+    assert entry.what == {
+        "app": str(PROD),
+        "outcome": "target_down",
+        "facts": dict(FAILED.facts),
+        "expected_root": rollback.leg.expected_root,
+        "digest": rollback.content_digest,
+        "approved_by": [ALICE, BOB],
+    }
     assert await scene.told_codes() == ["ended"]
     assert scene.messenger.drawn[-1].outcome_code == "target_down"
 
@@ -118,3 +136,93 @@ async def test_what_becomes_of_the_draft_is_said_once_with_where_it_is_kept(
 
     assert await scene.told_codes() == ["draft_note"]
     assert scene.messenger.replies[0].note.facts["draft"] == "theirs_stays"
+
+
+async def test_a_draft_that_only_we_keep_is_named_by_its_app_and_its_row(
+    scene: ExecutionScene,
+) -> None:
+    rollback = await scene.stands_at(await scene.approved(), Step.STAGING, kept_draft_id=2)
+
+    await Settle(scene.store).say_draft(rollback, DraftNote.KEPT_ONLY)
+    await scene.tell()
+
+    (told,) = scene.messenger.replies
+    assert told.note.facts == {"draft": "kept_only", "where": str(PROD), "version_id": 2}
+
+
+@pytest.mark.parametrize(
+    ("state", "note", "kept", "said"),
+    [
+        (State.COMPLETED, DraftNote.KEPT_ONLY, 3, "kept_only"),
+        (State.COMPLETED, DraftNote.THEIRS_STAYS, 3, "theirs_stays"),
+        (State.COMPLETED, DraftNote.PUT_BACK, 3, None),
+        (State.COMPLETED, DraftNote.UNCHANGED, 3, None),
+        (State.COMPLETED, DraftNote.KEPT_ONLY, None, None),
+        (State.NEEDS_ATTENTION, "", 3, "kept_only"),
+        (State.NEEDS_ATTENTION, "", 2, None),  # what it held is what was live
+        (State.NEEDS_ATTENTION, "", 1, None),  # or what was approved
+        (State.FAILED, "", 3, None),  # it was put back
+    ],
+)
+async def test_an_end_says_where_the_editors_draft_is_when_it_is_nowhere_else(
+    scene: ExecutionScene, state: State, note: str, kept: int | None, said: str | None
+) -> None:
+    scene.publish(GOOD, BAD)
+    await scene.snapshot.refresh(PROD)
+    async with scene.store.write() as tx:
+        work = NewVersion(
+            where=PROD,
+            kind=VersionKind.DRAFT,
+            source=VersionSource.IMPORTED,
+            external_id="draft",
+            external_hash="h",
+            published_at=NOON,
+            author="carol",
+        )
+        assert (await tx.versions.record(work, WIP)).id == 3
+    approved = await scene.approved(draft=None)
+    step = Step.VERIFYING if state is State.COMPLETED else Step.STAGING
+    rollback = await scene.stands_at(approved, step, kept_draft_id=kept, draft_note=note)
+
+    await Settle(scene.store)(rollback, Ending(state, OutcomeCode.COMPLETED))
+    await scene.tell()
+
+    told = [r.note.facts["draft"] for r in scene.messenger.replies if r.note.code == "draft_note"]
+    assert told == ([said] if said else [])
+
+
+async def test_what_slipped_in_is_shown_against_what_was_approved_and_people_are_called(
+    scene: ExecutionScene,
+) -> None:
+    scene.publish(GOOD, BAD, EDIT)
+    approved = await scene.approved(draft=None, back_to=1)
+    rollback = await scene.stands_at(approved, Step.PUBLISHING)
+    async with scene.store.read() as tx:
+        found = await tx.versions.get(2)
+
+    await Settle(scene.store)(
+        rollback,
+        Ending(State.NEEDS_ATTENTION, OutcomeCode.LIVE_DIFFERS, {"number": 2}, found=found),
+    )
+    await scene.tell()
+
+    slipped_in, ended = (reply.note for reply in scene.messenger.replies)
+    assert slipped_in.code == "edits_slipped_in"
+    assert slipped_in.facts["lines"] == [
+        "[prompt] changed: Answer · prompt 1: Answer kindly. → Answer wrongly."
+    ]
+    assert ended.facts == {
+        "outcome": "live_differs",
+        "facts": {"number": 2},
+        "seconds": None,
+        "call": [REVIEWERS, ALICE, BOB],
+    }
+
+
+def test_who_has_to_look_is_called_once_each_the_reviewers_first() -> None:
+    rollback = a_rollback(
+        policy=a_policy(reviewers=(REVIEWERS, ALICE), each_of=("S0SRE",), backups=(CAROL,)),
+        votes=(a_vote(ALICE), a_vote(BOB, slack_id="U0BOB2")),
+    )
+
+    assert to_call(rollback) == [REVIEWERS, ALICE, "S0SRE", CAROL, "U0BOB2"]

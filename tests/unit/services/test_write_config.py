@@ -11,6 +11,7 @@ from bot.domain.words import OutcomeCode
 from bot.errors import (
     Ambiguous,
     ByHandOnly,
+    LiveMoved,
     UpstreamDown,
     UpstreamRefused,
     ValuesMasked,
@@ -28,6 +29,8 @@ GOOD, BAD, EDIT = ({"pre_prompt": prompt} for prompt in ("Kindly.", "Wrongly.", 
 MODES = ("chat", "agent-chat", "completion")
 DOWN = UpstreamDown("dify.test", "no answer")
 CUT = Ambiguous("dify.test", "cut off")
+MOVED = LiveMoved("dify.test", "somebody saved")
+AGAIN = ("live", "configure")
 NO = UpstreamRefused("dify.test", "the provider is not installed", "invalid_param")
 
 
@@ -258,7 +261,7 @@ async def test_a_save_right_after_the_write_is_found_and_people_are_called(
     ended = await scene.run(rollback)
 
     assert (ended.state, ended.outcome) == (State.NEEDS_ATTENTION, OutcomeCode.LIVE_DIFFERS)
-    assert ended.outcome_facts["number"] == 3
+    assert ended.outcome_facts == {"number": 3, "at_once": True}
     assert "edits_slipped_in" in await scene.told_codes()
 
 
@@ -315,6 +318,8 @@ async def test_another_content_after_a_write_that_was_cut_off_is_for_people(
     ended = await scene.run(rollback)
 
     assert (ended.state, ended.outcome) == (State.NEEDS_ATTENTION, OutcomeCode.PUBLISHED_BY_OTHER)
+    assert ended.outcome_facts == {"number": 3}
+    assert "edits_slipped_in" in await scene.told_codes()
     assert prompt(scene) == "In prose."
 
 
@@ -325,7 +330,7 @@ async def test_a_write_that_is_refused_leaves_the_old_version(scene: ExecutionSc
     ended = await scene.run(rollback)
 
     assert (ended.state, ended.outcome) == (State.FAILED, OutcomeCode.TARGET_REFUSED)
-    assert ended.outcome_facts["upstream_code"] == "invalid_param"
+    assert ended.outcome_facts == {"system": "dify.test", "upstream_code": "invalid_param"}
     assert prompt(scene) == "Wrongly."
 
 
@@ -336,6 +341,7 @@ async def test_a_target_that_stays_down_before_the_write_fails(scene: ExecutionS
     ended = await scene.run(rollback)
 
     assert (ended.state, ended.outcome) == (State.FAILED, OutcomeCode.TARGET_DOWN)
+    assert ended.outcome_facts == {"system": "dify.test"}
     assert len(scene.paused) == PATIENCE
 
 
@@ -348,6 +354,46 @@ async def test_a_target_that_stays_down_after_the_write_is_for_people(
     ended = await scene.run(rollback)
 
     assert (ended.state, ended.outcome) == (State.NEEDS_ATTENTION, OutcomeCode.OUTCOME_UNKNOWN)
+    assert ended.outcome_facts == {"system": "dify.test"}
+
+
+async def test_a_save_in_the_moment_of_every_write_is_waited_out_as_long_as_our_patience_lasts(
+    scene: ExecutionScene,
+) -> None:
+    rollback = await approved(scene)
+    scene.always("configure", MOVED, times=PATIENCE)
+
+    ended = await scene.run(rollback)
+
+    assert ended.state is State.COMPLETED
+    assert writes(scene) == PATIENCE + 1
+
+
+async def test_then_the_old_version_is_still_live_and_what_was_approved_is_outdated(
+    scene: ExecutionScene,
+) -> None:
+    rollback = await approved(scene)
+    scene.always("configure", MOVED, times=PATIENCE + 1)
+
+    ended = await scene.run(rollback)
+
+    assert (ended.state, ended.outcome) == (State.SUPERSEDED, OutcomeCode.LIVE_CHANGED)
+    assert ended.outcome_facts == {"system": "dify.test"}
+    assert prompt(scene) == "Wrongly."
+
+
+async def test_a_save_instead_of_a_write_that_was_cut_off_does_not_make_it_untouched(
+    scene: ExecutionScene,
+) -> None:
+    """Cut off, then refused since somebody saved: what the first write did is not known."""
+    rollback = await approved(scene)
+    scene.target.fail("configure", CUT)
+    scene.target.fail("configure", MOVED)
+    scene.at(READ_HISTORY + 1, lambda: save(scene, EDIT), calls=(*HAPPY[:4], *AGAIN, *AGAIN))
+
+    ended = await scene.run(rollback)
+
+    assert (ended.state, ended.outcome) == (State.NEEDS_ATTENTION, OutcomeCode.PUBLISHED_BY_OTHER)
 
 
 async def test_a_write_that_never_gets_through_fails(scene: ExecutionScene) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -92,19 +93,30 @@ def test_a_later_change_of_the_facts_does_not_reach_the_entry() -> None:
 
 
 @pytest.mark.parametrize(
-    "draft",
+    ("draft", "says"),
     [
-        replace(DRAFT, what={"nan": float("nan")}),
-        replace(DRAFT, what={"set": {1}}),
-        replace(DRAFT, what={"half": "\ud800"}),
-        replace(DRAFT, what={"\ud800": 1}),
-        replace(DRAFT, user_id="\ud800"),
-        replace(DRAFT, what={"bytes": b"x"}),
+        (replace(DRAFT, what={"nan": float("nan")}), "the facts of vote are not JSON: Out of"),
+        (replace(DRAFT, what={"set": {1}}), "the facts of vote are not JSON: Object of type set"),
+        (replace(DRAFT, what={"half": "\ud800"}), "vote has text with half a character"),
+        (replace(DRAFT, what={"\ud800": 1}), "vote has text with half a character"),
+        (replace(DRAFT, user_id="\ud800"), "vote has text with half a character"),
+        (replace(DRAFT, what={"bytes": b"x"}), "the facts of vote are not JSON: Object of type"),
     ],
 )
-def test_what_is_no_json_is_unstorable(draft: AuditDraft) -> None:
-    with pytest.raises(Unstorable):
+def test_what_is_no_json_is_unstorable(draft: AuditDraft, says: str) -> None:
+    with pytest.raises(Unstorable, match=f"^{says}"):
         linked(draft)
+
+
+@pytest.mark.parametrize(
+    "what", [{"nan": float("nan")}, {"half": "\ud800"}, {"set": {1}}, None, 7, "text"]
+)
+def test_facts_that_cannot_be_recorded_are_a_flaw_whatever_hash_they_carry(what: Any) -> None:
+    forged = replace(linked(), what=what)
+
+    assert chain.flaw(forged, seq=1, prev=chain.GENESIS) == (
+        "entry 1 was changed: it says what cannot be recorded"
+    )
 
 
 def test_a_timestamp_is_utc_with_microseconds() -> None:
@@ -112,6 +124,18 @@ def test_a_timestamp_is_utc_with_microseconds() -> None:
 
     assert chain.timestamp(datetime(2026, 11, 24, 9, tzinfo=zone)) == "2026-11-24T12:00:00.000000Z"
     assert chain.timestamp(datetime(2026, 1, 2, 3, 4, 5, 6, UTC)) == "2026-01-02T03:04:05.000006Z"
+
+
+def test_a_timestamp_is_the_same_wherever_the_machine_stands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "Asia/Kolkata")
+        time.tzset()
+        said = chain.timestamp(datetime(2026, 11, 24, 12, tzinfo=UTC))
+    time.tzset()
+
+    assert said == "2026-11-24T12:00:00.000000Z"
 
 
 @pytest.mark.parametrize(

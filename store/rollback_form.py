@@ -88,6 +88,7 @@ def _vote(stored: Mapping[str, Json]) -> Vote:
 def _execution(stored: Mapping[str, Json]) -> Execution:
     values: dict[str, Any] = dict(stored)
     values["step"] = Step(values["step"])
+    values["sealed"] = tuple(values.get("sealed", ()))
     for name in ("lease_until", "not_before", "clicked_at", "verified_at"):
         values[name] = _time(values[name])
     return Execution(**values)

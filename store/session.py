@@ -29,12 +29,13 @@ from store.records import Corrupt, NotMigrated, State, Unavailable
 from store.remembered import Remembered
 from store.retention import Retention
 from store.rollbacks import Rollbacks
+from store.seals import Seals
 from store.slots import Slots
 from store.tags import Tags
 from store.versions import Versions
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-HEAD = "0006"
+HEAD = "0007"
 Moves = Mapping[State, frozenset[State]]
 Clock = Callable[[], datetime]
 
@@ -48,6 +49,7 @@ class Transaction:
     alerts: Alerts
     cases: Cases
     rollbacks: Rollbacks
+    seals: Seals
     audit: Audit
     inbox: Inbox
     outbox: Outbox
@@ -137,13 +139,15 @@ class SqlStore:
         now = DatabaseClock(session, self._clock)
         events = Events(session)
         audit = Audit(session, now)
+        seals = Seals(session, now)
         return Transaction(
             versions=Versions(session, now, audit, self._remembered),
             retention=Retention(session, now),
             tags=Tags(session, now, audit),
             alerts=Alerts(session, now),
             cases=Cases(session, now, audit),
-            rollbacks=Rollbacks(session, now, audit, events, self._moves),
+            rollbacks=Rollbacks(session, now, audit, events, seals, self._moves),
+            seals=seals,
             audit=audit,
             inbox=Inbox(session, now),
             outbox=Outbox(session, now),

@@ -33,16 +33,29 @@ class Progress:
         self._store = store
         self._settle = settle
 
-    async def keep(self, draft: TargetDraft) -> None:
-        """Store the editors' draft as a version of its own; the next step writes over it."""
+    async def keep(
+        self, draft: TargetDraft, *, names: tuple[str, ...] = (), sealed: bytes = b""
+    ) -> None:
+        """Store the editors' draft as a version of its own; the next step writes over it.
+
+        Its secrets *names* are *sealed* in the same transaction, in place of an earlier seal.
+        """
         kept = new_draft(self.rollback.leg.where, draft, name=DRAFT_KEPT)
         async with self._store.write() as tx:
             version = await tx.versions.record(kept, draft.document)
+            after = self._with(
+                step=Step.STAGING, kept_draft_id=version.id, kept_token=draft.token, sealed=names
+            )
             self.rollback = await tx.rollbacks.save(
-                self._with(step=Step.STAGING, kept_draft_id=version.id, kept_token=draft.token),
+                after,
                 was=self.rollback.revision,
                 entry=self._entry("draft.keep", version=version.id, root=version.root),
             )
+            if sealed:
+                await tx.seals.put(self.rollback.id, sealed)
+                await tx.audit.append(self._entry("draft.seal", names=list(names)))
+            elif await tx.seals.erase(self.rollback.id):
+                await tx.audit.append(self._entry("draft.unseal", not_returned=[]))
 
     async def kept(self) -> Document:
         """Return the editors' draft as it was kept."""
@@ -83,9 +96,9 @@ class Progress:
         """End the rollback, with its card and its sentence."""
         self.rollback = await self._settle(self.rollback, ending)
 
-    async def say_draft(self, note: DraftNote) -> None:
-        """Say in the thread what became of the editors' draft."""
-        await self._settle.say_draft(self.rollback, note)
+    async def say_draft(self, note: DraftNote, names: tuple[str, ...] = ()) -> None:
+        """Say in the thread what became of the editors' draft, and of its secrets *names*."""
+        await self._settle.say_draft(self.rollback, note, names)
 
     async def say_waiting(self, error: UpstreamDown | UpstreamRefused) -> None:
         """Say in the thread what keeps us waiting; once while the rollback stays as it is."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.domain import quorum
@@ -108,9 +108,14 @@ class Settle:
             case _:
                 await self._say(rollback, NoteCode.WAITING_FOR_TARGET, facts)
 
-    async def say_draft(self, rollback: Rollback, note: DraftNote) -> None:
-        """Say in the thread what became of the editors' draft, and where ours is kept."""
-        await self._say(rollback, NoteCode.DRAFT_NOTE, _draft_facts(rollback, note))
+    async def say_draft(
+        self, rollback: Rollback, note: DraftNote, lost: Sequence[str] = ()
+    ) -> None:
+        """Say in the thread what became of the editors' draft, and where ours is kept.
+
+        The values of the secrets *lost* have to be typed again: people are called.
+        """
+        await self._say(rollback, NoteCode.DRAFT_NOTE, _draft_facts(rollback, note, lost))
 
     async def _say(self, rollback: Rollback, code: NoteCode, facts: Mapping[str, Json]) -> None:
         async with self._store.write() as tx:
@@ -136,31 +141,33 @@ class Settle:
         await tx.outbox.put(note_row(case, NoteCode.ENDED, facts, moved(after)))
         kept = await _draft_not_back(tx, after)
         if kept is not None:
-            told = _draft_facts(after, kept)
+            told = _draft_facts(after, kept, after.execution.sealed)
             await tx.outbox.put(note_row(case, NoteCode.DRAFT_NOTE, told, moved(after)))
 
 
 async def _draft_not_back(tx: Transaction, rollback: Rollback) -> DraftNote | None:
     """What to say of an editors' draft that only our store holds now; None: nothing is missing."""
     execution = rollback.execution
-    if execution.kept_draft_id is None:
+    if execution.kept_draft_id is None or rollback.outcome == OutcomeCode.DRAFT_SECRETS_LOST:
         return None
     if rollback.state is State.COMPLETED:
         note = DraftNote(execution.draft_note)
-        return note if note in {DraftNote.KEPT_ONLY, DraftNote.THEIRS_STAYS} else None
+        missing = {DraftNote.KEPT_ONLY, DraftNote.THEIRS_STAYS, DraftNote.SECRETS_LOST}
+        return note if note in missing else None
     if rollback.state is not State.NEEDS_ATTENTION:
-        return None
+        return DraftNote.SECRETS_LOST if execution.sealed else None
     kept = (await tx.versions.get(execution.kept_draft_id)).root
     held_work = kept not in {rollback.leg.live_root, rollback.leg.expected_root}
-    return DraftNote.KEPT_ONLY if held_work else None
+    return DraftNote.KEPT_ONLY if held_work or execution.sealed else None
 
 
-def _draft_facts(rollback: Rollback, note: DraftNote) -> dict[str, Json]:
-    return {
+def _draft_facts(rollback: Rollback, note: DraftNote, lost: Sequence[str]) -> dict[str, Json]:
+    told: dict[str, Json] = {
         "draft": note,
         "where": str(rollback.leg.where),
         "version_id": rollback.execution.kept_draft_id,
     }
+    return {**told, "names": list(lost), "call": to_call(rollback)} if lost else told
 
 
 def to_call(rollback: Rollback) -> list[Json]:

@@ -35,7 +35,7 @@ from bot.services.propose import Propose
 from bot.services.snapshot import Snapshot
 from store.records import AppEnv, Rollback, State
 from store.session import SqlStore, open_store
-from tests.builders import ALICE, BOB, CHANNEL, DAVE, REVIEWERS
+from tests.builders import ALICE, BOB, CHANNEL, DAVE, REVIEWERS, SEALING
 from tests.fakes.people import FakeDirectory
 from tests.proofs.executor import EMAIL, PASSWORD, Order, at_once
 from tests.unit.services.scene import vote_of
@@ -188,7 +188,14 @@ class Arena:
     def execute(self, trial: Trial, store: SqlStore | None = None) -> Execute:
         """An executor in this very process."""
         places = Places({trial.where: (self.ours, trial.app_id)})
-        return Execute(store or self.store, places, FakeDirectory(), owner="here", pause=at_once)
+        return Execute(
+            store or self.store,
+            places,
+            FakeDirectory(),
+            sealing=SEALING,
+            owner="here",
+            pause=at_once,
+        )
 
     async def snapshot(self, trial: Trial) -> None:
         """Let the scheduled job read what was published."""

@@ -81,6 +81,7 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
     OutcomeCode.WITHDRAWN: {"slack_id": BOB},
     OutcomeCode.REQUESTER_LOST: {"slack_id": BOB},
     OutcomeCode.DRAFT_HAS_SECRETS: {"names": ["API_KEY"]},
+    OutcomeCode.DRAFT_SECRETS_LOST: {"names": ["API_KEY"]},
     OutcomeCode.DRAFT_LACKS_SECRETS: {"names": ["API_KEY"]},
     OutcomeCode.WOULD_WRITE_MASK: {"system": "dify.prod", "names": ["create: key"]},
     OutcomeCode.TARGET_DOWN: {"system": "dify.prod"},

@@ -54,7 +54,11 @@ async def test_a_value_that_was_saved_before_we_publish_is_not_published(
     ended = await scene.run(rollback)
 
     assert (ended.state, ended.outcome) == (State.FAILED, OutcomeCode.DRAFT_HAS_SECRETS)
-    assert ended.outcome_facts["names"] == ["SECRET_3"]
+    assert ended.outcome_facts == {
+        "names": ["SECRET_3"],
+        "out_of_reach": False,
+        "system": "dify.test",
+    }
     assert (scene.live, live_values(scene), scene.ours(rollback)) == (BAD, LIVE, 0)
     assert scene.draft == WIP, "the editors' draft is back"
     assert scene.target.secret_values(APP) == THEIRS, "and so is the value that they saved"

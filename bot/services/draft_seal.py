@@ -7,7 +7,7 @@ them. What is committed is sealed; what is told is which secrets, by their names
 from __future__ import annotations
 
 from bot.domain import sealed as rules
-from bot.errors import DraftMoved, SealBroken
+from bot.errors import DraftMoved, SealBroken, UpstreamRefused
 from bot.ports.sealing import Sealing
 from bot.ports.store import Store
 from bot.ports.target import Replacing, SecretsComparison, SecretsVerdict, SecretValues, Target
@@ -19,7 +19,7 @@ NOTHING = SecretValues()
 
 
 class DraftSeal:
-    """The seal of one rollback, on a target whose versions' secret values can be read."""
+    """The secret values of one rollback, on a target whose versions' values can be read."""
 
     def __init__(
         self, sealing: Sealing, *, store: Store, target: Target, app_id: str, contents: Contents
@@ -46,7 +46,7 @@ class DraftSeal:
         found = (await self._read()).by_id
         live = (await self._read(self._contents.live_external_id)).by_id
         staged = (await self._staged()).by_id
-        before = await self._before(rollback)
+        before = await self._sealed(rollback)
         values = rules.to_seal(found, live=live, staged=staged, sealed=before.by_id)
         if not values:
             return (), b""
@@ -76,16 +76,25 @@ class DraftSeal:
     async def to_return(self, rollback: Rollback, kept: Document) -> Replacing | None:
         """Which values to write with the editors' draft *kept*: theirs, unless set anew since.
 
-        None when nothing is sealed, or the seal does not open.
+        None when the draft has them: nothing is sealed, or the seal does not open.
+
+        Raises:
+            UpstreamRefused: One that is plain text now has no value any more.
         """
-        if not rollback.execution.sealed or not await self.opens(rollback):
+        bared = _bared(kept, self._contents.wanted)
+        sealed = await self._sealed(rollback)
+        if not sealed.by_id and not bared:
             return None
-        sealed = await self._open(rollback)
         found, staged = await self._read(), await self._staged()
+        live = (await self._read(self._contents.live_external_id)).by_id if bared else {}
+        known = {**{key: live[key] for key in bared if key in live}, **sealed.by_id}
+        if not bared <= known.keys():
+            what = "a secret of the draft has no value to put back"
+            raise UpstreamRefused(self._target.name, what, "secret_without_value")
         values = rules.to_return(
             found.by_id,
             staged=staged.by_id,
-            sealed=sealed.by_id,
+            sealed=known,
             wanted={secret.id for secret in kept.secrets},
         )
         return Replacing(SecretValues(values), over=found)
@@ -122,16 +131,30 @@ class DraftSeal:
         ids = {secret.id for secret in contents.wanted.secrets}
         return SecretValues({key: value for key, value in values.by_id.items() if key in ids})
 
-    async def _before(self, rollback: Rollback) -> SecretValues:
-        """What was sealed of a draft that somebody has saved over since."""
+    async def _sealed(self, rollback: Rollback) -> SecretValues:
+        """What is sealed; nothing where that does not open: what is missing is told by name."""
         if not rollback.execution.sealed:
             return NOTHING
         try:
             return await self._open(rollback)
         except SealBroken:
-            return NOTHING  # what is missing for it is told by name
+            return NOTHING
 
     async def _open(self, rollback: Rollback) -> SecretValues:
         async with self._store.read() as tx:
             sealed = await tx.seals.get(rollback.id)
         return self._sealing.open(sealed or b"", rollback_id=rollback.id)
+
+
+def _bared(kept: Document, wanted: Document) -> set[str]:
+    """Ids of secrets of *kept* that are plain variables in *wanted*, with a text for a value.
+
+    Putting the secret back over them would make a secret of that text.
+    """
+    variables = wanted.content.get("environment_variables")
+    there = {
+        variable.get("id")
+        for variable in (variables if isinstance(variables, list) else ())
+        if isinstance(variable, dict) and variable.get("value_type") != "secret"
+    }
+    return {secret.id for secret in kept.secrets if secret.id in there}

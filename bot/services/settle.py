@@ -150,12 +150,13 @@ async def _draft_not_back(tx: Transaction, rollback: Rollback) -> DraftNote | No
     execution = rollback.execution
     if execution.kept_draft_id is None or rollback.outcome == OutcomeCode.DRAFT_SECRETS_LOST:
         return None
+    lost = DraftNote.SECRETS_LOST if execution.sealed else None
     if rollback.state is State.COMPLETED:
-        note = DraftNote(execution.draft_note)
         missing = {DraftNote.KEPT_ONLY, DraftNote.THEIRS_STAYS, DraftNote.SECRETS_LOST}
-        return note if note in missing else None
+        note = execution.draft_note  # "": an original did it, and this is a copy
+        return DraftNote(note) if note in missing else lost
     if rollback.state is not State.NEEDS_ATTENTION:
-        return DraftNote.SECRETS_LOST if execution.sealed else None
+        return lost
     kept = (await tx.versions.get(execution.kept_draft_id)).root
     held_work = kept not in {rollback.leg.live_root, rollback.leg.expected_root}
     return DraftNote.KEPT_ONLY if held_work or execution.sealed else None

@@ -284,6 +284,32 @@ def test_every_fate_of_a_draft_has_words(code: DraftNote) -> None:
     )
 
 
+def test_secret_values_that_are_lost_are_named_and_people_are_called() -> None:
+    facts = FACTS[NoteCode.DRAFT_NOTE] | {"names": ["API_KEY", "CRM"], "call": ["S0REVIEWERS", BOB]}
+
+    text = sound(note(Note(NoteCode.DRAFT_NOTE, facts))).text
+
+    assert "Type again in the editor: `API_KEY`, `CRM`; I no longer have these values." in text
+    assert f"<!subteam^S0REVIEWERS>, <@{BOB}>" in text
+    assert "keyturn export triage@prod --stored 31" in text
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        ({}, "that would be lost."),  # queued by an older release
+        ({"out_of_reach": True}, "gives out no published version's values"),
+        ({"out_of_reach": False}, "somebody set while I was at it"),
+    ],
+)
+def test_a_draft_with_secrets_of_its_own_is_refused_with_the_reason(
+    known: dict[str, bool], said: str
+) -> None:
+    facts = {"outcome": "draft_has_secrets", "facts": {"names": ["API_KEY"], **known}}
+
+    assert said in sound(note(Note(NoteCode.ENDED, {**facts, "seconds": None}))).text
+
+
 @pytest.mark.parametrize("code", NoteCode)
 def test_every_note_has_words(code: NoteCode) -> None:
     message = sound(note(Note(code, FACTS[code])))

@@ -464,6 +464,24 @@ async def test_without_the_key_a_secret_of_the_drafts_own_keeps_it_in_our_store(
     assert await lost_and_called(scene) == [(DraftNote.KEPT_ONLY, NAMES, True)]
 
 
+async def test_without_the_key_a_plain_text_is_not_made_a_secret_of_the_drafts(
+    scene: ExecutionScene,
+) -> None:
+    plain = {"id": OTHER_KEY, "name": "SECRET_8", "value_type": "string", "value": "was-plain"}
+    secretive = a_secretive("Answer kindly.", KEY).content["environment_variables"]
+    content = {**GOOD.content, "environment_variables": [*secretive, plain]}
+    good = Document("workflow", content)
+    scene.publish(good, BAD, secrets=[LIVE, LIVE])
+    rollback = await scene.approved(draft=WIP, values=THEIRS)
+    await died(scene, rollback, BEFORE_PUBLISH, applied=True)
+
+    ended = await scene.run(rollback, "w2")
+
+    assert ended.outcome_facts["draft"] == DraftNote.KEPT_ONLY
+    assert scene.draft == good
+    assert await lost_and_called(scene) == [(DraftNote.KEPT_ONLY, NAMES, True)]
+
+
 async def test_without_the_key_a_rollback_that_is_undone_calls_people(
     scene: ExecutionScene,
 ) -> None:

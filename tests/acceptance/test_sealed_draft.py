@@ -61,7 +61,7 @@ async def test_without_the_key_that_sealed_them_people_are_told_which_to_type_ag
 
     assert ended.state is State.COMPLETED
     card, *thread = world.slack.state.everything()
-    said = [message.text for message in thread if "Type again" in message.text]
+    said = [message.text for message in thread if "type them again" in message.text]
     assert len(said) == 1
     assert "`HELPDESK_API_KEY`" in said[0]
     assert "`CRM_TOKEN`" in said[0]

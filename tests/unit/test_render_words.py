@@ -289,7 +289,7 @@ def test_secret_values_that_are_lost_are_named_and_people_are_called() -> None:
 
     text = sound(note(Note(NoteCode.DRAFT_NOTE, facts))).text
 
-    assert "Type again in the editor: `API_KEY`, `CRM`; I no longer have these values." in text
+    assert "I no longer have the values of `API_KEY`, `CRM`: type them again" in text
     assert f"<!subteam^S0REVIEWERS>, <@{BOB}>" in text
     assert "keyturn export triage@prod --stored 31" in text
 

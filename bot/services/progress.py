@@ -41,6 +41,7 @@ class Progress:
         Its secrets *names* are *sealed* in the same transaction, in place of an earlier seal.
         """
         kept = new_draft(self.rollback.leg.where, draft, name=DRAFT_KEPT)
+        before = list(self.rollback.execution.sealed)
         async with self._store.write() as tx:
             version = await tx.versions.record(kept, draft.document)
             after = self._with(
@@ -55,7 +56,7 @@ class Progress:
                 await tx.seals.put(self.rollback.id, sealed)
                 await tx.audit.append(self._entry("draft.seal", names=list(names)))
             elif await tx.seals.erase(self.rollback.id):
-                await tx.audit.append(self._entry("draft.unseal", not_returned=[]))
+                await tx.audit.append(self._entry("draft.unseal", not_returned=before))
 
     async def kept(self) -> Document:
         """Return the editors' draft as it was kept."""

@@ -301,12 +301,13 @@ async def test_a_rollback_that_is_refused_puts_the_values_back(
 # -- editors ------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("call", [len(CLAIM + KEEP), BEFORE_STAGE])
 async def test_a_value_that_is_set_between_the_seal_and_our_write_is_sealed_too(
-    scene: ExecutionScene,
+    scene: ExecutionScene, call: int
 ) -> None:
     rollback = await approved(scene)
     newer = {**THEIRS, KEY: "sk-newer"}
-    scene.target.before("stage", lambda: scene.target.save_draft(APP, WIP, secrets=newer))
+    scene.at(call, lambda: scene.target.save_draft(APP, WIP, secrets=newer), calls=CALLS)
 
     ended = await scene.run(rollback)
 
@@ -347,6 +348,23 @@ async def test_a_save_over_our_content_gets_the_values_that_it_does_not_set(
     assert (scene.draft, draft_values(scene)) == (edit, {KEY: THEIRS[KEY]})
     lost = await lost_and_called(scene)
     assert lost == [(DraftNote.SECRETS_LOST, ["SECRET_8"], True)], "the one that is in no draft"
+
+
+async def test_a_save_that_leaves_nothing_to_seal_erases_the_seal_at_once(
+    scene: ExecutionScene,
+) -> None:
+    rollback = await approved(scene)
+    edit = a_secretive("Answer in prose.")
+    scene.at(BEFORE_PUBLISH - 1, lambda: scene.save(edit), calls=CALLS)
+
+    ended = await scene.run(rollback)
+
+    assert (ended.state, scene.draft) == (State.COMPLETED, edit)
+    actions = [e.action for e in await scene.entries("draft.", "rollback.publish")]
+    assert actions == ["draft.keep", "draft.seal", "draft.keep", "draft.unseal", "rollback.publish"]
+    (erased,) = await scene.entries("draft.unseal")
+    assert erased.what["not_returned"] == NAMES
+    assert await lost_and_called(scene) == [(DraftNote.SECRETS_LOST, NAMES, True)]
 
 
 async def test_a_draft_that_stays_theirs_is_said_to_lack_the_values(scene: ExecutionScene) -> None:
@@ -432,6 +450,20 @@ async def test_without_the_key_the_end_names_the_values_that_must_be_typed_again
     assert ended.outcome_facts["draft"] == DraftNote.SECRETS_LOST
     assert (scene.draft, draft_values(scene)) == (draft, LIVE), "a value that works, not a mask"
     assert await lost_and_called(scene) == [(DraftNote.SECRETS_LOST, ["SECRET_3"], True)]
+
+
+async def test_without_the_key_the_versions_own_value_is_not_taken_for_the_editors(
+    scene: ExecutionScene,
+) -> None:
+    good = a_secretive("Answer kindly.", KEY, OTHER_KEY)
+    scene.publish(good, BAD, secrets=[{KEY: "sk-old", OTHER_KEY: "sk-of-the-version"}, LIVE])
+    rollback = await scene.approved(draft=WIP, values=THEIRS)
+    await died(scene, rollback, BEFORE_PUBLISH, applied=True)
+
+    ended = await scene.run(rollback, "w2")
+
+    assert ended.outcome_facts["draft"] == DraftNote.SECRETS_LOST
+    assert await lost_and_called(scene) == [(DraftNote.SECRETS_LOST, NAMES, True)]
 
 
 @pytest.mark.parametrize("applied", [False, True])

@@ -673,6 +673,12 @@ class LeaseLost(BotError):
     """Another process has taken over this execution: stop without another write."""
 
 
+class SealBroken(BotError):
+    """What was sealed does not open: its key was taken away, or it was made for something else."""
+
+    user_message = "Secret values that were kept cannot be opened: type them again in the editor."
+
+
 # -- Configuration ----------------------------------------------------------------------------
 
 

@@ -50,7 +50,9 @@ _EMOJI: Final = {
         ("live_changed", "other_version", "already_live", "carried_out", "copied"), _MOVED_ON
     ),
     **dict.fromkeys(("live_differs", "published_by_other"), _ALARM),
-    **dict.fromkeys(("draft_not_put_back", "outcome_unknown", "copy_unclear"), _ALARM),
+    **dict.fromkeys(
+        ("draft_not_put_back", "draft_secrets_lost", "outcome_unknown", "copy_unclear"), _ALARM
+    ),
 }
 
 

@@ -524,6 +524,7 @@ class Done:
     undo_root: str
     draft_note: str = ""
     kept_draft_id: int | None = None
+    lost: tuple[str, ...] = ()  # names of the draft's secrets whose values it has no longer
     back: str = ""
     back_version_id: int | None = None
 
@@ -547,7 +548,8 @@ class Execution:
     staged_token: str = ""  # the hash that our own last write returned
     published_id: str = ""  # the target's id of what we published
     published_version_id: int | None = None
-    draft_note: str = ""  # code: "", put_back, unchanged, theirs_stays, kept_only
+    draft_note: str = ""  # code: "", put_back, unchanged, theirs_stays, kept_only, secrets_lost
+    sealed: tuple[str, ...] = ()  # names of the draft's secrets whose values only our seal holds
     failure: str = ""  # code of why it is being undone
     failure_facts: Mapping[str, Json] = field(default_factory=dict)
     clicked_at: datetime | None = None  # when the vote that made the quorum came in

@@ -28,6 +28,7 @@ from store.records import (
     Stale,
     State,
 )
+from store.seals import Seals
 from store.tables import LegRow, RollbackRow, VoteRow
 
 AGGREGATE = "rollback"
@@ -42,12 +43,14 @@ class Rollbacks:
         now: DatabaseClock,
         audit: Audit,
         events: Events,
+        seals: Seals,
         moves: Mapping[State, frozenset[State]],
     ) -> None:
         self._session = session
         self._now = now
         self._audit = audit
         self._events = events
+        self._seals = seals
         self._moves = moves
 
     async def open(self, new: NewRollback, *, open_for: timedelta, entry: AuditDraft) -> Rollback:
@@ -98,6 +101,8 @@ class Rollbacks:
     async def save(self, after: Rollback, *, was: int, entry: AuditDraft | None) -> Rollback:
         """Store *after* over revision *was*, with its lifecycle event and audit entry.
 
+        Its end erases what was sealed for it, with an entry of its own.
+
         Raises:
             Stale: The row is no longer at revision *was*.
             IllegalMove: No such step; or a change of state without an audit entry.
@@ -120,6 +125,8 @@ class Rollbacks:
             await self._session.execute(update(LegRow).where(legs).values(open=False))
         if entry is not None:
             await self._audit.append(entry)
+            if moved and not saved.open:
+                await self._erase_seal(saved, entry)
         await self._tell(saved, saved.state if moved else "changed")
         return saved
 
@@ -182,6 +189,13 @@ class Rollbacks:
         open_one = await self.open_of(where)
         if open_one is not None:
             raise OpenRollbackExists(open_one.id)
+
+    async def _erase_seal(self, ended: Rollback, entry: AuditDraft) -> None:
+        if await self._seals.erase(ended.id):
+            legs = [str(leg.where) for leg in ended.legs]
+            lost = list(ended.execution.sealed)
+            what = {"app": ", ".join(legs), "not_returned": lost}
+            await self._audit.append(replace(entry, action="draft.unseal", status="ok", what=what))
 
     async def _insert(self, drafted: Rollback) -> Rollback:
         """Store the rollback with its legs, or nothing of it when another one was faster."""

@@ -29,6 +29,7 @@ from store.records import Corrupt, NotMigrated, State, Unavailable
 from store.remembered import Remembered
 from store.retention import Retention
 from store.rollbacks import Rollbacks
+from store.seals import Seals
 from store.slots import Slots
 from store.tags import Tags
 from store.versions import Versions
@@ -48,6 +49,7 @@ class Transaction:
     alerts: Alerts
     cases: Cases
     rollbacks: Rollbacks
+    seals: Seals
     audit: Audit
     inbox: Inbox
     outbox: Outbox
@@ -137,13 +139,15 @@ class SqlStore:
         now = DatabaseClock(session, self._clock)
         events = Events(session)
         audit = Audit(session, now)
+        seals = Seals(session, now)
         return Transaction(
             versions=Versions(session, now, audit, self._remembered),
             retention=Retention(session, now),
             tags=Tags(session, now, audit),
             alerts=Alerts(session, now),
             cases=Cases(session, now, audit),
-            rollbacks=Rollbacks(session, now, audit, events, self._moves),
+            rollbacks=Rollbacks(session, now, audit, events, seals, self._moves),
+            seals=seals,
             audit=audit,
             inbox=Inbox(session, now),
             outbox=Outbox(session, now),

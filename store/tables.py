@@ -329,6 +329,19 @@ class VoteRow(SQLModel, table=True):
     voided_why: str = _text()
 
 
+class SealRow(SQLModel, table=True):
+    """Secret values of the editors' draft, under a key that is not in here, while it runs."""
+
+    __tablename__ = "seal"
+    rollback_id: int = Field(
+        sa_column=Column(
+            BigInteger, ForeignKey("rollback.id"), primary_key=True, autoincrement=False
+        )
+    )
+    sealed: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    made_at: datetime = _time()
+
+
 # -- Audit, inbox, outbox, events, slots ------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from bot.domain import approval, quorum
 from bot.domain.button import Claim
+from bot.sealing import KeyedSealing
 from store.records import (
     AppEnv,
     Case,
@@ -32,6 +33,7 @@ PROD = AppEnv("support-triage", "prod")
 ALICE, BOB, CAROL, DAVE = "U0ALICE", "U0BOB", "U0CAROL", "U0DAVE"
 REVIEWERS = "S0REVIEWERS"
 KEYS = (b"first-key-of-the-tests", b"second-key-of-the-tests")
+SEALING = KeyedSealing((b"k" * 32,))
 
 
 def a_leg(**changes: Any) -> Leg:

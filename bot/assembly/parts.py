@@ -27,6 +27,7 @@ from bot.config.settings import Settings
 from bot.domain import link
 from bot.opening import rules_of
 from bot.renewal.watched import Watched
+from bot.sealing import KeyedSealing
 from bot.services.closer import Closer
 from bot.services.decide import Decide
 from bot.services.deliver import Deliver
@@ -140,6 +141,7 @@ class Making:
                 outside.reach,
                 outside.directory,
                 owner=self._process.owner,
+                sealing=KeyedSealing(derive(settings.secret_keys, b"keyturn/seals/v1")),
                 pause=self._process.patience.pause,
                 lease=self._process.lease,
                 frozen=rules.frozen,

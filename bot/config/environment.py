@@ -125,7 +125,8 @@ class Environment(BaseSettings):
     secret_key: Annotated[Secrets, AfterValidator(_keys)] = Field(
         default=(),
         validation_alias="KEYTURN_SECRET_KEY",
-        description="Signs buttons and links; `serve` needs it; several for rotation",
+        description="Signs buttons and links, seals the secrets of editors' drafts while a "
+        "rollback runs; `serve` needs it; several for rotation",
     )
     webhook_token: Annotated[Secrets, AfterValidator(_tokens)] = Field(
         default=(),

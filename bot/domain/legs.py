@@ -156,6 +156,7 @@ def _at(execution: Execution, position: int, *, done: tuple[Done, ...] | None = 
         attempt=0,
         kept_draft_id=None,
         kept_token="",
+        sealed=(),
         staged_token="",
         published_id="",
         published_version_id=None,

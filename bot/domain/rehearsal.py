@@ -51,6 +51,7 @@ class Rehearsal:
     at_once: bool = False  # the app has no versions: one write, live at once
     draft: Draft = Draft.NONE
     draft_author: str = ""
+    sealed: tuple[str, ...] = ()  # names of secrets whose values only the draft has
     votes: int = 0
     reason_needed: bool = False
     replaces: int | None = None
@@ -155,12 +156,18 @@ def _steps(rehearsal: Rehearsal) -> list[str]:
         steps = [
             asked,
             f"keep the editors' draft in Keyturn's store ({_of_draft(rehearsal)})",
+            *_sealing(rehearsal),
             f"write version {number} into the draft, unless somebody saves meanwhile",
             "publish the draft under the name rollback-…",
             f"read live back: its root has to be {root}…",
             "put the editors' draft back",
         ]
     return [f"{n}. {step}" for n, step in enumerate(steps, 1)]
+
+
+def _sealing(rehearsal: Rehearsal) -> list[str]:
+    names = ", ".join(redact_text(name) for name in rehearsal.sealed)
+    return [f"seal the values that only the draft has: {names}"] if names else []
 
 
 def _of_draft(rehearsal: Rehearsal) -> str:

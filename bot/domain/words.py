@@ -64,7 +64,9 @@ class OutcomeCode(StrEnum):
     CARRIED_OUT = "carried_out"  # SUPERSEDED: by the original, after this database was copied
     COPIED = "copied"  # SUPERSEDED: open in a copy of the database
     VERSION_GONE = "version_gone"  # FAILED: deleted in the target meanwhile
-    DRAFT_HAS_SECRETS = "draft_has_secrets"  # FAILED; names: list[str]
+    # FAILED; names: list[str]; out_of_reach: True where no value can be set aside, False where
+    # somebody set one while it ran
+    DRAFT_HAS_SECRETS = "draft_has_secrets"
     DRAFT_SECRETS_UNKNOWN = "draft_secrets_unknown"  # FAILED
     DRAFT_LACKS_SECRETS = "draft_lacks_secrets"  # FAILED; names: list[str]
     WOULD_WRITE_MASK = "would_write_mask"  # FAILED: nothing was written; system
@@ -80,6 +82,8 @@ class OutcomeCode(StrEnum):
     APPROVAL_LAPSED = "approval_lapsed"
     PUBLISHED_BY_OTHER = "published_by_other"  # NEEDS_ATTENTION: somebody else published in between
     DRAFT_NOT_PUT_BACK = "draft_not_put_back"  # NEEDS_ATTENTION: old version live, draft is ours
+    # NEEDS_ATTENTION: old version live, the draft is back without these values; names: list[str]
+    DRAFT_SECRETS_LOST = "draft_secrets_lost"
     COPY_UNCLEAR = "copy_unclear"  # NEEDS_ATTENTION: it ran when the database was copied
     # NEEDS_ATTENTION: one of several apps did not come, and of the others some could not be put
     # back; because (an OutcomeCode), left: list[str]
@@ -94,6 +98,7 @@ class DraftNote(StrEnum):
     PUT_BACK = "put_back"
     THEIRS_STAYS = "theirs_stays"  # somebody saved meanwhile; ours is kept beside it
     KEPT_ONLY = "kept_only"  # it could not be put back; it is kept in our store
+    SECRETS_LOST = "secrets_lost"  # values of its secrets are kept nowhere any more
 
 
 class NoteCode(StrEnum):
@@ -131,7 +136,9 @@ class NoteCode(StrEnum):
     EDITS_SLIPPED_IN = "edits_slipped_in"  # lines: list[str] (redacted changes); alone, as above
     # number: int, approved: bool, state (how it had ended), call: list[str]
     LATE_PUBLISH = "late_publish"
-    DRAFT_NOTE = "draft_note"  # draft (a DraftNote), where, version_id: int (the stored row)
+    # draft (a DraftNote), where, version_id: int (the stored row); where secret values are lost:
+    # names: list[str], call: list[str]
+    DRAFT_NOTE = "draft_note"
     PUTTING_BACK = "putting_back"  # where: the app that did not come
     WAITING_FOR_TARGET = "waiting_for_target"  # system
     WAITING_FOR_LOGIN = "waiting_for_login"  # system

@@ -252,6 +252,22 @@ class Rollbacks(Protocol):
         ...
 
 
+class Seals(Protocol):
+    """What was sealed for a rollback, one row each; its end erases it, whichever end it is."""
+
+    async def put(self, rollback_id: int, sealed: bytes) -> None:
+        """Keep *sealed* in place of what was kept before."""
+        ...
+
+    async def get(self, rollback_id: int) -> bytes | None:
+        """What is kept; None when nothing is."""
+        ...
+
+    async def erase(self, rollback_id: int) -> bool:
+        """Forget what is kept; True if there was anything."""
+        ...
+
+
 class Audit(Protocol):
     """The chain of audit entries."""
 
@@ -389,6 +405,8 @@ class Transaction(Protocol):
     def cases(self) -> Cases: ...
     @property
     def rollbacks(self) -> Rollbacks: ...
+    @property
+    def seals(self) -> Seals: ...
     @property
     def audit(self) -> Audit: ...
     @property

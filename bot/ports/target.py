@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
@@ -74,6 +74,24 @@ class SecretsComparison:
     absent: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class SecretValues:
+    """Plain secret values by id, for one comparison, one write or one seal: in memory only."""
+
+    by_id: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Replacing:
+    """Secret values to write, whatever the draft has under their ids.
+
+    `over` are all that the draft has; one that has others by then is left alone.
+    """
+
+    values: SecretValues
+    over: SecretValues
+
+
 class Target(Protocol):
     """The outside system that holds live configurations; one instance per workspace.
 
@@ -135,6 +153,19 @@ class Target(Protocol):
         """
         ...
 
+    async def read_secrets(
+        self, app_id: str, *, live_id: str = "", own: Mapping[str, str] = NONE
+    ) -> SecretValues:
+        """The draft's plain secret values; with *live_id* those of that published version.
+
+        For an id in *own* it is the version named there that holds the value.
+
+        Raises:
+            UpstreamRefused: They cannot be read; also, where `draft_secrets_only`, with the code
+                "secret_out_of_reach" for any version's.
+        """
+        ...
+
     async def stage(
         self,
         app_id: str,
@@ -143,6 +174,7 @@ class Target(Protocol):
         token: str,
         secrets_from: Mapping[str, str],
         root: str = "",
+        replacing: Replacing | None = None,
     ) -> str:
         """Write *document* into the draft over *token*; return the draft's new token.
 
@@ -153,8 +185,12 @@ class Target(Protocol):
         lacks, *secrets_from* names the published version whose value it takes; the value is
         read and written in memory only. An id in neither raises `UpstreamRefused`.
 
+        A secret of *replacing* takes the value named there instead; the draft's secret values are
+        read again right before the write.
+
         Raises:
-            DraftMoved: The draft is no longer at *token* or *root*; nothing was written.
+            DraftMoved: The draft is no longer at *token* or *root*, or has other secret values
+                than *replacing* is over; nothing was written.
             Ambiguous: It may have been written: read the draft.
         """
         ...

@@ -16,10 +16,12 @@ from bot.domain import approval, glass, legs, quorum
 from bot.domain.words import NoteCode, OutcomeCode
 from bot.errors import BotError, LeaseLost, UnknownApp, UpstreamDown, UpstreamRefused
 from bot.ports.people import Directory
+from bot.ports.sealing import Sealing
 from bot.ports.store import Store, Transaction
 from bot.ports.target import Targets, TargetVersion
 from bot.services.carry_out import CarryOut
 from bot.services.contents import Contents
+from bot.services.draft_seal import DraftSeal
 from bot.services.eligibility import Eligibility
 from bot.services.lease import LEASE, Lease
 from bot.services.outdate import supersede
@@ -83,6 +85,7 @@ class Execute:
         directory: Directory,
         *,
         owner: str,
+        sealing: Sealing,
         pause: Pause,
         lease: timedelta = LEASE,
         frozen: Frozen = _never,
@@ -91,6 +94,7 @@ class Execute:
         self._targets = targets
         self._eligibility = Eligibility(directory)
         self._owner = owner
+        self._sealing = sealing
         self._pause = pause
         self._lease = lease
         self._frozen = frozen
@@ -198,6 +202,13 @@ class Execute:
             target=target,
             app_id=app_id,
             contents=contents,
+            seal=DraftSeal(
+                self._sealing,
+                store=self._store,
+                target=target,
+                app_id=app_id,
+                contents=contents,
+            ),
             lease=lease,
             pause=self._pause,
         )

@@ -37,16 +37,30 @@ class Progress:
         self._store = store
         self._settle = settle
 
-    async def keep(self, draft: TargetDraft) -> None:
-        """Store the editors' draft as a version of its own; the next step writes over it."""
+    async def keep(
+        self, draft: TargetDraft, *, names: tuple[str, ...] = (), sealed: bytes = b""
+    ) -> None:
+        """Store the editors' draft as a version of its own; the next step writes over it.
+
+        Its secrets *names* are *sealed* in the same transaction, in place of an earlier seal.
+        """
         kept = new_draft(self.rollback.current.where, draft, name=DRAFT_KEPT)
+        before = list(self.rollback.execution.sealed)
         async with self._store.write() as tx:
             version = await tx.versions.record(kept, draft.document)
+            after = self._with(
+                step=Step.STAGING, kept_draft_id=version.id, kept_token=draft.token, sealed=names
+            )
             self.rollback = await tx.rollbacks.save(
-                self._with(step=Step.STAGING, kept_draft_id=version.id, kept_token=draft.token),
+                after,
                 was=self.rollback.revision,
                 entry=self._entry("draft.keep", version=version.id, root=version.root),
             )
+            if sealed:
+                await tx.seals.put(self.rollback.id, sealed)
+                await tx.audit.append(self._entry("draft.seal", names=list(names)))
+            elif await tx.seals.erase(self.rollback.id):
+                await tx.audit.append(self._entry("draft.unseal", not_returned=before))
 
     async def kept(self) -> Document:
         """Return the editors' draft as it was kept."""
@@ -132,19 +146,24 @@ class Progress:
             await self._settled(put_back(self.rollback))
 
     async def _go_to(self, execution: Execution, action: str, **what: Any) -> None:
+        """Commit that the current leg is over; what was sealed for its draft is erased."""
         rollback = self.rollback
         after = rollback.moved(rollback.state, execution=execution)
+        lost = list(rollback.execution.sealed)
+        unsealed = self._entry("draft.unseal", not_returned=lost)
         async with self._store.write() as tx:
             self.rollback = await tx.rollbacks.save(
                 after, was=rollback.revision, entry=self._entry(action, **what)
             )
+            if await tx.seals.erase(rollback.id):
+                await tx.audit.append(unsealed)
 
     async def _settled(self, ending: Ending) -> None:
         self.rollback = await self._settle(self.rollback, ending)
 
-    async def say_draft(self, note: DraftNote) -> None:
-        """Say in the thread what became of the editors' draft."""
-        await self._settle.say_draft(self.rollback, note)
+    async def say_draft(self, note: DraftNote, names: tuple[str, ...] = ()) -> None:
+        """Say in the thread what became of the editors' draft, and of its secrets *names*."""
+        await self._settle.say_draft(self.rollback, note, names)
 
     async def say_waiting(self, error: UpstreamDown | UpstreamRefused) -> None:
         """Say in the thread what keeps us waiting; once while the rollback stays as it is."""
@@ -175,4 +194,5 @@ def _done(execution: Execution, undo_root: str) -> Done:
         undo_root=undo_root,
         draft_note=execution.draft_note,
         kept_draft_id=execution.kept_draft_id,
+        lost=execution.sealed,
     )

@@ -28,6 +28,7 @@ from bot.errors import (
 )
 from bot.ports.store import Store
 from bot.ports.target import TargetDraft, Targets
+from bot.services.draft_seal import can_seal
 from bot.services.draft_secrets import hindrance
 from bot.services.opening import Ground, Opening, Rules
 from store.document import Document
@@ -135,7 +136,8 @@ class Rehearse:
         target, app_id = self._targets.of(made.where)
         draft = await target.draft(app_id)
         compared = await target.compare_secrets(app_id, live_id=leg.live_external_id)
-        hindered = hindrance(compared, leg, live)
+        sealed = await can_seal(target, leg, compared)
+        hindered = None if sealed else hindrance(compared, leg, live, begun=False)
         refused: tuple[Hitch, ...] = ()
         if hindered is not None:
             names = ", ".join(hindered.facts["names"])
@@ -145,6 +147,7 @@ class Rehearse:
             made,
             hitches=(*refused, *made.hitches),
             draft=_holds(draft, leg),
+            sealed=compared.names if sealed else (),
             draft_author=draft.author if draft else "",
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.domain import legs, quorum, reminders
@@ -138,10 +138,15 @@ class Settle:
             case _:
                 await self.say(rollback, NoteCode.WAITING_FOR_TARGET, facts)
 
-    async def say_draft(self, rollback: Rollback, note: DraftNote) -> None:
-        """Say in the thread what became of the editors' draft, and where ours is kept."""
-        leg, kept = rollback.current, rollback.execution.kept_draft_id
-        await self.say(rollback, NoteCode.DRAFT_NOTE, _draft_facts(leg, note, kept))
+    async def say_draft(
+        self, rollback: Rollback, note: DraftNote, lost: Sequence[str] = ()
+    ) -> None:
+        """Say in the thread what became of the editors' draft, and where ours is kept.
+
+        The values of the secrets *lost* have to be typed again: people are called.
+        """
+        facts = _draft_facts(rollback, rollback.execution.position, note, lost)
+        await self.say(rollback, NoteCode.DRAFT_NOTE, facts)
 
     async def say(self, rollback: Rollback, code: NoteCode, facts: Mapping[str, Json]) -> None:
         """Say something in the thread; the same once while the rollback stays as it is."""
@@ -179,38 +184,52 @@ class Settle:
             await tx.outbox.put(note_row(case, NoteCode.DRAFT_NOTE, told, cause))
 
 
-_ONLY_HERE = frozenset({DraftNote.KEPT_ONLY, DraftNote.THEIRS_STAYS})
+_MISSING = frozenset({DraftNote.KEPT_ONLY, DraftNote.THEIRS_STAYS, DraftNote.SECRETS_LOST})
 
 
 async def _drafts_not_back(tx: Transaction, rollback: Rollback) -> list[dict[str, Json]]:
-    """What to say of editors' drafts that only our store holds now."""
-    execution, told = rollback.execution, list[dict[str, Json]]()
-    for done in execution.done:
-        if done.draft_note in _ONLY_HERE:
-            leg = rollback.legs[done.position]
-            told.append(_draft_facts(leg, DraftNote(done.draft_note), done.kept_draft_id))
+    """What to say of editors' drafts that only our store holds now, or that lack values."""
+    execution = rollback.execution
+    told = [
+        _draft_facts(rollback, done.position, DraftNote(done.draft_note), done.lost)
+        for done in execution.done
+        if done.draft_note in _MISSING
+    ]
     note = await _draft_not_back(tx, rollback)
     if note is not None:
-        told.append(_draft_facts(rollback.current, note, execution.kept_draft_id))
+        told.append(_draft_facts(rollback, execution.position, note, execution.sealed))
     return told
 
 
 async def _draft_not_back(tx: Transaction, rollback: Rollback) -> DraftNote | None:
     """What to say of the draft of the leg that it ended at; None: nothing is missing."""
     execution, leg = rollback.execution, rollback.current
-    if execution.kept_draft_id is None:
+    if execution.kept_draft_id is None or rollback.outcome == OutcomeCode.DRAFT_SECRETS_LOST:
         return None
+    lost = DraftNote.SECRETS_LOST if execution.sealed else None
     if rollback.state is State.COMPLETED:
-        note = DraftNote(execution.draft_note)
-        return note if note in _ONLY_HERE else None
+        note = execution.draft_note  # "": an original did it, and this is a copy
+        return DraftNote(note) if note in _MISSING else lost
     if rollback.state is not State.NEEDS_ATTENTION:
-        return None
+        return lost
     kept = (await tx.versions.get(execution.kept_draft_id)).root
-    return DraftNote.KEPT_ONLY if kept not in {leg.live_root, leg.expected_root} else None
+    held_work = kept not in {leg.live_root, leg.expected_root}
+    return DraftNote.KEPT_ONLY if held_work or execution.sealed else None
 
 
-def _draft_facts(leg: Leg, note: DraftNote, kept_draft_id: int | None) -> dict[str, Json]:
-    return {"draft": note, "where": str(leg.where), "version_id": kept_draft_id}
+def _draft_facts(
+    rollback: Rollback, position: int, note: DraftNote, lost: Sequence[str]
+) -> dict[str, Json]:
+    """What to say of the draft of the leg at *position*, where it stands now or was done."""
+    execution = rollback.execution
+    kept = {done.position: done.kept_draft_id for done in execution.done}
+    kept[execution.position] = execution.kept_draft_id
+    told: dict[str, Json] = {
+        "draft": note,
+        "where": str(rollback.legs[position].where),
+        "version_id": kept[position],
+    }
+    return {**told, "names": list(lost), "call": to_call(rollback)} if lost else told
 
 
 def to_call(rollback: Rollback) -> list[Json]:

@@ -25,6 +25,7 @@ from bot.errors import (
 from bot.ports.store import Store
 from bot.ports.target import NONE, Target, TargetVersion
 from bot.services.contents import Contents
+from bot.services.draft_seal import DraftSeal
 from bot.services.lease import Lease
 from bot.services.progress import Progress
 from bot.services.recording import catch_up, record
@@ -49,6 +50,7 @@ class Stepping(ABC):
         target: Target,
         app_id: str,
         contents: Contents,
+        seal: DraftSeal,
         lease: Lease,
         pause: Pause,
     ) -> None:
@@ -57,6 +59,7 @@ class Stepping(ABC):
         self._target = target
         self._app_id = app_id
         self._contents = contents
+        self._seal = seal
         self._lease = lease
         self._pause = pause
         self._tried = Step.NONE

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Literal, TypeVar
+from uuid import uuid4
 
 from bot.app import Service, build
 from bot.config.load import load
@@ -36,7 +37,7 @@ from bot.playground.slack.state import SlackState
 from bot.playground.slack.things import Message
 from bot.playground.story import seed
 from bot.playground.story.alerts import Alert, send
-from bot.playground.story.workflow import APP
+from bot.playground.story.workflow import APP, Edition, environment
 from store.audit import Verification, verify
 from store.records import AppEnv, Missing, Rollback
 from store.session import SqlStore, open_store
@@ -198,6 +199,16 @@ class World:
         seed.leave_work_unpublished(state)
         self.settled = Was(good, self.live.hash, self.draft.hash, len(state.versions(APP)))
         return self.settled
+
+    def set_secrets_unpublished(self) -> dict[str, str]:
+        """Let the editor change the draft's secret and add one: names and values of both."""
+        values = {"HELPDESK_API_KEY": secrets.token_hex(16), "CRM_TOKEN": secrets.token_hex(16)}
+        helpdesk, region = environment(Edition(), secret=values["HELPDESK_API_KEY"])
+        crm = {**helpdesk, "id": str(uuid4()), "name": "CRM_TOKEN", "value": values["CRM_TOKEN"]}
+        self.dify.state.save_draft_as_editor(
+            APP, environment_variables=[helpdesk, region, crm], by="carol"
+        )
+        return values
 
     async def fire(self, **labels: str) -> Alert:
         """Send the alert of the app's error rate, as Alertmanager would: until it is taken."""

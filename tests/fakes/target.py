@@ -29,8 +29,10 @@ from bot.errors import (
 from bot.ports.target import (
     NONE,
     LiveRef,
+    Replacing,
     SecretsComparison,
     SecretsVerdict,
+    SecretValues,
     TargetDraft,
     TargetVersion,
 )
@@ -298,6 +300,19 @@ class FakeTarget:
         there = self.has is None or one in self.has
         return Looked(Presence.THERE if there else Presence.MISSING)
 
+    async def read_secrets(
+        self, app_id: str, *, live_id: str = "", own: Mapping[str, str] = NONE
+    ) -> SecretValues:
+        await self._enter("read_secrets")
+        app = self._app(app_id)
+        if live_id and self.hides_old_secrets:
+            raise UpstreamRefused(SYSTEM, "no version's secrets", "secret_out_of_reach")
+        held = self._version(app, live_id)[1] if live_id else app.draft
+        values = dict(held.secrets) if held else {}
+        values |= {key: self._value_of(app, key, own) for key in own}
+        await self._leave("read_secrets")
+        return SecretValues(values)
+
     async def stage(
         self,
         app_id: str,
@@ -306,13 +321,18 @@ class FakeTarget:
         token: str,
         secrets_from: Mapping[str, str],
         root: str = "",
+        replacing: Replacing | None = None,
     ) -> str:
         await self._enter("stage")
         app = self._versioned(app_id)
         moved = (app.draft.token if app.draft else "") != token
         if moved or (root and (app.draft is None or app.draft.document.root != root)):
             raise DraftMoved(SYSTEM, "the draft was saved since it was read")
-        kept = _values_of(app.draft) if app.draft else {}
+        kept = dict(_values_of(app.draft)) if app.draft else {}
+        if replacing is not None:
+            if app.draft is None or app.draft.secrets != replacing.over.by_id:
+                raise DraftMoved(SYSTEM, "a secret of the draft was saved since it was read")
+            kept |= replacing.values.by_id
         values = {
             secret.id: kept[secret.id]
             if secret.id in kept

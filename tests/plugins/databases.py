@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -132,3 +133,14 @@ def _with_database(uri: str, name: str) -> str:
     """*uri* with another database: `postgresql://user:@/old?host=/socket` and the like."""
     base, _, query = uri.partition("?")
     return f"{base.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
+
+
+def bytes_below(folder: Path) -> bytes:
+    """Every stored byte of an SQLite database in *folder*: its write-ahead log too.
+
+    They are read by another process: closing a file of a database that is open in this one would
+    let go of its locks (https://www.sqlite.org/howtocorrupt.html, 2.2).
+    """
+    files = sorted(str(file) for file in folder.rglob("*") if file.is_file())
+    assert any(name.endswith("-wal") for name in files)
+    return subprocess.run(["cat", *files], capture_output=True, check=True).stdout

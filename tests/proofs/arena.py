@@ -11,7 +11,7 @@ import json
 import secrets
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
@@ -35,7 +35,7 @@ from bot.services.propose import Propose
 from bot.services.snapshot import Snapshot
 from store.records import AppEnv, Rollback, State
 from store.session import SqlStore, open_store
-from tests.builders import ALICE, BOB, CHANNEL, DAVE, REVIEWERS
+from tests.builders import ALICE, BOB, CHANNEL, DAVE, REVIEWERS, SEALING
 from tests.fakes.people import FakeDirectory
 from tests.proofs.executor import EMAIL, PASSWORD, Order, at_once
 from tests.unit.services.scene import vote_of
@@ -45,6 +45,7 @@ LIMIT_S = 90.0
 POLICY = Policy(reviewers=(REVIEWERS,), requesters=(DAVE,), named=True)
 GOOD, BAD = Edition(), replace(Edition(), prompt=BAD_PROMPT)
 KEEP = "[__HIDDEN__]"
+Secrets = Mapping[str, str]  # names and values
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ class Trial:
     bad: str
     unpublished: str
     versions: int
+    in_force: Secrets
+    of_draft: Secrets
 
     def broken(self, after: Rollback, state: DifyState, *, stays: bool = True) -> list[str]:
         """What is not as promised: old or new is live, published once at most, and it is told.
@@ -77,6 +80,9 @@ class Trial:
             == self.versions + len(ours),
             "the editors' draft is another one": not stays
             or (draft is not None and draft.hash == self.unpublished),
+            "other secret values are live": live is not None and _secrets(live) == self.in_force,
+            "the editors' draft has other secret values": not stays
+            or (draft is not None and _secrets(draft) == self.of_draft),
             "completed without a read-back": not done or after.execution.verified_at is not None,
         }
         return [f"{self.where}: {what}" for what, held in promises.items() if not held]
@@ -157,20 +163,35 @@ class Arena:
         orders = [(one, self.order(trial, owner, later_s=later_s)) for one, owner in racing]
         return await asyncio.gather(*(one.run(order) for one, order in orders))
 
-    async def approved(self) -> Trial:
+    async def approved(self, *, secrets_typed: bool = False) -> Trial:
         """A new app with its history, and a rollback of it that two people have approved."""
-        return await self.asked(ALICE, BOB)
+        return await self.asked(ALICE, BOB, secrets_typed=secrets_typed)
 
-    async def asked(self, *approving: str) -> Trial:
-        """A new app with its history, and a rollback of it that *approving* have approved."""
+    async def asked(self, *approving: str, secrets_typed: bool = False) -> Trial:
+        """A new app with its history, and a rollback of it that *approving* have approved.
+
+        With *secrets_typed* the editors' draft has a changed secret and one of its own.
+        """
         app_id = self._an_app(f"app-{next(self._numbers)}")
+        if secrets_typed:
+            self._type_secrets(app_id)
         where = AppEnv(self.state.app(app_id).name, "prod")
-        good, live, draft = self._hashes(app_id)
+        good, live, draft = self._found(app_id)
         rollback = await self._asked(where, app_id)
         for who in approving:
             rollback = await vote_of(self.store, who, rollback)
         versions = len(self.state.versions(app_id))
-        return Trial(where, app_id, rollback.id, good, live, draft, versions)
+        return Trial(
+            where,
+            app_id,
+            rollback.id,
+            good.hash,
+            live.hash,
+            draft.hash,
+            versions,
+            in_force=_secrets(live),
+            of_draft=_secrets(draft),
+        )
 
     async def rollback(self, trial: Trial) -> Rollback:
         async with self.store.read() as tx:
@@ -192,18 +213,33 @@ class Arena:
         self.state.save_draft_as_editor(app.id, graph=work, by="carol")
         return app.id
 
-    def _hashes(self, app_id: str) -> tuple[str, str, str]:
+    def _type_secrets(self, app_id: str) -> None:
+        first, *others = environment(GOOD, secret="sk-2")
+        own = {**first, "id": "5e2c", "name": "OWN", "value": "sk-3"}
+        self.state.save_draft_as_editor(
+            app_id, environment_variables=[first, *others, own], by="carol"
+        )
+
+    def _found(self, app_id: str) -> tuple[Workflow, Workflow, Workflow]:
+        """The good version, live, and the editors' draft."""
         live, draft = self.state.live(app_id), self.state.draft(app_id)
         assert live is not None
         assert draft is not None
-        return self.state.versions(app_id)[1].hash, live.hash, draft.hash
+        return self.state.versions(app_id)[1], live, draft
 
     def execute(
         self, trial: Trial, store: SqlStore | None = None, *, owner: str = "here"
     ) -> Execute:
         """An executor in this very process."""
         places = Places({trial.where: (self.ours, trial.app_id)})
-        return Execute(store or self.store, places, FakeDirectory(), owner=owner, pause=at_once)
+        return Execute(
+            store or self.store,
+            places,
+            FakeDirectory(),
+            sealing=SEALING,
+            owner=owner,
+            pause=at_once,
+        )
 
     async def snapshot(self, trial: Trial) -> None:
         """Let the scheduled job read what was published."""
@@ -258,6 +294,10 @@ async def an_arena(database_url: str, *, executors: int = 2) -> AsyncIterator[Ar
         await ours.close()
         await store.close()
         await dify.stop()
+
+
+def _secrets(workflow: Workflow) -> Secrets:
+    return {v.name: v.value for v in workflow.environment_variables if v.secret}
 
 
 async def _a_process() -> asyncio.subprocess.Process:

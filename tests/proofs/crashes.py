@@ -2,9 +2,10 @@
 `python -m tests.proofs.crashes [--quick]`.
 
 Every failpoint of the code × every fault of Dify × who takes over: the same one after a restart,
-or others at once, two of them on SQLite and three on PostgreSQL. However it goes: the old version
-is live or the new one verified, one publish at most, the editors' draft as it was, and the audit
-chain whole.
+or others at once, two of them on SQLite and three on PostgreSQL × whether the editors' draft has
+secret values that nobody has published. However it goes: the old version is live or the new one
+verified, with the secret values that were in force, one publish at most, the editors' draft as it
+was, its secrets too, and the audit chain whole.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from itertools import product
 
 from bot.playground.dify.faults import Fault
 from store.audit import verify
-from tests.acceptance.test_crashes import FAILPOINTS, UNDOING
+from tests.acceptance.test_crashes import FAILPOINTS, SEALING, UNDOING
 from tests.acceptance.test_dify_faults import ONCE
 from tests.proofs.arena import Arena, an_arena
 from tests.proofs.running import Journal, Tally, processes_on, run
@@ -39,18 +40,28 @@ class Case:
     route: str
     fault: Fault | None
     heir: str
+    secrets_typed: bool
 
     def __str__(self) -> str:
-        return f"{self.point} {self.route}:{self.fault or 'healthy'} {self.heir}"
+        secrets = " with secrets" if self.secrets_typed else ""
+        return f"{self.point} {self.route}:{self.fault or 'healthy'} {self.heir}{secrets}"
 
 
-CASES = [Case(point, *fault, heir) for point, fault, heir in product(FAILPOINTS, FAULTS, HEIRS)]
+CASES = [
+    Case(point, *fault, heir, secrets_typed)
+    for point, fault, heir, secrets_typed in product(FAILPOINTS, FAULTS, HEIRS, (False, True))
+    if secrets_typed or point not in SEALING
+]
 
 
 def chosen(seed: int) -> list[Case]:
-    """Two cases of every point, another fault and another heir each."""
+    """Two cases of every point, another fault, another heir and another draft each."""
     dice = random.Random(seed)
-    return [Case(p, *dice.choice(FAULTS), heir) for p, heir in product(FAILPOINTS, HEIRS)]
+    return [
+        Case(point, *dice.choice(FAULTS), heir, secrets_typed or point in SEALING)
+        for point in FAILPOINTS
+        for heir, secrets_typed in zip(HEIRS, dice.sample((False, True), 2), strict=True)
+    ]
 
 
 async def prove(database_url: str, cases: Sequence[Case], journal: Journal) -> Tally:
@@ -65,7 +76,7 @@ async def prove(database_url: str, cases: Sequence[Case], journal: Journal) -> T
 
 
 async def _play(arena: Arena, case: Case) -> tuple[str, list[str]]:
-    trial = await arena.approved()
+    trial = await arena.approved(secrets_typed=case.secrets_typed)
     faults = arena.state.faults
     if case.fault is not None:
         faults.add(case.route, case.fault)

@@ -26,6 +26,7 @@ from bot.services.places import Places
 from store import failpoint
 from store.records import AppEnv
 from store.session import open_store
+from tests.builders import SEALING
 from tests.fakes.people import FakeDirectory
 
 EMAIL, PASSWORD = "rollback-bot@example.com", "turn-the-key-1"
@@ -65,6 +66,7 @@ async def execute(order: Order) -> None:
         Places({AppEnv(order.app, order.env): (target, order.app_id)}),
         FakeDirectory(),
         owner=order.owner,
+        sealing=SEALING,
         pause=at_once,
         lease=timedelta(seconds=order.lease_s),
     )

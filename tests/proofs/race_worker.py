@@ -23,7 +23,7 @@ from bot.services.execute import Execute
 from bot.services.places import Places
 from store.records import AppEnv, InboxKind, NewInboxItem, Rollback, Unavailable, Version
 from store.session import SqlStore, open_store
-from tests.builders import KEYS, NOON, REVIEWERS, TEAM
+from tests.builders import KEYS, NOON, REVIEWERS, SEALING, TEAM
 from tests.fakes.people import FakeDirectory
 from tests.fakes.target import Content, FakeTarget
 from tests.unit.services.scene import POLICY, a_document
@@ -107,6 +107,7 @@ class Worker:
             Places({where: (target, APP_ID) for where, target in targets.items()}),
             self.directory,
             owner=self.name,
+            sealing=SEALING,
             pause=_at_once,
         )
         while True:

@@ -210,6 +210,24 @@ async def test_promise_6_nothing_is_lost(trial: Trial) -> None:
         assert await tx.versions.document(kept) == a_document("Work in progress.")
 
 
+async def test_promise_6_nor_a_secret_value_that_nobody_has_published(
+    sqlite_store: Store,
+) -> None:
+    """What editors typed is in the draft again, and was not what went live."""
+    scene = ExecutionScene.of(sqlite_store)
+    documents = a_secretive("Answer kindly.", KEY), a_secretive("Answer wrongly.", KEY)
+    scene.publish(*documents, secrets=[{KEY: "live"}, {KEY: "live"}])
+    work = a_secretive("Work in progress.", KEY)
+    rollback = await scene.approved(draft=work, values={KEY: "theirs"})
+
+    after = await scene.run(rollback)
+
+    assert after.state is State.COMPLETED
+    live_id = scene.target.apps[SCENE_APP].live_id
+    assert scene.target.secret_values(SCENE_APP, live_id) == {KEY: "live"}
+    assert (scene.draft, scene.target.secret_values(SCENE_APP)) == (work, {KEY: "theirs"})
+
+
 async def test_promise_7_no_secret_leaves(
     tmp_path: Path, sqlite_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -223,17 +241,19 @@ async def test_promise_7_no_secret_leaves(
             publish_a_key(world.dify.state)
             await world.fire()
             await world.approve(people.ALICE)
+            typed = world.set_secrets_unpublished().values()
             await world.turn_second_key()
             ended = await world.ended()
         posted = repr(world.slack.state.everything()) + repr(world.slack.state.calls)
 
         assert ended.state is State.COMPLETED
         assert "KEY = " in posted
-        for value in (secret, TOKEN):
+        for value in (secret, TOKEN, *typed):
             assert value not in posted
             assert value not in caplog.text
         assert secret_of(world.dify.state) == secret
-    assert secret.encode() not in stored_in(tmp_path)
+    stored = stored_in(tmp_path)
+    assert not any(value.encode() in stored for value in (secret, *typed))
 
 
 def stored_in(folder: Path) -> bytes:

@@ -17,7 +17,7 @@ from bot.services.places import Places
 from store.document import Document
 from store.records import AuditEntry, InboxKind, Rollback
 from store.session import SqlStore, migrate, open_store
-from tests.builders import ALICE, BOB, DAVE, NOON, PROD, REVIEWERS
+from tests.builders import ALICE, BOB, DAVE, NOON, PROD, REVIEWERS, SEALING
 from tests.fakes.target import Content, FakeTarget
 from tests.unit.services.scene import Scene, a_document, a_pending
 
@@ -70,7 +70,9 @@ class Trial:
     def executor(self, owner: str = "one") -> Execute:
         """A process that executes."""
         places = Places({PROD: (self.target, APP_ID)})
-        return Execute(self.store, places, self.scene.directory, owner=owner, pause=_at_once)
+        return Execute(
+            self.store, places, self.scene.directory, sealing=SEALING, owner=owner, pause=_at_once
+        )
 
     async def execute(self) -> Rollback:
         """Execute what is approved; return the rollback as it is then."""

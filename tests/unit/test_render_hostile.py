@@ -104,7 +104,17 @@ def test_a_template_in_a_name_is_only_text() -> None:
     assert "Evidence: {{ 7 * 7 }}" in literal_texts(card(full_of("{{ 7 * 7 }}")))
 
 
-@pytest.mark.parametrize("code", ["rejected", "draft_has_secrets", "target_refused"])
+@given(text=texts)
+def test_no_name_of_a_secret_escapes(text: str) -> None:
+    facts = {"draft": "secrets_lost", "where": "triage@prod", "version_id": 31}
+    told = facts | {"names": [text], "call": [text]}
+
+    assert tokens(sound(note(Note(NoteCode.DRAFT_NOTE, told)))) == []
+
+
+@pytest.mark.parametrize(
+    "code", ["rejected", "draft_has_secrets", "draft_secrets_lost", "target_refused"]
+)
 @given(text=texts)
 def test_no_fact_of_an_outcome_escapes(code: str, text: str) -> None:
     facts = {"slack_id": text, "reason": text, "names": [text], "system": text}

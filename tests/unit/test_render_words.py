@@ -94,6 +94,7 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
     OutcomeCode.WITHDRAWN: {"slack_id": BOB},
     OutcomeCode.REQUESTER_LOST: {"slack_id": BOB},
     OutcomeCode.DRAFT_HAS_SECRETS: {"names": ["API_KEY"]},
+    OutcomeCode.DRAFT_SECRETS_LOST: {"names": ["API_KEY"]},
     OutcomeCode.DRAFT_LACKS_SECRETS: {"names": ["API_KEY"]},
     OutcomeCode.WOULD_WRITE_MASK: {"system": "dify.prod", "names": ["create: key"]},
     OutcomeCode.TARGET_DOWN: {"system": "dify.prod"},
@@ -328,6 +329,32 @@ def test_every_fate_of_a_draft_has_words(code: DraftNote) -> None:
             Note(NoteCode.DRAFT_NOTE, {"draft": code, "where": "triage@prod", "version_id": 31})
         ).text
     )
+
+
+def test_secret_values_that_are_lost_are_named_and_people_are_called() -> None:
+    facts = FACTS[NoteCode.DRAFT_NOTE] | {"names": ["API_KEY", "CRM"], "call": ["S0REVIEWERS", BOB]}
+
+    text = sound(note(Note(NoteCode.DRAFT_NOTE, facts))).text
+
+    assert "I no longer have the values of `API_KEY`, `CRM`: type them again" in text
+    assert f"<!subteam^S0REVIEWERS>, <@{BOB}>" in text
+    assert "keyturn export triage@prod --stored 31" in text
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        ({}, "that would be lost."),  # queued by an older release
+        ({"out_of_reach": True}, "gives out no published version's values"),
+        ({"out_of_reach": False}, "somebody set while I was at it"),
+    ],
+)
+def test_a_draft_with_secrets_of_its_own_is_refused_with_the_reason(
+    known: dict[str, bool], said: str
+) -> None:
+    facts = {"outcome": "draft_has_secrets", "facts": {"names": ["API_KEY"], **known}}
+
+    assert said in sound(note(Note(NoteCode.ENDED, {**facts, "seconds": None}))).text
 
 
 @pytest.mark.parametrize("code", NoteCode)

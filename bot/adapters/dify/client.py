@@ -38,8 +38,10 @@ from bot.errors import DraftMoved, LiveMoved, NoSuchApp, UpstreamRefused, WouldW
 from bot.ports.target import (
     NONE,
     LiveRef,
+    Replacing,
     SecretsComparison,
     SecretsVerdict,
+    SecretValues,
     TargetDraft,
     TargetVersion,
 )
@@ -259,6 +261,14 @@ class DifyTarget:
             return None
         return found, wanted
 
+    async def read_secrets(
+        self, app_id: str, *, live_id: str = "", own: Mapping[str, str] = NONE
+    ) -> SecretValues:
+        """The draft's plain secret values, or those of *live_id* and *own*; see the port."""
+        if not live_id:
+            return SecretValues(await self._vault.values(app_id))
+        return SecretValues(await self._vault.expected(app_id, live_id, own))
+
     async def _compare_masks(
         self, app_id: str, live_id: str, published_id: str
     ) -> SecretsComparison:
@@ -292,14 +302,17 @@ class DifyTarget:
         token: str,
         secrets_from: Mapping[str, str],
         root: str = "",
+        replacing: Replacing | None = None,
     ) -> str:
         """Write *document* into the draft over *token* ("": there is none yet); see the port.
 
         Dify's token covers the graph, not the variables, so the draft is read again after
-        everything that the write needs, and compared by its *root*.
+        everything that the write needs, and compared by its *root*. Secret values are in no root:
+        what *replacing* is over is read and compared as well.
 
         Raises:
-            DraftMoved: The draft is no longer at *token* or *root*; nothing was written.
+            DraftMoved: The draft is no longer at *token* or *root*, or its secret values are not
+                those to replace; nothing was written.
             UpstreamRefused: Also when a secret has no source, and, with the code "secret_lost",
                 when an editor removed a secret between our last read and the write.
             Ambiguous: It may have been written: read the draft.
@@ -311,8 +324,15 @@ class DifyTarget:
         )
         if there is not None:
             await _secrets_of(there)
-        wanted = secrets.sources(document, there, secrets_from)
-        values = await self._vault.wanted(app_id, there, wanted)
+        given = replacing.values.by_id if replacing else NONE
+        wanted = secrets.sources(document, there, secrets_from, given)
+        values = {**await self._vault.wanted(app_id, there, wanted), **given}
+        if replacing is not None:
+            before = await self._vault.values(app_id)
+            if not secrets.equal(before, replacing.over.by_id):
+                raise DraftMoved(shapes.SYSTEM, "a secret of the draft was saved since it was read")
+        else:
+            before = await self._vault.if_readable(app_id, wanted.hidden)
         if before or values:  # it took a while to read them
             await self._unmoved(app_id, token, root)
         token = await self._sync(app_id, document, token, values)

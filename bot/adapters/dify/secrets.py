@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from bot.adapters.dify import era, shapes
 from bot.errors import UpstreamRefused
-from bot.ports.target import SecretsComparison, SecretsVerdict
+from bot.ports.target import NONE, SecretsComparison, SecretsVerdict
 from store.document import Document
 from store.records import Json
 
@@ -35,8 +35,10 @@ class Sources:
     versions: Mapping[str, str]
 
 
-def sources(document: Document, draft: Document | None, secrets_from: Values) -> Sources:
-    """Find the source of every secret of *document*.
+def sources(
+    document: Document, draft: Document | None, secrets_from: Values, given: Values = NONE
+) -> Sources:
+    """Find the source of every secret of *document* whose value is not *given*.
 
     Raises:
         UpstreamRefused: A secret is neither in *draft* nor in *secrets_from*; nothing is known
@@ -48,6 +50,8 @@ def sources(document: Document, draft: Document | None, secrets_from: Values) ->
     versions: dict[str, str] = {}
     for variable in _secrets(document):
         identity = str(variable.get("id"))
+        if identity in given:
+            continue
         if identity in there:
             alike = _same_but_for_name(variable, there[identity])
             (hidden if alike else changed).append(identity)
@@ -89,6 +93,13 @@ def compared(found: Values, wanted: Values, names: Mapping[str, str]) -> Secrets
     return SecretsComparison(
         verdict=SecretsVerdict.DIFFER if differing else SecretsVerdict.EQUAL,
         names=tuple(names.get(identity, identity) for identity in differing),
+    )
+
+
+def equal(found: Values, wanted: Values) -> bool:
+    """True if both hold the same ids with the same values."""
+    return found.keys() == wanted.keys() and all(
+        _equal(value, wanted[identity]) for identity, value in found.items()
     )
 
 

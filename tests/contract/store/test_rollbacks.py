@@ -104,6 +104,7 @@ async def test_every_field_survives_the_way_to_the_database_and_back(store: SqlS
             published_id="live-3",
             published_version_id=13,
             draft_note="put_back",
+            sealed=("API_KEY", "ß"),
             failure="code",
             clicked_at=NOON,
             verified_at=NOON,

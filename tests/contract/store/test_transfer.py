@@ -21,7 +21,7 @@ from tests.contract.store.things import (
     a_document,
     an_entry,
     an_item,
-    an_open_case,
+    an_open_rollback,
     new_draft,
     new_version,
     outgoing,
@@ -43,7 +43,7 @@ def empty_url(sqlite_template: Path, tmp_path: Path) -> str:
 
 async def filled(store: SqlStore) -> None:
     """Put something into every corner."""
-    await an_open_case(store)
+    rollback = await an_open_rollback(store)
     for n, prompt in enumerate(("Answer kindly.", "Answer wrongly.", "Answer wrongly!")):
         await recorded(store, new_version(f"live-{n}"), a_document(prompt))
     await recorded(store, new_draft(), a_document("Answer in rhyme."))
@@ -51,6 +51,7 @@ async def filled(store: SqlStore) -> None:
     async with store.write() as tx:
         await tx.inbox.put(an_item("clicked"))
         await tx.outbox.put(outgoing("card"))
+        await tx.seals.put(rollback.id, b"sealed\x00")
         await tx.audit.append_many([an_entry(what={"n": n}) for n in range(7)])
 
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from bot.errors import DraftMoved, NoSuchApp, NoSuchVersion, UpstreamRefused
-from bot.ports.target import LiveRef, SecretsVerdict, TargetDraft, TargetVersion
+from bot.ports.target import (
+    LiveRef,
+    Replacing,
+    SecretsVerdict,
+    SecretValues,
+    TargetDraft,
+    TargetVersion,
+)
 from store.document import Document, canonical
 from tests.contract.target.worlds import World, without_values
 
@@ -456,6 +464,104 @@ async def test_the_secrets_of_a_published_version_are_compared_too(world: World)
 
     assert alike.verdict is same(world)
     assert (differ.verdict, differ.names) == (SecretsVerdict.DIFFER, ("API_KEY",))
+
+
+# -- values that are read and put back ----------------------------------------------------------
+
+
+async def replaced(
+    world: World, document: Document, values: Mapping[str, str], over: Mapping[str, str]
+) -> str:
+    """Write *document* with *values* over a draft whose secrets should have those of *over*."""
+    draft = await draft_of(world)
+    return await world.target.stage(
+        world.app_id,
+        document,
+        token=draft.token,
+        root=draft.document.root,
+        secrets_from={},
+        replacing=Replacing(SecretValues(values), over=SecretValues(over)),
+    )
+
+
+async def test_the_drafts_values_can_be_read_on_every_release(world: World) -> None:
+    await world.publish(a_workflow("one", a_secret("sk-live")))
+    own = a_secret("sk-own", key=OTHER_KEY, name="OWN")
+    draft = a_workflow("two", a_secret("sk-changed"), own, a_text("GREETING", "hi"))
+    await world.editor.save(world.app_id, draft)
+
+    found = await world.target.read_secrets(world.app_id)
+
+    assert found.by_id == {KEY: "sk-changed", OTHER_KEY: "sk-own"}
+    assert "sk-" not in repr(found)
+
+
+async def test_a_versions_values_can_be_read_where_it_gives_them_out(world: World) -> None:
+    other = a_secret("sk-other", key=OTHER_KEY, name="OTHER")
+    old = await world.publish(a_workflow("one", a_secret("sk-old"), other))
+    live_id = await world.publish(a_workflow("two", a_secret("sk-live")))
+    await world.editor.save(world.app_id, a_workflow("three", a_secret("sk-changed")))
+    if world.draft_secrets_only:
+        with pytest.raises(UpstreamRefused) as caught:
+            await world.target.read_secrets(world.app_id, live_id=live_id)
+        assert caught.value.upstream_code == "secret_out_of_reach"
+        return
+
+    live = await world.target.read_secrets(world.app_id, live_id=live_id)
+    planned = await world.target.read_secrets(world.app_id, live_id=live_id, own={OTHER_KEY: old})
+
+    assert live.by_id == {KEY: "sk-live"}
+    assert planned.by_id == {KEY: "sk-live", OTHER_KEY: "sk-other"}
+
+
+async def test_a_value_that_is_given_replaces_the_drafts(world: World) -> None:
+    changed = a_workflow("one", a_secret("sk-changed"), a_text("GREETING", "hi"))
+    await world.editor.save(world.app_id, changed)
+    wanted = without_values(a_workflow("two", a_secret(""), a_text("GREETING", "hello")))
+
+    await replaced(world, wanted, {KEY: "sk-live"}, over={KEY: "sk-changed"})
+
+    assert await world.editor.secrets(world.app_id) == {KEY: "sk-live"}
+    assert (await draft_of(world)).document == wanted
+
+
+async def test_a_secret_that_the_draft_lacks_takes_the_value_that_is_given(world: World) -> None:
+    await world.editor.save(world.app_id, a_workflow("one", a_secret("sk-live")))
+    own = a_secret("", key=OTHER_KEY, name="OWN")
+    wanted = without_values(a_workflow("two", a_secret(""), own))
+
+    await replaced(world, wanted, {OTHER_KEY: "sk-own"}, over={KEY: "sk-live"})
+
+    assert await world.editor.secrets(world.app_id) == {KEY: "sk-live", OTHER_KEY: "sk-own"}
+    assert (await draft_of(world)).document == wanted
+
+
+async def test_a_draft_goes_back_with_its_values_over_the_approved_content(world: World) -> None:
+    theirs = a_workflow("theirs", a_secret("sk-changed", about="mine"))
+    await world.editor.save(world.app_id, theirs)
+    kept, before = (await draft_of(world)).document, await world.target.read_secrets(world.app_id)
+    wanted = without_values(a_workflow("ours", a_secret("")))
+
+    await replaced(world, wanted, {KEY: "sk-live"}, over=before.by_id)
+    await replaced(world, kept, before.by_id, over={KEY: "sk-live"})
+
+    assert (await draft_of(world)).document == kept
+    assert await world.editor.secrets(world.app_id) == {KEY: "sk-changed"}
+
+
+@pytest.mark.parametrize("over", [{}, {KEY: "sk-other"}, {KEY: "sk-1", OTHER_KEY: "sk-2"}])
+async def test_a_draft_with_other_values_than_were_read_is_left_alone(
+    world: World, over: Mapping[str, str]
+) -> None:
+    await world.editor.save(world.app_id, a_workflow("theirs", a_secret("sk-1")))
+    before = await draft_of(world)
+    wanted = without_values(a_workflow("ours", a_secret("")))
+
+    with pytest.raises(DraftMoved):
+        await replaced(world, wanted, {KEY: "sk-live"}, over=over)
+
+    assert await draft_of(world) == before
+    assert await world.editor.secrets(world.app_id) == {KEY: "sk-1"}
 
 
 # -- publishing -------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from bot.domain.policy import Policy
+from bot.ports.sealing import Sealing
 from bot.ports.store import Store
 from bot.services.execute import Execute
 from bot.services.opening import Rules
@@ -18,7 +19,7 @@ from bot.services.propose import Propose
 from bot.services.snapshot import Snapshot
 from store.document import Document
 from store.records import AppEnv, Rollback, State, Step, Version
-from tests.builders import ALICE, BOB, CHANNEL, DAVE, NOON, PROD
+from tests.builders import ALICE, BOB, CHANNEL, DAVE, NOON, PROD, SEALING
 from tests.fakes.people import FakeDirectory
 from tests.fakes.slack import FakeMessenger
 from tests.fakes.target import FakeTarget
@@ -86,6 +87,7 @@ class ExecutionScene(Scene):
     depends_on: dict[str, list[str]] = field(default_factory=dict)
     paused: list[int] = field(default_factory=list)
     lease: timedelta = timedelta(seconds=30)
+    sealing: Sealing = SEALING
 
     @classmethod
     def of(cls, store: Store) -> ExecutionScene:
@@ -124,7 +126,12 @@ class ExecutionScene(Scene):
         )
 
     def executor(self, owner: str = "w1", **changes: Any) -> Execute:
-        facts: dict[str, Any] = {"owner": owner, "pause": self._pause, "lease": self.lease}
+        facts: dict[str, Any] = {
+            "owner": owner,
+            "sealing": self.sealing,
+            "pause": self._pause,
+            "lease": self.lease,
+        }
         return Execute(self.store, self._there, self.directory, **{**facts, **changes})
 
     async def _pause(self, tries: int) -> None:

@@ -523,19 +523,6 @@ async def test_a_versions_own_secret_that_was_deleted_with_it_is_a_refusal(
     assert nothing_happened(scene)
 
 
-async def test_a_draft_with_secret_values_of_its_own_is_not_touched(scene: ExecutionScene) -> None:
-    good, bad = a_secretive("Kindly.", KEY), a_secretive("Wrongly.", KEY)
-    await with_secrets(scene, (good, S1), (bad, S1))
-    rollback = await scene.approved(draft=a_secretive("In rhyme.", KEY), values={KEY: "sk-new"})
-
-    ended = await scene.run(rollback)
-
-    assert (ended.state, ended.outcome) == (State.FAILED, OutcomeCode.DRAFT_HAS_SECRETS)
-    assert ended.outcome_facts["names"] == ["SECRET_3"]
-    assert not set(scene.target.calls) & set(WRITES)
-    assert scene.target.secret_values(APP) == {KEY: "sk-new"}
-
-
 async def test_secrets_that_cannot_be_compared_are_a_refusal_before_the_first_write(
     scene: ExecutionScene, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from bot.domain.words import OutcomeCode
 from bot.ports.store import Store
+from store.document import Document
 from store.records import Rollback, State
 from tests.unit.services.execution_scene import (
     APP,
@@ -54,7 +55,11 @@ async def test_a_value_that_was_saved_before_we_publish_is_not_published(
     ended = await scene.run(rollback)
 
     assert (ended.state, ended.outcome) == (State.FAILED, OutcomeCode.DRAFT_HAS_SECRETS)
-    assert ended.outcome_facts["names"] == ["SECRET_3"]
+    assert ended.outcome_facts == {
+        "names": ["SECRET_3"],
+        "out_of_reach": False,
+        "system": "dify.test",
+    }
     assert (scene.live, live_values(scene), scene.ours(rollback)) == (BAD, LIVE, 0)
     assert scene.draft == WIP, "the editors' draft is back"
     assert scene.target.secret_values(APP) == THEIRS, "and so is the value that they saved"
@@ -152,3 +157,18 @@ async def test_a_save_that_no_token_shows_right_before_we_put_the_draft_back_sta
     assert ended.state is State.COMPLETED
     assert scene.draft == theirs
     assert (await scene.told_codes())[-2:] == ["ended", "draft_note"]
+
+
+async def test_a_secret_that_the_version_has_as_plain_text_goes_back_as_a_secret_with_its_value(
+    scene: ExecutionScene,
+) -> None:
+    plain = {"id": KEY, "name": "SECRET_3", "value_type": "string", "value": "was-plain"}
+    content = {**a_secretive("Answer kindly.").content, "environment_variables": [plain]}
+    scene.publish(Document("workflow", content), BAD, secrets=[{}, LIVE])
+    rollback = await scene.approved(draft=WIP)
+
+    ended = await scene.run(rollback)
+
+    assert ended.state is State.COMPLETED
+    assert scene.draft == WIP
+    assert scene.target.secret_values(APP) == LIVE

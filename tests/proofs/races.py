@@ -45,7 +45,8 @@ from tests.proofs.running import Ended, Journal, Tally, processes_on, run
 from tests.unit.services.scene import a_pending
 
 ROOT = Path(__file__).resolve().parents[2]
-QUICK, FULL = 150, 10_000  # rounds on each database
+FULL = 10_000  # rounds on each database
+QUICK = {2: 200, 3: 100}  # by how many processes race: a round costs with each
 FEWEST, MOST = 2, 100  # clicks of a round; as often between 2 and 14 as between 14 and 100
 CROWDED = 50  # each so-manieth round brings MOST clicks to every process
 BATCH = 25  # rounds
@@ -286,7 +287,8 @@ async def _hear(worker: asyncio.subprocess.Process) -> dict[str, Any]:
 
 
 async def _prove(url: str, asked: argparse.Namespace, journal: Journal) -> Tally:
-    return await prove(url, QUICK if asked.quick else FULL, asked.seed, journal)
+    rounds = QUICK[processes_on(url)] if asked.quick else FULL
+    return await prove(url, rounds, asked.seed, journal)
 
 
 if __name__ == "__main__":

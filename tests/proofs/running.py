@@ -22,6 +22,7 @@ from typing import Any
 from store.session import migrate
 from tests.plugins.databases import postgres
 
+KINDS = ("sqlite", "postgres")
 RESULTS = Path(__file__).with_name("results")
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -74,19 +75,30 @@ class Journal:
 Prove = Callable[[str, argparse.Namespace, Journal], Coroutine[Any, Any, Tally]]
 
 
-def run(name: str, what: str, prove: Prove) -> int:
-    """Prove on each database that is asked for; print what came of it; return the exit code."""
-    words = argparse.ArgumentParser(prog=f"python -m tests.proofs.{name}", description=what)
-    words.add_argument("--quick", action="store_true", help="a part of the cases")
-    words.add_argument("--database-url", help="an empty database; default: both kinds, of our own")
-    words.add_argument("--seed", type=int, default=1, help="of what is chosen by chance")
-    words.add_argument("--keep", action="store_true", help="write the result where it is kept")
-    asked = words.parse_args()
+def run(
+    name: str,
+    what: str,
+    prove: Prove,
+    *,
+    words: Callable[[argparse.ArgumentParser], None] = lambda _: None,
+    kinds: Sequence[str] = KINDS,
+) -> int:
+    """Prove on each database that is asked for; print what came of it; return the exit code.
+
+    *words* adds options of the proof's own; *kinds* are the databases that it is played on.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m tests.proofs.{name}", description=what)
+    parser.add_argument("--quick", action="store_true", help="a part of the cases")
+    parser.add_argument("--database-url", help=f"an empty database; default: {kinds}, of our own")
+    parser.add_argument("--seed", type=int, default=1, help="of what is chosen by chance")
+    parser.add_argument("--keep", action="store_true", help="write the result where it is kept")
+    words(parser)
+    asked = parser.parse_args()
     began = time.monotonic()
     tallies: dict[str, Tally] = {}
     if asked.keep:
         RESULTS.mkdir(exist_ok=True)
-    for kind, url in _databases(asked.database_url):
+    for kind, url in _databases(asked.database_url, kinds):
         path = RESULTS / f"{name}.{kind}.journal" if asked.keep else None
         tallies[kind] = asyncio.run(prove(url, asked, Journal.of(path)))
     result = _result(name, asked, tallies, time.monotonic() - began)
@@ -138,13 +150,13 @@ def _ours(kind: str) -> Iterator[str]:
             yield url
 
 
-def _databases(url: str | None) -> Iterator[tuple[str, str]]:
+def _databases(url: str | None, kinds: Sequence[str]) -> Iterator[tuple[str, str]]:
     """(kind, migrated address) of each database to prove on."""
     if url is not None:
         migrate(url)
         yield url.partition(":")[0], url
         return
-    for kind in ("sqlite", "postgres"):
+    for kind in kinds:
         with ExitStack() as held:
             address = held.enter_context(_ours(kind))
             migrate(address)

@@ -1,5 +1,6 @@
 pytest_plugins = [
     "tests.plugins.requirements",
+    "tests.plugins.statements",
     "tests.plugins.databases",
     "tests.plugins.properties",
 ]

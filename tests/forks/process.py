@@ -41,10 +41,20 @@ class Forked:
         self._read_to_the_end: list[asyncio.Event] = []
 
     @classmethod
-    async def start(cls, module: str, *words: str, env: Mapping[str, str], cwd: Path) -> Forked:
-        """Run *module* as a program; returns when it has begun."""
+    async def start(
+        cls,
+        module: str,
+        *words: str,
+        env: Mapping[str, str],
+        cwd: Path,
+        prepared: tuple[str, ...] = (),
+    ) -> Forked:
+        """Run *module* as a program; returns when it has begun.
+
+        The modules *prepared* have been imported for it; without any, all of `bot` and `store`.
+        """
         ours, theirs = zip(*(_pipe(read=read) for read in (False, True, True, True)), strict=True)
-        _send(Order(module, words, dict(env), str(cwd)), theirs)
+        _send(Order(module, words, dict(env), str(cwd)), theirs, prepared)
         stdin, stdout, stderr, told = ours
         read = [await _reader(one) for one in (told, stdout, stderr)]
         readers, ends = zip(*read, strict=True)
@@ -87,7 +97,12 @@ class Forked:
 
 
 def run(
-    module: str, *words: str, env: Mapping[str, str], cwd: Path, within_s: float
+    module: str,
+    *words: str,
+    env: Mapping[str, str],
+    cwd: Path,
+    within_s: float,
+    prepared: tuple[str, ...] = (),
 ) -> subprocess.CompletedProcess[str]:
     """Run *module* as a program that is told nothing; wait for its end.
 
@@ -97,7 +112,7 @@ def run(
 
     async def ran() -> subprocess.CompletedProcess[str]:
         async with asyncio.timeout(within_s):
-            process = await Forked.start(module, *words, env=env, cwd=cwd)
+            process = await Forked.start(module, *words, env=env, cwd=cwd, prepared=prepared)
             out, errors = await process.communicate()
         assert process.returncode is not None
         return subprocess.CompletedProcess(words, process.returncode, out.decode(), errors.decode())
@@ -106,11 +121,11 @@ def run(
 
 
 @cache
-def _server() -> socket.socket:
-    """The server of this very process, which ends with it."""
+def _server(prepared: tuple[str, ...]) -> socket.socket:
+    """The server of this very process that has these imported, and ends with it."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     server = subprocess.Popen(
-        (sys.executable, "-m", "tests.forks.server", str(theirs.fileno())),
+        (sys.executable, "-m", "tests.forks.server", str(theirs.fileno()), *prepared),
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -126,9 +141,9 @@ def _server() -> socket.socket:
     return ours
 
 
-def _send(order: Order, descriptors: tuple[int, ...]) -> None:
+def _send(order: Order, descriptors: tuple[int, ...], prepared: tuple[str, ...]) -> None:
     try:
-        socket.send_fds(_server(), [json.dumps(asdict(order)).encode()], descriptors)
+        socket.send_fds(_server(prepared), [json.dumps(asdict(order)).encode()], descriptors)
     finally:
         for one in descriptors:
             os.close(one)

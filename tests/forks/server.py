@@ -1,4 +1,5 @@
-"""Programs that begin at once: `python -m tests.forks.server FD` has everything imported and forks.
+"""Programs that begin at once: `python -m tests.forks.server FD [MODULE …]` has it all
+imported and forks.
 
 Starting Python with all that `keyturn` needs takes a second of a core; a fork takes a hundredth of
 it. What it runs is a process of its own in every other way: its words, environment, folder,
@@ -21,7 +22,7 @@ import runpy
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -41,10 +42,16 @@ class Order:
     cwd: str
 
 
-def main(descriptor: int) -> None:
-    """Carry out orders until the socket is closed; returns in each forked program too."""
+def main(descriptor: int, *prepared: str) -> None:
+    """Carry out orders until the socket is closed; returns in each forked program too.
+
+    With names of modules those are *prepared* alone, otherwise all of ours are.
+    """
     server = socket.socket(fileno=descriptor)
-    _import_all()
+    for name in prepared or _all_of_ours():
+        import_module(name)
+    gc.collect()
+    gc.freeze()  # what is shared with the forked ones stays shared
     while True:
         message, given, _, _ = socket.recv_fds(server, MOST, 4)
         if not message:
@@ -60,13 +67,11 @@ def main(descriptor: int) -> None:
                 pass
 
 
-def _import_all() -> None:
+def _all_of_ours() -> Iterator[str]:
     for room in _ROOMS:
         for found in pkgutil.walk_packages(import_module(room).__path__, f"{room}."):
             if not found.name.startswith(_NOT_IMPORTED):
-                import_module(found.name)
-    gc.collect()
-    gc.freeze()  # what is shared with the forked ones stays shared
+                yield found.name
 
 
 def _watch(order: Order, given: Sequence[int]) -> None:
@@ -98,9 +103,11 @@ def _become(order: Order, streams: Sequence[int]) -> None:
     os.environ.update(order.env)
     time.tzset()
     sys.path[0] = order.cwd
+    for name in [name for name in sys.modules if name.partition(".")[0] == "tests"]:
+        del sys.modules[name]  # it may bring tests of its own
     sys.argv = [order.module, *order.words]
     runpy.run_module(order.module, run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), *sys.argv[2:])

@@ -1,4 +1,5 @@
 pytest_plugins = [
+    "tests.plugins.measured",
     "tests.plugins.requirements",
     "tests.plugins.statements",
     "tests.plugins.databases",

@@ -29,11 +29,11 @@ LENGTH = 50  # steps of one example
 BATCH = 10  # examples that are drawn from one seed, and are one line of the journal
 
 
-def play(template: Path, number: int, *, examples: int = BATCH) -> Seen:
+def play(template: Path, number: int, *, examples: int = BATCH, shrink: bool = True) -> Seen:
     """Let hypothesis draw *examples* from the seed *number* and play them; return what it saw.
 
     Raises:
-        AssertionError: A promise broke; its notes say by which shortest way.
+        AssertionError: A promise broke; its notes say by which way, the shortest with *shrink*.
     """
     seen = Seen()
     playing = settings(
@@ -41,7 +41,7 @@ def play(template: Path, number: int, *, examples: int = BATCH) -> Seen:
         stateful_step_count=LENGTH,
         deadline=None,
         database=None,
-        phases=(Phase.generate, Phase.shrink),
+        phases=(Phase.generate, *([Phase.shrink] if shrink else [])),
         suppress_health_check=list(HealthCheck),
     )
     machine = seed(number)(a_machine(template, seen))

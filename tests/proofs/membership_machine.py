@@ -85,6 +85,7 @@ deeds = st.builds(
     groups,
     prompts,
 )
+leaving = st.builds(Deed, st.just("leave"), st.sampled_from(VOTING))
 calls = st.tuples(st.sampled_from(("live", "live", "draft", "stage", "publish")), st.integers(0, 2))
 meanwhile = st.lists(st.tuples(calls, deeds), max_size=2)
 points = st.one_of(st.just(""), st.sampled_from(FAILPOINTS))
@@ -218,6 +219,7 @@ class Membership(RuleBasedStateMachine):
         between=st.lists(deeds, max_size=2),
         point=points,
         happening=meanwhile,
+        after=st.lists(st.one_of(leaving, deeds), min_size=1, max_size=3),
     )
     def goes_its_way(
         self,
@@ -225,14 +227,20 @@ class Membership(RuleBasedStateMachine):
         between: list[Deed],
         point: str,
         happening: list[tuple[tuple[str, int], Deed]],
+        after: list[Deed],
     ) -> None:
-        """What usually happens: asked for, approved and executed; with things in between."""
+        """What usually happens: asked for, approved, and executed; with things in between.
+
+        An executor that died is followed by another, and *after* is what happens until then.
+        """
         self._act(_all_of(self._resume()))
         if self._open() is None:
             self._ask(DAVE, 1 + len(self.cards) % 3)
         self.turn(who)
         self.happens(between)
         self.execute(point, happening, 0)
+        self.happens(after)
+        self.execute("", [], A_LEASE_S)
 
     @rule(who=people, judged=st.booleans())
     def reject(self, who: str, judged: bool) -> None:

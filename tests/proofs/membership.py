@@ -41,6 +41,7 @@ def play(template: Path, number: int, *, examples: int = BATCH, shrink: bool = T
         stateful_step_count=LENGTH,
         deadline=None,
         database=None,
+        report_multiple_bugs=False,
         phases=(Phase.generate, *([Phase.shrink] if shrink else [])),
         suppress_health_check=list(HealthCheck),
     )

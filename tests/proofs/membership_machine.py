@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
-from itertools import count
+from itertools import count, product
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -88,7 +88,8 @@ deeds = st.builds(
 leaving = st.builds(Deed, st.just("leave"), st.sampled_from(VOTING))
 calls = st.tuples(st.sampled_from(("live", "live", "draft", "stage", "publish")), st.integers(0, 2))
 meanwhile = st.lists(st.tuples(calls, deeds), max_size=2)
-points = st.one_of(st.just(""), st.sampled_from(FAILPOINTS))
+BEFORE_WRITES = ("execute:claimed", "execute:before_draft_write", "execute:before_publish")
+points = st.one_of(st.just(""), st.sampled_from(FAILPOINTS), st.sampled_from(BEFORE_WRITES))
 faults = st.sampled_from(
     (
         (UpstreamDown("dify", "no answer"), False),
@@ -235,6 +236,9 @@ class Membership(RuleBasedStateMachine):
         """
         self._act(_all_of(self._resume()))
         if self._open() is None:
+            for kind, person in product(("come back", "join"), who):
+                self._do(Deed(kind, person))
+                self._do(Deed(kind, person, LAWYERS))
             self._ask(DAVE, 1 + len(self.cards) % 3)
         self.turn(who)
         self.happens(between)

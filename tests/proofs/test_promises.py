@@ -38,7 +38,7 @@ from tests.unit.services.execution_scene import APP as SCENE_APP
 from tests.unit.services.execution_scene import KEY, ExecutionScene, a_secretive
 from tests.unit.services.scene import a_document
 
-SEED, EXAMPLES = 0, 4
+SEED, EXAMPLES = 4, 4
 TOKEN = "sk-proj-Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4MTIzNDU2"
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
+
+from tests.forks.process import Forked
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 60.0
@@ -17,14 +18,8 @@ async def keyturn(
     *words: str, variables: Mapping[str, str], cwd: Path, stdin: bytes = b""
 ) -> subprocess.CompletedProcess[str]:
     """Run one command with nothing in its environment but *variables*; wait for its end."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot", *words),
-        cwd=cwd,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **variables},
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    known = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **variables}
+    process = await Forked.start("bot", *words, env=known, cwd=cwd)
     try:
         async with asyncio.timeout(LIMIT_S):
             out, err = await process.communicate(stdin)

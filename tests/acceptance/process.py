@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import json
 import signal
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.forks.process import Forked
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -18,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 class Served:
     """A running `keyturn serve`; `lines` is what it has logged so far."""
 
-    process: asyncio.subprocess.Process
+    process: Forked
     lines: list[str] = field(default_factory=list)
     _port: asyncio.Future[int] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
@@ -28,20 +29,10 @@ class Served:
     @classmethod
     async def start(cls, environment: Mapping[str, str], *, cwd: Path) -> Served:
         """Start it on a free port of loopback; its door may not be open yet."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "bot",
-            "serve",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            "0",
-            cwd=cwd,
+        process = await Forked.start(
+            *("bot", "serve", "--host", "127.0.0.1", "--port", "0"),
             env={**environment, "PYTHONPATH": str(ROOT)},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
+            cwd=cwd,
         )
         served = cls(process)
         served._reading = asyncio.create_task(served._read())
@@ -79,7 +70,6 @@ class Served:
         await self.ended(within=30.0)
 
     async def _read(self) -> None:
-        assert self.process.stderr is not None
         async for raw in self.process.stderr:
             line = raw.decode("utf-8", "replace").rstrip()
             self.lines.append(line)

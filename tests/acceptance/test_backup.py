@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import sqlite3
 import stat
-import sys
-from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from store.session import open_store
 from tests.acceptance.commands import LIMIT_S, ROOT, keyturn
 from tests.contract.store.behind import path_of
 from tests.contract.store.things import an_entry, an_open_case
+from tests.forks.process import Forked
 
 HEAD = re.compile(r"(\d+) entries, head ([0-9a-f]{64})")
 
@@ -47,14 +47,10 @@ async def filled(url: str, entries: int) -> tuple[int, str]:
 @asynccontextmanager
 async def a_writer(url: str) -> AsyncIterator[None]:
     """Another process that writes all the time."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.contract.store.another_process", "write", url, "writer"),
-        cwd=ROOT,
-        stdin=PIPE,
-        stdout=PIPE,
+    process = await Forked.start(
+        *("tests.contract.store.another_process", "write", url, "writer"), env=os.environ, cwd=ROOT
     )
     try:
-        assert process.stdin is not None
         process.stdin.write(b"go\n")
         before, _ = await head_of(url)
         async with asyncio.timeout(LIMIT_S):

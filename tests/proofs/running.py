@@ -22,6 +22,7 @@ from typing import Any
 from store.session import migrate
 from tests.plugins.databases import postgres
 
+KINDS = ("sqlite", "postgres")
 RESULTS = Path(__file__).with_name("results")
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -91,17 +92,27 @@ def processes_on(database_url: str) -> int:
     return 2 if database_url.startswith("sqlite") else 3
 
 
-def run(name: str, what: str, prove: Prove, *, together: bool = False) -> int:
+def run(
+    name: str,
+    what: str,
+    prove: Prove,
+    *,
+    words: Callable[[argparse.ArgumentParser], None] = lambda _: None,
+    kinds: Sequence[str] = KINDS,
+    together: bool = False,
+) -> int:
     """Prove on each database that is asked for; print what came of it; return the exit code.
 
-    With *together* on all of them at the same time: one that waits leaves the machine to others.
+    *words* adds options of the proof's own; *kinds* are the databases that it is played on. With
+    *together* on all of them at the same time: one that waits leaves the machine to others.
     """
-    words = argparse.ArgumentParser(prog=f"python -m tests.proofs.{name}", description=what)
-    words.add_argument("--quick", action="store_true", help="a part of the cases")
-    words.add_argument("--database-url", help="an empty database; default: both kinds, of our own")
-    words.add_argument("--seed", type=int, default=1, help="of what is chosen by chance")
-    words.add_argument("--keep", action="store_true", help="write the result where it is kept")
-    asked = words.parse_args()
+    parser = argparse.ArgumentParser(prog=f"python -m tests.proofs.{name}", description=what)
+    parser.add_argument("--quick", action="store_true", help="a part of the cases")
+    parser.add_argument("--database-url", help=f"an empty database; default: {kinds}, of our own")
+    parser.add_argument("--seed", type=int, default=1, help="of what is chosen by chance")
+    parser.add_argument("--keep", action="store_true", help="write the result where it is kept")
+    words(parser)
+    asked = parser.parse_args()
     began = time.monotonic()
     if asked.keep:
         RESULTS.mkdir(exist_ok=True)
@@ -115,7 +126,7 @@ def run(name: str, what: str, prove: Prove, *, together: bool = False) -> int:
         return {kind: task.result() for kind, task in proving.items()}
 
     with ExitStack() as held:
-        databases = _databases(asked.database_url, held)
+        databases = _databases(asked.database_url, kinds, held)
         if together:
             tallies = asyncio.run(on(databases))
         else:
@@ -169,11 +180,10 @@ def _ours(kind: str) -> Iterator[str]:
             yield url
 
 
-def _databases(url: str | None, held: ExitStack) -> list[tuple[str, str]]:
+def _databases(url: str | None, kinds: Sequence[str], held: ExitStack) -> list[tuple[str, str]]:
     """(kind, migrated address) of each database to prove on; those of our own end with *held*."""
     found = [(url.partition(":")[0], url)] if url is not None else []
-    kinds = () if found else ("sqlite", "postgres")
-    found += [(kind, held.enter_context(_ours(kind))) for kind in kinds]
+    found += [(kind, held.enter_context(_ours(kind))) for kind in (() if found else kinds)]
     for _, address in found:
         migrate(address)
     return found

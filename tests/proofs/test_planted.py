@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,9 +13,18 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tests.forks.process import run
+
 ROOT = Path(__file__).resolve().parents[2]
 PLANTED = sorted((ROOT / "tests" / "proofs" / "planted").glob("*.toml"))
 LIMIT_S = 120
+LIBRARIES = (
+    *("aiohttp", "aiohttp.test_utils", "aiosqlite", "alembic.command", "apscheduler", "asyncpg"),
+    *("cryptography.fernet", "jinja2", "jsonschema", "msgspec", "orjson"),
+    *("pydantic_settings", "pygments.lexers", "pytest", "rich.console"),
+    *("slack_bolt.async_app", "slack_sdk.web.async_client", "sqlmodel", "structlog", "typer"),
+    *("sqlalchemy.ext.asyncio", "sqlalchemy.dialects.postgresql.asyncpg", "uvloop", "yaml"),
+)
 _COPIED = ("bot", "store", "templates", "tests")
 
 
@@ -72,21 +79,18 @@ def test_every_promise_has_a_planted_mistake() -> None:
 def failures(test: str, tree: Path, folder: Path) -> list[str]:
     """Run exactly *test* on *tree* in a process of its own; return why it failed.
 
-    The copy comes first on the path, before an installed or linked project.
+    The copy comes first on the path, before an installed or linked project. The process has the
+    libraries imported, and nothing of ours.
     """
     report = folder / "report.xml"
-    ended = subprocess.run(
-        [
-            *(sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"),
-            *("--basetemp", str(folder / "temp"), f"--junitxml={report}"),
-            f"tests/proofs/test_promises.py::{test}",
-        ],
-        cwd=tree,
+    ended = run(
+        *("pytest", "-x", "-q", "-p", "no:cacheprovider"),
+        *("--basetemp", str(folder / "temp"), f"--junitxml={report}"),
+        f"tests/proofs/test_promises.py::{test}",
         env=_environment(tree),
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
+        cwd=tree,
+        within_s=LIMIT_S,
+        prepared=LIBRARIES,
     )
     assert report.exists(), ended.stdout + ended.stderr
     suite = ElementTree.parse(report).getroot()

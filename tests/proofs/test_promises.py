@@ -32,11 +32,13 @@ from tests.acceptance.test_crashes import FAILPOINTS, UNDOING
 from tests.acceptance.world import LIMIT_S, a_world, with_button
 from tests.adapters.alertmanager.bodies import a_message, as_body
 from tests.builders import ALICE, BOB, DAVE, KEYS, PROD, REVIEWERS
+from tests.proofs.membership import LENGTH, play
 from tests.proofs.trial import APP_ID, BAD, GOOD, LATER, Trial, a_target, a_trial
 from tests.unit.services.execution_scene import APP as SCENE_APP
 from tests.unit.services.execution_scene import KEY, ExecutionScene, a_secretive
 from tests.unit.services.scene import a_document
 
+SEED, EXAMPLES = 4, 4
 TOKEN = "sk-proj-Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4MTIzNDU2"
 
 
@@ -65,6 +67,14 @@ async def test_promise_1_two_keys(tmp_path: Path) -> None:
         assert (await trial.execute()).state is State.PENDING_APPROVAL
         assert trial.publishes == 0
         assert {vote.person for vote in (await trial.rollback()).votes} == {ALICE, BOB}
+
+
+def test_promise_1_two_keys_whoever_comes_and_goes(sqlite_template: Path) -> None:
+    """Whatever happens in between: never without people who may vote at that very moment.
+
+    The seed is one whose few examples have people leave while an executor is dead.
+    """
+    assert play(sqlite_template, SEED, examples=EXAMPLES, shrink=False).steps >= EXAMPLES * LENGTH
 
 
 async def test_promise_1_two_keys_and_nobody_without_a_policy(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from aiohttp import ClientSession
 from bot.domain.approval import MOVES
 from store.records import AuditDraft
 from store.session import open_store
+from tests.forks.process import Forked, run
 
 ROOT = Path(__file__).parents[2]
 KEY = "k" * 32
@@ -42,26 +43,33 @@ def environment(folder: Path, **variables: str) -> dict[str, str]:
 
 @pytest.fixture
 def keyturn(tmp_path: Path) -> Keyturn:
-    def run(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "bot", *words],
-            cwd=tmp_path,
-            env=environment(tmp_path, **variables),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=LIMIT_S,
-            check=False,
+    def ran(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return run(
+            "bot", *words, env=environment(tmp_path, **variables), cwd=tmp_path, within_s=LIMIT_S
         )
 
-    return run
+    return ran
+
+
+def cold(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """The same by a Python of its own, which has imported nothing yet."""
+    return subprocess.run(
+        [sys.executable, "-m", "bot", *words],
+        cwd=cwd,
+        env=environment(cwd),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
 
 
 # -- Words and exit codes -----------------------------------------------------------------------
 
 
-def test_the_version_is_told(keyturn: Keyturn) -> None:
-    told = keyturn("--version")
+def test_the_version_is_told(tmp_path: Path) -> None:
+    told = cold("--version", cwd=tmp_path)
 
     assert (told.returncode, told.stderr) == (0, "")
     assert re.fullmatch(r"keyturn \d+\.\d+\.\d+\n", told.stdout)
@@ -199,31 +207,21 @@ def test_an_old_schema_says_what_to_run(keyturn: Keyturn, tmp_path: Path) -> Non
 class Served:
     """A running `keyturn serve`."""
 
-    process: asyncio.subprocess.Process
+    process: Forked
     url: str
     lines: list[dict[str, object]]
 
 
 @asynccontextmanager
 async def serving(folder: Path, *words: str, **variables: str) -> AsyncIterator[Served]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "bot",
-        "serve",
-        "--host",
-        "127.0.0.1",
-        *words,
-        cwd=folder,
+    process = await Forked.start(
+        *("bot", "serve", "--host", "127.0.0.1", *words),
         env=environment(folder, KEYTURN_SECRET_KEY=KEY, **variables),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
+        cwd=folder,
     )
     lines: list[dict[str, object]] = []
     try:
         async with asyncio.timeout(LIMIT_S):
-            assert process.stderr is not None
             async for raw in process.stderr:
                 lines.append(json.loads(raw))
                 if lines[-1]["message"] == "serving":

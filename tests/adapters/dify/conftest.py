@@ -14,6 +14,7 @@ from bot.playground.dify.server import RunningDify, start
 from bot.playground.dify.state import DifyState
 
 BOT, PASSWORD = "bot@example.com", "B0tPassw0rd"
+PATIENCE = aiohttp.ClientTimeout(total=60)  # most is not about time; others use the machine
 QUICK = aiohttp.ClientTimeout(total=0.2, sock_connect=5)
 
 
@@ -49,7 +50,8 @@ class Dify:
 def a_target(
     url: str, *, email: str = BOT, password: str = PASSWORD, **settings: Any
 ) -> DifyTarget:
-    return DifyTarget("dify.test", url=url, **{"credentials": Account(email, password), **settings})
+    usual = {"credentials": Account(email, password), "timeout": PATIENCE}
+    return DifyTarget("dify.test", url=url, **{**usual, **settings})
 
 
 @pytest.fixture

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
-from asyncio.subprocess import PIPE
+import os
 from pathlib import Path
+
+from tests.forks.process import Forked
 
 ROOT = Path(__file__).parents[3]
 PATIENCE_S = 120
@@ -18,17 +19,11 @@ async def at_once(job: str, url: str, *names: str) -> list[list[str]]:
     Raises:
         AssertionError: One of them failed; its words are in the message.
     """
-    command = (sys.executable, "-m", "tests.contract.store.another_process", job, url)
-    running = [
-        await asyncio.create_subprocess_exec(
-            *command, name, cwd=ROOT, stdin=PIPE, stdout=PIPE, stderr=PIPE
-        )
-        for name in names
-    ]
+    command = ("tests.contract.store.another_process", job, url)
+    running = [await Forked.start(*command, name, env=os.environ, cwd=ROOT) for name in names]
     try:
         async with asyncio.timeout(PATIENCE_S):
             for process in running:
-                assert process.stdout is not None
                 await process.stdout.readline()
             said = await asyncio.gather(*(process.communicate(b"go\n") for process in running))
     finally:

@@ -22,6 +22,7 @@ REAL = tuple(
 
 
 PLAYGROUND = "playground "
+PATIENCE = aiohttp.ClientTimeout(total=60)  # nothing here is about time; others use the machine
 MODELS = {"langgenius/openai/openai": {"gpt-4o"}}
 FAKES = ("fake", "fake that hides old secrets")
 
@@ -96,7 +97,8 @@ async def _real() -> AsyncIterator[World]:
 
 @asynccontextmanager
 async def _target(url: str, email: str, password: str) -> AsyncIterator[DifyTarget]:
-    target = DifyTarget("dify.contract", url=url, credentials=Account(email, password))
+    account = Account(email, password)
+    target = DifyTarget("dify.contract", url=url, credentials=account, timeout=PATIENCE)
     try:
         yield target
     finally:

@@ -606,7 +606,7 @@ def test_a_dry_run_says_first_what_is_to_be_expected(verdict: str, said: str) ->
 
 
 def test_a_form_that_did_not_open_is_named_by_its_button() -> None:
-    undo = answer(Note(AnswerCode.FORM_NOT_OPENED, {"button": "undo"})).text
+    undo = answer(Note(AnswerCode.FORM_NOT_OPENED, {"form": "undo"})).text
     older = answer(Note(AnswerCode.FORM_NOT_OPENED, {})).text
 
     assert ("*Undo*" in undo, "*Reject*" in older) == (True, True)

@@ -24,9 +24,11 @@ from tests.unit.services.execution_scene import (
     BAD,
     EDIT,
     GOOD,
+    KEY,
     WIP,
     Died,
     ExecutionScene,
+    a_secretive,
     die,
 )
 from tests.unit.services.scene import ENTRY, a_document, vote_of
@@ -363,6 +365,52 @@ async def test_the_draft_that_a_finished_app_could_not_get_back_is_named(scene: 
     assert done.state is State.COMPLETED
     assert done.outcome_facts["legs"][1]["draft"] == DraftNote.THEIRS_STAYS
     assert "draft_note" in await scene.told_codes()
+
+
+# -- secrets that only the drafts have ---------------------------------------------------------
+
+
+async def secretive(scene: Joint) -> Rollback:
+    """Both apps have a secret, and both drafts another value of it."""
+    for target, app_id, good, bad in (
+        (scene.target, APP, "Kindly.", "Wrongly."),
+        (scene.second, OTHER, "Look.", "Look away."),
+    ):
+        target.apps[app_id].history.clear()
+        for hours, prompt in ((2, good), (1, bad)):
+            at = NOON - timedelta(hours=hours)
+            document = a_secretive(prompt, KEY)
+            target.publish_document(app_id, document, secrets={KEY: "sk-live"}, at=at)
+        draft = a_secretive("In rhyme.", KEY)
+        target.save_draft(app_id, draft, secrets={KEY: f"sk-typed-{app_id}"})
+    return await scene.both()
+
+
+def values(scene: Joint) -> list[str]:
+    drafts = scene.target.apps[APP].draft, scene.second.apps[OTHER].draft
+    return [draft.secrets[KEY] for draft in drafts if draft is not None]
+
+
+async def test_each_drafts_own_values_are_sealed_for_its_leg_and_put_back(scene: Joint) -> None:
+    done = await scene.run(await secretive(scene))
+
+    assert done.state is State.COMPLETED
+    assert values(scene) == [f"sk-typed-{APP}", f"sk-typed-{OTHER}"]
+    async with scene.store.read() as tx:
+        assert await tx.seals.get(done.id) is None
+        told = [entry.action for entry in await tx.audit.entries(after=0, limit=200)]
+    assert (told.count("draft.seal"), told.count("draft.unseal")) == (2, 2)
+
+
+async def test_on_the_way_back_they_are_sealed_once_more(scene: Joint) -> None:
+    rollback = await secretive(scene)
+    for _ in range(100):
+        scene.target.fail("stage", UpstreamDown("dify", "away"))
+
+    ended = await scene.run(rollback)
+
+    assert (ended.state, ended.outcome_facts["put_back"]) == (State.FAILED, [str(SEARCH)])
+    assert values(scene) == [f"sk-typed-{APP}", f"sk-typed-{OTHER}"]
 
 
 # -- crashes ------------------------------------------------------------------------------------

@@ -434,6 +434,40 @@ async def test_the_claim_says_who_approved_and_when_it_ends_in_database_time(
     assert entry.what["digest"] == rollback.content_digest
 
 
+async def test_the_lease_that_was_claimed_is_the_one_that_is_renewed(
+    scene: ExecutionScene,
+) -> None:
+    scene.lease = timedelta(minutes=10)
+    rollback = await scene.approved()
+    left: list[timedelta] = []
+
+    async def look() -> None:
+        until = (await scene.rollback(rollback)).execution.lease_until
+        assert until is not None
+        async with scene.store.read() as tx:
+            left.append(until - await tx.now())
+
+    scene.target.before("draft", look)
+    scene.target.before("publish", look)
+    await scene.run(rollback)
+
+    assert all(timedelta(minutes=9) < some <= timedelta(minutes=10) for some in left)
+    assert len(left) == 2
+
+
+async def test_an_execution_that_was_taken_over_is_in_the_operators_log(
+    scene: ExecutionScene, caplog: pytest.LogCaptureFixture
+) -> None:
+    rollback = await scene.approved()
+    scene.at(2, lambda: scene.let_lease_run_out(rollback, owner="w2"))
+
+    await scene.executor("w1").step()
+
+    (record,) = [r for r in caplog.records if r.message == "execution taken over"]
+    assert record.__dict__["rollback"] == rollback.id
+    assert record.__dict__["why"] == f"rollback {rollback.id} moved on without us"
+
+
 # -- after a crash ------------------------------------------------------------------------------
 
 

@@ -25,7 +25,7 @@ from bot.ports.store import Store
 from bot.services.stepping import PATIENCE
 from store.records import AppEnv, Rollback, State, Step
 from store.session import open_store
-from tests.builders import ALICE, BOB, CAROL, CHANNEL, NOON, PROD
+from tests.builders import ALICE, BOB, CAROL, CHANNEL, DAVE, NOON, PROD
 from tests.proofs.trial import Clock
 from tests.unit.services.execution_scene import (
     APP,
@@ -247,6 +247,15 @@ async def test_a_vote_whose_giver_may_no_longer_vote_is_void(
     (void,) = [vote for vote in scene.messenger.drawn[-1].votes if vote.void]
     assert void.slack_id == BOB
     assert not await scene.executor().step()
+
+
+async def test_what_two_have_approved_is_executed_though_who_asked_for_it_left(
+    scene: ExecutionScene,
+) -> None:
+    rollback = await scene.approved()
+    scene.directory.change(DAVE, deleted=True)
+
+    assert (await scene.run(rollback)).state is State.COMPLETED
 
 
 async def test_a_channel_that_became_shared_voids_every_vote(scene: ExecutionScene) -> None:

@@ -92,9 +92,12 @@ def _asked() -> argparse.Namespace:
 def _result(name: str, module: Module, folder: Path, *, only: str, keep: bool) -> dict[str, Any]:
     began = time.monotonic()
     running.copied(folder, module)
-    if again := [m for m, out in running.outcomes(folder).items() if not _caught(out)]:
+    before = running.outcomes(folder)
+    again = [m for m, out in before.items() if not _caught(out)]
+    if again:
         running.play(folder, again)
-    running.play(folder, (only,) if only else module.sample)
+    if not (before and only):  # what is named is played again, whatever became of it
+        running.play(folder, (only,) if only else module.sample)
     result = result_in(folder, name, only=only, seconds=time.monotonic() - began)
     print(
         f"{name}: {result['score']} % of {result['mutants']} in {result['seconds']} s", flush=True

@@ -236,8 +236,9 @@ async def test_a_vote_whose_giver_may_no_longer_vote_is_void(
     assert after.round == rollback.round + 1
     assert {v.person: v.voided_why for v in after.votes} == {ALICE: "", BOB: why}
     (entry,) = await scene.entries("vote.void")
-    assert (entry.user_id, entry.resource, entry.status, entry.what) == (
+    assert (entry.user_id, entry.ip_note, entry.resource, entry.status, entry.what) == (
         "keyturn",
+        "Keyturn itself",
         f"rollback/{rollback.id}",
         "ok",
         {"app": str(PROD), "why": {BOB: why}},

@@ -113,7 +113,8 @@ def _lines(shown: Sequence[str], sign: str) -> str:
 
 def commit() -> str:
     """The commit of the checkout; with a + where it differs from what is there."""
-    dirty = _output("git", "status", "--porcelain", "--", "bot", "store", "tests", cwd=ROOT)
+    looked_at = ("bot", "store", "tests", ":!tests/mutation/results")
+    dirty = _output("git", "status", "--porcelain", "--", *looked_at, cwd=ROOT)
     return _output("git", "rev-parse", "HEAD", cwd=ROOT).strip() + ("+" if dirty else "")
 
 

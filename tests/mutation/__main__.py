@@ -92,9 +92,12 @@ def _asked() -> argparse.Namespace:
 def _result(name: str, module: Module, folder: Path, *, only: str, keep: bool) -> dict[str, Any]:
     began = time.monotonic()
     running.copied(folder, module)
-    if again := [m for m, out in running.outcomes(folder).items() if not _caught(out)]:
+    before = _played(folder)
+    again = [m for m, out in before.items() if not _caught(out)]
+    if again:
         running.play(folder, again)
-    running.play(folder, (only,) if only else module.sample)
+    if not (before and only):  # what is named is played again, whatever became of it
+        running.play(folder, (only,) if only else module.sample)
     result = result_in(folder, name, only=only, seconds=time.monotonic() - began)
     print(
         f"{name}: {result['score']} % of {result['mutants']} in {result['seconds']} s", flush=True
@@ -107,7 +110,7 @@ def _result(name: str, module: Module, folder: Path, *, only: str, keep: bool) -
 
 def result_in(folder: Path, name: str, *, only: str, seconds: float) -> dict[str, Any]:
     """What was played in *folder* came to; *seconds* are those since it was last asked."""
-    outcomes = running.outcomes(folder)
+    outcomes = _played(folder)
     survivors = list(_survivors(folder, outcomes))
     for survivor in survivors:
         print(survivor)
@@ -119,6 +122,7 @@ def result_in(folder: Path, name: str, *, only: str, seconds: float) -> dict[str
         "only": only,
         "seconds": _spent(folder, seconds),
         "refused_by_types": count[running.NO_PROGRAM],
+        "not_played": len(running.outcomes(folder)) - len(outcomes),
         "mutants": played,
         "killed": count["killed"],
         "timeout": count["timeout"],
@@ -137,6 +141,11 @@ def _spent(folder: Path, seconds: float) -> float:
         seconds += float(before.read_text())
     before.write_text(str(seconds))
     return round(seconds, 1)
+
+
+def _played(folder: Path) -> dict[str, str]:
+    every = running.outcomes(folder)
+    return {mutant: out for mutant, out in every.items() if out != running.NOT_PLAYED}
 
 
 def _caught(outcome: str) -> bool:

@@ -21,6 +21,7 @@ from mutmut.mutation.diff_apply import get_diff_for_mutant
 from tests.mutation.modules import Module
 
 ROOT = Path(__file__).resolve().parents[2]
+NOT_PLAYED = "not checked"
 NO_PROGRAM = "caught by type check"
 CAUGHT = frozenset({"killed", "timeout", NO_PROGRAM})
 _BIN = Path(sys.executable).parent
@@ -92,10 +93,10 @@ def play(folder: Path, names: Sequence[str]) -> None:
 
 
 def outcomes(folder: Path) -> dict[str, str]:
-    """Mutant → what became of it in mutmut's words: killed, survived, timeout, no tests …"""
+    """Mutant → what became of it in mutmut's words: killed, survived, timeout, NOT_PLAYED …"""
     listed = _output(_MUTMUT, "results", "--all", "true", cwd=folder)
     pairs = (line.strip().rpartition(": ") for line in listed.splitlines() if ": " in line)
-    return {name: outcome for name, _, outcome in pairs if outcome != "not checked"}
+    return {name: outcome for name, _, outcome in pairs}
 
 
 def change(folder: Path, mutant: str) -> tuple[str, str]:
@@ -113,7 +114,8 @@ def _lines(shown: Sequence[str], sign: str) -> str:
 
 def commit() -> str:
     """The commit of the checkout; with a + where it differs from what is there."""
-    dirty = _output("git", "status", "--porcelain", "--", "bot", "store", "tests", cwd=ROOT)
+    looked_at = ("bot", "store", "tests", ":!tests/mutation/results")
+    dirty = _output("git", "status", "--porcelain", "--", *looked_at, cwd=ROOT)
     return _output("git", "rev-parse", "HEAD", cwd=ROOT).strip() + ("+" if dirty else "")
 
 

@@ -25,7 +25,7 @@ from bot.ports.store import Store
 from bot.services.stepping import PATIENCE
 from store.records import AppEnv, Rollback, State, Step
 from store.session import open_store
-from tests.builders import ALICE, BOB, CAROL, CHANNEL, NOON, PROD
+from tests.builders import ALICE, BOB, CAROL, CHANNEL, DAVE, NOON, PROD
 from tests.proofs.trial import Clock
 from tests.unit.services.execution_scene import (
     APP,
@@ -236,8 +236,9 @@ async def test_a_vote_whose_giver_may_no_longer_vote_is_void(
     assert after.round == rollback.round + 1
     assert {v.person: v.voided_why for v in after.votes} == {ALICE: "", BOB: why}
     (entry,) = await scene.entries("vote.void")
-    assert (entry.user_id, entry.resource, entry.status, entry.what) == (
+    assert (entry.user_id, entry.ip_note, entry.resource, entry.status, entry.what) == (
         "keyturn",
+        "Keyturn itself",
         f"rollback/{rollback.id}",
         "ok",
         {"app": str(PROD), "why": {BOB: why}},
@@ -247,6 +248,15 @@ async def test_a_vote_whose_giver_may_no_longer_vote_is_void(
     (void,) = [vote for vote in scene.messenger.drawn[-1].votes if vote.void]
     assert void.slack_id == BOB
     assert not await scene.executor().step()
+
+
+async def test_what_two_have_approved_is_executed_though_who_asked_for_it_left(
+    scene: ExecutionScene,
+) -> None:
+    rollback = await scene.approved()
+    scene.directory.change(DAVE, deleted=True)
+
+    assert (await scene.run(rollback)).state is State.COMPLETED
 
 
 async def test_a_channel_that_became_shared_voids_every_vote(scene: ExecutionScene) -> None:
@@ -432,6 +442,40 @@ async def test_the_claim_says_who_approved_and_when_it_ends_in_database_time(
     assert scene.messenger.replies[0].note.facts == {"slack_ids": [ALICE, BOB]}
     (entry,) = await scene.entries("rollback.execute")
     assert entry.what["digest"] == rollback.content_digest
+
+
+async def test_the_lease_that_was_claimed_is_the_one_that_is_renewed(
+    scene: ExecutionScene,
+) -> None:
+    scene.lease = timedelta(minutes=10)
+    rollback = await scene.approved()
+    left: list[timedelta] = []
+
+    async def look() -> None:
+        until = (await scene.rollback(rollback)).execution.lease_until
+        assert until is not None
+        async with scene.store.read() as tx:
+            left.append(until - await tx.now())
+
+    scene.target.before("draft", look)
+    scene.target.before("publish", look)
+    await scene.run(rollback)
+
+    assert all(timedelta(minutes=9) < some <= timedelta(minutes=10) for some in left)
+    assert len(left) == 2
+
+
+async def test_an_execution_that_was_taken_over_is_in_the_operators_log(
+    scene: ExecutionScene, caplog: pytest.LogCaptureFixture
+) -> None:
+    rollback = await scene.approved()
+    scene.at(2, lambda: scene.let_lease_run_out(rollback, owner="w2"))
+
+    await scene.executor("w1").step()
+
+    (record,) = [r for r in caplog.records if r.message == "execution taken over"]
+    assert record.__dict__["rollback"] == rollback.id
+    assert record.__dict__["why"] == f"rollback {rollback.id} moved on without us"
 
 
 # -- after a crash ------------------------------------------------------------------------------

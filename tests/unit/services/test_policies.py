@@ -23,7 +23,7 @@ from store.records import AppEnv, Delivery, FiringStatus, Rollback, State, Step
 from store.session import migrate, open_store
 from tests.builders import ALICE, BOB, CAROL, DAVE, NOON, PROD, REVIEWERS, a_firing
 from tests.proofs.trial import Clock
-from tests.unit.services.execution_scene import APP, BAD, GOOD, ExecutionScene
+from tests.unit.services.execution_scene import APP, BAD, GOOD, Died, ExecutionScene, die
 from tests.unit.services.scene import POLICY, a_document, a_pending
 from tests.unit.services.test_propose import case_of, fire, opened
 
@@ -166,6 +166,22 @@ async def test_who_takes_over_asks_for_the_requester_afresh(scene: ExecutionScen
     assert (after.state, after.outcome) == (State.FAILED, "approval_lapsed")
     assert after.outcome_facts == {"expired": False, "requester": "deleted", "not_eligible": {}}
     assert "publish" not in scene.target.calls
+
+
+async def test_what_was_published_without_votes_is_verified_whoever_asked_and_left(
+    scene: ExecutionScene,
+) -> None:
+    under(scene, votes=0)
+    asked = await scene.asked(1)
+    scene.target.before("history", die)  # it reads back what it published
+    with pytest.raises(Died):
+        await scene.executor("w1").step()
+    left = await scene.let_lease_run_out(asked)
+    scene.directory.down = True
+
+    await run(scene)
+
+    assert (await scene.rollback(left)).state is State.COMPLETED
 
 
 async def left_behind(scene: ExecutionScene, approved: Rollback) -> Rollback:

@@ -12,10 +12,11 @@ from bot.domain.words import OutcomeCode
 from bot.errors import UpstreamDown
 from bot.ports.store import Store
 from store.records import NewVersion, Rollback, State, Step, VersionKind, VersionSource
-from tests.builders import ALICE, BOB, NOON, PROD
+from tests.builders import ALICE, BOB, DAVE, NOON, PROD
 from tests.unit.services.execution_scene import (
     APP,
     BAD,
+    EDIT,
     GOOD,
     WIP,
     WRITES,
@@ -121,3 +122,32 @@ async def test_what_was_published_is_verified_though_everybody_left(scene: Execu
 
     assert ended.state is State.COMPLETED
     assert (scene.live, scene.draft, scene.ours(rollback)) == (GOOD, WIP, 1)
+
+
+@pytest.mark.parametrize("step", NOT_PUBLISHED)
+async def test_what_two_have_approved_goes_on_though_who_asked_for_it_left(
+    scene: ExecutionScene, step: Step
+) -> None:
+    rollback = await left_at(scene, step)
+    scene.directory.change(DAVE, deleted=True)
+
+    assert (await scene.run(rollback, "w2")).state is State.COMPLETED
+
+
+async def test_what_is_turned_around_after_somebody_saved_leaves_their_draft_and_says_so(
+    scene: ExecutionScene,
+) -> None:
+    """A second beginning: the draft that was kept first is in our store alone."""
+    rollback = await left_at(scene, Step.STAGING)
+    execution = replace(rollback.execution, step=Step.CLAIMED)
+    async with scene.store.write() as tx:
+        again = replace(rollback, revision=rollback.revision + 1, execution=execution)
+        await tx.rollbacks.save(again, was=rollback.revision, entry=None)
+    scene.save(EDIT)
+    both_leave(scene)
+
+    ended = await scene.run(rollback, "w2")
+
+    assert (ended.state, ended.outcome) == (State.FAILED, OutcomeCode.APPROVAL_LAPSED)
+    assert (scene.live, scene.draft, scene.ours(rollback)) == (BAD, EDIT, 0)
+    assert "draft_note" in await scene.told_codes()

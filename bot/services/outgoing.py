@@ -13,12 +13,24 @@ from dataclasses import asdict
 
 from bot.domain.words import AnswerCode, NoteCode
 from bot.ports.people import Window
-from store.records import Case, Json, NewOutgoing, OutboxKind, Rollback, Version
+from store.records import AuditDraft, Case, Json, NewOutgoing, OutboxKind, Rollback, Version
 
 
 def moved(rollback: Rollback) -> str:
     """Return the cause "this rollback came to this revision"."""
     return f"rollback:{rollback.id}:{rollback.revision}"
+
+
+def by_keyturn(rollback: Rollback, action: str, **what: object) -> AuditDraft:
+    """The audit entry of what Keyturn itself did with *rollback*."""
+    return AuditDraft(
+        user_id="keyturn",
+        action=action,
+        resource=f"rollback/{rollback.id}",
+        status="ok",
+        what={"app": ", ".join(str(leg.where) for leg in rollback.legs), **what},
+        ip_note="Keyturn itself",
+    )
 
 
 def card_row(case: Case, cause: str = "") -> NewOutgoing:

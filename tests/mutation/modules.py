@@ -31,6 +31,8 @@ MODULES: Mapping[str, Module] = {
         files=("bot/domain/approval.py", "bot/domain/quorum.py"),
         tests=_domain("approval", "approval_machine", "quorum"),
     ),
+    "glass": Module(files=("bot/domain/glass.py",), tests=_domain("glass")),
+    "legs": Module(files=("bot/domain/legs.py",), tests=_domain("legs")),
     "policy": Module(
         files=("bot/domain/policy.py", "bot/domain/windows.py"),
         tests=_domain("policy", "windows"),
@@ -40,7 +42,9 @@ MODULES: Mapping[str, Module] = {
         tests=("tests/unit/store/test_audit_chain.py", "tests/contract/store/test_audit.py"),
     ),
     "execute": Module(
-        files=("bot/services/execute.py",),
+        files=tuple(
+            f"bot/services/{name}.py" for name in ("execute", "claim", "take_over", "mandate")
+        ),
         tests=_services("execute_claim", "take_over", "policies"),
     ),
     "carry_out": Module(

@@ -540,6 +540,19 @@ class RollbackOpen(Refused):
     user_message = "A rollback of this app is open already; its card is in the channel."
 
 
+class OpenElsewhere(Refused):
+    """One of the apps of a rollback has got another open one meanwhile."""
+
+    user_message = "A rollback of one of the apps is open already; its card is in the channel."
+
+    def __init__(self, where: str, rollback_id: int) -> None:
+        super().__init__(f"rollback {rollback_id} of {where} is open")
+        self.where = where
+
+    def to_person(self) -> str:
+        return f"A rollback of `{_plain(self.where)}` is open already; its card is in the channel."
+
+
 class AskedAlready(RollbackOpen):
     """The open rollback goes back to exactly this; its votes stay."""
 

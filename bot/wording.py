@@ -232,6 +232,11 @@ def _span(minutes: int) -> str:
 
 # -- The environment of sentences -------------------------------------------------------------
 
+_UNCHANGED: Final = (
+    "The old version is live there.",
+    "Nothing was changed, the old version is still live.",
+)
+
 FILTERS: Final[dict[str, Callable[..., str]]] = {
     "mrkdwn": textsafe.mrkdwn,
     "code": textsafe.code,
@@ -258,6 +263,7 @@ FILTERS: Final[dict[str, Callable[..., str]]] = {
     "not_eligible": lambda why: NotEligible(str(why)).to_person(),
     "no_glass": lambda why: GlassRefused(str(why)).to_person(),
     "draft_words": lambda code: say("draft", code, {}),
+    "unchanged": lambda put_back: _UNCHANGED[not put_back],
     "outcome_words": lambda code, facts: _ended(code, facts),
     "finding_words": lambda code, facts, where: say("finding", code, {**facts, "where": where}),
 }
@@ -265,7 +271,8 @@ FILTERS: Final[dict[str, Callable[..., str]]] = {
 
 def _ended(code: str, facts: Mapping[str, Json]) -> str:
     """How a rollback ended, and what became of the other apps where it was about several."""
-    said = [say("outcome", code, facts)]
+    said = [say("legs", "stuck", facts)] if facts.get("stuck") else []
+    said.append(say("outcome", code, facts))
     if legs := facts.get("legs"):
         said.append(say("legs", "together", {"together": legs[1:]}))
     told = [code for code in ("put_back", "done") if facts.get(code)]

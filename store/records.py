@@ -170,6 +170,7 @@ class VersionSource(StrEnum):
 
     PUBLISHED = "published"  # somebody published it in the target
     ROLLBACK = "rollback"  # a rollback of ours published it
+    PUT_BACK = "put_back"  # a rollback of ours published it again, since another app did not follow
     DRIFT = "drift"  # live changed without a publish that the target can name
     IMPORTED = "imported"
 
@@ -523,8 +524,6 @@ class Done:
     published_version_id: int
     undo_root: str
     draft_note: str = ""
-    kept_draft_id: int | None = None
-    lost: tuple[str, ...] = ()  # names of the draft's secrets whose values it has no longer
     back: str = ""
     back_version_id: int | None = None
 

@@ -104,15 +104,11 @@ def _signature(stored: Mapping[str, Json]) -> Signature:
 def _execution(stored: Mapping[str, Json]) -> Execution:
     values: dict[str, Any] = dict(stored)
     values["step"] = Step(values["step"])
-    values["done"] = tuple(_done(done) for done in values.get("done", ()))
+    values["done"] = tuple(Done(**done) for done in values.get("done", ()))
     values["sealed"] = tuple(values.get("sealed", ()))
     for name in ("lease_until", "not_before", "clicked_at", "verified_at"):
         values[name] = _time(values[name])
     return Execution(**values)
-
-
-def _done(stored: Mapping[str, Json]) -> Done:
-    return Done(**{**stored, "lost": tuple(stored["lost"])})
 
 
 def _time(text: str | None) -> datetime | None:

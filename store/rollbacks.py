@@ -227,7 +227,8 @@ class Rollbacks:
                 expected_root=leg.expected_root,
                 change_digest=leg.change_digest,
             )
-            for position, leg in enumerate(rollback.legs)
+            # in one order, so that two who open the same apps do not wait for each other
+            for position, leg in sorted(enumerate(rollback.legs), key=lambda one: one[1].where)
         )
         await self._session.flush()
 

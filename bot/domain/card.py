@@ -44,6 +44,7 @@ class CardGlass:
     reason: str
     at: datetime
     in_freeze: bool = False
+    approved: bool = False  # by others too; a freeze had held it
     ran: bool = False
     review_open: bool = False
     signed: tuple[str, ...] = ()

@@ -244,6 +244,7 @@ def _glass(rollback: Rollback) -> CardGlass | None:
         reason=broken.reason,
         at=broken.at,
         in_freeze=broken.in_freeze,
+        approved=quorum.reached(rollback),
         ran=rollback.reviewable,
         review_open=rollback.review_open,
         signed=tuple(signature.slack_id for signature in rollback.signatures),

@@ -19,7 +19,8 @@ BACK = "back"  # of a leg that was put back
 MOST = 5  # legs of one rollback; a card shows them all
 # An end after which nothing of the leg is live, and the legs before it can be put back.
 _PUTS_BACK = frozenset({State.FAILED, State.SUPERSEDED})
-_OLD_IS_LIVE = "draft_not_put_back"  # people are called for the draft; what is live is the old one
+# People are called for the draft; what is live is the old version.
+_OLD_IS_LIVE = frozenset({"draft_not_put_back", "draft_secrets_lost"})
 
 
 def first(rollback: Rollback) -> int:
@@ -41,7 +42,7 @@ def turns_back(execution: Execution, state: State, code: str) -> bool:
     """Whether ending the current leg in *state* with *code* puts the legs before it back."""
     if execution.backwards or not execution.done:
         return False
-    return state in _PUTS_BACK or code == _OLD_IS_LIVE
+    return state in _PUTS_BACK or code in _OLD_IS_LIVE
 
 
 def turned_back(

@@ -37,10 +37,13 @@ def words(later: Sequence[Later], *, suspect_id: int | None, unread: int = 0) ->
     return "; ".join(named)
 
 
+_BY_US = {VersionSource.ROLLBACK: "a rollback: ", VersionSource.PUT_BACK: "put back: "}
+
+
 def _one(one: Later) -> str:
     version = one.version
     by = f" by {_cut(version.author, _AUTHOR)}" if version.author else ""
-    what = "a rollback: " if version.source is VersionSource.ROLLBACK else ""
+    what = _BY_US.get(version.source, "")
     return f"version {version.number}{by}: {what}{_cut(one.summary, _SUMMARY)}"
 
 

@@ -45,7 +45,8 @@ def comment_of(rollback: Rollback, *, to_number: int | None) -> str:
     if rollback.execution.backwards:
         return f"Keyturn: version {to_number} put back, another app did not follow"[:COMMENT_LIMIT]
     if rollback.broken_by is not None:
-        said = f"by break-glass of {rollback.broken_by.slack_id}, not approved"
+        approved = "and approved" if quorum.reached(rollback) else "not approved"
+        said = f"by break-glass of {rollback.broken_by.slack_id}, {approved}"
         return f"Keyturn: back to version {to_number}, {said}"[:COMMENT_LIMIT]
     approvers = ", ".join(sorted(vote.slack_id for vote in quorum.approvals(rollback)))
     who = f"approved by {approvers}" if approvers else f"asked by {rollback.requested_slack_id}"

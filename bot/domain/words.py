@@ -36,6 +36,7 @@ class FindingCode(StrEnum):
     LOOK_FAILED = "look_failed"
     PAUSED = "paused"
     PART_OF = "part_of"  # rollback: int, where_of: the app whose card it has
+    TAKEN_BACK = "taken_back_elsewhere"  # rollback: int, where_of: the app whose card it has
     FROZEN = "frozen"  # suspect: int, candidate: int, until
     COOLING_DOWN = "cooling_down"  # suspect: int, candidate: int, count: int, minutes: int, until
     REJECTED_BEFORE = "rejected_before"  # suspect: int, candidate: int

@@ -135,10 +135,16 @@ class Assess:
             firings = await tx.alerts.of_case(case.id)
             rollback = await tx.rollbacks.get(case.rollback_id) if case.rollback_id else None
             open_one = await tx.rollbacks.open_of(case.where)
+            done = await tx.rollbacks.completed(case.where, since=case.opened_at)
+        elsewhere = [
+            one for one in done if one.case_id != case.id and not _began_after(one, firings)
+        ]
         if open_one is not None and open_one.case_id != case.id:
             await self._only_facts(case, found.part_of(case, open_one), again=LOOK_AGAIN)
         elif rollback is not None and rollback.open:
             await self._not_due(case)  # its card says all
+        elif elsewhere:
+            await self._only_facts(case, found.taken_back(case, elsewhere[-1]))
         elif (
             rollback is not None
             and _lost_its_ground(rollback)
@@ -294,7 +300,9 @@ class Assess:
                 await open_in(tx, current, new, finding, user_id=quorum.KEYTURN)
         except KeyturnPaused:
             return  # it stays due
-        except (OpenRollbackExists, Stale):
+        except OpenRollbackExists:  # perhaps one of several apps, which has its card elsewhere
+            await self._put_off(case)
+        except Stale:
             await self._not_due(case)
 
     async def _not_readable(self, case: Case, error: UpstreamDown | UpstreamRefused) -> None:
@@ -334,6 +342,12 @@ class Assess:
             current = await tx.cases.get(case.id, lock=True)
             if current.assess_at is not None:
                 await tx.cases.save(replace(current, assess_at=None), was=current.revision)
+
+
+def _began_after(rollback: Rollback, firings: Sequence[Firing]) -> bool:
+    """Whether an alert began after *rollback* had ended: it is about something else."""
+    ended = rollback.finished_at
+    return ended is not None and any(firing.starts_at > ended for firing in firings)
 
 
 def _lost_its_ground(rollback: Rollback) -> bool:

@@ -102,7 +102,7 @@ class Claim:
         broken = rollback.broken_by
         facts: dict[str, Json] = {
             "slack_ids": [vote.slack_id for vote in quorum.approvals(rollback)],
-            **({"broken_by": broken.slack_id} if broken else {}),
+            **({"broken_by": broken.slack_id, "needed": quorum.needed(rollback)} if broken else {}),
         }
         await tx.outbox.put(note_row(case, NoteCode.EXECUTING, facts, moved(claimed)))
         return claimed

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bot.domain import button, glass
+from bot.domain import button, glass, quorum
 from bot.domain.button import Claim
 from bot.domain.commands import BreakGlass
 from bot.domain.policy import Policy
@@ -151,7 +151,13 @@ class Emergency:
         entry = hearing.entry(matter, "ok", state=after.state, **how)
         saved = await tx.rollbacks.save(after, was=after.revision - 1, entry=entry)
         await tx.outbox.put(card_row(case, moved(saved)))
-        told: dict[str, Json] = {"where": str(case.where), "old": old.number, "new": new.number}
+        told: dict[str, Json] = {
+            "where": str(after.leg.where),
+            "old": old.number,
+            "new": new.number,
+            "also": [str(leg.where) for leg in after.legs[1:]],
+            "approved": quorum.reached(after),
+        }
         await tx.outbox.put(glass_row(case, saved, told))
         await hearing.answer(tx, AnswerCode.YOU_BROKE_GLASS, told)
         await hearing.finish(tx, ACTION)
@@ -169,7 +175,7 @@ def _matter(rollback: Rollback, asker: Asker, reason: str) -> Matter:
         action="rollback.break_glass",
         resource=f"rollback/{rollback.id}",
         what={
-            "app": str(rollback.leg.where),
+            "app": ", ".join(str(leg.where) for leg in rollback.legs),
             "reason": reason,
             "round": rollback.round,
             "nonce": rollback.nonce,

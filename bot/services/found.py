@@ -105,6 +105,12 @@ def part_of(case: Case, rollback: Rollback) -> Finding:
     return not_looked(case, FindingCode.PART_OF, rollback=rollback.id, where_of=card_at)
 
 
+def taken_back(case: Case, rollback: Rollback) -> Finding:
+    """A rollback that has its card elsewhere took this app back."""
+    card_at = str(rollback.leg.where)
+    return not_looked(case, FindingCode.TAKEN_BACK, rollback=rollback.id, where_of=card_at)
+
+
 def unreadable(case: Case, error: UpstreamDown | UpstreamRefused) -> Finding:
     """The target cannot be read, so nothing can be said of its changes."""
     code = FindingCode.TARGET_UNREADABLE

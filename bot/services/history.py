@@ -176,7 +176,7 @@ async def _facts(
     versions = found[:limit]
     rollbacks = {}
     for version in versions:
-        if version.source is VersionSource.ROLLBACK:
+        if version.source in {VersionSource.ROLLBACK, VersionSource.PUT_BACK}:
             rollbacks[version.id] = await _rollback(tx, version)
     return _Facts(
         versions,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 
-from bot.domain import legs
+from bot.domain import legs, marker
 from bot.domain.words import NoteCode, OutcomeCode
 from bot.ports.store import Transaction
 from bot.services.outgoing import note_row
@@ -29,14 +29,18 @@ async def notice(tx: Transaction, rollback: Rollback, version: Version) -> None:
     if rollback.open or version.id in legs.published_versions(rollback.execution):
         return
     leg = rollback.leg_of(version.where)
-    approved = leg is not None and version.root == leg.expected_root
+    back = marker.puts_back(version.external_name)
+    meant = (leg.live_root if back else leg.expected_root) if leg is not None else ""
+    approved = version.root == meant
     if rollback.outcome in _BY_THE_ORIGINAL:
         return  # this database is a copy, and the original went on
     if approved and rollback.state is State.COMPLETED:
         return  # the approved content once more: what people were told is true
     facts: dict[str, Json] = {
+        "where": str(version.where),
         "number": version.number,
         "approved": approved,
+        "back": back,
         "state": rollback.state.value,
         "call": to_call(rollback),
     }

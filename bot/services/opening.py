@@ -131,8 +131,25 @@ class Opening:
         if not rules.exclude_publisher or live.source in ours:
             return ""
         target, app_id = self._targets.of(live.where)
+        if live.source is VersionSource.PUT_BACK:  # by us; but whose work it is has not changed
+            whose = await self._published_before(live)
+            async for listed in target.history(app_id):
+                if listed.external_id == whose:
+                    return listed.author_email or UNKNOWN
+            return UNKNOWN
         found = await target.live(app_id)
         return (found.author_email if found is not None else "") or UNKNOWN
+
+    async def _published_before(self, live: Version) -> str:
+        """The target's id of the newest publish by somebody of what *live* holds; "" for none."""
+        async with self._store.read() as tx:
+            versions = await tx.versions.history(live.where, limit=HISTORY, before=live.number)
+        theirs = (
+            version.external_id
+            for version in versions
+            if version.root == live.root and version.source is VersionSource.PUBLISHED
+        )
+        return next(theirs, "")
 
     def by_hand_only(self, live: Version) -> bool:
         """Whether only people take the app of *live* back.

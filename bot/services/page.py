@@ -19,6 +19,7 @@ _ID = re.compile(rf"r(?P<rollback>{_ROW})(?:-(?P<leg>[2-9]))?|v(?P<old>{_ROW})-(
 _SOURCES = {
     VersionSource.PUBLISHED: "published in Dify",
     VersionSource.ROLLBACK: "published by a rollback",
+    VersionSource.PUT_BACK: "put back by a rollback",
     VersionSource.DRIFT: "changed without a publish",
     VersionSource.IMPORTED: "imported",
 }

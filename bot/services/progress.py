@@ -12,8 +12,9 @@ from bot.errors import UpstreamDown, UpstreamRefused
 from bot.ports.store import Store
 from bot.ports.target import TargetDraft
 from bot.services.contents import Contents
+from bot.services.outgoing import moved, note_row
 from bot.services.recording import new_draft
-from bot.services.settle import Ending, Settle, completed, put_back
+from bot.services.settle import Ending, Settle, completed, draft_told, put_back
 from store.document import Document
 from store.records import (
     DRAFT_KEPT,
@@ -109,12 +110,12 @@ class Progress:
         rollback = self.rollback
         execution = rollback.execution
         if execution.backwards:
-            await self._came_back(legs.BACK)
+            await self._came_back(legs.BACK, completed(rollback, contents.to))
         elif legs.more_ahead(execution):
             done = _done(execution, await asyncio.to_thread(lambda: contents.undo_root))
-            await self._go_to(
-                legs.gone_on(execution, done), "leg.done", version=done.published_version_id
-            )
+            over = completed(rollback, contents.to)
+            gone_on = legs.gone_on(execution, done)
+            await self._go_to(gone_on, over, "leg.done", version=done.published_version_id)
         else:
             await self._settled(completed(rollback, contents.to))
 
@@ -125,38 +126,50 @@ class Progress:
         """
         execution = self.rollback.execution
         if execution.backwards:
-            await self._came_back(ending.code)
+            await self._came_back(ending.code, ending)
         elif legs.turns_back(execution, ending.state, ending.code):
-            await self._turn_back(ending)
+            facts = {**ending.facts, "stuck": str(self.rollback.current.where)}
+            back = legs.turned_back(execution, ending.state, ending.code, facts)
+            await self._go_to(back, ending, "leg.turn_back", why=ending.code)
         else:
             await self._settled(ending)
 
-    async def _turn_back(self, ending: Ending) -> None:
-        """Nothing of the current leg is live: the legs that are done have to be put back."""
-        stuck = str(self.rollback.current.where)
-        back = legs.turned_back(self.rollback.execution, ending.state, ending.code, ending.facts)
-        await self._go_to(back, "leg.turn_back", why=ending.code)
-        await self._settle.say(self.rollback, NoteCode.PUTTING_BACK, {"where": stuck})
-
-    async def _came_back(self, said: str) -> None:
+    async def _came_back(self, said: str, over: Ending) -> None:
         """The current leg was put back, or was not; when all were tried it is the end."""
         tried = legs.came_back(self.rollback.execution, said)
-        await self._go_to(tried, "leg.put_back", said=said)
+        await self._go_to(tried, over, "leg.put_back", said=said)
         if legs.all_tried(tried):
             await self._settled(put_back(self.rollback))
 
-    async def _go_to(self, execution: Execution, action: str, **what: Any) -> None:
-        """Commit that the current leg is over; what was sealed for its draft is erased."""
+    async def _go_to(self, execution: Execution, over: Ending, action: str, **what: Any) -> None:
+        """Commit that the current leg is *over*, and say what became of its draft.
+
+        What was sealed for the draft is erased.
+        """
         rollback = self.rollback
-        after = rollback.moved(rollback.state, execution=execution)
+        turned = execution.backwards and not rollback.execution.backwards
         lost = list(rollback.execution.sealed)
-        unsealed = self._entry("draft.unseal", not_returned=lost)
+        entry, unsealed = (
+            self._entry(action, **what),
+            self._entry("draft.unseal", not_returned=lost),
+        )
         async with self._store.write() as tx:
             self.rollback = await tx.rollbacks.save(
-                after, was=rollback.revision, entry=self._entry(action, **what)
+                rollback.moved(rollback.state, execution=execution),
+                was=rollback.revision,
+                entry=entry,
             )
             if await tx.seals.erase(rollback.id):
                 await tx.audit.append(unsealed)
+            case = await tx.cases.get(rollback.case_id)
+            told = await draft_told(tx, rollback, over)
+            if told is not None:
+                note = note_row(case, NoteCode.DRAFT_NOTE, told, moved(self.rollback))
+                await tx.outbox.put(note)
+            if turned:
+                stuck = {"where": str(rollback.current.where)}
+                note = note_row(case, NoteCode.PUTTING_BACK, stuck, moved(self.rollback))
+                await tx.outbox.put(note)
 
     async def _settled(self, ending: Ending) -> None:
         self.rollback = await self._settle(self.rollback, ending)
@@ -193,6 +206,4 @@ def _done(execution: Execution, undo_root: str) -> Done:
         published_version_id=published,
         undo_root=undo_root,
         draft_note=execution.draft_note,
-        kept_draft_id=execution.kept_draft_id,
-        lost=execution.sealed,
     )

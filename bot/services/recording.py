@@ -40,10 +40,11 @@ async def record(
                 external_id = f"{external_id}+{newest.number}"  # of the same second
             version = await _named(tx, where, version)
         ours = await _ours(tx, version)
+        back = VersionSource.PUT_BACK if marker.puts_back(version.name) else VersionSource.ROLLBACK
         new = NewVersion(
             where=where,
             kind=version.kind,
-            source=VersionSource.ROLLBACK if ours else VersionSource.PUBLISHED,
+            source=back if ours else VersionSource.PUBLISHED,
             external_id=external_id,
             external_hash=version.external_hash,
             external_name=version.name,

@@ -14,6 +14,7 @@ from bot.errors import (
     NotAllowed,
     NothingToDo,
     NotTogether,
+    OpenElsewhere,
     RollbackOpen,
 )
 from bot.ports.people import Directory, Member
@@ -105,7 +106,7 @@ class Request:
 
         Raises:
             UnknownApp, UnknownVersion, NotAllowed, Frozen, NothingToDo, ByHandOnly, EmptyVersion,
-            RollbackOpen: Nothing changed.
+            RollbackOpen, OpenElsewhere: Nothing changed.
             UpstreamDown, UpstreamRefused: Slack or the target cannot be read.
         """
         by = await self._directory.member(ended.requested_slack_id)
@@ -117,6 +118,9 @@ class Request:
             case = await self._case(tx, new.legs[0].where, by)
             if case.rollback_id != ended.id:
                 raise RollbackOpen(f"case {case.id} of {case.where} has moved on")
+            for leg in new.legs:
+                if (other := await tx.rollbacks.open_of(leg.where)) is not None:
+                    raise OpenElsewhere(str(leg.where), other.id)
             return await open_in(tx, case, new, _after(case, finding), user_id=quorum.KEYTURN)
 
     async def _made(

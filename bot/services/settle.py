@@ -75,7 +75,11 @@ def put_back(rollback: Rollback) -> Ending:
     return Ending(
         State.NEEDS_ATTENTION,
         OutcomeCode.NOT_PUT_BACK,
-        {"because": execution.back_because, "left": _names(rollback, left)},
+        {
+            "because": execution.back_because,
+            "stuck": execution.back_facts.get("stuck", ""),
+            "left": _names(rollback, left),
+        },
     )
 
 
@@ -131,12 +135,12 @@ class Settle:
         facts = {"system": error.system}
         match error:
             case LoginRefused() | AccountLocked():
-                await self.say(rollback, NoteCode.WAITING_FOR_LOGIN, facts)
+                await self._say(rollback, NoteCode.WAITING_FOR_LOGIN, facts)
             case UpstreamRefused() if not isinstance(error, AnswerUnreadable):
                 facts["upstream_code"] = error.upstream_code
-                await self.say(rollback, NoteCode.WAITING_THOUGH_REFUSED, facts)
+                await self._say(rollback, NoteCode.WAITING_THOUGH_REFUSED, facts)
             case _:
-                await self.say(rollback, NoteCode.WAITING_FOR_TARGET, facts)
+                await self._say(rollback, NoteCode.WAITING_FOR_TARGET, facts)
 
     async def say_draft(
         self, rollback: Rollback, note: DraftNote, lost: Sequence[str] = ()
@@ -145,11 +149,9 @@ class Settle:
 
         The values of the secrets *lost* have to be typed again: people are called.
         """
-        facts = _draft_facts(rollback, rollback.execution.position, note, lost)
-        await self.say(rollback, NoteCode.DRAFT_NOTE, facts)
+        await self._say(rollback, NoteCode.DRAFT_NOTE, _draft_facts(rollback, note, lost))
 
-    async def say(self, rollback: Rollback, code: NoteCode, facts: Mapping[str, Json]) -> None:
-        """Say something in the thread; the same once while the rollback stays as it is."""
+    async def _say(self, rollback: Rollback, code: NoteCode, facts: Mapping[str, Json]) -> None:
         async with self._store.write() as tx:
             case = await tx.cases.get(rollback.case_id)
             await tx.outbox.put(note_row(case, code, facts, moved(rollback)))
@@ -169,65 +171,55 @@ class Settle:
             found = await tx.versions.document(ending.found.id)
             text = mini(compare(expected(candidate, live), found), lines=SLIPPED_IN_LINES)
             alone = {"alone": True} if after.broken_by is not None else {}
-            slipped_in = {"lines": text.splitlines(), **alone}
+            where = {"where": str(after.current.where)} if after.joint else {}
+            slipped_in = {"lines": text.splitlines(), **alone, **where}
             await tx.outbox.put(note_row(case, NoteCode.EDITS_SLIPPED_IN, slipped_in, moved(after)))
         facts: dict[str, Json] = {
             "outcome": after.outcome,
             "facts": dict(after.outcome_facts),
-            "seconds": seconds_to_verified(after),
+            "seconds": seconds_to_verified(after) if after.state is State.COMPLETED else None,
         }
         if after.state is State.NEEDS_ATTENTION:
             facts["call"] = to_call(after)
         await tx.outbox.put(note_row(case, NoteCode.ENDED, facts, moved(after)))
-        for told in await _drafts_not_back(tx, after):
-            cause = f"{moved(after)}:{told['where']}"
-            await tx.outbox.put(note_row(case, NoteCode.DRAFT_NOTE, told, cause))
+        told = None if after.execution.backwards else await draft_told(tx, after, ending)
+        if told is not None:
+            await tx.outbox.put(note_row(case, NoteCode.DRAFT_NOTE, told, moved(after)))
 
 
 _MISSING = frozenset({DraftNote.KEPT_ONLY, DraftNote.THEIRS_STAYS, DraftNote.SECRETS_LOST})
 
 
-async def _drafts_not_back(tx: Transaction, rollback: Rollback) -> list[dict[str, Json]]:
-    """What to say of editors' drafts that only our store holds now, or that lack values."""
-    execution = rollback.execution
-    told = [
-        _draft_facts(rollback, done.position, DraftNote(done.draft_note), done.lost)
-        for done in execution.done
-        if done.draft_note in _MISSING
-    ]
-    note = await _draft_not_back(tx, rollback)
-    if note is not None:
-        told.append(_draft_facts(rollback, execution.position, note, execution.sealed))
-    return told
+async def draft_told(tx: Transaction, rollback: Rollback, ending: Ending) -> dict[str, Json] | None:
+    """What to say of the current leg's editors' draft if the leg ends with *ending*.
+
+    It is said where only our store holds the draft now, or values of its secrets are lost. None:
+    nothing is missing.
+    """
+    note = await _draft_note(tx, rollback, ending)
+    return None if note is None else _draft_facts(rollback, note, rollback.execution.sealed)
 
 
-async def _draft_not_back(tx: Transaction, rollback: Rollback) -> DraftNote | None:
-    """What to say of the draft of the leg that it ended at; None: nothing is missing."""
+async def _draft_note(tx: Transaction, rollback: Rollback, ending: Ending) -> DraftNote | None:
     execution, leg = rollback.execution, rollback.current
-    if execution.kept_draft_id is None or rollback.outcome == OutcomeCode.DRAFT_SECRETS_LOST:
+    if execution.kept_draft_id is None or ending.code is OutcomeCode.DRAFT_SECRETS_LOST:
         return None
     lost = DraftNote.SECRETS_LOST if execution.sealed else None
-    if rollback.state is State.COMPLETED:
+    if ending.state is State.COMPLETED:
         note = execution.draft_note  # "": an original did it, and this is a copy
         return DraftNote(note) if note in _MISSING else lost
-    if rollback.state is not State.NEEDS_ATTENTION:
+    if ending.state is not State.NEEDS_ATTENTION:
         return lost
     kept = (await tx.versions.get(execution.kept_draft_id)).root
     held_work = kept not in {leg.live_root, leg.expected_root}
     return DraftNote.KEPT_ONLY if held_work or execution.sealed else None
 
 
-def _draft_facts(
-    rollback: Rollback, position: int, note: DraftNote, lost: Sequence[str]
-) -> dict[str, Json]:
-    """What to say of the draft of the leg at *position*, where it stands now or was done."""
-    execution = rollback.execution
-    kept = {done.position: done.kept_draft_id for done in execution.done}
-    kept[execution.position] = execution.kept_draft_id
+def _draft_facts(rollback: Rollback, note: DraftNote, lost: Sequence[str]) -> dict[str, Json]:
     told: dict[str, Json] = {
         "draft": note,
-        "where": str(rollback.legs[position].where),
-        "version_id": kept[position],
+        "where": str(rollback.current.where),
+        "version_id": rollback.execution.kept_draft_id,
     }
     return {**told, "names": list(lost), "call": to_call(rollback)} if lost else told
 
@@ -249,6 +241,8 @@ async def _with_number(tx: Transaction, rollback: Rollback, ending: Ending) -> d
     if rollback.joint and ending.state is State.COMPLETED:
         rows = await _legs(tx, rollback)
         facts |= {**rows[0], "legs": rows}
+    if rollback.joint and ending.state is not State.COMPLETED and not rollback.execution.backwards:
+        facts["stuck"] = str(rollback.current.where)
     if ending.state is State.NEEDS_ATTENTION and ending.code is not OutcomeCode.NOT_PUT_BACK:
         gone = [done for done in rollback.execution.done if done.back != legs.BACK]
         facts |= {"done": _names(rollback, gone)} if gone else {}

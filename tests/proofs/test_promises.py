@@ -28,7 +28,7 @@ from bot.services.take_in import Intake
 from store import failpoint
 from store.audit import verify
 from store.records import IllegalMove, State, Unavailable
-from tests.acceptance.test_crashes import FAILPOINTS, UNDOING
+from tests.acceptance.test_crashes import FAILPOINTS, SEALING, UNDOING
 from tests.acceptance.world import LIMIT_S, a_world, with_button
 from tests.adapters.alertmanager.bodies import a_message, as_body
 from tests.builders import ALICE, BOB, DAVE, KEYS, PROD, REVIEWERS
@@ -149,7 +149,7 @@ async def test_promise_3_once(trial: Trial) -> None:
     assert after.state is State.COMPLETED
 
 
-@pytest.mark.parametrize("point", [p for p in FAILPOINTS if p not in UNDOING])
+@pytest.mark.parametrize("point", [p for p in FAILPOINTS if p not in UNDOING | SEALING])
 async def test_promise_4_old_or_new_never_half(tmp_path: Path, point: str) -> None:
     """Whoever dies at any point leaves old or new live, and the next one ends it, verified."""
     async with a_trial(tmp_path) as trial:

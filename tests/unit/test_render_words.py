@@ -78,6 +78,7 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
     FindingCode.REVIEWERS_UNKNOWN: {"upstream_code": "no_such_subteam"},
     FindingCode.REJECTED_BEFORE: {"suspect": 7, "candidate": 6},
     FindingCode.PART_OF: {"rollback": 17, "where_of": "support-triage@prod"},
+    FindingCode.TAKEN_BACK: {"rollback": 17, "where_of": "support-triage@prod"},
     FindingCode.FROZEN: {"suspect": 7, "candidate": 6, "until": AT},
     FindingCode.COOLING_DOWN: {
         "suspect": 7,

@@ -318,9 +318,10 @@ class DifyTarget:
             Ambiguous: It may have been written: read the draft.
         """
         await self._must_have_versions(app_id)
+        at_once = [secret.id for secret in document.secrets] if replacing is None else []
         there, before = await asyncio.gather(
             self._unmoved(app_id, token, root),
-            self._vault.if_readable(app_id, [secret.id for secret in document.secrets]),
+            self._vault.if_readable(app_id, at_once),
         )
         if there is not None:
             await _secrets_of(there)
@@ -331,8 +332,6 @@ class DifyTarget:
             before = await self._vault.values(app_id)
             if not secrets.equal(before, replacing.over.by_id):
                 raise DraftMoved(shapes.SYSTEM, "a secret of the draft was saved since it was read")
-        else:
-            before = await self._vault.if_readable(app_id, wanted.hidden)
         if before or values:  # it took a while to read them
             await self._unmoved(app_id, token, root)
         token = await self._sync(app_id, document, token, values)

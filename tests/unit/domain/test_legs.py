@@ -87,6 +87,7 @@ def test_each_leg_begins_anew_in_the_same_hands() -> None:
         (State.FAILED, "target_down", True),
         (State.SUPERSEDED, "live_changed", True),
         (State.NEEDS_ATTENTION, "draft_not_put_back", True),
+        (State.NEEDS_ATTENTION, "draft_secrets_lost", True),
         (State.NEEDS_ATTENTION, "live_differs", False),
         (State.NEEDS_ATTENTION, "outcome_unknown", False),
         (State.COMPLETED, "completed", False),

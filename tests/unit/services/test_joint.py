@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from bot.domain import legs, policy
+from bot.domain.candidate import choose
 from bot.domain.policy import Policy
 from bot.domain.words import DraftNote, OutcomeCode
 from bot.errors import NothingToDo, NotTogether, UpstreamDown
+from bot.ports.people import Note
 from bot.ports.store import Store
 from bot.services.eligibility import facts_of
 from store.document import Document
@@ -72,6 +74,10 @@ class Joint(ExecutionScene):
             self.second.before(method, lambda: None)
         self.second.before(method, deed)
 
+    @property
+    def notes(self) -> list[Note]:
+        return [replied.note for replied in self.messenger.replies]
+
     def lives(self) -> tuple[Document, Document]:
         """What answers users in both apps."""
         return live_of(self.target, APP), live_of(self.second, OTHER)
@@ -102,7 +108,8 @@ async def scene(store: Store) -> Joint:
     scene.depends_on = {PROD.app: [SEARCH.app]}
     scene.publish(GOOD, BAD)
     for hours, document in ((2, OLD), (1, NEW)):
-        second.publish_document(OTHER, document, at=NOON - timedelta(hours=hours))
+        at = NOON - timedelta(hours=hours)
+        second.publish_document(OTHER, document, email="bob@example.com", at=at)
     scene.target.save_draft(APP, WIP)
     second.save_draft(OTHER, THEIRS)
     return scene
@@ -302,7 +309,7 @@ async def test_when_the_second_does_not_come_the_first_is_put_back(scene: Joint)
     assert ended.outcome_facts["put_back"] == [str(SEARCH)]
     assert scene.lives() == (BAD, NEW)
     assert scene.drafts() == (WIP, THEIRS)
-    assert [v.source.value for v in await scene.history(SEARCH)][2:] == ["rollback", "rollback"]
+    assert [v.source.value for v in await scene.history(SEARCH)][2:] == ["rollback", "put_back"]
     async with scene.store.read() as tx:
         assert await tx.versions.condemned(SEARCH) == frozenset()
 
@@ -354,6 +361,114 @@ async def test_an_edit_that_slipped_into_the_last_publish_calls_people_and_names
     assert (ended.state, ended.outcome) == (State.NEEDS_ATTENTION, OutcomeCode.LIVE_DIFFERS)
     assert ended.outcome_facts["done"] == [str(SEARCH)]
     assert scene.lives() == (EDIT, OLD), "what is live after it is what people have to look at"
+
+
+async def test_the_end_names_the_app_that_did_not_go_back(scene: Joint) -> None:
+    rollback = await scene.both()
+    for _ in range(100):
+        scene.target.fail("stage", UpstreamDown("dify", "away"))
+
+    ended = await scene.run(rollback)
+    await scene.tell()
+
+    assert ended.outcome_facts["stuck"] == str(PROD)
+    notes = {note.code: note.facts for note in scene.notes}
+    assert notes["putting_back"] == {"where": str(PROD)}
+    assert notes["ended"]["seconds"] is None, "what was verified on the way is no success"
+
+
+async def test_the_editors_draft_of_each_run_is_said_with_its_own_row(scene: Joint) -> None:
+    """kb-search's draft could not go back; then the way back kept what stood there by then."""
+    rollback = await scene.both()
+    scene.second.before("stage", lambda: None)
+    scene.second.before("stage", lambda: scene.second.save_draft(OTHER, EDIT))
+    for _ in range(100):
+        scene.target.fail("stage", UpstreamDown("dify", "away"))
+
+    ended = await scene.run(rollback)
+    await scene.tell()
+
+    assert ended.state is State.FAILED
+    told = [n.facts for n in scene.notes if n.code == "draft_note"]
+    assert [(facts["where"], facts["draft"]) for facts in told] == [(str(SEARCH), "theirs_stays")]
+    async with scene.store.read() as tx:
+        kept = await tx.versions.document(told[0]["version_id"])
+    assert kept == THEIRS
+
+
+async def test_what_was_put_back_is_no_rollback_that_made_the_bad_version_past(
+    scene: Joint,
+) -> None:
+    rollback = await scene.both()
+    for _ in range(100):
+        scene.target.fail("stage", UpstreamDown("dify", "away"))
+    await scene.run(rollback)
+    history = (await scene.history(SEARCH))[::-1]
+    now = history[0].published_at
+
+    choice = choose(
+        history,
+        live=history[0],
+        condemned=frozenset(),
+        earliest_starts_at=now + timedelta(minutes=4),
+        waited=timedelta(minutes=1),
+        lookback=timedelta(hours=1),
+    )
+
+    assert choice.code == "suggested"
+    assert choice.candidate is not None
+    assert choice.candidate.meaning == OLD.meaning
+
+
+async def test_whose_work_was_put_back_does_not_vote_on_it_either(scene: Joint) -> None:
+    rollback = await scene.both()
+    for _ in range(100):
+        scene.target.fail("stage", UpstreamDown("dify", "away"))
+    await scene.run(rollback)
+    scene.target._errors.clear()
+    scene.policies["prod"] = Policy(
+        reviewers=(REVIEWERS,), requesters=(DAVE,), named=True, exclude_publisher=True
+    )
+    scene.directory.authors = {"bob@example.com": BOB}
+
+    again = await scene.asked(1, where=SEARCH)
+
+    assert (again.policy.publisher, again.policy.publisher_person) == ("bob@example.com", BOB)
+
+
+async def test_an_app_that_was_taken_back_elsewhere_says_so_on_its_own_card(scene: Joint) -> None:
+    async with scene.store.write() as tx:
+        case = await tx.cases.open_for(SEARCH, channel=CHANNEL, entry=ENTRY)
+    rollback = await scene.run(await scene.both())
+    async with scene.store.write() as tx:
+        case = await tx.cases.get(case.id, lock=True)
+        await tx.cases.save(replace(case, assess_at=await tx.now()), was=case.revision)
+
+    await scene.propose.step()
+
+    async with scene.store.read() as tx:
+        case = await tx.cases.get(case.id)
+    assert case.finding is not None
+    assert (case.finding.code, case.finding.facts["rollback"]) == (
+        "taken_back_elsewhere",
+        rollback.id,
+    )
+
+
+async def test_a_request_is_not_renewed_over_what_somebody_else_opened(scene: Joint) -> None:
+    rollback = await scene.both_asked()
+    scene.second.publish_document(OTHER, EDIT)
+    await scene.snapshot.refresh(SEARCH)
+    other = await scene.asked(1, where=SEARCH)
+
+    await scene.propose.step()
+    await scene.tell()
+
+    assert (await scene.rollback(other)).open
+    notes = [n.facts for n in scene.notes if n.code == "not_renewed"]
+    assert len(notes) == 1
+    assert "kb-search@prod" in notes[0]["text"]
+    assert (await scene.rollback(rollback)).outcome == OutcomeCode.LIVE_CHANGED
 
 
 async def test_the_draft_that_a_finished_app_could_not_get_back_is_named(scene: Joint) -> None:

@@ -99,7 +99,7 @@ async def test_an_end_that_cannot_be_told_is_no_end(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("bot.services.settle.seconds_to_verified", broken)
+    monkeypatch.setattr("bot.services.settle.note_row", broken)
     with pytest.raises(RuntimeError):
         await Settle(scene.store)(rollback, FAILED)
 

@@ -70,7 +70,20 @@ class Audit:
         return found
 
     async def entries(self, *, after: int = 0, limit: int = 1000) -> list[AuditEntry]:
-        """Entries above seq *after*, oldest first; at most *limit*."""
+        """Entries above seq *after*, oldest first; at most *limit*, fewer before one of no sense.
+
+        Raises:
+            Corrupt: The very next one cannot be read: whoever may write the database put something
+                there that is no JSON.
+        """
+        while limit:
+            try:
+                return await self._read(after, limit)
+            except ValueError:
+                limit //= 2
+        raise Corrupt(f"what follows entry {after} was changed: it cannot be read")
+
+    async def _read(self, after: int, limit: int) -> list[AuditEntry]:
         rows = await self._session.scalars(
             select(AuditRow)
             .where(col(AuditRow.seq) > after)
@@ -110,7 +123,7 @@ async def verify(store: _Readable) -> Verification:
     async with store.read() as tx:  # one moment, so that nothing seems to be beyond the head
         seq, head = await tx.audit.head()
         try:
-            while batch := await _readable(tx.audit, after=at):
+            while batch := await tx.audit.entries(after=at, limit=BATCH):
                 for entry in batch:
                     why = chain.flaw(entry, seq=at + 1, prev=prev) or _beyond(entry, seq)
                     if why:
@@ -122,22 +135,6 @@ async def verify(store: _Readable) -> Verification:
         why = f"the chain ends at {at} ({prev[:12]}), its recorded head is {seq} ({head[:12]})"
         return Verification(False, at, prev, broken_at=at + 1, why=why)
     return Verification(True, at, prev)
-
-
-async def _readable(audit: Audit, *, after: int) -> list[AuditEntry]:
-    """Return the next entries, as many at once as can be read; none at the end.
-
-    Raises:
-        Corrupt: The very next one cannot be: whoever may write the database put something there
-            that is no JSON.
-    """
-    limit = BATCH
-    while limit:
-        try:
-            return await audit.entries(after=after, limit=limit)
-        except ValueError:
-            limit //= 2
-    raise Corrupt(f"what follows entry {after} was changed: it cannot be read")
 
 
 def _beyond(entry: AuditEntry, seq: int) -> str:

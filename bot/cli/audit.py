@@ -88,7 +88,7 @@ def tail(
 
 def line_of(entry: AuditEntry) -> str:
     """*entry* in its canonical form (keys sorted, no spaces, UTF-8), with its hash."""
-    fields = {**asdict(entry), "what": dict(entry.what)}
+    fields = {**asdict(entry), "what": entry.what}
     return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -101,7 +101,7 @@ def _written(out: Path | None) -> Iterator[TextIO]:
         return
     part = out.with_name(f"{out.name}.part")
     try:
-        with part.open("w", encoding="utf-8") as file:
+        with part.open("w", encoding="utf-8", errors="backslashreplace") as file:
             yield file
         part.replace(out)
     except OSError as error:
@@ -160,7 +160,8 @@ def _show(entry: AuditEntry, *, as_json: bool) -> None:
 
     from bot.textsafe import one_line
 
-    facts = " ".join(f"{key}={_fact(value)}" for key, value in sorted(entry.what.items()))
+    told = entry.what if isinstance(entry.what, dict) else {"what": entry.what}  # tampered with
+    facts = " ".join(f"{key}={_fact(value)}" for key, value in sorted(told.items()))
     good = entry.status in {"ok", "success"}
     line = Text.assemble(
         (f"{entry.seq:>6} ", "dim"),

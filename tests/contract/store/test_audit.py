@@ -282,6 +282,20 @@ async def test_an_entry_is_found_by_how_its_hash_begins_and_the_newest_of_severa
             assert await tx.audit.find(pattern) is None
 
 
+async def test_entries_are_read_up_to_one_of_no_sense_which_is_named(
+    store: SqlStore, database_url: str
+) -> None:
+    await appended(store, *"abc")
+    async with behind.connected(database_url) as sql:
+        await behind.unlock_audit(sql)
+        await sql(f"UPDATE {behind.AUDIT} SET what = ? WHERE seq = ?", "not json", 3)
+
+    async with store.read() as tx:
+        assert [entry.seq for entry in await tx.audit.entries(limit=10)] == [1, 2]
+        with pytest.raises(Corrupt, match="what follows entry 2"):
+            await tx.audit.entries(after=2, limit=10)
+
+
 @pytest.mark.parametrize(
     "what",
     ["not json", '{"a": NaN}', '{"a": 1e999}', '{"a": "\\ud800"}', "[]", '"text"', "null", "7"],

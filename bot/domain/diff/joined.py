@@ -17,7 +17,7 @@ def joined(differences: Sequence[tuple[str, ChangeList]]) -> ChangeList:
         return differences[0][1]
     return ChangeList(
         tuple(
-            replace(change, subject=f"{app} · {change.subject}", where=f"{app}/{change.where}")
+            replace(change, subject=f"{app} · {change.subject}")
             for app, changes in differences
             for change in changes.changes
         )

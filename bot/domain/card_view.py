@@ -134,7 +134,7 @@ def _with_rollback(
         missing=quorum.unrepresented(rollback, quorum.approvals(rollback)),
         each_of=policy.each_of,
         vetoes=policy.vetoes,
-        publisher_excluded=bool(policy.publisher),
+        publisher_excluded=bool(policy.publisher or policy.publishers),
         publisher_unknown=bool(policy.publisher) and not policy.publisher_person,
         policy_named=policy.named,
         digest=rollback.content_digest,

@@ -196,11 +196,9 @@ def _published_it(member: MemberFacts, policy: PolicySnapshot) -> str | None:
 
     Without a publisher, as of drift, nobody is excluded.
     """
-    if not policy.publisher:
-        return None
-    if not policy.publisher_person:
+    if policy.publisher and not policy.publisher_person:
         return "publisher_unknown"
-    published = {policy.publisher_person, *policy.publishers}
+    published = {policy.publisher_person, *policy.publishers} - {""}
     return "publisher" if member.person in published else None
 
 

@@ -200,8 +200,12 @@ class Assess:
         try:
             shared = await self._directory.shared_channel(case.channel)
             publisher = await self._opening.publisher(ground.live, rules)
+            breaker = await self._opening.breaker(ground.live)
             snapshot = await self._eligibility.at_open(
-                rules, requested_by=quorum.KEYTURN, publishers=[publisher]
+                rules,
+                requested_by=quorum.KEYTURN,
+                publishers=[publisher],
+                alone=[breaker] if breaker else [],
             )
         except UpstreamRefused as error:
             log.warning("reviewers unknown", extra={"app": str(case.where), "why": str(error)})

@@ -37,7 +37,12 @@ class Eligibility:
         return dict(zip(ids, members, strict=True))
 
     async def at_open(
-        self, rules: policy.Policy, *, requested_by: str, publishers: Iterable[str] = ()
+        self,
+        rules: policy.Policy,
+        *,
+        requested_by: str,
+        publishers: Iterable[str] = (),
+        alone: Iterable[str] = (),
     ) -> PolicySnapshot:
         """Return the snapshot of *rules* with the persons who may vote now.
 
@@ -49,6 +54,7 @@ class Eligibility:
             requested_by: The person who asks; never among those who may vote.
             publishers: Who published what is live in each of the apps, by e-mail address; "" when
                 nobody did.
+            alone: The persons on whose word alone what is live came there.
         """
         entries = rules.snapshot().voters
         groups = await self.groups(entries)
@@ -58,15 +64,15 @@ class Eligibility:
             set().union(*persons.values()) - {requested_by},
             breakers=breakers,
             members={entry: persons[entry] - {requested_by} for entry in rules.each_of},
-            **self._excluded([address for address in publishers if address]),
+            **self._excluded([address for address in publishers if address], alone),
         )
 
-    def _excluded(self, addresses: Sequence[str]) -> _Excluded:
+    def _excluded(self, addresses: Sequence[str], alone: Iterable[str]) -> _Excluded:
         """Who may not vote; one who is not known in Slack comes first, since nobody may then."""
         persons = {address: self._directory.publisher(address) for address in addresses}
         first = min(addresses, key=lambda address: persons[address] != "", default="")
         others = [person for address, person in persons.items() if address != first]
-        return {"publisher": (first, persons.get(first, "")), "publishers": others}
+        return {"publisher": (first, persons.get(first, "")), "publishers": [*others, *alone]}
 
     async def _breakers(self, rules: policy.Policy) -> set[str]:
         """The persons who may break the glass, also who asks; a group that Slack refuses has none.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from bot.domain import approval, dry_run, quorum
+from bot.domain import approval, dry_run, marker, quorum
 from bot.domain.diff.changes import compare
 from bot.domain.dry_run import Hitch
 from bot.domain.masked import masked
@@ -38,6 +38,7 @@ from store.records import (
     Finding,
     Json,
     Leg,
+    Missing,
     NewRollback,
     PolicySnapshot,
     Rollback,
@@ -139,6 +140,19 @@ class Opening:
             return UNKNOWN
         found = await target.live(app_id)
         return (found.author_email if found is not None else "") or UNKNOWN
+
+    async def breaker(self, live: Version) -> str:
+        """The person on whose word alone *live* came there, by break-glass; "" for nobody."""
+        rollback_id = marker.rollback_id_in(live.external_name)
+        if live.source is not VersionSource.ROLLBACK or rollback_id is None:
+            return ""
+        async with self._store.read() as tx:
+            try:
+                rollback = await tx.rollbacks.get(rollback_id)
+            except Missing:  # it is of another database
+                return ""
+        broken = rollback.broken_by
+        return broken.person if broken and marker.is_of(live.external_name, rollback) else ""
 
     async def _published_before(self, live: Version) -> str:
         """The target's id of the newest publish by somebody of what *live* holds; "" for none."""

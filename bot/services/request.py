@@ -136,6 +136,7 @@ class Request:
             rules,
             requested_by=by.person,
             publishers=[await self._opening.publisher(one.ground.live, rules) for one in chosen],
+            alone=[p for one in chosen if (p := await self._opening.breaker(one.ground.live))],
         )
         made = [await self._opening.leg(o.where, o.ground, o.candidate) for o in chosen]
         new = replace(self._opening.of(tuple(made), snapshot, by=by), reason=reason)

@@ -65,7 +65,7 @@ class Reviewing:
                 await hearing.refuse(tx, asker, error, _matter(rollback, asker, press.reason))
 
     async def command(self, hearing: Hearing, asked: Review) -> None:
-        """Sign the oldest open review of an app for who typed the command.
+        """Sign the oldest open review of an app that who typed the command has not signed.
 
         Raises:
             Refused: Why not; nothing changed.
@@ -78,8 +78,11 @@ class Reviewing:
                 raise NothingToReview(str(asked.where))
             case = await tx.cases.get(of_app[0].case_id)
         rules, asker = await self._asker(hearing, case)
+        theirs = [one for one in of_app if _signed_by(one, asker)]
+        mine = next((one for one in of_app if one not in theirs), of_app[0])
         async with self._store.write() as tx:
-            rollback = await tx.rollbacks.get(of_app[0].id, lock=True)
+            rollback = await tx.rollbacks.get(mine.id, lock=True)
+            case = await tx.cases.get(rollback.case_id)
             await self._sign(tx, hearing, case, rollback, rules, asker, asked.remark)
 
     # -- how ------------------------------------------------------------------------------------
@@ -140,6 +143,13 @@ def _read(press: Press) -> Claim | None:
         return button.read(press.value)
     except BadInput:
         return None
+
+
+def _signed_by(rollback: Rollback, asker: Asker) -> bool:
+    """Whether *asker* has had their say about *rollback*: signed, or broke the glass themselves."""
+    signed = {signature.person for signature in rollback.signatures}
+    broke = {rollback.broken_by.person} if rollback.broken_by else set()
+    return asker.facts.person in signed | broke
 
 
 def _matter(rollback: Rollback, asker: Asker, remark: str) -> Matter:

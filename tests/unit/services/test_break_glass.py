@@ -380,6 +380,33 @@ async def test_two_others_sign_and_close_it_each_with_their_entry(scene: Executi
     assert codes[-2:] == ["review_signed", "review_closed"]
 
 
+async def test_the_command_signs_the_oldest_that_one_has_not_signed(
+    scene: ExecutionScene,
+) -> None:
+    first = await ran(scene)
+    await sign(scene, BOB, first, ts="9.9")
+    second = await scene.asked(2, by=DAVE, reason="it was the provider, not we")
+    await scene.tell()
+    second = await scene.run(await presses(scene, DAVE, await scene.rollback(second)))
+
+    after = await types(scene, BOB, f"review {PROD}", second)
+
+    assert [signature.person for signature in after.signatures] == [BOB]
+
+
+async def test_who_brought_it_live_alone_does_not_vote_on_its_undo(scene: ExecutionScene) -> None:
+    scene.policies["prod"] = replace(
+        scene.policies["prod"], exclude_publisher=True, break_glass=(BOB,)
+    )
+    rollback = await presses(scene, BOB, await shown(scene))
+    await scene.run(rollback)
+
+    undo = await scene.asked(2, by=DAVE, reason="it was the provider, not we")
+
+    assert undo.policy.publishers == (BOB,)
+    assert BOB in undo.policy.eligible, "named, and kept from this one vote alone"
+
+
 async def test_who_broke_it_a_second_account_and_strangers_do_not_close_it(
     scene: ExecutionScene,
 ) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from itertools import permutations
 from typing import Any
@@ -16,6 +18,8 @@ from tests.fakes.people import FakeDirectory
 from tests.fakes.target import FakeTarget
 
 Deed = Callable[[], None]
+# Who asks, where several ask at once: what one of them was told is not what another was told.
+asking: ContextVar[str] = ContextVar("asking", default="")
 
 
 @dataclass
@@ -66,9 +70,14 @@ class WitnessedDirectory(FakeDirectory):
 
     def __init__(self) -> None:
         super().__init__()
-        self.heard = Heard()
+        self.heard_by: dict[str, Heard] = defaultdict(Heard)
         self.then: list[Deed] = []
         self.silent_for = 0  # how many of the next questions get no answer
+
+    @property
+    def heard(self) -> Heard:
+        """What the one who asks now was told."""
+        return self.heard_by[asking.get()]
 
     async def member(self, slack_id: str) -> Member:
         found = await super().member(slack_id)

@@ -74,11 +74,23 @@ def test_it_begins_with_the_last_leg_and_ends_with_the_first() -> None:
 
 
 def test_each_leg_begins_anew_in_the_same_hands() -> None:
-    gone_on = legs.gone_on(at(2, attempt=3, published_id="x", draft_note="put_back"), a_done(2))
+    left = at(
+        2,
+        attempt=3,
+        kept_token="t",
+        sealed=("KEY",),
+        staged_token="s",
+        published_id="x",
+        published_version_id=9,
+        draft_note="put_back",
+        failure="draft_busy",
+        failure_facts={"x": 1},
+    )
 
-    assert (gone_on.step, gone_on.attempt) == (Step.CLAIMED, 0)
-    assert (gone_on.kept_draft_id, gone_on.published_id, gone_on.draft_note) == (None, "", "")
-    assert (gone_on.owner, gone_on.lease_epoch) == ("w1", 3)
+    gone_on = legs.gone_on(left, a_done(2))
+
+    anew = Execution(step=Step.CLAIMED, owner="w1", lease_epoch=3, position=1, done=(a_done(2),))
+    assert gone_on == anew
 
 
 @pytest.mark.parametrize(
@@ -111,6 +123,7 @@ def test_they_come_back_newest_first_each_from_what_was_published_to_what_was_li
     back = joint(turned)
 
     assert (turned.position, turned.back_because, turned.back_facts) == (1, "draft_busy", {"x": 1})
+    assert turned.back_state == State.FAILED
     assert back.current.where == APPS[1].where
     assert (back.current.from_version_id, back.current.to_version_id) == (21, 12)
     assert (back.current.live_external_id, back.current.live_root) == (
@@ -124,6 +137,24 @@ def test_they_come_back_newest_first_each_from_what_was_published_to_what_was_li
     assert legs.all_tried(end)
     assert legs.all_back(end)
     assert legs.published_versions(end) == {21, 22, 31, 32}
+
+
+def test_what_each_leg_brought_is_known_by_its_position() -> None:
+    done = (a_done(2, draft_note="put_back"), a_done(1))
+    last = at(0, *done, published_version_id=30, draft_note="unchanged")
+
+    assert legs.brought(joint(last)) == {
+        2: (22, "put_back"),
+        1: (21, ""),
+        0: (30, "unchanged"),
+    }
+    assert legs.brought(joint(at(0, *done))).keys() == {2, 1}
+
+
+def test_with_three_apps_the_newest_is_put_back_first() -> None:
+    turned = legs.turned_back(at(0, a_done(3), a_done(2), a_done(1)), State.FAILED, "x", {})
+
+    assert turned.position == 1
 
 
 def test_one_that_could_not_be_put_back_does_not_hold_up_the_others() -> None:

@@ -182,6 +182,22 @@ async def claimed(store: Store, claim: Claim) -> tuple[Rollback, Case] | None:
     return rollback, case
 
 
+async def pressed_on(store: Store, press: Press) -> tuple[Claim, Rollback, Case] | None:
+    """Return what *press* claims, with its rollback and case; None for a button none of ours.
+
+    Nothing is proved by it yet: `button.verify` does that, in the transaction that decides.
+
+    Raises:
+        UpstreamDown: As `claimed`.
+    """
+    try:
+        claim = button.read(press.value)
+    except BadInput:
+        return None
+    found = await claimed(store, claim)
+    return (claim, *found) if found else None
+
+
 def on_its_card(press: Press, case: Case) -> None:
     """Raise `OutOfDate` unless *press* was on *case*'s one card."""
     if (press.channel, press.ts) != (case.channel, case.card_ts):

@@ -13,10 +13,10 @@ from bot.domain.button import Claim
 from bot.domain.commands import BreakGlass
 from bot.domain.policy import Policy
 from bot.domain.words import AnswerCode
-from bot.errors import BadInput, KeyturnPaused, NothingToBreak, OutOfDate, Refused
+from bot.errors import KeyturnPaused, NothingToBreak, OutOfDate, Refused
 from bot.ports.store import Store, Transaction
 from bot.services.asker import Asker, Reception
-from bot.services.ballot import claimed, on_its_card
+from bot.services.ballot import on_its_card, pressed_on
 from bot.services.hearing import Hearing, Matter
 from bot.services.outgoing import card_row, glass_row, moved
 from bot.services.received import Press
@@ -49,12 +49,12 @@ class Emergency:
         Raises:
             UpstreamDown: Slack cannot say who this is; nothing was decided.
         """
-        claim = _read(press)
-        found = await claimed(self._store, claim) if claim else None
-        if claim is None or found is None:
+        found = await pressed_on(self._store, press)
+        if found is None:
             await self._unknown(hearing)
             return
-        asker = await self._asker(hearing, *found)
+        claim, seen, of = found
+        asker = await self._asker(hearing, seen, of)
         async with self._store.write() as tx:
             rollback = await tx.rollbacks.get(claim.rollback_id, lock=True)
             case = await tx.cases.get(rollback.case_id)
@@ -161,13 +161,6 @@ class Emergency:
         await tx.outbox.put(glass_row(case, saved, told))
         await hearing.answer(tx, AnswerCode.YOU_BROKE_GLASS, told)
         await hearing.finish(tx, ACTION)
-
-
-def _read(press: Press) -> Claim | None:
-    try:
-        return button.read(press.value)
-    except BadInput:
-        return None
 
 
 def _matter(rollback: Rollback, asker: Asker, reason: str) -> Matter:

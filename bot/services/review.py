@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from bot.domain import button, glass
-from bot.domain.button import Claim
 from bot.domain.commands import Review
 from bot.domain.policy import Policy
 from bot.domain.words import AnswerCode, NoteCode
-from bot.errors import BadInput, KeyturnPaused, NothingToReview, OutOfDate, Refused
+from bot.errors import KeyturnPaused, NothingToReview, OutOfDate, Refused
 from bot.ports.store import Store, Transaction
 from bot.services.asker import Asker, Reception
-from bot.services.ballot import claimed
+from bot.services.ballot import pressed_on
 from bot.services.hearing import Hearing, Matter
 from bot.services.outgoing import card_row, moved, note_row
 from bot.services.received import Press
@@ -44,15 +43,15 @@ class Reviewing:
         Raises:
             UpstreamDown: Slack cannot say who this is; nothing was decided.
         """
-        claim = _read(press)
-        found = await claimed(self._store, claim) if claim else None
-        if claim is None or found is None:
+        found = await pressed_on(self._store, press)
+        if found is None:
             asker = await self._reception.of(hearing.item)
             async with self._store.write() as tx:
                 matter = Matter("review.sign", "rollback/unknown")
                 await hearing.refuse(tx, asker, OutOfDate("no button of ours"), matter)
             return
-        rules, asker = await self._asker(hearing, found[1])
+        claim, _, of = found
+        rules, asker = await self._asker(hearing, of)
         async with self._store.write() as tx:
             rollback = await tx.rollbacks.get(claim.rollback_id, lock=True)
             case = await tx.cases.get(rollback.case_id)
@@ -136,13 +135,6 @@ class Reviewing:
         told = {"where": str(case.where), "count": facts["count"], "needed": facts["needed"]}
         await hearing.answer(tx, AnswerCode.YOU_SIGNED, told)
         await hearing.finish(tx, code.value)
-
-
-def _read(press: Press) -> Claim | None:
-    try:
-        return button.read(press.value)
-    except BadInput:
-        return None
 
 
 def _signed_by(rollback: Rollback, asker: Asker) -> bool:

@@ -180,15 +180,31 @@ def why_not(
     """
     if not policy.named or not policy.voters:
         return "no_policy"
+    bar = _no_member_of(
+        policy.voters, "not_reviewer", member, groups, team_id, shared_channel=shared_channel
+    )
+    if bar is not None:
+        return bar
+    if at_open is not None and member.person not in at_open:
+        return "not_at_open"
+    return _published_it(member, policy)
+
+
+def _no_member_of(
+    entries: tuple[str, ...],
+    code: str,
+    member: MemberFacts,
+    groups: Groups,
+    team_id: str,
+    *,
+    shared_channel: bool,
+) -> str | None:
+    """Return why *member* counts for nothing on this card; *code* where no entry names them."""
     if (bar := standing(member, team_id=team_id)) is not None:
         return bar
     if shared_channel:
         return "shared_channel"
-    if not _among(member, policy.voters, groups):
-        return "not_reviewer"
-    if at_open is not None and member.person not in at_open:
-        return "not_at_open"
-    return _published_it(member, policy)
+    return None if _among(member, entries, groups) else code
 
 
 def _published_it(member: MemberFacts, policy: PolicySnapshot) -> str | None:
@@ -218,12 +234,11 @@ def why_no_glass(
     """
     if not policy.named or not policy.break_glass:
         return "glass_off"
-    if (bar := standing(member, team_id=team_id)) is not None:
+    bar = _no_member_of(
+        policy.break_glass, "not_named", member, groups, team_id, shared_channel=shared_channel
+    )
+    if bar is not None:
         return bar
-    if shared_channel:
-        return "shared_channel"
-    if not _among(member, policy.break_glass, groups):
-        return "not_named"
     return "not_at_open" if at_open is not None and member.person not in at_open else None
 
 
@@ -241,11 +256,9 @@ def why_no_signature(
     """
     if not policy.named or not policy.voters:
         return "no_policy"
-    if (bar := standing(member, team_id=team_id)) is not None:
-        return bar
-    if shared_channel:
-        return "shared_channel"
-    return None if _among(member, policy.voters, groups) else "not_reviewer"
+    return _no_member_of(
+        policy.voters, "not_reviewer", member, groups, team_id, shared_channel=shared_channel
+    )
 
 
 def may_ask(member: MemberFacts, *, policy: PolicySnapshot, groups: Groups, team_id: str) -> bool:

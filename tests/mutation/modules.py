@@ -72,6 +72,7 @@ QUICK = Module(
     sample=(
         "bot.domain.approval.x__is_current__*",
         "bot.domain.approval.x__may_vote__*",
+        "bot.domain.policy.x__no_member_of__*",
         "bot.domain.policy.x_why_not__*",
         "bot.domain.quorum.x__counted__*",
         "bot.domain.quorum.x_reached__*",

@@ -1,0 +1,94 @@
+"""What a decision looks at: apps, the changes of them, alerts, and series of measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from store.records import AppEnv
+
+
+class How(StrEnum):
+    """How a version came to be live."""
+
+    PUBLISHED = "published"
+    RESTORED = "restored"  # somebody, or a rollback, made an older content live again
+    DRIFTED = "drifted"  # nobody published it
+
+
+class Metric(StrEnum):
+    """What a series measures. More errors and more latency are worse; load is neither."""
+
+    ERRORS = "errors"  # share of the requests, 0 to 1
+    LATENCY = "latency"  # seconds
+    LOAD = "load"  # requests a second
+    OTHER = "other"  # of any scale; more is worse
+
+
+@dataclass(frozen=True)
+class Series:
+    """Measurements of one metric, equally far apart; NaN where nothing was measured."""
+
+    metric: Metric
+    began: datetime
+    step: timedelta
+    values: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One version and when it went live. `content` is equal where the meaning is.
+
+    `kinds` are words for what was changed, "" or unknown ones included; empty where nobody knows.
+    """
+
+    where: AppEnv
+    number: int
+    at: datetime
+    content: str
+    how: How = How.PUBLISHED
+    kinds: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One alert from its start to its end; `ends_at` is None while it fires."""
+
+    where: AppEnv
+    name: str
+    starts_at: datetime
+    ends_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class App:
+    """What an app uses: other apps, and outside services by any name."""
+
+    name: str
+    depends_on: Sequence[str] = ()
+    upstreams: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Incident:
+    """An alert, and what is known around it. Nothing later than `decided_at` is looked at.
+
+    `waited` is how long the alert's rule waits before it fires, None where nobody knows.
+    `condemned` are contents that must not be suggested, `good` those that a person vouched for.
+    """
+
+    alert: Alert
+    decided_at: datetime
+    apps: Mapping[str, App] = field(default_factory=dict)
+    changes: Sequence[Change] = ()
+    alerts: Sequence[Alert] = ()
+    series: Mapping[AppEnv, Sequence[Series]] = field(default_factory=dict)
+    waited: timedelta | None = None
+    condemned: Mapping[AppEnv, frozenset[str]] = field(default_factory=dict)
+    good: Mapping[AppEnv, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def where(self) -> AppEnv:
+        return self.alert.where

@@ -1,0 +1,212 @@
+"""How likely each explanation is, given when it began and what else moved.
+
+Each explanation says how likely it was that trouble of this form begins at this time and shows in
+these apps; what speaks for one against another is the ratio of that (Good 1950, "Probability and
+the Weighing of Evidence"). Votes in windows after a deployment with decay, vetoes by the same
+fault before it and spatial scope are those of Gandalf (Li et al., NSDI 2020), put as chances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from math import log, prod
+
+import numpy as np
+
+from bot.domain.verdict import delay
+from bot.domain.verdict.around import SURGE, Around
+from bot.domain.verdict.belief import Beliefs
+from bot.domain.verdict.incident import Incident
+from bot.domain.verdict.line import Numbers
+from bot.domain.verdict.onset import Onset
+from bot.domain.verdict.suspects import Suspect
+
+MENDED_S = 45 * 60.0  # after the onset, in which people try to mend it
+
+
+class Cause(StrEnum):
+    """What may be behind trouble."""
+
+    CHANGE = "change"
+    UPSTREAM = "upstream"  # an outside service
+    LOAD = "load"
+    PLATFORM = "platform"  # something that all apps share
+    DEPENDENCY = "dependency"  # an app behind it, which nobody changed
+    ALONE = "alone"  # nothing that is seen here
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One cause, by name, with how likely it is; `weight` is not normalised, `chance` is."""
+
+    cause: Cause
+    weight: float
+    name: str = ""
+    suspect: Suspect | None = None
+    chance: float = 0.0
+
+
+def explanations(
+    incident: Incident,
+    suspects: Sequence[Suspect],
+    onset: Onset,
+    around: Around,
+    of: Beliefs,
+) -> list[Explanation]:
+    """Return every explanation with its chance, likeliest first; the chances sum to 1."""
+    told = _Told(incident, suspects, onset, around, of)
+    found = [
+        *(told.change(suspect) for suspect in suspects),
+        *(told.upstream(name) for name in sorted(told.upstreams)),
+        *(told.dependency(name) for name in sorted(told.behind)),
+        told.load(),
+        told.platform(),
+        told.alone(),
+    ]
+    total = sum(one.weight for one in found)
+    normal = [
+        Explanation(one.cause, one.weight, one.name, one.suspect, one.weight / total)
+        for one in found
+    ]
+    return sorted(normal, key=lambda one: -one.chance)
+
+
+class _Told:
+    """What was seen, as seen from each explanation."""
+
+    def __init__(
+        self,
+        incident: Incident,
+        suspects: Sequence[Suspect],
+        onset: Onset,
+        around: Around,
+        of: Beliefs,
+    ) -> None:
+        self._app = incident.where.app
+        self._onset = onset
+        self._around = around
+        self._of = of
+        self._uses = {name: list(app.depends_on) for name, app in incident.apps.items()}
+        self._outside = {name: set(app.upstreams) for name, app in incident.apps.items()}
+        self.behind = set(reach(self._app, self._uses)) - {self._app}
+        self.upstreams = {u for n in (self._app, *self.behind) for u in self._outside.get(n, ())}
+        at = np.array([s.change.at.timestamp() for s in suspects if s.hops == 0])
+        self._reacted = _reacted(onset.grid, at, of)
+        self._step = onset.turn.line.step if onset.turn is not None else 60.0
+
+    def change(self, suspect: Suspect) -> Explanation:
+        of, onset = self._of, self._onset
+        after = onset.grid - suspect.change.at.timestamp()
+        once = onset.mean(
+            self._reacted * delay.at_once(after, of, step=self._step, rate=self._around.rate)
+        )
+        slow = onset.mean(
+            self._reacted * delay.slowly(after, of, step=self._step, rate=self._around.rate)
+        )
+        form = (1 - onset.slow) * (1 - of.slow_if_bad) * once + onset.slow * of.slow_if_bad * slow
+        app = suspect.change.where.app
+        weight = suspect.bad * of.reach**suspect.hops * form
+        return Explanation(
+            Cause.CHANGE,
+            weight * self._shown(self._hit_by(app)) * self._calm(),
+            suspect=suspect,
+        )
+
+    def upstream(self, name: str) -> Explanation:
+        hit = {app for app, used in self._outside.items() if name in used}
+        direct = dict.fromkeys(hit, self._of.shows)
+        shown = {**self._through(hit), **direct}
+        weight = self._of.upstream * self._sudden(self._of.slow_outside)
+        return Explanation(Cause.UPSTREAM, weight * self._shown(shown) * self._calm(), name)
+
+    def dependency(self, name: str) -> Explanation:
+        hops = reach(self._app, self._uses)[name]
+        weight = self._of.bystander * self._of.reach**hops * self._sudden(self._of.slow_alone)
+        shown = self._shown({**self._hit_by(name), name: self._of.shows})
+        return Explanation(Cause.DEPENDENCY, weight * shown * self._calm(), name)
+
+    def load(self) -> Explanation:
+        weight = self._of.surge * self._sudden(self._of.slow_if_load)
+        surge = self._around.surge
+        grown = 1.0 if surge is None else (0.95 if surge >= SURGE else 0.02)
+        return Explanation(Cause.LOAD, weight * self._shown(self._through({self._app})) * grown)
+
+    def platform(self) -> Explanation:
+        weight = self._of.upstream / 2 * self._sudden(self._of.slow_outside)
+        shown = dict.fromkeys(self._around.turned, 0.6)
+        return Explanation(Cause.PLATFORM, weight * self._shown(shown) * self._calm())
+
+    def alone(self) -> Explanation:
+        habit = len(self._onset.past.alone)
+        rate = self._of.bystander if habit == 0 else self._of.bystander * (1 + 4 * habit)
+        weight = rate * self._sudden(self._of.slow_alone)
+        return Explanation(
+            Cause.ALONE, weight * self._shown(self._through({self._app})) * self._calm()
+        )
+
+    def _sudden(self, slow: float) -> float:
+        """How likely the form of the rise is where a share *slow* of them is slow."""
+        form = (1 - self._onset.slow) * (1 - slow) + self._onset.slow * slow
+        return form * self._onset.mean(self._reacted)
+
+    def _hit_by(self, app: str) -> dict[str, float]:
+        """Where a fault in *app* shows; in itself it need not, if only what it hands on is bad."""
+        own = 0.6 + 0.35 * self._onset.slow  # what fills up does so where it is
+        return {**self._through({app}), app: own}
+
+    def _through(self, hit: Iterable[str]) -> dict[str, float]:
+        """The apps that call one of *hit*, with the chance that they show it."""
+        start = set(hit)
+        shown: dict[str, float] = {}
+        for app in self._uses:
+            hops = [n for name, n in reach(app, self._uses).items() if name in start and n > 0]
+            if hops:
+                shown[app] = self._of.reach ** min(hops)
+        return shown
+
+    def _shown(self, expected: Mapping[str, float]) -> float:
+        """How likely it is that just those apps turned which did."""
+        return prod(
+            chance if turned else 1 - chance
+            for app, turned in self._around.turned.items()
+            if turned is not None
+            for chance in [max(expected.get(app, 0.0), self._of.chance_turn)]
+        )
+
+    def _calm(self) -> float:
+        """How likely the load is where it is not the cause; the more it grew, the less."""
+        surge = self._around.surge
+        if surge is None or surge < SURGE:
+            return 1.0
+        return self._of.chance_surge * (SURGE / surge) ** 2
+
+
+def _reacted(onset: Numbers, changes: Numbers, of: Beliefs) -> Numbers:
+    """How much likelier *changes* are where trouble began at *onset*: people mend what broke."""
+    since = changes[None, None, :] - onset[:, :, None]
+    after = (since > 0) & (since < MENDED_S)
+    found: Numbers = np.where(after, of.mending, 1.0).prod(axis=2)
+    return found
+
+
+def reach(app: str, uses: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """Every app behind *app*, itself first, with how many steps away; cycles are walked once."""
+    found = {app: 0}
+    edge = [app]
+    while edge:
+        edge = [n for name in edge for n in uses.get(name, ()) if n not in found]
+        found.update(dict.fromkeys(edge, max(found.values()) + 1))
+    return found
+
+
+def odds(one: float, other: float) -> float:
+    """By how many tenths of a ban (decibans) *one* is likelier than *other* (Turing, Good)."""
+    return 10 * log(max(one, 1e-300) / max(other, 1e-300)) / log(10)
+
+
+def near(onset: Onset) -> float:
+    """The likeliest moment, seconds since 1970."""
+    best = int(np.argmax(onset.chance))
+    return float(onset.at[best] + onset.width[best] / 2)

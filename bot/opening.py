@@ -143,6 +143,7 @@ def rules_of(settings: Settings) -> Rules:
         criticality={name: app.criticality for name, app in settings.apps.items()},
         waited=settings.alerts.usual_for,
         lookback=settings.alerts.lookback,
+        thresholds=settings.alerts.thresholds,
         depends_on={name: app.depends_on for name, app in settings.apps.items()},
     )
 

@@ -130,6 +130,16 @@ def clock_time(value: object) -> str:
     return f"<!date^{int(moment.timestamp())}^{{time}}|{moment.strftime('%H:%M UTC')}>"
 
 
+_TOKEN: Final = re.compile(r"<[^<>|]*\|([^<>]*)>|<[@!]?([^<>]*)>")
+
+
+def plain(sentence: str) -> str:
+    """Return a *sentence* of our own mrkdwn as text for a terminal or a file."""
+    text = _TOKEN.sub(lambda found: found[1] or found[2], sentence)
+    text = text.replace(_WORD_JOINER, "").replace("`", "")
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
 def _moment(value: object) -> datetime:
     moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     if moment.tzinfo is None:

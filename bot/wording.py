@@ -8,6 +8,7 @@ mentions, links, times and code.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,8 @@ _NAMED: Final = 8  # people, alerts or secrets that are named one by one
 _MEMBERS: Final = 30  # people of a policy that are named one by one
 _CALLED: Final = 40  # mentions that a section holds beside its sentence, however long their ids
 _MINUTE_S: Final = 60
+_HOUR_MIN: Final = 60
+_DAY_H: Final = 24
 _STATES: Final = {
     "DRAFT": "is being prepared",
     "PENDING_APPROVAL": "waits for approval",
@@ -217,17 +220,57 @@ def _legs(legs: Sequence[CardLeg]) -> str:
 
 
 def _seconds(value: float) -> str:
-    """Return a duration as people say it: 3.2 s, 2 min 10 s."""
+    """Return a duration as people say it: 3.2 s, 2 min 10 s, 5 h 12 min, 3 d 4 h."""
     if round(value, 1) < _MINUTE_S:
         return f"{value:.1f} s"
     minutes, seconds = divmod(round(value), _MINUTE_S)
-    return f"{minutes} min {seconds} s"
+    if minutes < _HOUR_MIN:
+        return f"{minutes} min {seconds} s"
+    hours, minutes = divmod(minutes, _HOUR_MIN)
+    if hours < _DAY_H:
+        return f"{hours} h {minutes} min"
+    days, hours = divmod(hours, _DAY_H)
+    return f"{days} d {hours} h"
 
 
 def _span(minutes: int) -> str:
     hours, rest = divmod(minutes, 60)
     count, unit = (hours, "hour") if hours and not rest else (minutes, "minute")
     return f"{count} {unit}{'' if count == 1 else 's'}"
+
+
+# -- Measurements -----------------------------------------------------------------------------
+
+_METRICS: Final = {"errors": "The share of errors", "latency": "Latency", "load": "Load"}
+_CAUSES: Final = {
+    "change": "{}",
+    "upstream": "an outage of {}",
+    "load": "the load",
+    "platform": "something that all apps share",
+    "dependency": "{}, which nobody changed",
+    "alone": "something outside the published versions",
+}
+
+
+def _measure(value: float, metric: str) -> str:
+    """Return a measured value in its unit, with as many digits as tell something."""
+    if metric == "errors":
+        return f"{value * 100:.1f} %" if value < 0.1 else f"{value * 100:.0f} %"
+    number = f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{number} s" if metric == "latency" else number
+
+
+def _cause(cause: str, name: str) -> str:
+    return _CAUSES.get(cause, "something else").format(textsafe.code(name, 120))
+
+
+def _between(times: Sequence[str]) -> str:
+    first, last = (datetime.fromisoformat(time) for time in times)
+    return _seconds((last - first).total_seconds())
+
+
+def _texts(texts: Sequence[Json]) -> str:
+    return _listed(texts, lambda text: textsafe.mrkdwn(text, 120))
 
 
 # -- The environment of sentences -------------------------------------------------------------
@@ -257,6 +300,12 @@ FILTERS: Final[dict[str, Callable[..., str]]] = {
     "version": _version,
     "legs": _legs,
     "seconds": _seconds,
+    "measure": _measure,
+    "metric_words": lambda metric: _METRICS.get(metric, "What the alert measures"),
+    "cause_words": _cause,
+    "between": _between,
+    "texts": _texts,
+    "evidence_words": lambda reason: say("evidence", reason["code"], reason),
     "span": _span,
     "state_words": lambda state: _STATES.get(state, "is over"),
     "emoji": lambda code: _EMOJI.get(code, ":warning:"),

@@ -95,6 +95,25 @@ class Alerts:
         )
         return [_firing(row) for row in rows]
 
+    async def around(
+        self, env: str, *, since: datetime, until: datetime, limit: int = 500
+    ) -> list[Firing]:
+        """Alerts of known apps of *env* that began from *since* to *until*, the newest *limit*.
+
+        Oldest first.
+        """
+        rows = await self._session.scalars(
+            select(FiringRow)
+            .where(
+                col(FiringRow.env) == env,
+                col(FiringRow.starts_at) >= since,
+                col(FiringRow.starts_at) <= until,
+            )
+            .order_by(col(FiringRow.starts_at).desc(), col(FiringRow.id).desc())
+            .limit(limit)
+        )
+        return [_firing(row) for row in reversed(rows.all())]
+
     async def unknown_apps(self) -> list[tuple[str, str, int]]:
         """(app label, env label, firings) of alerts that no configured app answers to."""
         rows = await self._session.execute(

@@ -169,6 +169,7 @@ class FiringRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("source", "fingerprint", "starts_at"),
         Index("firing_case", "case_id"),
+        Index("firing_env_start", "env", "starts_at"),
         Index(
             "firing_unseen",
             "id",

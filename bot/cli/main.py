@@ -22,6 +22,7 @@ from bot.cli.export import export
 from bot.cli.log import log
 from bot.cli.pausing import pause, resume
 from bot.cli.prune import prune
+from bot.cli.replay import replay
 from bot.cli.snapshot import snapshot
 from bot.cli.tag import tag
 from bot.cli.telling import NO, WRONG_USE, end, say, survive_any_terminal
@@ -51,6 +52,7 @@ for command in (
     diff,
     dry_run,
     export,
+    replay,
     verify,
     prune,
     backup,

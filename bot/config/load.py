@@ -33,6 +33,7 @@ from bot.config.variables import notice_unknown, read_secret_file, with_secret_f
 from bot.domain.including import Include
 from bot.domain.naming import LabelMap, Match, sole_environments
 from bot.domain.policy import Policy
+from bot.domain.verdict.belief import Thresholds
 from bot.domain.windows import windows
 from store.records import AppEnv, Keeping
 
@@ -300,6 +301,7 @@ def _alerts(document: tables.Document) -> AlertSettings:
         ),
         usual_for=document.alerts.for_,
         lookback=document.alerts.lookback,
+        thresholds=Thresholds(document.alerts.sure, document.alerts.sure_by_time),
     )
 
 

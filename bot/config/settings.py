@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from bot.domain.including import Include
 from bot.domain.naming import LabelMap
 from bot.domain.policy import Policy
+from bot.domain.verdict.belief import THRESHOLDS, Thresholds
 from store.records import AppEnv, Keeping
 
 DEFAULT_PORT = 3000
@@ -76,7 +77,8 @@ class AlertSettings:
 
     labels: LabelMap = field(default_factory=LabelMap)
     usual_for: timedelta = timedelta(minutes=5)
-    lookback: timedelta = timedelta(hours=1)
+    lookback: timedelta = timedelta(hours=12)
+    thresholds: Thresholds = THRESHOLDS
 
 
 @dataclass(frozen=True)

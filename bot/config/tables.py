@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bot.config import fields
 from bot.config.settings import SlackMode
+from bot.domain.verdict.belief import THRESHOLDS
 
 Criticality = Literal["low", "medium", "high", "critical"]
 LabelName = Annotated[str, Field(min_length=1, max_length=200)]
@@ -106,7 +107,8 @@ class AppTable(Table):
     )
     depends_on: list[str] = Field(
         default_factory=list,
-        description="Apps that this one calls, by their names here; accepted, not used yet",
+        description="Apps that this one calls, by their names here: their changes are suspects "
+        "too, and `/rollback to … together` takes them back with it",
     )
     match: dict[LabelName, fields.LabelValues] = Field(
         default_factory=dict,
@@ -218,7 +220,21 @@ class AlertsTable(Table):
         description="How long rules usually wait before they fire",
     )
     lookback: fields.PositiveDuration = Field(
-        default=timedelta(hours=1), description="How old a change may be to be a suspect"
+        default=timedelta(hours=12),
+        description="How old a change may be to be a suspect; what takes effect at once is "
+        "suspected for some minutes only, what grows slowly for all of it",
+    )
+    sure: float = Field(
+        default=THRESHOLDS.sure,
+        ge=0.5,
+        le=0.99,
+        description="How sure Keyturn must be, 0 to 1, to suggest a rollback",
+    )
+    sure_by_time: float = Field(
+        default=THRESHOLDS.sure_by_time,
+        ge=0.5,
+        le=0.99,
+        description="The same where no metric shows when the trouble began",
     )
 
 

@@ -13,15 +13,31 @@ from enum import StrEnum
 class FindingCode(StrEnum):
     """What looking for a candidate brought; the card's reason line."""
 
-    # suspect: int, candidate: int, published_at, onset_from, onset_to, minutes: int,
-    # drift: bool (nobody published the suspect)
+    # suspect: int, candidate: int, published_at, onset_from, onset_to, minutes: int (from the
+    # suspect to the onset), drift: bool (nobody published the suspect), percent: int (how sure),
+    # measured: bool (a metric shows the onset)
     SUGGESTED = "suggested"
+    # as SUGGESTED: the suspect is of where_of, which has a card of its own; rollback: int (0: none)
+    BEHIND = "behind"
+    SUGGESTED_BEHIND = "suggested_behind"  # as SUGGESTED, and caller: the app that has the alert
     # as SUGGESTED, and live_id: int (the stored row of what is live)
     BY_HAND = "by_hand"
     VALUES_MASKED = "values_masked"  # as BY_HAND, and names: list[str]
     # slack_id, candidate: int; of several apps also: list of {where, candidate: int}
     REQUESTED = "requested"
-    NO_CHANGE = "no_change"  # lookback_minutes: int, newest: int, newest_at
+    # Why no rollback would help; each also newest: int, newest_at (what is live), onset_from,
+    # onset_to, percent: int (how sure)
+    NO_CHANGE = "no_change"
+    LOAD = "load"  # times: float (0: unknown)
+    UPSTREAM = "upstream"  # name, apps: list[str] that turned too
+    PLATFORM = "platform"  # apps: list[str] that turned too
+    DEPENDENCY = "dependency"  # name: an app behind it that nobody changed
+    FLAPPING = "flapping"  # count: int, since
+    PREDATES = "predates"
+    SLOW_DRIFT = "slow_drift"
+    OUTSIDE = "outside"
+    WENT_BACK = "went_back"  # suspect: int, candidate: int
+    UNSURE = "unsure"  # suspect: int
     TWO_CHANGES = "two_changes"  # first: int, second: int
     NO_SOUND_VERSION = "no_sound_version"  # suspect: int
     NO_HISTORY = "no_history"
@@ -40,6 +56,31 @@ class FindingCode(StrEnum):
     FROZEN = "frozen"  # suspect: int, candidate: int, until
     COOLING_DOWN = "cooling_down"  # suspect: int, candidate: int, count: int, minutes: int, until
     REJECTED_BEFORE = "rejected_before"  # suspect: int, candidate: int
+
+
+class EvidenceCode(StrEnum):
+    """One thing that speaks for or against an explanation; versions are told as `app@env vN`."""
+
+    # When it began, and from what that is known. from, to (times); metric, usual: float,
+    # now: float (in the metric's unit; errors is a share)
+    ONSET_METRIC = "onset_metric"
+    ONSET_ALERTS = "onset_alerts"  # from, to, since (the earliest start of this alert)
+    ONSET_STARTS_AT = "onset_starts_at"  # from, to
+    NOT_MEASURED = "not_measured"  # no metric shows the trouble
+    ROSE_SLOWLY = "rose_slowly"
+    SOON_AFTER = "soon_after"  # version, seconds: float (negative: the clocks differ that much)
+    LATE_AFTER = "late_after"  # version, seconds: float
+    CALLED = "called"  # version, app (the alerting one)
+    BAD_BEFORE = "bad_before"  # version: people went back from this content before
+    PROVEN = "proven"  # version: this content answered for long without this trouble
+    TURNED_TOO = "turned_too"  # apps: list[str]: at the same time
+    STAYED_CALM = "stayed_calm"  # apps: list[str]
+    LOAD_GREW = "load_grew"  # times: float
+    LOAD_EVEN = "load_even"  # times: float
+    COMES_AND_GOES = "comes_and_goes"  # count: int, since
+    CAME_LATER = "came_later"  # versions: list[str]: innocent, since it had begun
+    TARGET_ANSWERED = "target_answered"  # version, seconds: float
+    INSTEAD = "instead"  # cause (a Cause), name, percent: int: the next likely explanation
 
 
 class OutcomeCode(StrEnum):

@@ -176,6 +176,12 @@ class Alerts(Protocol):
         """The case's firings by `starts_at`."""
         ...
 
+    async def around(
+        self, env: str, *, since: datetime, until: datetime, limit: int = 500
+    ) -> list[Firing]:
+        """Alerts of known apps of *env* that began from *since* to *until*, the newest *limit*."""
+        ...
+
     async def unknown_apps(self) -> list[tuple[str, str, int]]:
         """(app label, env label, firings) of alerts that no configured app answers to."""
         ...

@@ -14,6 +14,7 @@ from bot.domain.masked import masked
 from bot.domain.policy import Policy
 from bot.domain.references import references
 from bot.domain.secrets import expected, out_of_reach, plan
+from bot.domain.verdict.belief import THRESHOLDS, Thresholds
 from bot.domain.words import NoteCode
 from bot.errors import (
     ByHandOnly,
@@ -62,6 +63,7 @@ class Rules:
     waited: timedelta  # the alert rules' usual `for`
     lookback: timedelta
     depends_on: Mapping[str, Sequence[str]] = field(default_factory=dict)  # by app
+    thresholds: Thresholds = THRESHOLDS
 
     def policy(self, where: AppEnv) -> Policy:
         """The environment's policy; without one two votes are needed and nobody is eligible."""

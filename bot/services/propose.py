@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bot.ports.evidence import LookBack
 from bot.ports.people import Directory
 from bot.ports.store import Store
 from bot.ports.target import Targets
-from bot.services.assess import Assess
+from bot.services.looking.assess import Assess
 from bot.services.opening import Opening, Rules
 from bot.services.rehearse import Rehearse
 from bot.services.request import Request
@@ -30,9 +31,12 @@ class Propose:
         rules: Rules,
         *,
         nonce: Callable[[], str],
+        look_back: LookBack | None = None,
     ) -> None:
         opening = Opening(store, targets, nonce=nonce)
         request = Request(store, targets, directory, snapshot, rules, opening)
         self.requested = request
         self.rehearsed = Rehearse(store, targets, snapshot.refresh, rules, opening)
-        self.step = Assess(store, targets, directory, snapshot, rules, opening, request).step
+        self.step = Assess(
+            store, targets, directory, snapshot, rules, opening, request, look_back
+        ).step

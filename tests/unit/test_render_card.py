@@ -89,7 +89,7 @@ def test_the_reason_line_stands_right_below_the_header() -> None:
     reason = card(a_view()).blocks[1]["text"]["text"]
 
     assert reason.startswith("Version 7 was published <!date^")
-    assert "4 minutes before the alert began" in reason
+    assert "4 minutes before the trouble began" in reason
 
 
 def test_a_pending_card_says_who_asked_until_when_and_how_many_approved() -> None:

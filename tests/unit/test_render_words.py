@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.domain.words import AnswerCode, DraftNote, FindingCode, NoteCode, OutcomeCode
+from bot.domain.words import AnswerCode, DraftNote, EvidenceCode, FindingCode, NoteCode, OutcomeCode
 from bot.errors import NotEligible
 from bot.ports.people import Note
 from bot.render import BrokenBlocks, answer, card, form_view, note
@@ -24,6 +24,15 @@ CALL = {
     "count": 1,
     "needed": 2,
     "until": AT,
+}
+WEIGHED = {"newest": 7, "newest_at": AT, "onset_from": AT, "onset_to": AT, "percent": 71}
+SUSPECTED = {
+    "suspect": 7,
+    "candidate": 6,
+    "published_at": AT,
+    "minutes": 4,
+    "percent": 97,
+    "measured": True,
 }
 REVIEW = {
     "where": "support-triage@prod",
@@ -45,6 +54,8 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
         "onset_from": AT,
         "onset_to": AT,
         "minutes": 4,
+        "percent": 97,
+        "measured": True,
     },
     FindingCode.BY_HAND: {
         "suspect": 7,
@@ -66,7 +77,45 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
         "names": ["create: key"],
     },
     FindingCode.REQUESTED: {"slack_id": ALICE, "candidate": 6},
-    FindingCode.NO_CHANGE: {"lookback_minutes": 60, "newest": 7, "newest_at": AT},
+    FindingCode.NO_CHANGE: WEIGHED,
+    FindingCode.LOAD: {**WEIGHED, "times": 3.2},
+    FindingCode.UPSTREAM: {**WEIGHED, "name": "openai", "apps": ["kb-search"]},
+    FindingCode.PLATFORM: {**WEIGHED, "apps": ["kb-search", "billing"]},
+    FindingCode.DEPENDENCY: {**WEIGHED, "name": "kb-search"},
+    FindingCode.FLAPPING: {**WEIGHED, "count": 5, "since": AT},
+    FindingCode.PREDATES: WEIGHED,
+    FindingCode.SLOW_DRIFT: WEIGHED,
+    FindingCode.OUTSIDE: WEIGHED,
+    FindingCode.UNSURE: {**WEIGHED, "suspect": 7},
+    FindingCode.WENT_BACK: {"suspect": 7, "candidate": 6},
+    FindingCode.BEHIND: {
+        **SUSPECTED,
+        "where_of": "kb-search@prod",
+        "rollback": 17,
+    },
+    FindingCode.SUGGESTED_BEHIND: {**SUSPECTED, "caller": "support-triage@prod"},
+    EvidenceCode.ONSET_METRIC: {
+        "metric": "errors",
+        "usual": 0.011,
+        "now": 0.24,
+        "from": AT,
+        "to": "2026-11-24T11:51:00Z",
+    },
+    EvidenceCode.ONSET_ALERTS: {"from": AT, "to": AT, "since": AT},
+    EvidenceCode.ONSET_STARTS_AT: {"from": AT, "to": AT},
+    EvidenceCode.SOON_AFTER: {"version": "support-triage@prod v7", "seconds": 90.0},
+    EvidenceCode.LATE_AFTER: {"version": "support-triage@prod v7", "seconds": 9000.0},
+    EvidenceCode.CALLED: {"version": "kb-search@prod v7", "app": "support-triage@prod"},
+    EvidenceCode.BAD_BEFORE: {"version": "support-triage@prod v7"},
+    EvidenceCode.PROVEN: {"version": "support-triage@prod v7"},
+    EvidenceCode.TURNED_TOO: {"apps": ["kb-search"]},
+    EvidenceCode.STAYED_CALM: {"apps": ["kb-search", "billing"]},
+    EvidenceCode.LOAD_GREW: {"times": 3.24},
+    EvidenceCode.LOAD_EVEN: {"times": 1.02},
+    EvidenceCode.COMES_AND_GOES: {"count": 5, "since": AT},
+    EvidenceCode.CAME_LATER: {"versions": ["support-triage@prod v8"]},
+    EvidenceCode.TARGET_ANSWERED: {"version": "support-triage@prod v6", "seconds": 90000.0},
+    EvidenceCode.INSTEAD: {"cause": "upstream", "name": "openai", "percent": 3},
     FindingCode.TWO_CHANGES: {"first": 6, "second": 7},
     FindingCode.NO_SOUND_VERSION: {"suspect": 7},
     FindingCode.SECRETS_OUT_OF_REACH: {
@@ -308,6 +357,11 @@ def test_every_finding_has_words_on_the_card(code: FindingCode) -> None:
     assert tokens(message) == []
 
 
+@pytest.mark.parametrize("code", EvidenceCode)
+def test_every_piece_of_evidence_has_words(code: EvidenceCode) -> None:
+    assert say("evidence", code, FACTS.get(code, {})).endswith(".")
+
+
 @pytest.mark.parametrize("code", OutcomeCode)
 def test_every_outcome_has_words_in_the_thread(code: OutcomeCode) -> None:
     facts = {"outcome": code, "facts": FACTS.get(code, {}), "seconds": 3.2}
@@ -514,7 +568,7 @@ def test_help_has_one_command_a_line() -> None:
 def test_a_version_published_as_the_alert_began_is_not_said_to_be_before_it(minutes: int) -> None:
     facts = {**FACTS[FindingCode.SUGGESTED], "minutes": minutes, "where": "a@prod"}
 
-    assert "right when the alert began" in say("finding", "suggested", facts)
+    assert "right when the trouble began" in say("finding", "suggested", facts)
 
 
 @pytest.mark.parametrize(
@@ -527,10 +581,37 @@ def test_a_version_published_as_the_alert_began_is_not_said_to_be_before_it(minu
         (120, "2 hours "),
     ],
 )
-def test_a_look_back_is_said_in_whole_units(minutes: int, said: str) -> None:
-    facts = {"lookback_minutes": minutes, "newest": 7, "newest_at": AT, "where": "a@prod"}
+def test_how_long_before_is_said_in_whole_units(minutes: int, said: str) -> None:
+    facts = {**FACTS[FindingCode.SUGGESTED], "minutes": minutes, "where": "a@prod"}
 
-    assert f"within {said}before" in say("finding", "no_change", facts)
+    assert f"{said}before the trouble began" in say("finding", "suggested", facts)
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "said"),
+    [
+        *(("errors", 0.0112, "1.1 %"), ("errors", 0.24, "24 %")),
+        *(("latency", 2.345, "2.35 s"), ("load", 1234.5, "1234"), ("other", 3.0, "3")),
+    ],
+)
+def test_what_was_measured_is_said_in_its_unit(metric: str, value: float, said: str) -> None:
+    facts = {**FACTS[EvidenceCode.ONSET_METRIC], "metric": metric, "now": value}
+
+    assert f" to {said};" in say("evidence", "onset_metric", facts)
+
+
+def test_another_version_beside_the_suspect_is_named_as_it_is() -> None:
+    facts = {"cause": "change", "name": "kb-search@prod v3", "percent": 12}
+
+    assert say("evidence", "instead", facts) == "Next likely (12 %): `kb-search@prod v3`."
+
+
+@pytest.mark.parametrize("cause", ["load", "platform", "dependency", "alone", "unheard of"])
+def test_every_other_cause_has_words(cause: str) -> None:
+    text = say("evidence", "instead", {"cause": cause, "name": "kb-search", "percent": 2})
+
+    assert text.startswith("Next likely (2 %): ")
+    assert "{" not in text
 
 
 def test_the_dialog_asks_for_a_reason_and_remembers_the_card() -> None:

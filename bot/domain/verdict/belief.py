@@ -64,9 +64,12 @@ class Beliefs:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What a suggestion needs. `sure` is the least confidence, 0 to 1, of a suggestion."""
+    """What a suggestion needs: the least confidence, 0 to 1, where a metric shows the onset, and
+    where there is nothing but times; then the chances are less than they seem.
+    """
 
     sure: float = 0.6
+    sure_by_time: float = 0.8
     proven_s: float = 3600.0  # a content that answered for so long without trouble is proven
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from bot.domain.verdict import around, weigh
 from bot.domain.verdict import onset as onsets
-from bot.domain.verdict.around import Around
+from bot.domain.verdict.around import SURGE, Around
 from bot.domain.verdict.belief import BELIEFS, THRESHOLDS, Beliefs, Thresholds
 from bot.domain.verdict.incident import Change, Incident
 from bot.domain.verdict.onset import Onset
-from bot.domain.verdict.suspects import Suspect, condemned, in_order, lived, place, suspects
+from bot.domain.verdict.suspects import Suspect, condemned, in_order, suspects
 from bot.domain.verdict.weigh import Cause, Explanation
 
 
@@ -36,11 +36,20 @@ class Verdict(StrEnum):
     UNSURE = "unsure"
 
 
+_OUTSIDE = {
+    Cause.LOAD: Verdict.LOAD,
+    Cause.UPSTREAM: Verdict.UPSTREAM,
+    Cause.PLATFORM: Verdict.PLATFORM,
+    Cause.DEPENDENCY: Verdict.DEPENDENCY,
+}
+
+
 @dataclass(frozen=True)
 class Decision:
     """What is suggested and why. `confidence` is the chance that the suspect did it, 0 to 1.
 
-    Without a `target` it is the chance of what `verdict` says instead.
+    Without a suspect it is the chance of what `verdict` says instead. There is a `target` where
+    something is suggested, and where people went back to it already.
     """
 
     verdict: Verdict
@@ -51,6 +60,11 @@ class Decision:
     suspect: Suspect | None = None
     target: Change | None = None
     name: str = ""  # of the upstream or dependency
+
+    @property
+    def suggested(self) -> Change | None:
+        """The version to go back to; None where no rollback is suggested."""
+        return self.target if self.verdict is Verdict.GO_BACK else None
 
 
 def decide(
@@ -69,20 +83,19 @@ def decide(
     found = weigh.explanations(incident, accused, onset, seen, of)
     best = found[0]
 
-    def told(verdict: Verdict, confidence: float, **more: object) -> Decision:
-        return Decision(verdict, confidence, onset, seen, found, **more)  # type: ignore[arg-type]
-
-    if best.cause is not Cause.CHANGE or best.suspect is None:
-        return told(_why_not(incident, best, onset, mine), best.chance, name=best.name)
-    if best.chance < thresholds.sure:
-        return told(_unsure(found, thresholds), best.chance, suspect=best.suspect)
+    weighed = Decision(Verdict.UNSURE, best.chance, onset, seen, found, best.suspect)
+    if best.suspect is None:
+        why = _why_not(incident, best, onset, seen, accused)
+        return replace(weighed, verdict=why, name=best.name)
+    sure = thresholds.sure if onset.turn is not None else thresholds.sure_by_time
+    if best.chance < sure:
+        return replace(weighed, verdict=_unsure(found, sure))
     target = _target(incident, best.suspect, onset)
     if target is None:
-        return told(Verdict.NO_SOUND_VERSION, best.chance, suspect=best.suspect)
+        return replace(weighed, verdict=Verdict.NO_SOUND_VERSION)
     live = in_order(incident, target.where)[-1]
-    if live.content == target.content:
-        return told(Verdict.WENT_BACK, best.chance, suspect=best.suspect)
-    return told(Verdict.GO_BACK, best.chance, suspect=best.suspect, target=target)
+    gone = live.content == target.content
+    return replace(weighed, verdict=Verdict.WENT_BACK if gone else Verdict.GO_BACK, target=target)
 
 
 def _target(incident: Incident, suspect: Suspect, onset: Onset) -> Change | None:
@@ -97,31 +110,41 @@ def _target(incident: Incident, suspect: Suspect, onset: Onset) -> Change | None
     return next(sound, None)
 
 
-def _unsure(found: Sequence[Explanation], thresholds: Thresholds) -> Verdict:
-    changes = [one for one in found if one.cause is Cause.CHANGE]
-    together = sum(one.chance for one in changes[:2])
-    return Verdict.TWO_CHANGES if together >= thresholds.sure else Verdict.UNSURE
+def _unsure(found: Sequence[Explanation], sure: float) -> Verdict:
+    first, second = found[:2]
+    if first.suspect is None or second.suspect is None:
+        return Verdict.UNSURE
+    same = first.suspect.change.where == second.suspect.change.where
+    both = same and first.chance + second.chance >= sure
+    return Verdict.TWO_CHANGES if both else Verdict.UNSURE
 
 
 def _why_not(
-    incident: Incident, best: Explanation, onset: Onset, mine: Sequence[Change]
+    incident: Incident,
+    best: Explanation,
+    onset: Onset,
+    seen: Around,
+    accused: Sequence[Suspect],
 ) -> Verdict:
-    outside = {
-        Cause.LOAD: Verdict.LOAD,
-        Cause.UPSTREAM: Verdict.UPSTREAM,
-        Cause.PLATFORM: Verdict.PLATFORM,
-        Cause.DEPENDENCY: Verdict.DEPENDENCY,
-    }
+    mine = in_order(incident, incident.where)
     if not mine:
         return Verdict.NO_HISTORY
     if onset.past.flapping:
         return Verdict.FLAPPING
-    if best.cause in outside:
-        return outside[best.cause]
-    end = onset.began[1]
-    if any(end < c.at.timestamp() <= incident.decided_at.timestamp() for c in mine):
+    if best.cause in _OUTSIDE and _shows(best, seen):
+        return _OUTSIDE[best.cause]
+    if any(c.at.timestamp() > onset.began[1] for c in mine):
         return Verdict.PREDATES
-    return Verdict.SLOW_DRIFT if onset.slow > 0.5 else Verdict.OUTSIDE
+    if onset.slow > 0.5:
+        return Verdict.SLOW_DRIFT
+    return Verdict.OUTSIDE if accused else Verdict.NO_CHANGE
 
 
-__all__ = ["Decision", "Verdict", "decide", "lived", "place"]
+def _shows(best: Explanation, seen: Around) -> bool:
+    """Whether something was seen of a cause, which is not blamed for being likely alone."""
+    match best.cause:
+        case Cause.LOAD:
+            return seen.surge is not None and seen.surge >= SURGE
+        case Cause.DEPENDENCY:
+            return seen.turned.get(best.name) is True
+    return any(seen.turned.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import log
+from typing import Protocol
 
 import numpy as np
 
@@ -15,12 +16,20 @@ _LATE_FROM_S = 60.0
 _FILLS_FROM_S = 1800.0
 
 
+class Density(Protocol):
+    """A density over *delay*, any shape of it, where *rate* requests a second come."""
+
+    def __call__(
+        self, delay: Numbers, of: Beliefs, *, step: float, rate: float | None
+    ) -> Numbers: ...
+
+
 def at_once(delay: Numbers, of: Beliefs, *, step: float, rate: float | None) -> Numbers:
     """Density of what shows as a step *delay* seconds after its cause; below 0 it came before.
 
     Most show soon (exponential), some wait for something (even over the logarithm of time).
     """
-    soon = of.soon + step + (_ENOUGH / rate if rate else 2 * of.soon)
+    soon = of.soon + (_ENOUGH / rate if rate else 2 * of.soon)
     soon = min(soon, _SOON_AT_MOST_S)
     early = of.early + 0.1 * step
     shown = np.where(

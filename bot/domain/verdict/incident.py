@@ -10,14 +10,6 @@ from enum import StrEnum
 from store.records import AppEnv
 
 
-class How(StrEnum):
-    """How a version came to be live."""
-
-    PUBLISHED = "published"
-    RESTORED = "restored"  # somebody, or a rollback, made an older content live again
-    DRIFTED = "drifted"  # nobody published it
-
-
 class Metric(StrEnum):
     """What a series measures. More errors and more latency are worse; load is neither."""
 
@@ -41,14 +33,16 @@ class Series:
 class Change:
     """One version and when it went live. `content` is equal where the meaning is.
 
-    `kinds` are words for what was changed, "" or unknown ones included; empty where nobody knows.
+    `late` is by how much it may have been live before `at`: a change that nobody published is
+    known from when it was noticed. `kinds` are words for what was changed, unknown ones included;
+    empty where nobody knows.
     """
 
     where: AppEnv
     number: int
     at: datetime
     content: str
-    how: How = How.PUBLISHED
+    late: timedelta = timedelta()
     kinds: frozenset[str] = frozenset()
 
 
@@ -75,7 +69,8 @@ class App:
 class Incident:
     """An alert, and what is known around it. Nothing later than `decided_at` is looked at.
 
-    `waited` is how long the alert's rule waits before it fires, None where nobody knows.
+    `waited` is how long the alert's rule waits before it fires, None where nobody knows; rules
+    wait `usual_wait` as a rule.
     `condemned` are contents that must not be suggested, `good` those that a person vouched for.
     """
 
@@ -86,6 +81,7 @@ class Incident:
     alerts: Sequence[Alert] = ()
     series: Mapping[AppEnv, Sequence[Series]] = field(default_factory=dict)
     waited: timedelta | None = None
+    usual_wait: timedelta = timedelta(minutes=5)
     condemned: Mapping[AppEnv, frozenset[str]] = field(default_factory=dict)
     good: Mapping[AppEnv, frozenset[str]] = field(default_factory=dict)
 

@@ -14,12 +14,13 @@ Numbers = npt.NDArray[np.float64]
 
 FEWEST = 8  # samples below which nothing is said of a series
 _MAD = 1.4826  # of a normal distribution's deviation
+_FEW_ZEROS = 0.8  # share of the samples above 0 from which on zeros are chance
 _RUN = 3  # samples that a level needs to be one
 _USUAL_RUN = 6  # samples that a level needs to be what is usual
 _PENALTY = (
     4.0  # of ln n for each change of level: twice that of the BIC, since noise is seldom white
 )
-_MOST_LEVELS = 24
+_MOST_CUT = 1200  # samples that are cut one by one
 _FLOOR = {Metric.ERRORS: 0.02, Metric.LATENCY: 0.03, Metric.LOAD: 0.03, Metric.OTHER: 0.03}
 
 
@@ -57,8 +58,20 @@ def line(series: Series, *, until: float) -> Line:
     keep = np.isfinite(values) & (times <= until)
     at, raw = times[keep], values[keep]
     y = _roots(raw) if series.metric is Metric.ERRORS else _logs(raw)
-    noise, spread = _noise(y, _FLOOR[series.metric])
+    noise, spread = _noise(y, max(_FLOOR[series.metric], _counting(raw, series.metric)))
     return Line(series.metric, step, at, y, noise, spread)
+
+
+def _counting(raw: Numbers, metric: Metric) -> float:
+    """The noise of counting in shares of few requests: 1 / (2 root n) on the even scale.
+
+    How many there are is seen from the shares themselves: where many are 0, one request that
+    failed of n gives 1 / n.
+    """
+    above = raw[raw > 0]
+    if metric is not Metric.ERRORS or not len(above) or len(above) > _FEW_ZEROS * len(raw):
+        return 0.0
+    return float(np.sqrt(np.median(above))) / 2
 
 
 def _roots(raw: Numbers) -> Numbers:
@@ -105,35 +118,43 @@ def _running_median(y: Numbers, width: int) -> Numbers:
 def levels(of: Line) -> list[tuple[int, int, float]]:
     """Cut *of* into stretches of one level each: [(first, end, mean)], in order.
 
-    Binary segmentation on the sum of squares (Scott and Knott 1974), each cut by at least the
-    penalty; `end` is exclusive.
+    The cuts are those with the least sum of squares, each at the price of the penalty (optimal
+    partitioning, Jackson et al. 2005, "An algorithm for optimal partitioning of data on an
+    interval"); `end` is exclusive. A long line is cut on means of neighbours, for O(n²) steps.
     """
-    y = of.y
-    n = len(y)
-    if n == 0:
+    every = -(-len(of.y) // _MOST_CUT)
+    if every > 1:
+        coarse = len(of.y) // every
+        y = of.y[: coarse * every].reshape(coarse, every).mean(axis=1)
+    else:
+        y = of.y
+    if not len(y):
         return []
+    price = _PENALTY * np.log(max(len(y), 2)) * of.noise**2 * of.spread / max(every, 1)
+    cuts = [cut * max(every, 1) for cut in _cuts(y, float(price))]
+    cuts[-1] = len(of.y)
+    return [(a, b, float(of.y[a:b].mean())) for a, b in itertools.pairwise(cuts)]
+
+
+def _cuts(y: Numbers, price: float) -> list[int]:
+    """The cheapest cuts of *y*, with 0 and its end, each stretch of `_RUN` samples at least."""
+    n = len(y)
     sums = np.concatenate([[0.0], np.cumsum(y)])
-    least = _PENALTY * np.log(max(n, 2)) * of.noise**2 * of.spread
-    cuts, open_ = [0, n], [(0, n)]
-    while open_ and len(cuts) <= _MOST_LEVELS:
-        first, end = open_.pop()
-        if (found := _cut(sums, first, end)) is not None and found[1] > least:
-            cuts.append(found[0])
-            open_ += [(first, found[0]), (found[0], end)]
-    cuts.sort()
-    return [(a, b, float((sums[b] - sums[a]) / (b - a))) for a, b in itertools.pairwise(cuts)]
-
-
-def _cut(sums: Numbers, first: int, end: int) -> tuple[int, float] | None:
-    if end - first < 2 * _RUN:
-        return None
-    at = np.arange(first + _RUN, end - _RUN + 1)
-    left, right = at - first, end - at
-    total = sums[end] - sums[first]
-    part = sums[at] - sums[first]
-    gain = part**2 / left + (total - part) ** 2 / right - total**2 / (end - first)
-    best = int(np.argmax(gain))
-    return int(at[best]), float(gain[best])
+    squares = np.concatenate([[0.0], np.cumsum(y * y)])
+    cost = np.full(n + 1, np.inf)
+    cost[0] = -price
+    before = np.zeros(n + 1, dtype=np.int64)
+    for end in range(min(_RUN, n), n + 1):
+        first = np.arange(max(end - _RUN, 0) + 1)
+        total = sums[end] - sums[first]
+        left = squares[end] - squares[first] - total * total / np.maximum(end - first, 1)
+        told = cost[first] + left
+        best = int(np.argmin(told))
+        cost[end], before[end] = told[best] + price, best
+    cuts = [n]
+    while cuts[-1] > 0:
+        cuts.append(int(before[cuts[-1]]))
+    return cuts[::-1]
 
 
 def usual(of: Line, stretches: list[tuple[int, int, float]]) -> float:

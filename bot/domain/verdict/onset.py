@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum
 
 import numpy as np
@@ -15,10 +14,10 @@ from bot.domain.verdict.line import Line, Numbers, line
 from bot.domain.verdict.trouble import Past, past
 from bot.domain.verdict.turn import Spell, Turn, spells, turn
 
-USUAL_WAIT = timedelta(minutes=5)  # of a rule before it fires, where nobody knows it
 SEEN_LATE_S = 120.0  # from what happens to the scrape that shows it and the rule that reads it
 LAG_S = 20 * 60.0  # a spell that ended so long before the alert is not what it is about
 SLOW_UNSEEN = 0.15  # chance of a slow rise where no metric shows which it was
+_PIECES = 16  # of the time within which it began, where nothing tells more
 _NAMES = (
     (Metric.LATENCY, re.compile(r"laten|slow|duration|p9\d|p50|respon|timeout", re.IGNORECASE)),
     (Metric.ERRORS, re.compile(r"err|fail|5xx|unavailab|down|success", re.IGNORECASE)),
@@ -77,7 +76,8 @@ def find(incident: Incident, changes: Sequence[Change]) -> Onset:
     now = _now(incident, lines)
     if now is not None:
         of, all_spells, current = now
-        before = past(incident, changes, [s for s in all_spells if s.began <= current.began])
+        like = [s for s in all_spells if s.began <= current.began and _like(s, current)]
+        before = past(incident, changes, like)
         spell = before.alone[0] if before.flapping else current
         earlier = [s.ended for s in all_spells if s.ended is not None and s.began < spell.began]
         found = turn(of, spell, not_before=max(earlier, default=0.0))
@@ -91,18 +91,35 @@ def find(incident: Incident, changes: Sequence[Change]) -> Onset:
     return _bounded(incident, past(incident, changes))
 
 
+def _like(spell: Spell, now: Spell) -> bool:
+    """Whether *spell* was of the same size as the trouble of *now*."""
+    return spell.height >= now.height / 2
+
+
 def _bounded(incident: Incident, before: Past) -> Onset:
     start = before.alone[0].began if before.flapping else before.since
-    wait = (incident.waited or USUAL_WAIT).total_seconds() + SEEN_LATE_S
     same = abs(start - incident.alert.starts_at.timestamp()) < 1
-    return Onset(
-        Source.STARTS_AT if same else Source.ALERTS,
-        np.array([start - wait]),
-        np.array([wait]),
-        np.array([1.0]),
-        SLOW_UNSEEN,
-        past=before,
-    )
+    at, width, chance = _before(start, incident)
+    source = Source.STARTS_AT if same else Source.ALERTS
+    return Onset(source, at, width, chance, SLOW_UNSEEN, past=before)
+
+
+def _before(start: float, incident: Incident) -> tuple[Numbers, Numbers, Numbers]:
+    """When what began to fire at *start* may have begun.
+
+    Where the rule's wait is not known, one rule in three is taken for one that hardly waits.
+    """
+    known = incident.waited
+    wait = (incident.usual_wait if known is None else known).total_seconds()
+    longest = wait + SEEN_LATE_S
+    at: Numbers = start - longest + longest / _PIECES * np.arange(_PIECES, dtype=np.float64)
+    width = np.full(_PIECES, longest / _PIECES)
+    if known is None:
+        soon = np.maximum(at + width - (start - SEEN_LATE_S), 0.0)
+        chance = 2 / 3 / _PIECES + np.minimum(soon, width) / SEEN_LATE_S / 3
+    else:
+        chance = (at < start - wait).astype(np.float64)
+    return at, width, chance / chance.sum()
 
 
 def _lines(incident: Incident) -> list[Line]:

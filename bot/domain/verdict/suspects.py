@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from datetime import timedelta
 
 from bot.domain.verdict.belief import Beliefs, Thresholds
-from bot.domain.verdict.incident import Change, How, Incident
+from bot.domain.verdict.incident import Change, Incident
 from bot.domain.verdict.onset import Onset
 from store.records import AppEnv
 
+_SETTLED_S = 300.0  # after which a going back is not itself what began
+_GIVEN_UP = timedelta(days=1)  # a content that answered for longer was not gone back from for it
 AFTER_S = 45 * 60.0  # a change that came so long after the onset is not even named
-
-
-class Innocent(StrEnum):
-    """Why a change is none of the suspects."""
-
-    SAME_MEANING = "same_meaning"
-    AFTER_ONSET = "after_onset"
-    TOO_OLD = "too_old"
-    WENT_BACK = "went_back"  # a rollback after it made another content live
 
 
 @dataclass(frozen=True)
@@ -31,7 +24,6 @@ class Suspect:
     """
 
     change: Change
-    before: Change | None
     bad: float
     hops: int = 0
     again: bool = False  # its content was gone back from before
@@ -43,10 +35,9 @@ _LAYOUT = frozenset({"layout only", "layout"})
 
 
 def in_order(incident: Incident, where: AppEnv) -> list[Change]:
-    """The changes of *where* up to the decision by number; one without any meaning is left out.
+    """The changes of *where* up to the decision, by time and number.
 
-    A version that means the same as the one before it, or moved boxes only, changed nothing. Its
-    content counts as that of the version before.
+    A version that means the same as the one before it, or moved boxes only, is none.
     """
     steps: list[Change] = []
     mine = (c for c in incident.changes if c.where == where and c.at <= incident.decided_at)
@@ -79,8 +70,8 @@ def suspects(
         last_back = _last_going_back(steps, begun[0])
         for number, change in enumerate(steps):
             at = change.at.timestamp()
-            if number == 0 or number < last_back:
-                continue
+            if (number == 0 and change.number > 1) or number < last_back:
+                continue  # what a history that is cut off begins with need not be a change
             if not begun[0] - of.latest <= at <= begun[1] + AFTER_S:
                 continue
             found.append(_suspect(incident, steps, number, away, bad, of, thresholds))
@@ -102,13 +93,12 @@ def condemned(incident: Incident, where: AppEnv, onset: Onset | None) -> frozens
     """
     known = set(incident.condemned.get(where, frozenset()))
     steps = in_order(incident, where)
-    for number, change in enumerate(steps):
-        undo = change.content in known  # a going back that was itself gone back from
-        if change.how is How.RESTORED and number >= 2 and not undo:
-            older = _restored_from(steps, number)
-            skipped = steps[older + 1 : number] if older is not None else []
-            gone = [c for c in skipped if change.at.timestamp() - c.at.timestamp() <= 86_400]
-            known |= {c.content for c in gone if c.content != change.content}
+    for number, older in enumerate(_older(steps)):
+        change = steps[number]
+        if older is None or change.content in known:  # a going back that was gone back from
+            continue
+        gone = [c for c in steps[older + 1 : number] if change.at - c.at <= _GIVEN_UP]
+        known |= {c.content for c in gone}
     if onset is not None:
         for spell, cure in onset.past.cured:
             known |= {
@@ -120,15 +110,22 @@ def condemned(incident: Incident, where: AppEnv, onset: Onset | None) -> frozens
     return frozenset(known)
 
 
-def _restored_from(steps: Sequence[Change], number: int) -> int | None:
-    same = (n for n in range(number - 1, -1, -1) if steps[n].content == steps[number].content)
-    return next(same, None)
+def _older(steps: Sequence[Change]) -> list[int | None]:
+    """For each step the newest one before it of the same content: it went back to that."""
+    newest: dict[str, int] = {}
+    found: list[int | None] = []
+    for number, change in enumerate(steps):
+        found.append(newest.get(change.content))
+        newest[change.content] = number
+    return found
 
 
 def _last_going_back(steps: Sequence[Change], begun: float) -> int:
     """What came before the newest going back before the trouble was live no more."""
     backs = (
-        n for n, c in enumerate(steps) if c.how is How.RESTORED and c.at.timestamp() <= begun - 300
+        number
+        for number, older in enumerate(_older(steps))
+        if older is not None and steps[number].at.timestamp() <= begun - _SETTLED_S
     )
     return max(backs, default=0)
 
@@ -145,19 +142,22 @@ def _suspect(
     change = steps[number]
     again = change.content in bad
     answered = lived(steps[:number], change.content, until=change.at.timestamp())
-    proven = not again and answered >= thresholds.proven_s
+    vouched = change.content in incident.good.get(change.where, ())
+    proven = not again and (vouched or answered >= thresholds.proven_s)
     if again:
         chance = of.bad_again
     elif proven:
         chance = of.bad_proven
     else:
         chance = of.bad_change * (0.5 if change.kinds and change.kinds <= _HARMLESS else 1.0)
-    return Suspect(change, steps[number - 1], chance, away, again, proven)
+    return Suspect(change, chance, away, again, proven)
 
 
 def lived(steps: Iterable[Change], content: str, *, until: float) -> float:
     """For how many seconds *content* answered in *steps*, of which the last one did *until*."""
     ordered = list(steps)
+    if not ordered:
+        return 0.0
     ends = [c.at.timestamp() for c in ordered[1:]] + [until]
     return sum(
         max(end - c.at.timestamp(), 0.0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bot.domain.verdict.incident import Alert, Change, Incident
 from bot.domain.verdict.turn import Spell
 
-SAME_S = 15 * 60.0  # an alert that comes back sooner, with nothing changed between, never went away
+SAME_S = 15 * 60.0  # an alert that comes back sooner never went away
 CURED_S = 12 * 60.0  # trouble that ends within this time after a change was ended by it
 FLAPS = 3  # times that trouble came and went by itself, after which coming back is its habit
 
@@ -37,13 +37,14 @@ def past(
 
     *changes* are those of the alerting app in order. An alert ends when Alertmanager says so,
     which is not recovery: a Prometheus that restarts ends all of its alerts and starts them anew
-    a little later. So two that lie close together, without a change between them, are one.
+    a little later. So two that lie close together are one, and what was changed between them
+    ended nothing.
     """
     spells = _alerts(incident) if measured is None else list(measured)
     if not spells:
         start = incident.alert.starts_at.timestamp()
         return Past(start, (), ())
-    joined = _joined(spells, changes) if measured is None else spells
+    joined = _joined(spells) if measured is None else spells
     *before, now = joined
     alone: list[Spell] = []
     cured: list[tuple[Spell, Change]] = []
@@ -76,8 +77,8 @@ def _spell(alert: Alert) -> Spell:
     return Spell(alert.starts_at.timestamp(), ended)
 
 
-def _joined(spells: Sequence[Spell], changes: Sequence[Change]) -> list[Spell]:
-    """Spells that lie close together made one, unless what came between explains both ends."""
+def _joined(spells: Sequence[Spell]) -> list[Spell]:
+    """Spells that lie close together made one, unless they are short and many."""
     joined: list[Spell] = []
     lengths = [s.ended - s.began for s in spells if s.ended is not None]
     often = len(spells) > FLAPS and max(lengths, default=0.0) < SAME_S
@@ -85,7 +86,7 @@ def _joined(spells: Sequence[Spell], changes: Sequence[Change]) -> list[Spell]:
         last = joined[-1] if joined else None
         if last is None or last.ended is None or often:
             joined.append(spell)
-        elif spell.began - last.ended <= SAME_S and _healer(last, changes) is None:
+        elif spell.began - last.ended <= SAME_S:
             joined[-1] = Spell(last.began, spell.ended)
         else:
             joined.append(spell)

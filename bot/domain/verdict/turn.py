@@ -17,10 +17,11 @@ SLOW_S = 11 * 60.0  # a rise that takes longer is a slow one
 
 @dataclass(frozen=True)
 class Spell:
-    """A time in which a metric stood above its usual level, seconds since 1970."""
+    """A time of trouble, seconds since 1970; `height` is how far a metric stood above usual."""
 
     began: float
-    ended: float | None  # None where it goes on to the end of the series
+    ended: float | None  # None where it goes on
+    height: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,9 @@ def spells(line: Line) -> list[Spell]:
         ended = float(line.at[end]) if end < len(line.at) else None
         before = found[-1].ended if found else None
         if before is not None and began - before <= max(_DIP_S, 3 * line.step):
-            found[-1] = Spell(found[-1].began, ended)
+            found[-1] = Spell(found[-1].began, ended, max(found[-1].height, mean - level))
         else:
-            found.append(Spell(began, ended))
+            found.append(Spell(began, ended, mean - level))
     return found
 
 

@@ -11,18 +11,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from math import log, prod
+from math import prod
 
 import numpy as np
 
 from bot.domain.verdict import delay
 from bot.domain.verdict.around import SURGE, Around
 from bot.domain.verdict.belief import Beliefs
-from bot.domain.verdict.incident import Incident
+from bot.domain.verdict.incident import Change, Incident
 from bot.domain.verdict.line import Numbers
 from bot.domain.verdict.onset import Onset
 from bot.domain.verdict.suspects import Suspect
 
+_PARTS = 5  # of a time within which a change went live
 MENDED_S = 45 * 60.0  # after the onset, in which people try to mend it
 
 
@@ -98,14 +99,8 @@ class _Told:
 
     def change(self, suspect: Suspect) -> Explanation:
         of, onset = self._of, self._onset
-        after = onset.grid - suspect.change.at.timestamp()
-        once = onset.mean(
-            self._reacted * delay.at_once(after, of, step=self._step, rate=self._around.rate)
-        )
-        slow = onset.mean(
-            self._reacted * delay.slowly(after, of, step=self._step, rate=self._around.rate)
-        )
-        form = (1 - onset.slow) * (1 - of.slow_if_bad) * once + onset.slow * of.slow_if_bad * slow
+        form = self._since(suspect.change, delay.at_once) * (1 - onset.slow) * (1 - of.slow_if_bad)
+        form += self._since(suspect.change, delay.slowly) * onset.slow * of.slow_if_bad
         app = suspect.change.where.app
         weight = suspect.bad * of.reach**suspect.hops * form
         return Explanation(
@@ -113,6 +108,26 @@ class _Told:
             weight * self._shown(self._hit_by(app)) * self._calm(),
             suspect=suspect,
         )
+
+    def _since(self, change: Change, density: delay.Density) -> float:
+        """How likely it is that the trouble begins when it does after *change*.
+
+        When a change went live may be known to some minutes only; then all of them count.
+        """
+        late = change.late.total_seconds()
+        earlier = [late * part / _PARTS for part in range(_PARTS + 1)] if late else [0.0]
+        return sum(
+            self._onset.mean(
+                self._reacted
+                * density(
+                    self._onset.grid - (change.at.timestamp() - by),
+                    self._of,
+                    step=self._step,
+                    rate=self._around.rate,
+                )
+            )
+            for by in earlier
+        ) / len(earlier)
 
     def upstream(self, name: str) -> Explanation:
         hit = {app for app, used in self._outside.items() if name in used}
@@ -199,11 +214,6 @@ def reach(app: str, uses: Mapping[str, Sequence[str]]) -> dict[str, int]:
         edge = [n for name in edge for n in uses.get(name, ()) if n not in found]
         found.update(dict.fromkeys(edge, max(found.values()) + 1))
     return found
-
-
-def odds(one: float, other: float) -> float:
-    """By how many tenths of a ban (decibans) *one* is likelier than *other* (Turing, Good)."""
-    return 10 * log(max(one, 1e-300) / max(other, 1e-300)) / log(10)
 
 
 def near(onset: Onset) -> float:

@@ -248,3 +248,23 @@ async def test_a_firing_that_a_case_has_keeps_its_name(store: Store) -> None:
 
     async with store.read() as tx:
         assert [one.where for one in await tx.alerts.of_case(case_id)] == [PROD]
+
+
+async def test_alerts_around_a_time_are_those_of_the_environment_oldest_first(
+    store: Store,
+) -> None:
+    early, late, too_late = (
+        a_firing(starts_at=NOON + timedelta(hours=hours), fingerprint=f"f{hours}")
+        for hours in (0, 1, 3)
+    )
+    elsewhere = a_firing(where=replace(PROD, env="staging"), fingerprint="elsewhere")
+    nobodys = a_firing(where=None, fingerprint="nobodys")
+    await taken(store, late, early, too_late, elsewhere, nobodys)
+
+    async with store.read() as tx:
+        until = NOON + timedelta(hours=2)
+        found = await tx.alerts.around(PROD.env, since=NOON, until=until)
+        newest = await tx.alerts.around(PROD.env, since=NOON, until=until, limit=1)
+
+    assert [firing.fingerprint for firing in found] == ["f0", "f1"]
+    assert [firing.fingerprint for firing in newest] == ["f1"]

@@ -1,9 +1,9 @@
-"""When the trouble began that a case is looked at for."""
+"""Which alert the trouble begins with that a case is looked at for."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from bot.domain.onset import began
 from store.records import Finding, Firing, FiringStatus, Version
@@ -21,14 +21,15 @@ def published(*minutes: float) -> list[Version]:
 
 def looked(at: int, minute: float) -> Finding:
     onset = NOON + timedelta(minutes=minute)
-    return replace(a_finding(), onset_to=onset, newest_firing_id=at)
+    before = onset - timedelta(minutes=2)
+    return replace(a_finding(), onset_from=before, onset_to=onset, newest_firing_id=at)
 
 
 def start(
     *firings: Firing, before: Finding | None = None, publishes: tuple[float, ...] = ()
 ) -> float:
-    at: datetime = began(firings, before=before, history=published(*publishes))
-    return (at - NOON).total_seconds() / 60
+    first = began(firings, before=before, history=published(*publishes))
+    return (first.starts_at - NOON).total_seconds() / 60
 
 
 def test_the_first_look_is_for_the_earliest_alert() -> None:

@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 
 from bot.domain import legs, policy
-from bot.domain.candidate import choose
 from bot.domain.policy import Policy
+from bot.domain.verdict.decide import decide
+from bot.domain.verdict.incident import Alert, Incident
 from bot.domain.words import DraftNote, OutcomeCode
 from bot.errors import NothingToDo, NotTogether, UpstreamDown
 from bot.ports.people import Note
 from bot.ports.store import Store
 from bot.services.eligibility import facts_of
+from bot.services.looking.gather import change_of
 from store.document import Document
 from store.records import AppEnv, Rollback, State
 from tests.builders import ALICE, BOB, CAROL, CHANNEL, DAVE, NOON, PROD, REVIEWERS, TEAM
@@ -403,21 +405,20 @@ async def test_what_was_put_back_is_no_rollback_that_made_the_bad_version_past(
     for _ in range(100):
         scene.target.fail("stage", UpstreamDown("dify", "away"))
     await scene.run(rollback)
-    history = (await scene.history(SEARCH))[::-1]
-    now = history[0].published_at
+    history = await scene.history(SEARCH)
+    alert = Alert(SEARCH, "WrongAnswers", history[-1].published_at + timedelta(minutes=4))
 
-    choice = choose(
-        history,
-        live=history[0],
-        condemned=frozenset(),
-        earliest_starts_at=now + timedelta(minutes=4),
-        waited=timedelta(minutes=1),
-        lookback=timedelta(hours=1),
+    decision = decide(
+        Incident(
+            alert=alert,
+            decided_at=alert.starts_at,
+            changes=[change_of(version) for version in history],
+            waited=timedelta(minutes=1),
+        )
     )
 
-    assert choice.code == "suggested"
-    assert choice.candidate is not None
-    assert choice.candidate.meaning == OLD.meaning
+    assert decision.suggested is not None
+    assert decision.suggested.content == OLD.meaning
 
 
 async def test_whose_work_was_put_back_does_not_vote_on_it_either(scene: Joint) -> None:

@@ -152,12 +152,12 @@ async def test_after_some_rollbacks_none_is_suggested_for_a_while(scene: Executi
 
 
 async def fires_now(scene: ExecutionScene) -> None:
-    """An alert begins a moment after what was published last."""
+    """An alert begins a minute after what was published last."""
     await scene.snapshot.refresh(PROD)
     async with scene.store.read() as tx:
         newest = await tx.versions.newest(PROD)
     assert newest is not None
-    firing = a_firing(starts_at=newest.published_at + timedelta(seconds=1), where=PROD)
+    firing = a_firing(starts_at=newest.published_at + timedelta(minutes=1), where=PROD)
     delivery = Delivery("alertmanager", "keyturn", "group", "now", 0, (firing,))
     await Intake(scene.store, nudge=lambda: None)(delivery)
     await TakeIn(scene.store, scene.channels, meaning=lambda _: None).step()

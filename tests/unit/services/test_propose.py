@@ -55,7 +55,7 @@ from tests.unit.services.execution_scene import (
 )
 from tests.unit.services.scene import ENTRY, POLICY
 
-BILLING = AppEnv("billing", "prod")
+BILLING = AppEnv("billing", "staging")
 DOWN = UpstreamDown("dify.test", "no answer")
 EMPTY = Document("workflow", {"graph": {"nodes": [], "edges": []}, "features": {}})
 
@@ -467,7 +467,7 @@ async def test_a_target_that_hangs_holds_up_only_its_own_cases(scene: ExecutionS
     other.target.before("count_versions", hangs.wait)
     scene.target.after("history", looked_at.set)
     for number in range(30):
-        where = AppEnv(f"hung{number}", "prod")
+        where = AppEnv(f"hung{number}", "staging")
         scene.places[where] = (other.target, APP)
         scene.channels[where] = CHANNEL
         await fire(scene, where)

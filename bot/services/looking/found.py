@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
-from bot.domain.candidate import Choice
 from bot.domain.words import FindingCode
 from bot.errors import (
     AccountLocked,
@@ -18,7 +18,13 @@ from bot.errors import (
     UpstreamRefused,
     ValuesMasked,
 )
-from store.records import Case, Finding, Firing, Json, NewRollback, Rollback, State, Version
+from bot.services.looking.judge import Judgement
+from store.records import AppEnv, Case, Finding, Firing, Json, NewRollback, Rollback, State, Version
+
+_CODES = {"go_back": FindingCode.SUGGESTED}  # what a verdict says in other words
+
+if TYPE_CHECKING:
+    from bot.domain.verdict.decide import Decision
 
 
 def same_words(before: Finding | None, after: Finding) -> bool:
@@ -69,17 +75,92 @@ def cooling_down(finding: Finding, *, count: int, cool_down: timedelta, until: d
     )
 
 
-def of_choice(choice: Choice, firings: Sequence[Firing]) -> Finding:
-    """What a look because of *firings* brought."""
+def of_decision(judged: Judgement, *, live: Version, firings: Sequence[Firing]) -> Finding:
+    """What *judged* says because of *firings*, in the app of which *live* answers.
+
+    Of which rows its versions are is not said: `with_versions` does that.
+    """
+    from bot.domain.verdict.reasons import percent, reasons  # with numpy, so late
+
+    incident, decision = judged.incident, judged.decision
+    began = [datetime.fromtimestamp(at, UTC) for at in decision.onset.began]
+    facts: dict[str, Json] = {
+        "newest": live.number,
+        "newest_at": _iso(live.published_at),
+        "onset_from": _iso(began[0]),
+        "onset_to": _iso(began[1]),
+        "percent": percent(decision.confidence),
+        "measured": decision.onset.turn is not None,
+        "reasons": [{"code": one.code.value, **one.facts} for one in reasons(incident, decision)],
+    }
     return Finding(
-        code=choice.code,
-        facts=choice.facts,
-        onset_from=choice.onset_from,
-        onset_to=choice.onset_to,
-        suspect_id=choice.suspect.id if choice.suspect else None,
-        candidate_id=choice.candidate.id if choice.candidate else None,
+        code=FindingCode(_CODES.get(decision.verdict.value, decision.verdict.value)),
+        facts=facts | _of_suspect(decision) | _of_cause(decision),
+        onset_from=began[0],
+        onset_to=began[1],
         newest_firing_id=max(firing.id for firing in firings),
     )
+
+
+def with_versions(finding: Finding, history: Sequence[Version]) -> Finding:
+    """*finding* with the rows of the versions of *history* that it names."""
+    rows = {version.number: version.id for version in history}
+    return replace(
+        finding,
+        suspect_id=rows.get(finding.facts.get("suspect")),
+        candidate_id=rows.get(finding.facts.get("candidate")),
+    )
+
+
+def behind(finding: Finding, there: AppEnv, rollback: int) -> Finding:
+    """The suggestion *finding* is about *there*, which has a card of its own."""
+    facts = {**finding.facts, "where_of": str(there), "rollback": rollback}
+    return replace(finding, code=FindingCode.BEHIND, facts=facts)
+
+
+def for_caller(finding: Finding, caller: AppEnv) -> Finding:
+    """The suggestion *finding* on the card of the app that it is about, because of *caller*."""
+    facts = {**finding.facts, "caller": str(caller)}
+    return replace(finding, code=FindingCode.SUGGESTED_BEHIND, facts=facts, newest_firing_id=0)
+
+
+def _iso(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _of_suspect(decision: Decision) -> dict[str, Json]:
+    suspect = decision.suspect
+    if suspect is None:
+        return {}
+    change = suspect.change
+    seconds = decision.onset.began[0] - change.at.timestamp()
+    told: dict[str, Json] = {
+        "suspect": change.number,
+        "published_at": _iso(change.at),
+        "minutes": max(int(seconds // 60), 0),
+        "drift": bool(change.late),
+    }
+    if decision.target is not None:
+        told["candidate"] = decision.target.number
+    others = [one.suspect for one in decision.explanations[:2] if one.suspect is not None]
+    if len(others) == 2:
+        first, second = sorted((other.change for other in others), key=lambda c: (c.at, c.number))
+        told |= {"first": first.number, "second": second.number}
+    return told
+
+
+def _of_cause(decision: Decision) -> dict[str, Json]:
+    """What fills the sentences that say why no rollback would help."""
+    past, around = decision.onset.past, decision.around
+    told: dict[str, Json] = {
+        "name": decision.name,
+        "times": round(around.surge or 0.0, 1),
+        "apps": sorted(app for app, moved in around.turned.items() if moved),
+    }
+    if past.alone:
+        since = datetime.fromtimestamp(past.alone[0].began, UTC)
+        told |= {"count": len(past.alone), "since": _iso(since)}
+    return told
 
 
 def by_hand(finding: Finding, live: Version) -> Finding:

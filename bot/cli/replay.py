@@ -1,0 +1,213 @@
+"""`keyturn replay`: how well the choice of a candidate does on recorded incidents."""
+
+from __future__ import annotations
+
+import gzip
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated
+
+import typer
+
+from bot.cli.progress import progress
+from bot.cli.telling import DONE, WRONG_USE, end, remark, say_json, screen
+
+if TYPE_CHECKING:
+    from bot.domain.verdict.decide import Decision
+    from bot.domain.verdict.recorded import Recorded
+    from bot.domain.verdict.score import Count, Score
+    from store.records import Json
+
+STDIN = "-"
+_LONGEST_LINE = 64 * 2**20  # bytes
+_MEANING = {
+    "precision": "of the suggestions were right",
+    "recall": "were found where going back is right",
+    "top1": "were decided rightly, silence included",
+    "false_rollbacks": "got a suggestion where none would help",
+}
+
+
+def replay(
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE.jsonl[.gz]", help="Recorded incidents, one a line (`-`: standard input)."
+        ),
+    ],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Write the figures as one JSON object.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE.jsonl", help="Write each decision with its reasons."),
+    ] = None,
+    wrong: Annotated[
+        bool, typer.Option("--wrong", help="Tell also which ones were decided wrongly, and why.")
+    ] = False,
+) -> None:
+    """Decide recorded incidents as if they came in now, and count how often that was right.
+
+    `docs/incidents.md` tells the form of the file. Incidents without a truth are decided and not
+    scored.
+    """
+    from bot.domain.verdict.decide import decide
+    from bot.domain.verdict.score import Score
+
+    score = Score()
+    mistakes: list[tuple[Recorded, Decision]] = []
+    with ExitStack() as held:
+        written = None if out is None else held.enter_context(_written(out))
+        advance = held.enter_context(progress("Deciding", None))
+        for number, recorded in enumerate(_records(file), start=1):
+            decision = decide(recorded.incident)
+            if score.add(recorded, decision.suggested) is False and wrong:
+                mistakes.append((recorded, decision))
+            if written is not None:
+                written.write(_line(recorded, decision))
+            advance(number, recorded.kind)
+    if as_json:
+        say_json(_figures(score))
+    else:
+        _table(score)
+        for recorded, decision in mistakes:
+            _tell(recorded, decision)
+    raise SystemExit(DONE)
+
+
+# -- What is read -------------------------------------------------------------------------------
+
+
+def _records(file: str) -> Iterator[Recorded]:
+    from bot.domain.verdict.recorded import BadRecord, read
+
+    count = 0
+    try:
+        with _opened(file) as lines:
+            for number, line in enumerate(iter(lambda: lines.readline(_LONGEST_LINE), b""), 1):
+                if line.strip():
+                    count += 1
+                    try:
+                        yield read(line)
+                    except BadRecord as error:
+                        end(WRONG_USE, f"{file}, line {number}: {error}")
+    except (OSError, EOFError, zlib.error) as error:
+        end(WRONG_USE, f"{file} cannot be read: {getattr(error, 'strerror', None) or error}")
+    if not count:
+        remark(f"{file} holds no incident")
+
+
+def _opened(file: str) -> IO[bytes]:
+    if file == STDIN:
+        return sys.stdin.buffer
+    opened = Path(file).open("rb")  # noqa: SIM115  # closed by who reads
+    zipped = opened.read(2) == b"\x1f\x8b"
+    opened.seek(0)
+    return gzip.GzipFile(fileobj=opened) if zipped else opened  # type: ignore[return-value]
+
+
+# -- What is written ----------------------------------------------------------------------------
+
+
+def _written(out: Path) -> IO[str]:
+    try:
+        return out.open("w", encoding="utf-8")
+    except OSError as error:
+        end(WRONG_USE, f"{out} cannot be written: {error.strerror}")
+
+
+def _line(recorded: Recorded, decision: Decision) -> str:
+    import json
+
+    from bot.domain.verdict.recorded import version_name
+
+    suspect = decision.suspect.change if decision.suspect else None
+    told: dict[str, Json] = {
+        "id": recorded.id,
+        "target": version_name(decision.suggested) if decision.suggested else None,
+        "culprit": version_name(suspect) if suspect and decision.suggested else None,
+        "confidence": round(decision.confidence, 4),
+        "verdict": decision.verdict.value,
+        "reasons": _reasons(recorded, decision),
+    }
+    return json.dumps(told, ensure_ascii=False) + "\n"
+
+
+def _reasons(recorded: Recorded, decision: Decision) -> list[str]:
+    from bot.domain.verdict.reasons import reasons
+    from bot.textsafe import plain
+    from bot.wording import say
+
+    found = reasons(recorded.incident, decision)
+    return [plain(say("evidence", reason.code, reason.facts)) for reason in found]
+
+
+def _figures(score: Score) -> dict[str, Json]:
+    figures: dict[str, Json] = {name: _rounded(count.share) for name, count in score.figures()}
+    return {
+        **figures,
+        "n": score.top1.all,
+        "not_scored": score.not_scored,
+        "intervals": {name: _interval(count) for name, count in score.figures()},
+        "by_kind": {
+            kind: {
+                "right": count.right,
+                "all": count.all,
+                "share": _rounded(count.share),
+                "interval": _interval(count),
+            }
+            for kind, count in score.kinds().items()
+        },
+    }
+
+
+def _interval(count: Count) -> list[Json] | None:
+    found = count.interval
+    return None if found is None else [round(found[0], 4), round(found[1], 4)]
+
+
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(share, 4)
+
+
+def _table(score: Score) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    console = screen()
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name, justify in (("figure", "left"), ("share", "right"), ("95 %", "left"), ("", "left")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for name, count in score.figures():
+        table.add_row(name.replace("_", " "), *_told(count), _MEANING[name])
+    table.add_row()
+    for kind, count in score.kinds().items():
+        table.add_row(Text(kind or "(no kind)"), *_told(count))
+    console.print(table)
+    if score.not_scored:
+        console.print(f"{score.not_scored} without a truth were decided and not scored.")
+
+
+def _told(count: Count) -> tuple[str, str]:
+    interval = count.interval
+    if interval is None:
+        return "–", "nothing to count"
+    low, high = interval
+    return f"{count.right}/{count.all}", f"{100 * low:.0f} to {100 * high:.0f} %"
+
+
+def _tell(recorded: Recorded, decision: Decision) -> None:
+    from bot.domain.verdict.recorded import version_name
+
+    console = screen()
+    said = version_name(decision.suggested) if decision.suggested else f"none ({decision.verdict})"
+    console.print(f"\n{recorded.id} {recorded.kind}: said {said}, {decision.confidence:.0%} sure")
+    truth = recorded.truth
+    if truth is not None:
+        right = f"{truth.where} {truth.content}" if truth.where else "none"
+        console.print(f"  right would be {right}; the change was {truth.culprit or 'none'}")
+    for reason in _reasons(recorded, decision):
+        console.print(f"  - {reason}")

@@ -1,0 +1,133 @@
+"""What is known around an alert, put together for a decision."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from bot.domain import legs
+from bot.domain.verdict.incident import Alert, App, Change, Incident
+from bot.errors import UpstreamDown
+from bot.ports.evidence import LookBack, Measured
+from bot.ports.store import Store
+from bot.services.looking.uses import Uses
+from bot.services.opening import Ground, Rules
+from store.records import AppEnv, Firing, FiringStatus, Version, VersionSource
+
+log = logging.getLogger(__name__)
+HISTORY = 200  # versions of an app behind the alerting one
+OTHERS = 15  # apps of the environment that are looked at beside the alerting one
+NOTICED = timedelta(minutes=10)  # after which a change that nobody published is noticed at most
+
+
+class Gather:
+    """Reads the store, and measurements where there are some; decides nothing."""
+
+    def __init__(self, store: Store, rules: Rules, look_back: LookBack | None) -> None:
+        self._store = store
+        self._rules = rules
+        self._look_back = look_back
+        self._uses = Uses(store)
+
+    async def __call__(
+        self, ground: Ground, firing: Firing, *, unsound: frozenset[str]
+    ) -> tuple[Incident, Measured | None]:
+        """Return what is known around *firing* of the app of *ground*.
+
+        *unsound* are contents that must not be suggested there. The measurements are None where
+        nothing measures, or where it could not be read.
+        """
+        where = ground.live.where
+        async with self._store.read() as tx:
+            now = max(await tx.now(), firing.starts_at)  # whose clock may differ from ours
+        since = firing.starts_at - self._rules.lookback - timedelta(hours=1)
+        behind = [AppEnv(app, where.env) for app in legs.behind(where.app, self._rules.depends_on)]
+        others = self._others(where, behind)
+        outside = await self._uses([where, *behind, *others])
+        measured = await self._measured(firing, [where, *behind, *others], since, now)
+        alerts = await self._alerts(where.env, since, now)
+        changes, condemned, good = await self._histories(behind)
+        condemned[where] = unsound
+        good[where] = await self._good(where, ground.history)
+        incident = Incident(
+            alert=_alert(where, firing),
+            decided_at=now,
+            apps={
+                place.app: App(
+                    place.app, tuple(self._rules.depends_on.get(place.app, ())), outside[place]
+                )
+                for place in (where, *behind, *others)
+            },
+            changes=[*map(change_of, _numbered(ground.history)), *changes],
+            alerts=[*alerts, *(measured.alerts if measured else ())],
+            series=measured.series if measured else {},
+            waited=measured.waited if measured else None,
+            usual_wait=self._rules.waited,
+            condemned=condemned,
+            good=good,
+        )
+        return incident, measured
+
+    def _others(self, where: AppEnv, behind: Sequence[AppEnv]) -> list[AppEnv]:
+        """Apps of the same environment, those that call the alerting one first."""
+        there = [p for p in self._rules.channels if p.env == where.env and p != where]
+        calls = {app for app, used in self._rules.depends_on.items() if where.app in used}
+        left = [place for place in there if place not in behind]
+        return sorted(left, key=lambda place: (place.app not in calls, place.app))[:OTHERS]
+
+    async def _measured(
+        self, firing: Firing, places: Sequence[AppEnv], since: datetime, until: datetime
+    ) -> Measured | None:
+        if self._look_back is None:
+            return None
+        try:
+            return await self._look_back(firing, places, since=since, until=until)
+        except UpstreamDown as error:
+            log.warning("nothing measured", extra={"app": str(places[0]), "error": str(error)})
+            return None
+
+    async def _alerts(self, env: str, since: datetime, until: datetime) -> list[Alert]:
+        async with self._store.read() as tx:
+            found = await tx.alerts.around(env, since=since, until=until)
+        return [_alert(firing.where, firing) for firing in found if firing.where is not None]
+
+    async def _histories(
+        self, places: Iterable[AppEnv]
+    ) -> tuple[list[Change], dict[AppEnv, frozenset[str]], dict[AppEnv, frozenset[str]]]:
+        changes: list[Change] = []
+        condemned: dict[AppEnv, frozenset[str]] = {}
+        good: dict[AppEnv, frozenset[str]] = {}
+        for place in places:
+            async with self._store.read() as tx:
+                history = await tx.versions.history(place, limit=HISTORY)
+                condemned[place] = await tx.versions.condemned(place)
+            changes += map(change_of, _numbered(history))
+            good[place] = await self._good(place, history)
+        return changes, condemned, good
+
+    async def _good(self, where: AppEnv, history: Sequence[Version]) -> frozenset[str]:
+        """The contents that somebody named: people name what they would go back to."""
+        async with self._store.read() as tx:
+            tagged = {tag.version_id for tag in await tx.tags.of(where)}
+        return frozenset(version.meaning for version in history if version.id in tagged)
+
+
+def _numbered(history: Iterable[Version]) -> list[Version]:
+    return [version for version in history if version.number is not None]
+
+
+def change_of(version: Version) -> Change:
+    """What a decision looks at of a numbered *version*."""
+    return Change(
+        where=version.where,
+        number=version.number or 0,
+        at=version.published_at,
+        content=version.meaning,
+        late=NOTICED if version.source is VersionSource.DRIFT else timedelta(),
+    )
+
+
+def _alert(where: AppEnv, firing: Firing) -> Alert:
+    ended = firing.ends_at if firing.status is FiringStatus.RESOLVED else None
+    return Alert(where, firing.alertname, firing.starts_at, ended)

@@ -1,0 +1,71 @@
+"""What an alert's evidence comes to: gathered here, weighed off the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from bot.domain import onset
+from bot.domain.verdict.belief import BELIEFS, Beliefs, Thresholds
+from bot.domain.verdict.incident import Incident
+from bot.ports.evidence import Measured
+from bot.services.looking.gather import Gather
+from bot.services.opening import Ground, Opening, Rules
+from store.records import Case, Firing, Version
+
+if TYPE_CHECKING:
+    from bot.domain.verdict.decide import Decision
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A decision, and what it was made from; `measured` is None where nothing was measured."""
+
+    incident: Incident
+    decision: Decision
+    measured: Measured | None
+
+
+class Judge:
+    """Decides on the evidence that there is."""
+
+    def __init__(self, gather: Gather, rules: Rules, opening: Opening) -> None:
+        self._gather = gather
+        self._opening = opening
+        self._beliefs = replace(BELIEFS, latest=rules.lookback.total_seconds())
+        self._thresholds = rules.thresholds
+
+    async def __call__(self, case: Case, ground: Ground, firings: Sequence[Firing]) -> Judgement:
+        """Judge what *firings* of *case* are about.
+
+        A version without nodes could not answer anybody, so it is passed over.
+        """
+        firing = onset.began(firings, before=case.finding, history=ground.history)
+        unsound = set(ground.condemned)
+        while True:
+            incident, measured = await self._gather(ground, firing, unsound=frozenset(unsound))
+            decision = await asyncio.to_thread(_decide, incident, self._beliefs, self._thresholds)
+            target = decision.suggested
+            if target is None or target.where != case.where:
+                return Judgement(incident, decision, measured)
+            if not await self._opening.empty(numbered(ground.history, target.number)):
+                return Judgement(incident, decision, measured)
+            unsound.add(target.content)
+
+
+def numbered(history: Sequence[Version], number: int) -> Version:
+    """Version *number* of *history*, which has it."""
+    return next(version for version in history if version.number == number)
+
+
+def _decide(incident: Incident, of: Beliefs, thresholds: Thresholds) -> Decision:
+    from bot.domain.verdict.decide import decide  # with numpy and scipy, so late
+
+    return decide(incident, of=of, thresholds=thresholds)
+
+
+def warm_up() -> None:
+    """Import what a decision needs, which takes a second, before the first alert comes."""
+    import bot.domain.verdict.reasons  # noqa: F401

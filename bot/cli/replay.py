@@ -48,6 +48,12 @@ def replay(
     wrong: Annotated[
         bool, typer.Option("--wrong", help="Tell also which ones were decided wrongly, and why.")
     ] = False,
+    charts: Annotated[
+        Path | None,
+        typer.Option(
+            "--charts", metavar="FOLDER", help="Draw each one, with --wrong only those, as ID.png."
+        ),
+    ] = None,
 ) -> None:
     """Decide recorded incidents as if they came in now, and count how often that was right.
 
@@ -64,8 +70,11 @@ def replay(
         advance = held.enter_context(progress("Deciding", None))
         for number, recorded in enumerate(_records(file), start=1):
             decision = decide(recorded.incident)
-            if score.add(recorded, decision.suggested) is False and wrong:
+            mistaken = score.add(recorded, decision.suggested) is False
+            if mistaken and wrong:
                 mistakes.append((recorded, decision))
+            if charts is not None and (mistaken or not wrong):
+                _draw(charts, recorded, decision)
             if written is not None:
                 written.write(_line(recorded, decision))
             advance(number, recorded.kind)
@@ -117,6 +126,20 @@ def _written(out: Path) -> IO[str]:
         return out.open("w", encoding="utf-8")
     except OSError as error:
         end(WRONG_USE, f"{out} cannot be written: {error.strerror}")
+
+
+def _draw(folder: Path, recorded: Recorded, decision: Decision) -> None:
+    import re
+
+    from bot.charting.draw import png
+    from bot.domain.verdict.charted import charted
+
+    name = re.sub(r"[^\w.-]", "_", recorded.id)[:120] or "incident"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.png").write_bytes(png(charted(recorded.incident, decision)))
+    except OSError as error:
+        end(WRONG_USE, f"{folder} cannot be written: {error.strerror}")
 
 
 def _line(recorded: Recorded, decision: Decision) -> str:

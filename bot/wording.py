@@ -273,6 +273,18 @@ def _texts(texts: Sequence[Json]) -> str:
     return _listed(texts, lambda text: textsafe.mrkdwn(text, 120))
 
 
+_ON_CARD: Final = 3
+_BESIDE: Final = frozenset(  # what the finding says itself, or what is only worth its place below
+    ("soon_after", "late_after", "not_measured", "onset_starts_at", "stayed_calm", "load_even")
+) | {"instead"}
+
+
+def _on_card(reasons: Sequence[Mapping[str, Json]]) -> str:
+    """The few most telling *reasons* in one paragraph."""
+    told = [reason for reason in reasons if reason["code"] not in _BESIDE][:_ON_CARD]
+    return " ".join(say("evidence", reason["code"], reason) for reason in told)
+
+
 # -- The environment of sentences -------------------------------------------------------------
 
 _UNCHANGED: Final = (
@@ -305,6 +317,7 @@ FILTERS: Final[dict[str, Callable[..., str]]] = {
     "cause_words": _cause,
     "between": _between,
     "texts": _texts,
+    "on_card": _on_card,
     "evidence_words": lambda reason: say("evidence", reason["code"], reason),
     "span": _span,
     "state_words": lambda state: _STATES.get(state, "is over"),

@@ -754,7 +754,8 @@ class OutboxKind(StrEnum):
     CARD = "card"  # draw the case's card as the store has it now
     NOTE = "note"  # a reply in the case's thread
     SNIPPET = "snippet"  # a text file in the case's thread
-    PICTURE = "picture"  # a drawing in the case's thread
+    PICTURE = "picture"  # a drawing of a difference in the case's thread
+    CHART = "chart"  # what was measured, drawn in the case's thread
     NOTICE = "notice"  # a message of its own, of no case
     ANSWER = "answer"  # to one person only
 

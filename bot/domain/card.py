@@ -82,7 +82,7 @@ class CardAlert:
 
 @dataclass(frozen=True)
 class CardView:
-    """All that a card can show. What comes later (evidence, impact, lost) may be empty.
+    """All that a card can show. What comes later (impact, lost) may be empty.
 
     `finding_code` and `outcome_code` name sentences of the catalogue, filled by their facts.
     Without a rollback `state` is None and `from_number`/`to_number` may be None.
@@ -136,6 +136,5 @@ class CardView:
     audit_head: str = ""
     page: str = ""  # the address of the page that shows the whole difference
     legs: tuple[CardLeg, ...] = ()  # all apps, where there are several
-    evidence: str = ""
     impact: str = ""
     lost: str = ""

@@ -148,6 +148,7 @@ class NoteCode(StrEnum):
 
     # slack_id, count: int, needed: int, missing: list[str] (of whom one each must approve)
     VOTE_APPROVED = "vote_approved"
+    EVIDENCE = "evidence"  # reasons: list of {code (an EvidenceCode), and its facts}, percent: int
     VOTE_AGAINST = "vote_against"  # slack_id, reason, count: int, vetoes: int; it goes on
     VOTE_TAKEN_BACK = "vote_taken_back"  # slack_id, count: int, needed: int
     APPROVED_UNASKED = "approved_unasked"  # slack_id

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bot.domain.card import CardView
+from bot.domain.chart.view import ChartView
 from bot.domain.diff.browse import Sheet
 from bot.domain.diff.picture import Picture
 from store.records import Json
@@ -91,6 +92,12 @@ class Messenger(Protocol):
         self, drawn: Picture, *, filename: str, title: str, channel: str, ts: str
     ) -> None:
         """Show a picture in the thread of message *ts*; where none can be drawn, show nothing."""
+        ...
+
+    async def chart(
+        self, view: ChartView, *, filename: str, title: str, channel: str, ts: str
+    ) -> None:
+        """Show a chart in the thread of message *ts*; where it cannot be drawn, show nothing."""
         ...
 
     async def answer(

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from bot.domain import dry_run
+from bot.domain.chart.kept import from_json
 from bot.domain.diff.label import visible
 from bot.domain.diff.text import as_text
 from bot.errors import Throttled, UpstreamDown, UpstreamRefused
@@ -130,13 +131,15 @@ class Deliver:
                 await self._snippet(row)
             case OutboxKind.PICTURE:
                 await self._picture(row)
+            case OutboxKind.CHART:
+                await self._chart(row)
             case OutboxKind.NOTICE:
                 await self._notice(row)
             case OutboxKind.ANSWER:
                 return await self._answer(row)
         return True
 
-    # -- the six kinds -------------------------------------------------------------------------
+    # -- the seven kinds -------------------------------------------------------------------------
 
     async def _card(self, row: Outgoing) -> None:
         shown = await self._drawing.card(row.body["case_id"])
@@ -182,6 +185,18 @@ class Deliver:
                 channel=case.channel,
                 ts=case.card_ts,
             )
+        await self._sent(row)
+
+    async def _chart(self, row: Outgoing) -> None:
+        case = await self._with_card(row.body["case_id"])
+        view = from_json(row.body["chart"])
+        await self._messenger.chart(
+            view,
+            filename=f"{view.where}.png",
+            title=f"{view.where}: {view.alert}",
+            channel=case.channel,
+            ts=case.card_ts,
+        )
         await self._sent(row)
 
     async def _sides(self, row: Outgoing) -> tuple[Leg, Version, Version]:

@@ -21,6 +21,17 @@ def moved(rollback: Rollback) -> str:
     return f"rollback:{rollback.id}:{rollback.revision}"
 
 
+def chart_row(case: Case, chart: Mapping[str, Json], cause: str) -> NewOutgoing:
+    """Draw *chart*, as `bot.domain.chart.kept` has it, in the thread of *case*'s card, once."""
+    return NewOutgoing(
+        kind=OutboxKind.CHART,
+        destination=case.channel,
+        order_key=_order(case),
+        dedupe_id=f"chart:{case.id}:{cause}",
+        body={"case_id": case.id, "chart": dict(chart)},
+    )
+
+
 def by_keyturn(rollback: Rollback, action: str, **what: object) -> AuditDraft:
     """The audit entry of what Keyturn itself did with *rollback*."""
     return AuditDraft(

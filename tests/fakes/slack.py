@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.domain.card import CardView
+from bot.domain.chart.view import ChartView
 from bot.domain.diff.browse import Sheet
 from bot.domain.diff.picture import Picture
 from bot.errors import BotError, UpstreamRefused
@@ -52,6 +53,7 @@ class FakeMessenger:
         self.replies: list[Replied] = []
         self.files: list[Attached] = []
         self.pictures: list[Picture] = []
+        self.charts: list[ChartView] = []
         self.answers: list[Answered] = []
         self.windows: dict[str, list[Sheet | Note]] = {}  # open dialogs with all they showed
         self.failing: list[BotError] = []
@@ -95,6 +97,12 @@ class FakeMessenger:
     ) -> None:
         self._checked(channel, ts)
         self.pictures.append(drawn)
+
+    async def chart(
+        self, view: ChartView, *, filename: str, title: str, channel: str, ts: str
+    ) -> None:
+        self._checked(channel, ts)
+        self.charts.append(view)
 
     async def answer(
         self, note: Note, *, channel: str, slack_id: str, ts: str, response_url: str

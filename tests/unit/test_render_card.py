@@ -46,6 +46,8 @@ HEADERS = {
     State.NEEDS_ATTENTION: "Needs attention: support-triage@prod v7 → v6",
 }
 
+APPS_THAT_TURNED = {"code": "turned_too", "apps": [f"{'app ' * 40}{n}" for n in range(20)]}
+
 
 def shown(view: CardView) -> str:
     return everything(sound(card(view)))
@@ -237,11 +239,21 @@ def test_a_change_with_one_side_shows_that_side() -> None:
 
 
 def test_what_comes_later_is_shown_when_it_is_there() -> None:
-    text = shown(a_view(evidence="error rate ×5", impact="12 sessions", lost="a new answer"))
+    text = shown(a_view(impact="12 sessions", lost="a new answer"))
 
-    assert "Evidence: error rate ×5" in text
     assert "Impact: 12 sessions" in text
     assert "Lost by going back: a new answer" in text
+
+
+def test_the_few_most_telling_reasons_stand_on_the_card() -> None:
+    later = {"code": "came_later", "versions": ["support-triage@prod v8"]}
+    beside = {"code": "load_even", "times": 1.0}
+    told = {"reasons": [beside, later, APPS_THAT_TURNED, APPS_THAT_TURNED, {"code": "rose_slowly"}]}
+    text = shown(a_view(finding_facts={**a_view().finding_facts, **told}))
+
+    assert "Evidence: support-triage@prod v8 came after it had begun. At the same time" in text
+    assert "The load stayed" not in text
+    assert "It rose slowly" not in text
 
 
 def test_the_card_publishes_the_head_of_the_record() -> None:
@@ -279,7 +291,7 @@ def test_the_least_important_changes_give_way_when_all_is_long() -> None:
                 changes=changes,
                 app="app " * 90,
                 reason=long,
-                evidence=long,
+                finding_facts={**a_view().finding_facts, "reasons": [APPS_THAT_TURNED] * 9},
                 impact=long,
                 lost=long,
                 summary=long,

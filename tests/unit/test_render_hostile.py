@@ -54,7 +54,6 @@ def full_of(text: str, state: State = State.PENDING_APPROVAL) -> CardView:
         changes=(a_change(kind=text, op=text, subject=text, detail=text, before=text, after=text),),
         secrets_kept=(text,),
         secrets_from_version=(text,),
-        evidence=text,
         impact=text,
         lost=text,
         dry_run=text,
@@ -90,7 +89,7 @@ def test_a_hostile_mention_in_a_name_is_shown_and_calls_nobody() -> None:
 
     live = [o["text"] for o in objects(message.blocks) if o.get("type") == "mrkdwn"]
     assert not any("<@U0ALICE0001>" in text for text in [message.text, *live])
-    assert "Evidence: <@U0ALICE0001>" in literal_texts(message)
+    assert "Impact: <@U0ALICE0001>" in literal_texts(message)
 
 
 def test_what_people_wrote_reaches_no_id_and_no_value() -> None:
@@ -101,7 +100,7 @@ def test_what_people_wrote_reaches_no_id_and_no_value() -> None:
 
 
 def test_a_template_in_a_name_is_only_text() -> None:
-    assert "Evidence: {{ 7 * 7 }}" in literal_texts(card(full_of("{{ 7 * 7 }}")))
+    assert "Impact: {{ 7 * 7 }}" in literal_texts(card(full_of("{{ 7 * 7 }}")))
 
 
 @given(text=texts)

@@ -116,6 +116,13 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
     EvidenceCode.CAME_LATER: {"versions": ["support-triage@prod v8"]},
     EvidenceCode.TARGET_ANSWERED: {"version": "support-triage@prod v6", "seconds": 90000.0},
     EvidenceCode.INSTEAD: {"cause": "upstream", "name": "openai", "percent": 3},
+    NoteCode.EVIDENCE: {
+        "percent": 97,
+        "reasons": [
+            {"code": "rose_slowly"},
+            {"code": "turned_too", "apps": ["<!channel>"]},
+        ],
+    },
     FindingCode.TWO_CHANGES: {"first": 6, "second": 7},
     FindingCode.NO_SOUND_VERSION: {"suspect": 7},
     FindingCode.SECRETS_OUT_OF_REACH: {

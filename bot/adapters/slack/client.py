@@ -11,7 +11,10 @@ import aiohttp
 
 from bot import pages, render
 from bot.adapters.slack.calls import SYSTEM, called, posted, web_client
+from bot.charting.apart import chart_apart
 from bot.domain.card import CardView
+from bot.domain.chart.view import ChartView
+from bot.domain.chart.words import in_words
 from bot.domain.diff.browse import Sheet
 from bot.domain.diff.picture import Picture
 from bot.domain.words import AnswerCode
@@ -89,6 +92,16 @@ class SlackMessenger:
         await self._share(
             content, title, channel, ts, filename=filename, alt_txt=pages.in_words(drawn)
         )
+
+    async def chart(
+        self, view: ChartView, *, filename: str, title: str, channel: str, ts: str
+    ) -> None:
+        """Show *view* in the thread of message *ts*; not where it cannot be drawn."""
+        content = await chart_apart(view)
+        if content is not None:
+            await self._share(
+                content, title, channel, ts, filename=filename, alt_txt=in_words(view)
+            )
 
     async def _share(self, content: bytes, title: str, channel: str, ts: str, **about: str) -> None:
         ticket = await called(self._web.files_getUploadURLExternal(length=len(content), **about))

@@ -14,6 +14,7 @@ from bot.domain.verdict.incident import Change, Incident
 from bot.domain.verdict.onset import Onset
 from bot.domain.verdict.suspects import Suspect, condemned, in_order, suspects
 from bot.domain.verdict.weigh import Cause, Explanation
+from store.records import AppEnv
 
 
 class Verdict(StrEnum):
@@ -60,6 +61,11 @@ class Decision:
     suspect: Suspect | None = None
     target: Change | None = None
     name: str = ""  # of the upstream or dependency
+
+    @property
+    def about(self) -> AppEnv | None:
+        """The app that was changed; None without a suspect."""
+        return self.suspect.change.where if self.suspect else None
 
     @property
     def suggested(self) -> Change | None:

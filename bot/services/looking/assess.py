@@ -154,17 +154,20 @@ class Assess:
             return
         judged = await self._judge(case, ground, firings)
         finding = found.of_decision(judged, live=ground.live, firings=firings)
+        if judged.decision.about == case.where:
+            finding = found.with_versions(finding, ground.history)
         target = judged.decision.suggested
+        chart = judged.chart
         if target is None:
-            await self._telling.only_facts(case, finding)
+            await self._telling.only_facts(case, finding, chart=chart)
         elif target.where != case.where:
-            await self._behind(case, target, finding)
+            await self._behind(case, target, finding, chart)
         elif self._opening.by_hand_only(ground.live):
-            await self._telling.only_facts(case, found.by_hand(finding, ground.live))
+            by_hand = found.by_hand(finding, ground.live)
+            await self._telling.only_facts(case, by_hand, chart=chart)
         else:
             candidate = numbered(ground.history, target.number)
-            told = found.with_versions(finding, ground.history)
-            await self._suggest(case, ground, candidate, told, rollback)
+            await self._suggest(case, ground, candidate, finding, rollback, chart)
 
     async def _refresh_behind(self, where: AppEnv) -> None:
         """Read what the app calls; where that cannot be read, what is stored has to do."""

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from bot.domain import quorum
+from bot.domain.chart.view import ChartView
 from bot.domain.verdict.incident import Change
 from bot.ports.store import Store
 from bot.services.looking import found
 from bot.services.looking.judge import numbered
 from bot.services.looking.suggest import Suggest
-from bot.services.looking.telling import LOOK_AGAIN, Telling
+from bot.services.looking.telling import Telling
 from bot.services.opening import Opening, Rules
 from store.records import AppEnv, AuditDraft, Case, Finding, Rollback
+
+LOOK_AGAIN = timedelta(minutes=2)  # at what became of the rollback there
 
 
 class Behind:
@@ -25,7 +30,9 @@ class Behind:
         self._suggest = suggest
         self._telling = telling
 
-    async def __call__(self, case: Case, target: Change, finding: Finding) -> None:
+    async def __call__(
+        self, case: Case, target: Change, finding: Finding, chart: ChartView | None
+    ) -> None:
         """Suggest to go back to *target* in its own app's case; *finding* tells of it in *case*.
 
         Raises:
@@ -35,22 +42,22 @@ class Behind:
         ground = await self._opening.ground(there)
         channel = self._rules.channels.get(there)
         if ground is None or channel is None:  # it was taken out of the configuration meanwhile
-            await self._telling.only_facts(case, found.behind(finding, there, 0))
+            said = found.behind(finding, there, 0)
+            await self._telling.only_facts(case, said, chart=chart)
             return
         theirs, before = await self._case_of(there, channel, case)
         if self._opening.by_hand_only(ground.live):
             told = found.for_caller(found.by_hand(finding, ground.live), case.where)
-            await self._telling.only_facts(theirs, told)
+            await self._telling.only_facts(theirs, told, chart=chart)
         elif before is None or not before.open:
             candidate = numbered(ground.history, target.number)
             told = found.with_versions(found.for_caller(finding, case.where), ground.history)
-            await self._suggest(theirs, ground, candidate, told, before)
+            await self._suggest(theirs, ground, candidate, told, before, chart)
         async with self._store.read() as tx:
             opened = await tx.rollbacks.open_of(there)
         rollback = opened.id if opened is not None else 0
-        await self._telling.only_facts(
-            case, found.behind(finding, there, rollback), again=LOOK_AGAIN
-        )
+        said = found.behind(finding, there, rollback)
+        await self._telling.only_facts(case, said, again=LOOK_AGAIN, chart=chart)
 
     async def _case_of(
         self, there: AppEnv, channel: str, caller: Case

@@ -21,6 +21,10 @@ from bot.errors import (
 from bot.services.looking.judge import Judgement
 from store.records import AppEnv, Case, Finding, Firing, Json, NewRollback, Rollback, State, Version
 
+# What moves a little whenever more was measured: a card is not drawn anew for that.
+_NUMBERS = frozenset(
+    {"reasons", "percent", "onset_from", "onset_to", "minutes", "times", "apps", "measured"}
+)
 _CODES = {"go_back": FindingCode.SUGGESTED}  # what a verdict says in other words
 
 if TYPE_CHECKING:
@@ -28,8 +32,12 @@ if TYPE_CHECKING:
 
 
 def same_words(before: Finding | None, after: Finding) -> bool:
-    """Whether the card says of *after* what it said of *before*."""
-    return before is not None and (before.code, before.facts) == (after.code, after.facts)
+    """Whether the card says of *after* what it said of *before*, numbers that drift aside."""
+    if before is None or before.code != after.code:
+        return False
+    drifts = _NUMBERS if "reasons" in after.facts else frozenset()
+    names = (before.facts.keys() | after.facts.keys()) - drifts
+    return all(before.facts.get(name) == after.facts.get(name) for name in names)
 
 
 def rejected(before: Rollback | None, new: NewRollback) -> bool:

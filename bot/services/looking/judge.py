@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bot.domain import onset
+from bot.domain.chart.view import ChartView
 from bot.domain.verdict.belief import BELIEFS, Beliefs, Thresholds
 from bot.domain.verdict.incident import Incident
 from bot.ports.evidence import Measured
@@ -21,11 +22,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A decision, and what it was made from; `measured` is None where nothing was measured."""
+    """A decision, and what it was made from.
+
+    `measured` is None where nothing was measured, `chart` where nothing of the app was.
+    """
 
     incident: Incident
     decision: Decision
     measured: Measured | None
+    chart: ChartView | None
 
 
 class Judge:
@@ -46,12 +51,15 @@ class Judge:
         unsound = set(ground.condemned)
         while True:
             incident, measured = await self._gather(ground, firing, unsound=frozenset(unsound))
-            decision = await asyncio.to_thread(_decide, incident, self._beliefs, self._thresholds)
+            decision, chart = await asyncio.to_thread(
+                _decide, incident, self._beliefs, self._thresholds
+            )
+            judged = Judgement(incident, decision, measured, chart)
             target = decision.suggested
             if target is None or target.where != case.where:
-                return Judgement(incident, decision, measured)
+                return judged
             if not await self._opening.empty(numbered(ground.history, target.number)):
-                return Judgement(incident, decision, measured)
+                return judged
             unsound.add(target.content)
 
 
@@ -60,10 +68,15 @@ def numbered(history: Sequence[Version], number: int) -> Version:
     return next(version for version in history if version.number == number)
 
 
-def _decide(incident: Incident, of: Beliefs, thresholds: Thresholds) -> Decision:
-    from bot.domain.verdict.decide import decide  # with numpy and scipy, so late
+def _decide(
+    incident: Incident, of: Beliefs, thresholds: Thresholds
+) -> tuple[Decision, ChartView | None]:
+    from bot.domain.verdict.charted import charted  # with numpy and scipy, so late
+    from bot.domain.verdict.decide import decide
 
-    return decide(incident, of=of, thresholds=thresholds)
+    decision = decide(incident, of=of, thresholds=thresholds)
+    shown = charted(incident, decision) if incident.series.get(incident.where) else None
+    return decision, shown
 
 
 def warm_up() -> None:

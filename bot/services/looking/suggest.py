@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from bot.domain import quorum
+from bot.domain.chart.view import ChartView
 from bot.domain.policy import Policy
 from bot.domain.words import FindingCode
 from bot.errors import (
@@ -20,7 +21,7 @@ from bot.ports.store import Store
 from bot.ports.target import Targets
 from bot.services.eligibility import Eligibility
 from bot.services.looking import found
-from bot.services.looking.telling import LOOK_AGAIN, Telling
+from bot.services.looking.telling import LOOK_AGAIN, Telling, below
 from bot.services.opening import Ground, Opening, Rules, open_in
 from store.records import Case, Finding, NewRollback, OpenRollbackExists, Rollback, Stale, Version
 
@@ -54,6 +55,7 @@ class Suggest:
         candidate: Version,
         finding: Finding,
         rollback: Rollback | None,
+        chart: ChartView | None,
     ) -> None:
         """Suggest *candidate*, which *finding* speaks of; *rollback* is the one that ended before.
 
@@ -99,7 +101,7 @@ class Suggest:
         if found.rejected(rollback, new):
             await self._telling.only_facts(case, found.rejected_before(finding))
         else:
-            await self._open(case, new, finding)
+            await self._open(case, new, finding, chart)
 
     async def _not_now(self, case: Case, rules: Policy, finding: Finding) -> bool:
         """Show facts alone in a freeze, and when going back has not helped before."""
@@ -118,13 +120,17 @@ class Suggest:
         await self._telling.only_facts(case, facts, again=max(until - now, LOOK_AGAIN))
         return True
 
-    async def _open(self, case: Case, new: NewRollback, finding: Finding) -> None:
+    async def _open(
+        self, case: Case, new: NewRollback, finding: Finding, chart: ChartView | None
+    ) -> None:
         try:
             async with self._store.write() as tx:
                 current = await tx.cases.get(case.id, lock=True)
                 if current.revision != case.revision:
                     return  # another process looked at it, or more alerts came: it stays due
                 await open_in(tx, current, new, finding, user_id=quorum.KEYTURN)
+                for row in below(current, finding, chart):
+                    await tx.outbox.put(row)
         except KeyturnPaused:
             return  # it stays due
         except OpenRollbackExists:  # perhaps one of several apps, which has its card elsewhere

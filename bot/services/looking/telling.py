@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
 from bot.domain import quorum
-from bot.domain.words import FindingCode
+from bot.domain.chart.kept import as_json
+from bot.domain.chart.view import ChartView
+from bot.domain.words import FindingCode, NoteCode
 from bot.errors import UpstreamDown, UpstreamRefused
 from bot.ports.store import Store
 from bot.services.looking import found
 from bot.services.opening import entry
-from bot.services.outgoing import card_row
-from store.records import Case, Finding
+from bot.services.outgoing import card_row, chart_row, note_row
+from store.records import Case, Finding, NewOutgoing
 
 log = logging.getLogger(__name__)
 LOOK_SOON = timedelta(seconds=5)  # after Slack, or whom a person's request needs, did not answer
 LOOK_AGAIN = timedelta(seconds=30)  # after a target could not be read
+
+
+def below(case: Case, finding: Finding, chart: ChartView | None) -> Iterator[NewOutgoing]:
+    """What *finding* rests on, in the thread of *case*'s card: in words, and as a picture."""
+    cause = f"{case.id}:{case.revision}"
+    reasons = finding.facts.get("reasons")
+    if reasons:
+        facts = {"reasons": reasons, "percent": finding.facts["percent"]}
+        yield note_row(case, NoteCode.EVIDENCE, facts, cause)
+    if chart is not None:
+        yield chart_row(case, as_json(chart), cause)
 
 
 class Telling:
@@ -35,7 +49,12 @@ class Telling:
                 await tx.cases.save(later, was=current.revision)
 
     async def only_facts(
-        self, case: Case, finding: Finding, *, again: timedelta | None = None
+        self,
+        case: Case,
+        finding: Finding,
+        *,
+        again: timedelta | None = None,
+        chart: ChartView | None = None,
     ) -> None:
         """Show what is known without a button.
 
@@ -60,6 +79,8 @@ class Telling:
                 )
             if new or saved.rollback_id != current.rollback_id:
                 await tx.outbox.put(card_row(saved, f"case:{saved.id}:{saved.revision}"))
+            for row in below(saved, finding, chart) if new else ():
+                await tx.outbox.put(row)
 
     async def not_due(self, case: Case) -> None:
         """There is nothing to look for, or an open rollback whose card says all."""

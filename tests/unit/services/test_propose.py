@@ -696,7 +696,8 @@ async def test_an_alert_that_keeps_firing_does_not_hide_the_next_bad_publish(
     assert rollback is not None
     assert rollback.case_id == first.id
     assert (rollback.leg.live_root, rollback.leg.expected_root) == (EDIT.root, BAD.root)
-    assert await scene.told_codes() == ["alert_added"], "also of an alert of the same name"
+    told = await scene.told_codes()
+    assert told == ["evidence", "alert_added", "evidence"], "also of an alert of the same name"
 
 
 async def test_the_onset_is_that_of_the_alerts_that_came_since_the_last_look(

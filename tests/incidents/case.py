@@ -76,7 +76,10 @@ class Case:
             if caused or pressure.usual
         ]
         if caused and self.plan.fault is not None:
-            effects += effects_of(self.plan.fault, self.plan.world, timeline, self.seconds)
+            restarts_s = self.scraping.restarts_s
+            effects += effects_of(
+                self.plan.fault, self.plan.world, timeline, self.seconds, restarts_s
+            )
         return effects
 
     def _outer(self, key: str, effects: Sequence[Effect]) -> Array:
@@ -106,7 +109,8 @@ class Case:
         """
         here, there = with_it.lanes[key], without.lanes[key]
         off = (here.failing - there.failing > _WORSE) | (here.mean_s > there.mean_s * (1 + _SLOWER))
-        times = self.seconds[off & (self.seconds <= seen_s)]
+        asked = (self.rates[key] > 0) | (here.expected > 0)  # what nobody asks does not fail
+        times = self.seconds[off & asked & (self.seconds <= seen_s)]
         if not len(times) or seen_s - times[-1] > _PAUSE_S:
             return None
         pauses = np.flatnonzero(np.diff(times) > _PAUSE_S)

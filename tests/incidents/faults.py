@@ -47,14 +47,23 @@ class Fault:
     quick: bool = True
 
 
-def effects_of(fault: Fault, world: World, timeline: Timeline, seconds: Array) -> list[Effect]:
-    """Return what *fault* does in each of its environments, at *seconds* from the start."""
+def effects_of(
+    fault: Fault,
+    world: World,
+    timeline: Timeline,
+    seconds: Array,
+    restarts_s: Sequence[float] = (),
+) -> list[Effect]:
+    """Return what *fault* does in each of its environments, at *seconds* from the start.
+
+    At *restarts_s* the processes begin afresh, and with them their leaks.
+    """
     effects = []
     for env in fault.envs:
         key = f"{fault.app}/{env}"
         if key not in world.deployments:
             continue
-        strength = _strength(fault, timeline.versions.get(key, ()), seconds)
+        strength = _strength(fault, timeline.versions.get(key, ()), seconds, restarts_s)
         if fault.breaks_callers:
             effects += [_on(fault, caller, strength, key) for caller in _callers(world, key)]
         else:
@@ -79,12 +88,14 @@ def _callers(world: World, key: str) -> list[str]:
     return [caller for caller, each in world.deployments.items() if key in each.called()]
 
 
-def _strength(fault: Fault, versions: Sequence[Version], seconds: Array) -> Array:
+def _strength(
+    fault: Fault, versions: Sequence[Version], seconds: Array, restarts_s: Sequence[float]
+) -> Array:
     live = _while_live(fault.name, versions, seconds)
     if fault.shape is Shape.DORMANT:
         return np.asarray(live & (seconds >= fault.wakes_s), dtype=np.float64)
     if fault.shape is Shape.LEAK:
-        return _leaked(fault, versions, seconds, live)
+        return _leaked(fault, _began(fault, versions, seconds, restarts_s), seconds, live)
     if fault.shape is Shape.CONVERSATIONS:
         return smooth(live.astype(np.float64), fault.ramp_s)
     return live.astype(np.float64)
@@ -97,16 +108,25 @@ def _while_live(name: str, versions: Sequence[Version], seconds: Array) -> Flags
     return live
 
 
-def _leaked(fault: Fault, versions: Sequence[Version], seconds: Array, live: Flags) -> Array:
-    """Return how full it is: nothing is felt up to the knee, then more and more, then all of it."""
-    since = np.full(len(seconds), np.inf)
+def _began(
+    fault: Fault, versions: Sequence[Version], seconds: Array, restarts_s: Sequence[float]
+) -> Array:
+    """Return since when it has been leaking, at each second; infinity is not at all."""
+    began = np.full(len(seconds), np.inf)
     before: Version | None = None
     for version in versions:
         fresh = before is None or fault.name not in before.faults
         if fault.name in version.faults and (fresh or fault.resets):
-            since[seconds >= version.at_s] = version.at_s
+            began[seconds >= version.at_s] = version.at_s
         before = version
-    age = np.where(np.isfinite(since), seconds - since, 0.0)
+    for restart_s in restarts_s:
+        began[(seconds >= restart_s) & (began < restart_s)] = restart_s
+    return began
+
+
+def _leaked(fault: Fault, began: Array, seconds: Array, live: Flags) -> Array:
+    """Return how full it is: nothing is felt up to the knee, then more and more, then all of it."""
+    age = np.where(np.isfinite(began), seconds - began, 0.0)
     full = np.clip((age - fault.knee_s) / fault.ramp_s, 0, 1)
     return np.asarray(full**1.5 * live)
 

@@ -14,6 +14,7 @@ from tests.incidents.world import World
 _DAY_S = 86400.0
 _MOST = 15  # versions that a history has on average at the most
 _LONGEST_DAYS = 35.0
+_REGRETS = 0.04  # of the changes are taken back though nothing was wrong
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,10 @@ def _work(
         return [draw_event(dice, at_s, staging, act)]
     if not quiet and dice.random() < habits.goes_wrong:
         return _trouble(prod, at_s, dice)
-    return [draw_event(dice, at_s, prod, act)]
+    work = draw_event(dice, at_s, prod, act)
+    if dice.random() < _REGRETS:
+        return [work, draw_event(dice, at_s + between(dice, 120, 7200), prod, Act.GO_BACK)]
+    return [work]
 
 
 def _trouble(key: str, at_s: float, dice: np.random.Generator) -> list[Event]:

@@ -223,7 +223,7 @@ def _staffed(world: World, dice: np.random.Generator) -> World:
     """Give everybody workers for their traffic, and a timeout that fits their answers."""
     for key, (rate, mean_s, _) in nominal(world).items():
         busy = rate * mean_s * math.exp(world.deployments[key].swing)
-        wanted = float(dice.uniform(0.2, 0.6))
+        wanted = float(dice.uniform(0.15, 0.55))
         workers = max(2, math.ceil(busy / wanted))
         timeout_s = next((t for t in _TIMEOUTS_S if t >= 5 * mean_s), 120.0)
         timeout_s = max(timeout_s, world.deployments[key].timeout_s)

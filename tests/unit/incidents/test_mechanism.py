@@ -112,6 +112,16 @@ def test_a_leak_grows_and_some_start_afresh_with_a_publication() -> None:
     assert _strength(kept, again)[_at(35)] == 1.0
 
 
+def test_a_restart_of_the_processes_empties_a_leak() -> None:
+    leak = Fault("f", "a", ("prod",), Shape.LEAK, knee_s=600, ramp_s=600)
+    world, timeline = a_world(a_deployment("a")), _timeline("a/prod", 0.0)
+    (effect,) = effects_of(leak, world, timeline, _minutes(60), restarts_s=[1800.0])
+
+    assert effect.strength[_at(29)] == 1.0
+    assert effect.strength[_at(35)] == 0.0
+    assert effect.strength[_at(55)] == 1.0
+
+
 def test_some_faults_are_seen_under_load_only() -> None:
     effect = Effect("a/prod", np.ones(3), failing=1.0, above=10.0)
 
@@ -179,7 +189,7 @@ def _strength(fault: Fault, *more: Event) -> Array:
 
 
 def _measured(per_scrape: Array, how: Scraping = HOW) -> dict[str, Array]:
-    at_s = np.arange(1, len(per_scrape) + 1) * 30.0
+    at_s = np.arange(1, len(per_scrape) + 1, dtype=np.float64) * 30.0
     requests = np.cumsum(per_scrape, dtype=np.float64)
     buckets = np.repeat(requests[:, None], 4, axis=1)
     counters = Counters(at_s, requests, np.zeros_like(requests), buckets, np.array(how.edges_s))

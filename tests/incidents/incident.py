@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -100,17 +100,15 @@ def _start(dice: np.random.Generator) -> datetime:
 
 def _decided(kind: str, watched: Watched, decided_s: float, dice: np.random.Generator) -> Incident:
     case, trigger = watched.case, watched.trigger
-    step_s = case.scraping.step_s
     if not fires(trigger, decided_s) or decided_s >= case.until_s:
         raise NoAlert
-    longest_s = min(_LONGEST_S, np.floor(decided_s / step_s) * step_s)
-    length_s = np.ceil(dice.uniform(SHORTEST_S, longest_s) / step_s) * step_s
-    from_s = max(float(np.floor(decided_s / step_s) * step_s - length_s), 0.0)
+    from_s = _from(decided_s, case.scraping.step_s, dice)
+    onset_s = watched.onset_s
     if case.plan.flapping:
-        watched = replace(watched, onset_s=max(watched.onset_s, from_s))
-    elif watched.onset_s < from_s + _BEFORE_S:
+        onset_s = max(onset_s, from_s)
+    elif onset_s < from_s + _BEFORE_S:
         raise NoAlert
-    truth = tell(case.plan, watched.run.timeline, trigger.rule.key, watched.onset_s, decided_s)
+    truth = tell(case.plan, watched.run.timeline, trigger.rule.key, onset_s, decided_s)
     if not _as_planned(case.plan, truth):
         raise NoAlert
     return Incident(
@@ -119,12 +117,19 @@ def _decided(kind: str, watched: Watched, decided_s: float, dice: np.random.Gene
         watched.run,
         _known(watched.alerts, trigger, from_s, decided_s),
         trigger.at(decided_s),
-        watched.onset_s,
+        onset_s,
         decided_s,
         from_s,
         round(float(dice.uniform(-20, 20)), 3),
         truth,
     )
+
+
+def _from(decided_s: float, step_s: float, dice: np.random.Generator) -> float:
+    """Return when the record begins: whole steps of *step_s* before the last sample."""
+    last_s = np.floor(decided_s / step_s) * step_s
+    lasts_s = dice.uniform(SHORTEST_S, min(_LONGEST_S, last_s))
+    return max(float(last_s - np.ceil(lasts_s / step_s) * step_s), 0.0)
 
 
 def _as_planned(plan: Plan, truth: Truth) -> bool:
@@ -147,7 +152,7 @@ def _known(
     )
 
 
-def suspects(world: World) -> Mapping[str, tuple[str, ...]]:
+def environments(world: World) -> Mapping[str, tuple[str, ...]]:
     """Return the environments of each app, prod first."""
     envs: dict[str, tuple[str, ...]] = {}
     for each in world.deployments.values():

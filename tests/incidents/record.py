@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tests.incidents.arrays import Array
-from tests.incidents.incident import Incident, suspects
+from tests.incidents.incident import Incident, environments
 from tests.incidents.publishing import Version
 from tests.incidents.rules import Alert
 
@@ -39,7 +39,7 @@ def _time(incident: Incident, at_s: float) -> str:
 
 def _apps(incident: Incident) -> list[Record]:
     world = incident.case.plan.world
-    envs = suspects(world)
+    envs = environments(world)
     return [
         {
             "app": app,

@@ -251,8 +251,7 @@ class _Assembly:
     async def close(self, current: Current[Parts]) -> None:
         """Close what the parts in force and those before them have opened."""
         await current.close()
-        for target in current.value.outside.targets.values():
-            await target.close()
+        await current.value.outside.close()
 
     async def _look_at_included(self) -> None:
         await self._renewal.look_at_included()

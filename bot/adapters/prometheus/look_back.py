@@ -104,10 +104,10 @@ class PrometheusLookBack:
         window = Window.between(max(since, until - self._lookback), until, self._step)
         if not places or not window.count:
             return Measured()
-        where = places[0]
+        questions = self._about(places)
         rule = asyncio.create_task(self._behind(firing, window))
         alerts = asyncio.create_task(self._alerts(window))
-        asked = self._start(places, window)
+        asked = self._ask(questions, window)
         await _within(self._patience, [rule, alerts, *asked.values()])
         told, before = _outcome(rule), _outcome(alerts)
         answers = [_answered(question, task) for question, task in asked.items()]
@@ -115,20 +115,22 @@ class PrometheusLookBack:
         failures = [end for end in ends if isinstance(end, _FAILURES)]
         if len(failures) == len(ends):
             raise UpstreamDown(SYSTEM, _detail(failures[0])) from failures[0]
-        return _measured(where, told, before, answers)
+        return _measured(places[0], told, before, answers)
 
     async def examine(self, places: Iterable[AppEnv], *, until: datetime) -> list[Answered]:
         """Ask about *places* as a look-back at *until* would; say what came of each question."""
         window = Window.between(until - self._lookback, until, self._step)
-        asked = self._start(places, window)
+        asked = self._ask(self._about(places), window)
         await _within(self._patience, list(asked.values()))
         return [_answered(question, task) for question, task in asked.items()]
 
-    def _start(
-        self, places: Iterable[AppEnv], window: Window
+    def _about(self, places: Iterable[AppEnv]) -> list[Question]:
+        return [q for where in dict.fromkeys(places) for q in self._questions.of(where)]
+
+    def _ask(
+        self, questions: Iterable[Question], window: Window
     ) -> dict[Question, asyncio.Task[Answered]]:
-        """Ask about each place; the first of them gets its turn first."""
-        questions = [q for where in dict.fromkeys(places) for q in self._questions.of(where)]
+        """Begin to ask; the first of *questions* get their turn first."""
         return {q: asyncio.create_task(self._answer(q, window)) for q in questions}
 
     async def _answer(self, question: Question, window: Window) -> Answered:

@@ -54,7 +54,7 @@ def _queries(answers: Sequence[Answered]) -> Finding:
     said = [
         *_said("nothing was measured by", silent),
         *_said("more than one series (put sum() or max() around it) came of", several),
-        *_said("no answer came in time to", unanswered),
+        *_said("no answer came to", unanswered),
     ]
     places = len({answer.question.where for answer in answers})
     if said:

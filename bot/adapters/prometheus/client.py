@@ -92,12 +92,14 @@ class Prometheus:
         return await self._ask("POST", "query_range", form, partial(wire.matrix, window=window))
 
     async def rules(self, name: str) -> list[Rule]:
-        """The alerting rules called *name*, and from older servers all the others too.
+        """The alerting rules called *name*, and from a server that does not filter all others too.
+
+        The filter is https://github.com/prometheus/prometheus/pull/12270; 2.42 ignores it.
 
         Raises:
             As `range`.
         """
-        only = {"type": "alert", "rule_name[]": name}  # a filter since 2.48; others ignore it
+        only = {"type": "alert", "rule_name[]": name}
         return await self._ask("GET", "rules", only, wire.rules)
 
     async def close(self) -> None:

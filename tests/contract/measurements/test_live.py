@@ -101,6 +101,7 @@ async def prometheus(folder: Path) -> AsyncIterator[Watched]:
                 [
                     binaries.prometheus,
                     "--config.file=prometheus.yml",
+                    "--storage.tsdb.path=data",
                     f"--web.listen-address={LOOPBACK}:0",
                     "--rules.alert.for-grace-period=1s",
                     "--rules.alert.resend-delay=1s",
@@ -144,6 +145,7 @@ async def test_what_fires_is_told_with_its_rule_and_once_it_is_over_with_its_end
 
     assert alert["labels"]["env"] == "prod", "a label that only Prometheus itself adds"
     assert during.waited == SECOND
+    assert during.missing == {}
     assert [series.metric for series in during.series[WHERE]] == [Metric.ERRORS, Metric.ERRORS]
     assert all(0.25 in series.values for series in during.series[WHERE])
     (fires,) = during.alerts

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -98,6 +99,31 @@ SAMPLES: Sequence[Samples] = [
 ]
 
 
+def _counted(name: str, app: str, a_minute: Callable[[int], float], **labels: str) -> Samples:
+    """A counter that grows by `a_minute(minute)`."""
+    total = list(itertools.accumulate(a_minute(n) for n in range(COUNT)))
+    return _measured(name, app, lambda n: float(total[n]), **labels)
+
+
+# What an exporter of an HTTP server has: 2 requests a second of triage, of which a quarter fails
+# from minute 60 on and then takes four seconds; search has not failed, and nobody used idle.
+EXPORTED: Sequence[Samples] = [
+    _counted("http_requests_total", "triage", lambda n: 120 if n < 60 else 90, status="200"),
+    _counted("http_requests_total", "triage", lambda n: 0 if n < 60 else 30, status="503"),
+    _counted("http_requests_total", "search", lambda n: 60, status="200"),
+    _counted("http_requests_total", "idle", lambda n: 0, status="200"),
+    *(
+        _counted(
+            "http_request_duration_seconds_bucket",
+            "triage",
+            lambda n, then=then: 120 if n < 60 else then,  # type: ignore[misc]
+            le=le,
+        )
+        for le, then in (("1.0", 90), ("4.0", 120), ("+Inf", 120))
+    ),
+]
+
+
 @contextmanager
 def real(folder: Path) -> Iterator[str]:
     """Run a real Prometheus that holds `SAMPLES` and `RULES`; yields its address.
@@ -108,7 +134,7 @@ def real(folder: Path) -> Iterator[str]:
     if None in programs:
         pytest.skip("no program called prometheus or promtool is installed")
     prometheus, promtool = (str(program) for program in programs)
-    (folder / "samples.txt").write_text(_open_metrics(SAMPLES), encoding="utf-8")
+    (folder / "samples.txt").write_text(_open_metrics([*SAMPLES, *EXPORTED]), encoding="utf-8")
     (folder / "rules.yml").write_text(RULES, encoding="utf-8")
     (folder / "prometheus.yml").write_text("rule_files: [rules.yml]\n", encoding="utf-8")
     blocks = [promtool, "tsdb", "create-blocks-from", "openmetrics", "samples.txt", "data"]

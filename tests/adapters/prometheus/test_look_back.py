@@ -158,3 +158,31 @@ async def test_what_many_places_would_be_asked_is_bounded_by_the_patience(
 
     with pytest.raises(UpstreamDown, match="no answer in time"):
         await looking(server, timedelta(milliseconds=300))(ALERT, places, since=SINCE, until=NOON)
+
+
+async def test_an_alert_without_a_name_has_no_rule_to_ask_for(
+    fake: FakePrometheus, server: Prometheus
+) -> None:
+    nameless = a_firing(labels={"app": "triage", "env": "prod"})
+
+    measured = await looking(server)(nameless, [HERE], since=SINCE, until=NOON)
+
+    assert measured.waited is None
+    assert len(measured.series[HERE]) == 3
+    assert not [path for path, *_ in fake.asked if path.endswith("rules")]
+
+
+@pytest.mark.parametrize("query", ["load < 0.1", "latency + 1 > 1", "errors{} >= 0.1"])
+async def test_of_a_rule_only_the_one_series_of_its_alert_is_measured(
+    fake: FakePrometheus, server: Prometheus, query: str
+) -> None:
+    """A share that is none, a query that is refused, and two series that fit alike."""
+    twice = Samples({**a_series("errors", HERE).labels, "pod": "b"}, {NOON.timestamp(): 0.5})
+    much = Samples({"__name__": "load", "app": "triage", "pod": "b"}, {NOON.timestamp(): 7.0})
+    fake.samples = [a_series("errors", HERE), twice, much]
+    fake.rules = [{**RULE, "query": query}]
+
+    measured = await look(looking(server))
+
+    assert measured.waited == timedelta(minutes=2)
+    assert Metric.ERRORS not in {s.metric for s in measured.series.get(HERE, ())}

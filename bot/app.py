@@ -35,6 +35,7 @@ from bot.renewal.bound import bound, bound_routes
 from bot.renewal.current import Current
 from bot.renewal.renewal import Renewal, Reread
 from bot.services.follow_up import FollowUp
+from bot.services.looking.judge import warm_up
 from bot.services.prune import prune
 from bot.services.resync import Resync
 from bot.web import Readiness, Running
@@ -95,6 +96,8 @@ class Service:
         if self.role is not Role.WEB:
             self.workers.start()
             self._tasks = {asyncio.ensure_future(tick()) for tick in self.first}
+            if self.renewal.current.value.settings.places:
+                self._tasks.add(asyncio.ensure_future(asyncio.to_thread(warm_up)))
         apps = len(self.renewal.current.value.settings.places)
         facts = {"version": version("keyturn"), "role": self.role, "apps": apps}
         log.info("serving", extra={"host": host, "port": running.port, **facts})
@@ -251,8 +254,7 @@ class _Assembly:
     async def close(self, current: Current[Parts]) -> None:
         """Close what the parts in force and those before them have opened."""
         await current.close()
-        for target in current.value.outside.targets.values():
-            await target.close()
+        await current.value.outside.close()
 
     async def _look_at_included(self) -> None:
         await self._renewal.look_at_included()

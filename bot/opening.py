@@ -12,7 +12,10 @@ from aiohttp import ClientTimeout
 from bot.adapters.dify.client import DifyTarget
 from bot.adapters.dify.credentials import Account, AdminKey, Credentials
 from bot.adapters.dify.transport import TIMEOUT
-from bot.config.settings import DifySettings, Settings
+from bot.adapters.prometheus.client import Prometheus, basic, bearer
+from bot.adapters.prometheus.look_back import PrometheusLookBack
+from bot.adapters.prometheus.questions import WHOLE
+from bot.config.settings import DifySettings, PrometheusSettings, Settings
 from bot.domain import approval
 from bot.services.closer import Closer
 from bot.services.opening import Opening, Rules
@@ -87,6 +90,35 @@ def _credentials(dify: DifySettings) -> Credentials:
     if dify.admin_key is not None:
         return AdminKey(dify.admin_key.get_secret_value(), dify.workspace)
     return Account(dify.email, dify.password.get_secret_value())
+
+
+def look_back(settings: Settings) -> PrometheusLookBack | None:
+    """What asks Prometheus, None where none is named; nothing is asked of it yet."""
+    prometheus = settings.prometheus
+    if prometheus is None:
+        return None
+    return PrometheusLookBack(
+        Prometheus(
+            prometheus.url,
+            authorization=authorization(prometheus),
+            timeout=prometheus.timeout,
+        ),
+        prometheus.questions,
+        labels=settings.alerts.labels,
+        known=settings.places,
+        step=prometheus.step,
+        lookback=prometheus.lookback,
+        patience=WHOLE * prometheus.timeout,
+    )
+
+
+def authorization(prometheus: PrometheusSettings) -> str:
+    """The header that lets us in; "" where none is needed."""
+    if prometheus.token is not None:
+        return bearer(prometheus.token.get_secret_value())
+    if prometheus.password is not None:
+        return basic(prometheus.user, prometheus.password.get_secret_value())
+    return ""
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ from typing import Protocol
 from aiohttp import ClientSession, ClientTimeout
 
 from bot.adapters.dify.client import DifyTarget
+from bot.adapters.prometheus.look_back import PrometheusLookBack
 from bot.adapters.slack.client import SlackMessenger
 from bot.adapters.slack.directory import SlackDirectory
 from bot.config.settings import DifySettings, Settings
-from bot.opening import dify_target
+from bot.opening import dify_target, look_back
 from bot.renewal.watched import Watched
 from bot.services.places import Places
 
@@ -39,6 +40,7 @@ class Outside:
     targets: dict[str, DifyTarget]
     places: Places
     reach: Places
+    look_back: PrometheusLookBack | None = None  # where a Prometheus is named
 
     @classmethod
     def of(
@@ -65,7 +67,17 @@ class Outside:
             targets=targets,
             places=Places(places, rolls_back_config=at_once),
             reach=Places({**former, **places}, rolls_back_config=at_once),
+            look_back=look_back(settings),
         )
+
+    async def close(self, *, but: Outside | None = None) -> None:
+        """Close the connections that were opened here, except what *but* goes on using."""
+        kept = {id(target) for target in but.targets.values()} if but else set()
+        for target in self.targets.values():
+            if id(target) not in kept:
+                await target.close()
+        if self.look_back is not None:
+            await self.look_back.close()
 
 
 def _slack_of(

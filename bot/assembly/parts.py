@@ -124,6 +124,7 @@ class Making:
             snapshot,
             rules,
             nonce=lambda: secrets.token_hex(16),
+            look_back=outside.look_back,
         )
         links = derive(settings.secret_keys, b"keyturn/links/v1")
         address = _address(settings.public_url, links)
@@ -280,10 +281,7 @@ async def retire(old: Parts, new: Parts) -> None:
     """Let what was acknowledged end, and close the connections of targets no longer used."""
     if old.admission is not None:
         await old.admission.finish()
-    kept = {id(target) for target in new.outside.targets.values()}
-    for target in old.outside.targets.values():
-        if id(target) not in kept:
-            await target.close()
+    await old.outside.close(but=new.outside)
 
 
 def _address(public_url: str, keys: Sequence[bytes]) -> Address | None:

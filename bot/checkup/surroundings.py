@@ -1,18 +1,16 @@
-"""Alertmanager and Prometheus: the door for alerts, and their addresses where they are named."""
+"""What alerts come from and what was measured: the door, Alertmanager and Prometheus."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 import aiohttp
 
 from bot.adapters.alertmanager import inspection as alertmanager
-from bot.adapters.prometheus import inspection as prometheus
+from bot.checkup import measurements
+from bot.checkup.answering import answering
 from bot.checkup.finding import Finding, failed, ok
 from bot.config.settings import Settings
-from bot.errors import AnswerUnreadable, UpstreamDown
-
-Version = Callable[[str, aiohttp.ClientSession], Awaitable[str]]
 
 
 async def findings(settings: Settings, http: aiohttp.ClientSession) -> AsyncIterator[Finding]:
@@ -24,16 +22,6 @@ async def findings(settings: Settings, http: aiohttp.ClientSession) -> AsyncIter
         mend = "make a long random token; give it to Keyturn and to Alertmanager's webhook"
         yield failed("KEYTURN_WEBHOOK_TOKEN", said, mend)
     if settings.alertmanager_url:
-        yield await _at("alertmanager", settings.alertmanager_url, alertmanager.version, http)
-    if settings.prometheus_url:
-        yield await _at("prometheus", settings.prometheus_url, prometheus.version, http)
-
-
-async def _at(what: str, url: str, version: Version, http: aiohttp.ClientSession) -> Finding:
-    try:
-        return ok(what, f"{await version(url, http) or 'some version'} at {url}")
-    except AnswerUnreadable as error:
-        return failed(what, f"something else answers ({error})", f"correct [{what}] url")
-    except UpstreamDown as error:
-        mend = f"check [{what}] url, the network, and that it runs"
-        return failed(what, f"{url} does not answer ({error})", mend)
+        yield await answering("alertmanager", settings.alertmanager_url, alertmanager.version, http)
+    async for finding in measurements.findings(settings, http):
+        yield finding

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.config.fields import secure
+from bot.config.measuring import MEASURING_RULES
 from bot.config.mistakes import Mistakes, at, did_you_mean
 from bot.config.policies import POLICY_RULES
 from bot.config.raw import Raw, tables, texts
@@ -43,9 +44,10 @@ def _one_way_into_each_workspace(raw: Raw, mistakes: Mistakes) -> None:
 
 
 def named_variables(raw: Raw) -> frozenset[str]:
-    """The variables that a workspace's `password_env` or `admin_key_env` names."""
+    """The variables that hold secrets by the names that the file gives them."""
     keys = ("password_env", "admin_key_env")
-    named = (at(raw, "dify", name, key) for name in tables(raw, "dify") for key in keys)
+    named = [at(raw, "dify", name, key) for name in tables(raw, "dify") for key in keys]
+    named += [at(raw, "prometheus", key) for key in ("token_env", "password_env")]
     return frozenset(variable for variable in named if isinstance(variable, str))
 
 
@@ -222,6 +224,7 @@ _RULES: Sequence[Callable[[Raw, Mistakes], None]] = (
     _a_workspace_is_included_once,
     _policies_are_used,
     *POLICY_RULES,
+    *MEASURING_RULES,
 )
 
 

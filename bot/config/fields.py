@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
+from bot.adapters.prometheus import templates
 from bot.domain.tagging import RULE, is_tag
 from bot.domain.windows import parse
 
@@ -40,6 +41,17 @@ def duration(value: object) -> timedelta:
     if seconds > _MAX_DAYS * _UNITS_S["d"]:
         raise wrong(f'must be a year at most: "{_MAX_DAYS}d"')
     return timedelta(seconds=seconds)
+
+
+def _between(least: str, most: str) -> AfterValidator:
+    """A time from *least* to *most*, both as they are written in the file."""
+
+    def check(value: timedelta) -> timedelta:
+        if not duration(least) <= value <= duration(most):
+            raise wrong(f'must be from "{least}" to "{most}"')
+        return value
+
+    return AfterValidator(check)
 
 
 def _positive(value: timedelta) -> timedelta:
@@ -173,13 +185,40 @@ def label_values(value: object) -> object:
     return tuple(values)
 
 
+def _query(value: str) -> str:
+    if sentence := templates.problem(value):
+        raise wrong(sentence)
+    return value
+
+
+def _query_of_each_app(value: str) -> str:
+    if not templates.names_the_app(_query(value)):
+        raise wrong(
+            'must name the app, such as {app="$app"}, or it would measure every app alike; '
+            "what is one app's alone stands in [app.NAME] metrics"
+        )
+    return value
+
+
+def _user(value: str) -> str:
+    if not value or len(value) > 200 or ":" in value or not value.isprintable():
+        raise wrong("must be a user's name, without a colon")
+    return value
+
+
 Duration = Annotated[timedelta, BeforeValidator(duration)]
 PositiveDuration = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_positive)]
 DayOrMore = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_a_day)]
+Step = Annotated[timedelta, BeforeValidator(duration), _between("15s", "5m")]
+Lookback = Annotated[timedelta, BeforeValidator(duration), _between("1h", "24h")]
+Patience = Annotated[timedelta, BeforeValidator(duration), _between("1s", "30s")]
+Query = Annotated[str, AfterValidator(_query)]
+QueryOfEachApp = Annotated[str, AfterValidator(_query_of_each_app)]
 Name = Annotated[str, AfterValidator(name)]
 TagName = Annotated[str, AfterValidator(tag)]
 TimeWindow = Annotated[str, AfterValidator(_window)]
 TimeZone = Annotated[str, AfterValidator(_zone)]
+User = Annotated[str, AfterValidator(_user)]
 Include = Annotated[str, AfterValidator(_include)]
 LabelValues = Annotated[tuple[str, ...], BeforeValidator(label_values)]
 AppId = Annotated[str, AfterValidator(_app_id)]

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr, ValidationError
 
-from bot.config import crosschecks, tables
+from bot.config import crosschecks, measuring, tables
 from bot.config.environment import Environment
 from bot.config.mistakes import Mistakes
 from bot.config.raw import tables as tables_of
@@ -29,7 +29,7 @@ from bot.config.settings import (
     SlackMode,
     SlackSettings,
 )
-from bot.config.variables import notice_unknown, read_secret_file, with_secret_files
+from bot.config.variables import named_secret, notice_unknown, with_secret_files
 from bot.domain.including import Include
 from bot.domain.naming import LabelMap, Match, sole_environments
 from bot.domain.policy import Policy
@@ -39,6 +39,8 @@ from store.records import AppEnv, Keeping
 
 _MAX_FILE_BYTES = 4 * 1024 * 1024
 _SIGNING_SECRET = "SLACK_SIGNING_SECRET"  # noqa: S105  # the name of the variable
+_HEADER = re.compile(r"[!-~]+")
+_NO_HEADER = "must be of visible ASCII characters, since it is a header"
 _SLACK = ("SLACK_BOT_TOKEN", _SIGNING_SECRET, "SLACK_APP_TOKEN")
 
 
@@ -68,6 +70,7 @@ def load(
     raw = _file(file, mistakes, named=path is not None or "KEYTURN_CONFIG" in variables)
     document = _document(raw, mistakes)
     secrets = _secrets_of_dify(raw, file.parent, variables, mistakes)
+    measuring_secrets = _secrets_of_prometheus(raw, file.parent, variables, mistakes)
     notice_unknown(variables, crosschecks.named_variables(raw), mistakes)
     crosschecks.check(raw, mistakes)
     if serving:
@@ -75,7 +78,8 @@ def load(
     mistakes.raise_if_any()
     assert environment is not None and document is not None  # noqa: S101, PT018 - else mistakes
     settings = _settings(environment, document, secrets, _mode(raw, variables))
-    return replace(settings, notices=mistakes.notices)
+    prometheus = measuring.prometheus(document, measuring_secrets)
+    return replace(settings, prometheus=prometheus, notices=mistakes.notices)
 
 
 def database_url(environ: Mapping[str, str] | None = None) -> SecretStr:
@@ -140,23 +144,29 @@ def _secrets_of_dify(
     """The password or admin key of each workspace, from the variable or file that is named."""
     found = {}
     for name, table in tables_of(raw, "dify").items():
-        source = table if isinstance(table, Mapping) else {}
         for kind in ("password", "admin_key"):
-            variable, file = source.get(f"{kind}_env"), source.get(f"{kind}_file")
-            secret = None
-            if isinstance(variable, str) and variable:
-                secret = variables.get(variable) or None
-                if secret is None:
-                    path = ("dify", name, f"{kind}_env")
-                    mistakes.add(path, f"the variable {variable} is not set")
-            elif isinstance(file, str) and file:
-                path = ("dify", name, f"{kind}_file")
-                secret = read_secret_file(folder / file, path, mistakes)
-            if secret and kind == "admin_key" and not re.fullmatch(r"[!-~]+", secret):
-                path = ("dify", name, kind)
-                mistakes.add(path, "must be of visible ASCII characters, since it is a header")
+            path = ("dify", name, kind)
+            secret = named_secret(table, path, folder, variables, mistakes)
+            if secret and kind == "admin_key" and not _HEADER.fullmatch(secret):
+                mistakes.add(path, _NO_HEADER)
             elif secret:
                 found[name] = SecretStr(secret)
+    return found
+
+
+def _secrets_of_prometheus(
+    raw: Mapping[str, object], folder: Path, variables: Mapping[str, str], mistakes: Mistakes
+) -> dict[str, SecretStr]:
+    """The token or the password, by its kind."""
+    found = {}
+    for kind in ("token", "password"):
+        path = (measuring.PROMETHEUS, kind)
+        table = raw.get(measuring.PROMETHEUS)
+        secret = named_secret(table, path, folder, variables, mistakes)
+        if secret and kind == "token" and not _HEADER.fullmatch(secret):
+            mistakes.add(path, _NO_HEADER)
+        elif secret:
+            found[kind] = SecretStr(secret)
     return found
 
 
@@ -225,7 +235,6 @@ def _settings(
         places=_places(document),
         policies={env: _policy(table) for env, table in document.policy.items()},
         alerts=_alerts(document),
-        prometheus_url=document.prometheus.url if document.prometheus else "",
         alertmanager_url=document.alertmanager.url if document.alertmanager else "",
         keeping=Keeping(
             inbox=document.retention.inbox,

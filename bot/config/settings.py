@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import SecretStr
 
+from bot.adapters.prometheus.questions import LOOKBACK, STEP, TIMEOUT, Questions
 from bot.domain.including import Include
 from bot.domain.naming import LabelMap
 from bot.domain.policy import Policy
@@ -82,6 +83,20 @@ class AlertSettings:
 
 
 @dataclass(frozen=True)
+class PrometheusSettings:
+    """Where measurements are asked for, what, and with which token, or else user and password."""
+
+    url: str
+    questions: Questions = field(default_factory=Questions)
+    token: SecretStr | None = None
+    user: str = ""
+    password: SecretStr | None = None
+    step: timedelta = STEP
+    lookback: timedelta = LOOKBACK
+    timeout: timedelta = TIMEOUT
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that can be set. The defaults are a service that knows no app yet."""
 
@@ -96,7 +111,7 @@ class Settings:
     places: Mapping[AppEnv, Place] = field(default_factory=dict)
     policies: Mapping[str, Policy] = field(default_factory=dict)
     alerts: AlertSettings = field(default_factory=AlertSettings)
-    prometheus_url: str = ""
+    prometheus: PrometheusSettings | None = None
     alertmanager_url: str = ""
     people: Mapping[str, str] = field(default_factory=dict)
     authors: Mapping[str, str] = field(default_factory=dict)  # e-mail in Dify → Slack account

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bot.adapters.prometheus import questions, templates
 from bot.config import fields
 from bot.config.settings import SlackMode
 from bot.domain.verdict.belief import THRESHOLDS
@@ -81,6 +82,37 @@ class DifyTable(Table):
     )
 
 
+class MetricLabelsTable(Table):
+    """`labels` of an app or of its environment: what `$app` and `$env` stand for."""
+
+    app: str | None = Field(
+        default=None, min_length=1, description="What metrics call the app. Default: its name here"
+    )
+    env: str | None = Field(
+        default=None,
+        min_length=1,
+        description="What metrics call the environment. Default: its name here",
+    )
+
+
+class MetricsTable(Table):
+    """`[app.NAME.metrics]`: queries of this app where those of `[prometheus]` do not fit."""
+
+    errors: fields.Query | None = Field(
+        default=None, description="Query for its errors. Default: `prometheus.errors`"
+    )
+    latency: fields.Query | None = Field(
+        default=None, description="Query for its latency. Default: `prometheus.latency`"
+    )
+    load: fields.Query | None = Field(
+        default=None, description="Query for its load. Default: `prometheus.load`"
+    )
+    other: dict[fields.Name, fields.Query] = Field(
+        default_factory=dict,
+        description="More of its own; one of the same name replaces that of `prometheus.other`",
+    )
+
+
 class EnvironmentTable(Table):
     """`[app.NAME.environments.ENV]`."""
 
@@ -93,6 +125,7 @@ class EnvironmentTable(Table):
         default_factory=dict,
         description="Alert labels that mean the app in this environment",
     )
+    labels: MetricLabelsTable = MetricLabelsTable()
 
 
 class AppTable(Table):
@@ -120,6 +153,8 @@ class AppTable(Table):
         description="Roll back an app without a workflow (chat, agent-chat, completion) too: "
         "its configuration is written and live at once. Default: only compared",
     )
+    labels: MetricLabelsTable = MetricLabelsTable()
+    metrics: MetricsTable = MetricsTable()
 
 
 class PolicyTable(Table):
@@ -241,7 +276,57 @@ class AlertsTable(Table):
 class PrometheusTable(Table):
     """`[prometheus]`."""
 
-    url: fields.Url = Field(description="Address of Prometheus; asked by `keyturn check` alone")
+    url: fields.Url = Field(description="Address of Prometheus, without `/api/v1`")
+    errors: fields.QueryOfEachApp = Field(
+        default=templates.ERRORS,
+        description="Query for the share of requests that fail, 0 to 1. `$app` and `$env` stand "
+        "for the app and its environment, in the quotes of a label's value. It brings one series; "
+        "replace it where your metrics have other names",
+    )
+    latency: fields.QueryOfEachApp = Field(
+        default=templates.LATENCY, description="Query for the latency in seconds, likewise"
+    )
+    load: fields.QueryOfEachApp = Field(
+        default=templates.LOAD, description="Query for the requests a second, likewise"
+    )
+    other: dict[fields.Name, fields.QueryOfEachApp] = Field(
+        default_factory=dict,
+        description='More queries, of which more is worse: `{ queue = "…" }`',
+    )
+    token_env: str | None = Field(
+        default=None, min_length=1, description="Environment variable that holds a bearer token"
+    )
+    token_file: str | None = Field(
+        default=None,
+        min_length=1,
+        description="File that holds it, beside `keyturn.toml` when relative",
+    )
+    user: fields.User | None = Field(
+        default=None, description="Instead of a token: the user, for basic authentication"
+    )
+    password_env: str | None = Field(
+        default=None, min_length=1, description="Environment variable that holds the password"
+    )
+    password_file: str | None = Field(
+        default=None,
+        min_length=1,
+        description="File that holds the password, beside `keyturn.toml` when relative",
+    )
+    allow_http: bool = Field(
+        default=False,
+        description="Send the token or password over plain `http://` to another machine",
+    )
+    step: fields.Step = Field(
+        default=questions.STEP, description="Time between two samples, `15s` to `5m`"
+    )
+    lookback: fields.Lookback = Field(
+        default=questions.LOOKBACK, description="How far back is looked, `1h` to `24h`"
+    )
+    timeout: fields.Patience = Field(
+        default=questions.TIMEOUT,
+        description="How long one query is waited for, `1s` to `30s`; all of one look-back "
+        "together twice as long",
+    )
 
 
 class AlertmanagerTable(Table):

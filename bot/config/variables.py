@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from bot.config.environment import Environment
-from bot.config.mistakes import Mistakes
+from bot.config.mistakes import Mistakes, at
 
 _WEBHOOK = "KEYTURN_WEBHOOK_TOKEN"
 _MAX_SECRET_FILE_BYTES = 64 * 1024
@@ -74,6 +74,31 @@ def read_secret_file(file: Path, path: tuple[str, ...], mistakes: Mistakes) -> s
     if stat.S_ISREG(mode) and mode & stat.S_IROTH:
         mistakes.notice(path, "everybody on this machine can read the file; chmod 600 or 640 it")
     return secret
+
+
+def named_secret(
+    table: object,
+    path: tuple[str, ...],
+    folder: Path,
+    variables: Mapping[str, str],
+    mistakes: Mistakes,
+) -> str | None:
+    """The secret that *table* names by a variable or else by a file, relative to *folder*.
+
+    *path* leads to the secret: `("dify", "prod", "password")` is named by the keys `password_env`
+    and `password_file` of `[dify.prod]`. None where neither is named, and, with a mistake, where
+    there is no such secret.
+    """
+    *place, kind = path
+    variable, file = at(table, f"{kind}_env"), at(table, f"{kind}_file")
+    if isinstance(variable, str) and variable:
+        secret = variables.get(variable) or None
+        if secret is None:
+            mistakes.add((*place, f"{kind}_env"), f"the variable {variable} is not set")
+        return secret
+    if isinstance(file, str) and file:
+        return read_secret_file(folder / file, (*place, f"{kind}_file"), mistakes)
+    return None
 
 
 def _first_bytes(file: Path) -> tuple[bytes, int]:

@@ -21,7 +21,7 @@ _PARTS: Mapping[str, Callable[[Settings], object]] = {
     "policy": lambda s: s.policies,
     "alerts": lambda s: s.alerts,
     "people": lambda s: (s.people, s.authors),
-    "prometheus": lambda s: s.prometheus_url,
+    "prometheus": lambda s: s.prometheus,
     "alertmanager": lambda s: s.alertmanager_url,
     "KEYTURN_PUBLIC_URL": lambda s: s.public_url,
     "KEYTURN_SECRET_KEY": lambda s: s.secret_keys,

@@ -188,12 +188,12 @@ async def monitoring(
                 cwd=folder,
             )
         )
-        exporter = await closing.enter_async_context(
-            _exporter(lambda: f'app_error_ratio{{app="{app}",env="{env}"}} {watched.ratio}\n')
+        scraped = await closing.enter_async_context(
+            exporter(lambda: f'app_error_ratio{{app="{app}",env="{env}"}} {watched.ratio}\n')
         )
         watched.alertmanager = await told.address()
         (folder / "prometheus.yml").write_text(
-            _PROMETHEUS.format(exporter=exporter, alertmanager=watched.alertmanager)
+            _PROMETHEUS.format(exporter=scraped, alertmanager=watched.alertmanager)
         )
         watching = await closing.enter_async_context(
             Program.run(
@@ -214,7 +214,7 @@ async def monitoring(
 
 
 @asynccontextmanager
-async def _exporter(text: Callable[[], str]) -> AsyncIterator[str]:
+async def exporter(text: Callable[[], str]) -> AsyncIterator[str]:
     """Serve *text* under /metrics; yields host:port."""
 
     async def metrics(_: web.Request) -> web.Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
@@ -20,7 +21,13 @@ from bot.playground.story import seed
 from bot.playground.story.workflow import APP
 from tests.acceptance.commands import keyturn
 from tests.acceptance.world import World
+from tests.fakes.prometheus import FakePrometheus, Samples
 
+_AT = [time.time() - 10.0 * n for n in range(360)]  # the hour before
+MEASURED = [
+    Samples({"__name__": "m", "app": app, "env": "prod"}, dict.fromkeys(_AT, 0.5))
+    for app in (APP, "another")
+]
 NOWHERE = "http://127.0.0.1:9"  # the discard port; nobody listens
 SECRETS = ("DIFY_PASSWORD", "SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "KEYTURN_SECRET_KEY")
 
@@ -295,9 +302,9 @@ def _no_prometheus(plant: Plant) -> None:
 
 
 async def test_a_sound_installation_has_nothing_to_mend(world: World) -> None:
-    async with surroundings() as url:
+    async with alertmanager() as url, FakePrometheus(MEASURED).here() as prometheus:
         plant = Plant(world)
-        plant.config += f'[alertmanager]\nurl = "{url}"\n[prometheus]\nurl = "{url}"\n'
+        plant.config += f'[alertmanager]\nurl = "{url}"\n{asking(prometheus)}'
 
         code, checks, said = await plant.check()
 
@@ -306,8 +313,54 @@ async def test_a_sound_installation_has_nothing_to_mend(world: World) -> None:
     assert [check["what"] for check in checks] == [
         *("settings", "database", "slack", "slack scopes"),
         *(f"channel {people.INCIDENTS}", "policy.prod", "dify.local", f"{APP}@prod"),
-        *("dify.local role", "KEYTURN_WEBHOOK_TOKEN", "alertmanager", "prometheus"),
+        *("dify.local role", "KEYTURN_WEBHOOK_TOKEN", "alertmanager"),
+        *("prometheus", "prometheus queries"),
     ]
+    assert checks[-1]["said"] == "3 queries bring something of 1 app"
+
+
+async def test_queries_that_bring_nothing_are_named_and_nothing_has_to_be_mended(
+    world: World,
+) -> None:
+    async with FakePrometheus(MEASURED).here() as prometheus:
+        plant = Plant(world)
+        plant.config += asking(prometheus, load="no_such_metric", other="m")
+
+        code, checks, _ = await plant.check()
+
+    assert code == 0
+    assert (checks[-1]["what"], checks[-1]["verdict"]) == ("prometheus queries", "note")
+    assert checks[-1]["said"] == (
+        f"nothing was measured by load of {APP}@prod; more than one series (put sum() or max() "
+        f"around it) came of other.own of {APP}@prod"
+    )
+
+
+async def test_a_query_that_is_refused_is_named_with_prometheuss_words(world: World) -> None:
+    async with FakePrometheus(MEASURED).here() as prometheus:
+        plant = Plant(world)
+        plant.config += asking(prometheus, load="rate(m)")
+
+        code, checks, _ = await plant.check()
+
+    assert (code, checks[-1]["verdict"]) == (1, "failed")
+    assert f"load of {APP}@prod is refused (Prometheus: HTTP 400 bad_data" in checks[-1]["said"]
+    assert checks[-1]["mend"] == f"correct load in [prometheus], or in [app.{APP}] metrics"
+
+
+async def test_a_prometheus_that_does_not_let_us_in_is_told_apart(world: World) -> None:
+    async def locked(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=401)
+
+    async with FakePrometheus(fault=locked).here() as prometheus:
+        plant = Plant(world)
+        plant.config += asking(prometheus)
+
+        code, checks, _ = await plant.check()
+
+    assert (code, checks[-1]["what"], checks[-1]["verdict"]) == (1, "prometheus", "failed")
+    assert "does not let us in" in checks[-1]["said"]
+    assert checks[-1]["mend"].startswith("give Keyturn a token")
 
 
 @pytest.mark.parametrize("name", PLANTED)
@@ -366,19 +419,29 @@ def test_the_scopes_that_are_asked_for_are_those_of_the_manifest() -> None:
     assert set(manifest["oauth_config"]["scopes"]["bot"]) == set(NEEDED_SCOPES)
 
 
-@asynccontextmanager
-async def surroundings() -> AsyncIterator[str]:
-    """A server that answers as Alertmanager and as Prometheus do about themselves."""
+def asking(prometheus: FakePrometheus, *, load: str = "m", other: str = "") -> str:
+    """The table that asks *prometheus*; the queries are of the one app that is watched."""
+    own = f"other = {{ own = '{other}{{app=~\".+\"}}' }}" if other else ""
+    return f"""
+[prometheus]
+url = "{prometheus.url}"
+errors = 'm{{app="$app",env="$env"}}'
+latency = 'm{{app="$app"}}'
+[app.{APP}.metrics]
+load = '{load if load != "m" else f'm{{app="{APP}"}}'}'
+{own}
+"""
 
-    async def alertmanager(request: web.Request) -> web.Response:
+
+@asynccontextmanager
+async def alertmanager() -> AsyncIterator[str]:
+    """A server that answers as Alertmanager does about itself."""
+
+    async def status(request: web.Request) -> web.Response:
         return web.json_response({"versionInfo": {"version": "0.28.1"}, "uptime": ""})
 
-    async def prometheus(request: web.Request) -> web.Response:
-        return web.json_response({"status": "success", "data": {"version": "3.1.0"}})
-
     app = web.Application()
-    app.router.add_get("/api/v2/status", alertmanager)
-    app.router.add_get("/api/v1/status/buildinfo", prometheus)
+    app.router.add_get("/api/v2/status", status)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:

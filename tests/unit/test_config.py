@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.adapters.prometheus.templates import ERRORS, LATENCY, LOAD
 from bot.config.load import database_url, load
 from bot.config.settings import Settings
 from bot.domain.including import Include
@@ -122,7 +123,8 @@ def test_the_example_that_ships_is_valid(tmp_path: Path) -> None:
         example.replace("/run/secrets/dify-staging", "staging-password")
     )
 
-    settings = load({"DIFY_PROD_PASSWORD": "geheim"}, tmp_path / "keyturn.toml")
+    environ = {"DIFY_PROD_PASSWORD": "geheim", "PROMETHEUS_TOKEN": "geheim"}
+    settings = load(environ, tmp_path / "keyturn.toml")
 
     assert len(settings.places) == 5
     assert settings.policy("dev").votes == 0
@@ -130,6 +132,9 @@ def test_the_example_that_ships_is_valid(tmp_path: Path) -> None:
     at_once = [str(where) for where, place in settings.places.items() if place.rolls_back_config]
     assert at_once == ["faq-bot@prod"]
     assert settings.dify["staging"].password.get_secret_value() == "geheim"
+    assert settings.prometheus is not None
+    usual = settings.prometheus.questions.usual
+    assert (usual.errors, usual.latency, usual.load) == (ERRORS, LATENCY, LOAD)
 
 
 def test_no_secret_can_be_seen_in_the_settings(read: Load) -> None:

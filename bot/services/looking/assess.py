@@ -34,6 +34,7 @@ from store.records import AppEnv, Case, Firing, FiringStatus, Json, Rollback, Un
 
 log = logging.getLogger(__name__)
 AFTER_A_FAILURE = timedelta(minutes=5)  # of ours, which seldom mends itself
+MEASURE_AGAIN = timedelta(minutes=1)  # after what measures did not answer
 AT_ONCE = 4  # cases of one target
 AT_ONCE_IN_ALL = 16
 WINDOW = 500  # due cases among which targets take turns
@@ -159,7 +160,8 @@ class Assess:
         target = judged.decision.suggested
         chart = judged.chart
         if target is None:
-            await self._telling.only_facts(case, finding, chart=chart)
+            again = MEASURE_AGAIN if judged.late and fires else None
+            await self._telling.only_facts(case, finding, again=again, chart=chart)
         elif target.where != case.where:
             await self._behind(case, target, finding, chart)
         elif self._opening.by_hand_only(ground.live):

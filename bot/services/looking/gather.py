@@ -30,6 +30,11 @@ class Gather:
         self._look_back = look_back
         self._uses = Uses(store)
 
+    @property
+    def measures(self) -> bool:
+        """Whether there is anything that measures."""
+        return self._look_back is not None
+
     async def __call__(
         self, ground: Ground, firing: Firing, *, unsound: frozenset[str]
     ) -> tuple[Incident, Measured | None]:
@@ -82,10 +87,13 @@ class Gather:
         if self._look_back is None:
             return None
         try:
-            return await self._look_back(firing, places, since=since, until=until)
+            measured = await self._look_back(firing, places, since=since, until=until)
         except UpstreamDown as error:
             log.warning("nothing measured", extra={"app": str(places[0]), "error": str(error)})
             return None
+        for place, why in measured.missing.items():
+            log.info("not measured", extra={"app": str(place), "why": why})
+        return measured
 
     async def _alerts(self, env: str, since: datetime, until: datetime) -> list[Alert]:
         async with self._store.read() as tx:

@@ -11,7 +11,6 @@ from bot.domain import onset
 from bot.domain.chart.view import ChartView
 from bot.domain.verdict.belief import BELIEFS, Beliefs, Thresholds
 from bot.domain.verdict.incident import Incident
-from bot.ports.evidence import Measured
 from bot.services.looking.gather import Gather
 from bot.services.opening import Ground, Opening, Rules
 from store.records import Case, Firing, Version
@@ -24,13 +23,14 @@ if TYPE_CHECKING:
 class Judgement:
     """A decision, and what it was made from.
 
-    `measured` is None where nothing was measured, `chart` where nothing of the app was.
+    `chart` is None where nothing of the app was measured. `late` says that what measures did not
+    answer in time, so that a later look may know more.
     """
 
     incident: Incident
     decision: Decision
-    measured: Measured | None
     chart: ChartView | None
+    late: bool
 
 
 class Judge:
@@ -54,7 +54,8 @@ class Judge:
             decision, chart = await asyncio.to_thread(
                 _decide, incident, self._beliefs, self._thresholds
             )
-            judged = Judgement(incident, decision, measured, chart)
+            late = measured is None and self._gather.measures
+            judged = Judgement(incident, decision, chart, late)
             target = decision.suggested
             if target is None or target.where != case.where:
                 return judged

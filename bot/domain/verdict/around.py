@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import mannwhitneyu
 
 from bot.domain.verdict.incident import Incident, Metric, Series
-from bot.domain.verdict.line import Line, Numbers, line, tolerance
+from bot.domain.verdict.line import Line, Numbers, line, tolerance, value
 from store.records import AppEnv
 
 BEFORE_S = 45 * 60.0
@@ -32,6 +32,7 @@ class Around:
     turned: Mapping[str, bool | None]
     surge: float | None
     rate: float | None = None  # requests a second before it began
+    failing: float = 0.0  # share of the requests that fail now
 
 
 def look(incident: Incident, began: tuple[float, float]) -> Around:
@@ -44,7 +45,7 @@ def look(incident: Incident, began: tuple[float, float]) -> Around:
         name: _turned(incident, AppEnv(name, where.env), began) for name in names - {where.app}
     }
     surge, rate = _load(incident, began)
-    return Around(turned, surge, rate)
+    return Around(turned, surge, rate, _failing(incident, began))
 
 
 def _turned(incident: Incident, where: AppEnv, began: tuple[float, float]) -> bool | None:
@@ -111,3 +112,14 @@ def _load(incident: Incident, began: tuple[float, float]) -> tuple[float | None,
             before = float(np.median(sides[0]))
             return float(np.exp(np.median(sides[1][-5:]) - before)), float(np.exp(before))
     return None, None
+
+
+def _failing(incident: Incident, began: tuple[float, float]) -> float:
+    """The share of the app's requests that fail now; 0 where that is not measured."""
+    for series in incident.series.get(incident.where, ()):
+        if series.metric is not Metric.ERRORS:
+            continue
+        sides = _sides(_near(incident, series, began), began)
+        if sides is not None:
+            return value(Metric.ERRORS, float(np.median(sides[1][-5:])))
+    return 0.0

@@ -37,8 +37,8 @@ class Beliefs:
         reach: Chance that what is bad in an app shows in one that calls it.
         shows: Chance that a cause shows in an app that it must reach.
         chance_turn: Chance that an app which it cannot reach turns at the same time anyway.
-        chance_surge: Chance that load grows by half at that time when it is not the cause: people
-            and programs that try again.
+        chance_surge: Chance that load grows by half at that time when it is not the cause.
+        retries: Chance that it grows because people and programs try again what failed.
     """
 
     bad_change: float = 0.12
@@ -60,6 +60,7 @@ class Beliefs:
     shows: float = 0.85
     chance_turn: float = 0.003
     chance_surge: float = 0.02
+    retries: float = 0.3
 
 
 @dataclass(frozen=True)

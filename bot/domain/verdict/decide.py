@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 
 from bot.domain.verdict import around, weigh
@@ -100,20 +101,35 @@ def decide(
     if target is None:
         return replace(weighed, verdict=Verdict.NO_SOUND_VERSION)
     live = in_order(incident, target.where)[-1]
-    gone = live.content == target.content
+    kept = [c for c in in_order(incident, target.where) if _key(c) <= _key(target)][-1]
+    gone = live.content == kept.content
     return replace(weighed, verdict=Verdict.WENT_BACK if gone else Verdict.GO_BACK, target=target)
 
 
 def _target(incident: Incident, suspect: Suspect, onset: Onset) -> Change | None:
-    """The newest version before *suspect* that is not known to be bad and differs from it."""
+    """The newest version before *suspect* that is not known to be bad and differs from it.
+
+    Of versions with one meaning it is the last, which has the drawing that people last saw.
+    """
     where = suspect.change.where
     steps = in_order(incident, where)
     bad = condemned(incident, where, onset if where == incident.where else None)
-    before = [c for c in steps if c.at < suspect.change.at]
+    before = [c for c in steps if _key(c) < _key(suspect.change)]
     sound = (
-        c for c in reversed(before) if c.content not in bad and c.content != suspect.change.content
+        number
+        for number in reversed(range(len(before)))
+        if before[number].content not in bad and before[number].content != suspect.change.content
     )
-    return next(sound, None)
+    found = next(sound, None)
+    if found is None:
+        return None
+    until = _key(before[found + 1] if found + 1 < len(before) else suspect.change)
+    same = (c for c in incident.changes if c.where == where and _key(before[found]) <= _key(c))
+    return max((c for c in same if _key(c) < until), key=_key)
+
+
+def _key(change: Change) -> tuple[datetime, int]:
+    return change.at, change.number
 
 
 def _unsure(found: Sequence[Explanation], sure: float) -> Verdict:

@@ -14,8 +14,10 @@ Numbers = npt.NDArray[np.float64]
 
 FEWEST = 8  # samples below which nothing is said of a series
 _MAD = 1.4826  # of a normal distribution's deviation
+_NO_SHARE = 1.5  # a share of errors above this is one in percent
 _FEW_ZEROS = 0.8  # share of the samples above 0 from which on zeros are chance
-_RUN = 3  # samples that a level needs to be one
+_ONE_FAILED = 0.1  # quantile of the shares above 0 that stands for one failed request
+_RUN = 2  # samples that a level needs to be one
 _USUAL_RUN = 6  # samples that a level needs to be what is usual
 _PENALTY = (
     4.0  # of ln n for each change of level: twice that of the BIC, since noise is seldom white
@@ -57,6 +59,8 @@ def line(series: Series, *, until: float) -> Line:
     times = series.began.timestamp() + step * np.arange(len(values), dtype=np.float64)
     keep = np.isfinite(values) & (times <= until)
     at, raw = times[keep], values[keep]
+    if series.metric is Metric.ERRORS and len(raw) and raw.max() > _NO_SHARE:
+        raw = raw / 100
     y = _roots(raw) if series.metric is Metric.ERRORS else _logs(raw)
     noise, spread = _noise(y, max(_FLOOR[series.metric], _counting(raw, series.metric)))
     return Line(series.metric, step, at, y, noise, spread)
@@ -65,13 +69,13 @@ def line(series: Series, *, until: float) -> Line:
 def _counting(raw: Numbers, metric: Metric) -> float:
     """The noise of counting in shares of few requests: 1 / (2 root n) on the even scale.
 
-    How many there are is seen from the shares themselves: where many are 0, one request that
+    How many there are is seen from the smallest shares: where many are 0, one request that
     failed of n gives 1 / n.
     """
     above = raw[raw > 0]
     if metric is not Metric.ERRORS or not len(above) or len(above) > _FEW_ZEROS * len(raw):
         return 0.0
-    return float(np.sqrt(np.median(above))) / 2
+    return float(np.sqrt(np.quantile(above, _ONE_FAILED))) / 2
 
 
 def _roots(raw: Numbers) -> Numbers:

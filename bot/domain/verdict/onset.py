@@ -16,6 +16,7 @@ from bot.domain.verdict.turn import Spell, Turn, spells, turn
 
 SEEN_LATE_S = 120.0  # from what happens to the scrape that shows it and the rule that reads it
 LAG_S = 20 * 60.0  # a spell that ended so long before the alert is not what it is about
+OTHER_S = 45 * 60.0  # before the alert, from when on another metric than its own may tell
 SLOW_UNSEEN = 0.15  # chance of a slow rise where no metric shows which it was
 _PIECES = 16  # of the time within which it began, where nothing tells more
 _NAMES = (
@@ -145,6 +146,8 @@ def _now(incident: Incident, lines: Sequence[Line]) -> _Turned | None:
             for s in all_spells
             if s.began <= start + 2 * of.step and (s.ended is None or s.ended >= start - LAG_S)
         ]
+        if current and of.metric is not meant and current[-1].began < start - OTHER_S:
+            continue  # what the alert does not speak of is no older than it
         if current:
             turned = turn(of, current[-1])
             size = turned.size if turned is not None else 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from bot.domain.verdict.belief import Beliefs, Thresholds
@@ -37,14 +37,18 @@ _LAYOUT = frozenset({"layout only", "layout"})
 def in_order(incident: Incident, where: AppEnv) -> list[Change]:
     """The changes of *where* up to the decision, by time and number.
 
-    A version that means the same as the one before it, or moved boxes only, is none.
+    A version that means the same as the one before it, or moved boxes only, is none. The contents
+    are meanings: what was only drawn otherwise counts as what it was drawn from.
     """
     steps: list[Change] = []
+    means: dict[str, str] = {}  # what was only drawn otherwise means what it was drawn from
     mine = (c for c in incident.changes if c.where == where and c.at <= incident.decided_at)
     for change in sorted(mine, key=lambda c: (c.at, c.number)):
-        if steps and (steps[-1].content == change.content or _moved_boxes(change)):
-            continue
-        steps.append(change)
+        if steps and _moved_boxes(change):
+            means.setdefault(change.content, steps[-1].content)
+        meaning = means.get(change.content, change.content)
+        if not steps or steps[-1].content != meaning:
+            steps.append(replace(change, content=meaning))
     return steps
 
 

@@ -89,7 +89,7 @@ def turn(line: Line, spell: Spell, *, not_before: float = 0.0) -> Turn | None:
         return None
     costs, rises = _costs(at, y, line.step)
     residual = float(costs.min()) / max(len(y) - 4, 1)
-    scale = 2 * max(residual, line.noise**2) * line.spread**0.5
+    scale = 2 * max(residual, line.noise**2) * line.spread
     weights = np.exp(-(costs - costs.min()) / scale)
     total = float(weights.sum())
     slow = float(weights[:, rises * line.step > SLOW_S].sum()) / total

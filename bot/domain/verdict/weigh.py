@@ -23,6 +23,7 @@ from bot.domain.verdict.line import Numbers
 from bot.domain.verdict.onset import Onset
 from bot.domain.verdict.suspects import Suspect
 
+_TRIES = 2.0  # times that a request is tried again that failed
 _PARTS = 5  # of a time within which a change went live
 MENDED_S = 45 * 60.0  # after the onset, in which people try to mend it
 
@@ -191,11 +192,17 @@ class _Told:
         )
 
     def _calm(self) -> float:
-        """How likely the load is where it is not the cause; the more it grew, the less."""
+        """How likely the load is where it is not the cause; the more it grew, the less.
+
+        People and programs try again what failed, so failures alone may multiply it.
+        """
         surge = self._around.surge
         if surge is None or surge < SURGE:
             return 1.0
-        return self._of.chance_surge * (SURGE / surge) ** 2
+        again = 1 + _TRIES * self._around.failing
+        if surge <= again:
+            return self._of.retries
+        return self._of.chance_surge * (max(SURGE, again) / surge) ** 2
 
 
 def _reacted(onset: Numbers, changes: Numbers, of: Beliefs) -> Numbers:

@@ -6,7 +6,7 @@ import gzip
 import sys
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
 
@@ -109,13 +109,19 @@ def _records(file: str) -> Iterator[Recorded]:
         remark(f"{file} holds no incident")
 
 
-def _opened(file: str) -> IO[bytes]:
+@contextmanager
+def _opened(file: str) -> Iterator[IO[bytes]]:
     if file == STDIN:
-        return sys.stdin.buffer
-    opened = Path(file).open("rb")  # noqa: SIM115  # closed by who reads
-    zipped = opened.read(2) == b"\x1f\x8b"
-    opened.seek(0)
-    return gzip.GzipFile(fileobj=opened) if zipped else opened  # type: ignore[return-value]
+        yield sys.stdin.buffer
+        return
+    with Path(file).open("rb") as opened:
+        zipped = opened.read(2) == b"\x1f\x8b"
+        opened.seek(0)
+        if not zipped:
+            yield opened
+            return
+        with gzip.open(opened) as unzipped:
+            yield unzipped
 
 
 # -- What is written ----------------------------------------------------------------------------

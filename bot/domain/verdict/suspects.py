@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -48,7 +48,7 @@ def in_order(incident: Incident, where: AppEnv) -> list[Change]:
             means.setdefault(change.content, steps[-1].content)
         meaning = means.get(change.content, change.content)
         if not steps or steps[-1].content != meaning:
-            steps.append(replace(change, content=meaning))
+            steps.append(change if meaning == change.content else replace(change, content=meaning))
     return steps
 
 
@@ -157,14 +157,12 @@ def _suspect(
     return Suspect(change, chance, away, again, proven)
 
 
-def lived(steps: Iterable[Change], content: str, *, until: float) -> float:
+def lived(steps: Sequence[Change], content: str, *, until: float) -> float:
     """For how many seconds *content* answered in *steps*, of which the last one did *until*."""
-    ordered = list(steps)
-    if not ordered:
-        return 0.0
-    ends = [c.at.timestamp() for c in ordered[1:]] + [until]
-    return sum(
-        max(end - c.at.timestamp(), 0.0)
-        for c, end in zip(ordered, ends, strict=True)
-        if c.content == content
-    )
+    total = 0.0
+    for number, change in enumerate(steps):
+        if change.content == content:
+            last = number + 1 == len(steps)
+            end = until if last else steps[number + 1].at.timestamp()
+            total += max(end - change.at.timestamp(), 0.0)
+    return total

@@ -92,6 +92,8 @@ class _Told:
         self._of = of
         self._uses = {name: list(app.depends_on) for name, app in incident.apps.items()}
         self._outside = {name: set(app.upstreams) for name, app in incident.apps.items()}
+        self._away = {app: reach(app, self._uses) for app in self._uses}
+        self._by_app: dict[str, float] = {}  # how likely what was seen is, if it was that app
         self.behind = set(reach(self._app, self._uses)) - {self._app}
         self.upstreams = {u for n in (self._app, *self.behind) for u in self._outside.get(n, ())}
         at = np.array([s.change.at.timestamp() for s in suspects if s.hops == 0])
@@ -103,10 +105,12 @@ class _Told:
         form = self._since(suspect.change, delay.at_once) * (1 - onset.slow) * (1 - of.slow_if_bad)
         form += self._since(suspect.change, delay.slowly) * onset.slow * of.slow_if_bad
         app = suspect.change.where.app
+        if app not in self._by_app:
+            self._by_app[app] = self._shown(self._hit_by(app))
         weight = suspect.bad * of.reach**suspect.hops * form
         return Explanation(
             Cause.CHANGE,
-            weight * self._shown(self._hit_by(app)) * self._calm(),
+            weight * self._by_app[app] * self._calm(),
             suspect=suspect,
         )
 
@@ -176,8 +180,8 @@ class _Told:
         """The apps that call one of *hit*, with the chance that they show it."""
         start = set(hit)
         shown: dict[str, float] = {}
-        for app in self._uses:
-            hops = [n for name, n in reach(app, self._uses).items() if name in start and n > 0]
+        for app, away in self._away.items():
+            hops = [n for name, n in away.items() if name in start and n > 0]
             if hops:
                 shown[app] = self._of.reach ** min(hops)
         return shown

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from bot.domain.policy import Policy
+from bot.ports.evidence import LookBack
 from bot.ports.sealing import Sealing
 from bot.ports.store import Store
 from bot.services.execute import Execute
@@ -88,6 +89,7 @@ class ExecutionScene(Scene):
     paused: list[int] = field(default_factory=list)
     lease: timedelta = timedelta(seconds=30)
     sealing: Sealing = SEALING
+    look_back: LookBack | None = None
 
     @classmethod
     def of(cls, store: Store) -> ExecutionScene:
@@ -123,6 +125,7 @@ class ExecutionScene(Scene):
                 depends_on=self.depends_on,
             ),
             nonce=lambda: f"{next(_nonces):032x}",
+            look_back=self.look_back,
         )
 
     def executor(self, owner: str = "w1", **changes: Any) -> Execute:

@@ -1,0 +1,261 @@
+"""What is known around an alert is gathered, weighed and said: on the card, and below it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from bot.domain.verdict.incident import Metric, Series
+from bot.domain.words import FindingCode
+from bot.errors import UpstreamDown
+from bot.ports.evidence import Measured
+from bot.ports.people import Note
+from bot.ports.store import Store
+from bot.services.looking.uses import Uses
+from bot.services.take_in import Intake, TakeIn
+from store.document import Document
+from store.records import AppEnv, Case, Delivery, Firing, Rollback
+from tests.builders import CHANNEL, NOON, PROD, a_firing
+from tests.fakes.target import FakeTarget
+from tests.unit.domain.verdict.stage import errors_jump, measured
+from tests.unit.services.execution_scene import APP, BAD, EDIT, GOOD, ExecutionScene
+
+SEARCH = AppEnv("kb-search", "prod")
+LOAD = measured(Metric.LOAD, 10.0, seed=2)
+
+
+@dataclass
+class FakeLookBack:
+    """Brings what a test says, or fails; remembers what it was asked."""
+
+    series: dict[AppEnv, list[Series]] = field(default_factory=dict)
+    down: bool = False
+    asked: list[tuple[AppEnv, ...]] = field(default_factory=list)
+
+    async def __call__(
+        self, firing: Firing, places: Sequence[AppEnv], *, since: datetime, until: datetime
+    ) -> Measured:
+        assert since < firing.starts_at <= until
+        self.asked.append(tuple(places))
+        if self.down:
+            raise UpstreamDown("Prometheus", "no answer")
+        return Measured(series={p: self.series[p] for p in places if p in self.series})
+
+
+@pytest.fixture
+def scene(sqlite_store: Store) -> ExecutionScene:
+    return ExecutionScene.of(sqlite_store)
+
+
+async def fire(scene: ExecutionScene, *firings: Firing) -> None:
+    delivery = Delivery("alertmanager", "keyturn", "group", "d", 0, firings or (a_firing_at(0),))
+    await Intake(scene.store, nudge=lambda: None)(delivery)
+    await TakeIn(scene.store, scene.channels, meaning=lambda _: None).step()
+
+
+def a_firing_at(minutes: float, where: AppEnv = PROD) -> Firing:
+    start = NOON - timedelta(minutes=minutes)
+    return a_firing(starts_at=start, where=where, fingerprint=f"{where}{minutes}")
+
+
+async def look(scene: ExecutionScene) -> None:
+    while await scene.propose.step():
+        pass
+
+
+async def case_of(scene: ExecutionScene, where: AppEnv = PROD) -> Case:
+    async with scene.store.read() as tx:
+        return next(case for case in await tx.cases.open_cases() if case.where == where)
+
+
+async def opened(scene: ExecutionScene, where: AppEnv = PROD) -> Rollback | None:
+    async with scene.store.read() as tx:
+        return await tx.rollbacks.open_of(where)
+
+
+def published(scene: ExecutionScene, *when: tuple[Document, float], app: str = APP) -> None:
+    for document, minutes in when:
+        at = NOON - timedelta(minutes=minutes)
+        scene.target.publish_document(app, document, at=at)
+
+
+def told(scene: ExecutionScene) -> list[Note]:
+    """The notes in the thread so far."""
+    return [reply.note for reply in scene.messenger.replies]
+
+
+async def code_of(scene: ExecutionScene, where: AppEnv = PROD) -> str:
+    finding = (await case_of(scene, where)).finding
+    assert finding is not None
+    return finding.code
+
+
+# -- with measurements ----------------------------------------------------------------------------
+
+
+async def test_the_metric_tells_two_changes_apart(scene: ExecutionScene) -> None:
+    scene.look_back = FakeLookBack({PROD: [errors_jump(), LOAD]})
+    published(scene, (GOOD, 600), (BAD, 7), (EDIT, 3))
+    await fire(scene)
+
+    await look(scene)
+
+    rollback = await opened(scene)
+    assert rollback is not None
+    assert rollback.leg.expected_root == GOOD.root
+
+
+async def test_what_a_suggestion_rests_on_stands_below_the_card_with_its_chart(
+    scene: ExecutionScene,
+) -> None:
+    scene.look_back = FakeLookBack({PROD: [errors_jump(), LOAD]})
+    published(scene, (GOOD, 600), (BAD, 7))
+    await fire(scene)
+    await look(scene)
+    await scene.tell()
+
+    (note,) = [note for note in told(scene) if note.code == "evidence"]
+    assert note.facts["percent"] > 95
+    first, *_ = note.facts["reasons"]
+    assert (first["code"], first["metric"]) == ("onset_metric", "errors")
+    assert first["usual"] == pytest.approx(0.01, rel=0.2)
+    assert first["now"] == pytest.approx(0.25, rel=0.2)
+    (chart,) = scene.messenger.charts
+    assert [panel.metric for panel in chart.panels] == [Metric.ERRORS, Metric.LOAD]
+    assert "v2" in [mark.label for mark in chart.marks]
+
+
+async def test_load_that_grew_is_said_and_nothing_suggested(scene: ExecutionScene) -> None:
+    scene.look_back = FakeLookBack(
+        {
+            PROD: [
+                measured(Metric.LATENCY, 2.0, {6: 9.0}),
+                measured(Metric.LOAD, 10.0, {7: 45.0}, seed=2),
+            ]
+        }
+    )
+    published(scene, (GOOD, 600), (BAD, 20))
+    await fire(scene)
+
+    await look(scene)
+
+    assert await opened(scene) is None
+    assert await code_of(scene) == FindingCode.LOAD
+
+
+async def test_what_cannot_be_measured_now_is_decided_by_times_and_looked_at_again(
+    scene: ExecutionScene,
+) -> None:
+    scene.look_back = FakeLookBack(down=True)
+    published(scene, (GOOD, 3000))
+    await fire(scene)
+    await look(scene)
+
+    case = await case_of(scene)
+
+    assert await code_of(scene) == FindingCode.NO_CHANGE
+    assert case.assess_at is not None
+
+
+async def test_a_second_look_that_finds_the_same_says_nothing_again(
+    scene: ExecutionScene,
+) -> None:
+    scene.look_back = FakeLookBack(down=True)
+    published(scene, (GOOD, 3000))
+    await fire(scene)
+    await look(scene)
+    async with scene.store.write() as tx:
+        (case,) = await tx.cases.open_cases()
+        at = await tx.now()
+        await tx.cases.save(replace(case, assess_at=at), was=case.revision)
+    await look(scene)
+    await scene.tell()
+
+    assert len([note for note in told(scene) if note.code == "evidence"]) == 1
+    assert len(scene.look_back.asked) == 2
+
+
+# -- apps behind and beside -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def behind(scene: ExecutionScene) -> ExecutionScene:
+    """kb-search, which the app calls, was changed six minutes before the alert."""
+    scene.depends_on = {PROD.app: [SEARCH.app]}
+    scene.target.add_app("search")
+    scene.places[SEARCH] = (scene.target, "search")
+    scene.channels[SEARCH] = CHANNEL
+    published(scene, (GOOD, 3000))
+    published(scene, (GOOD, 4000), (BAD, 6), app="search")
+    return scene
+
+
+async def test_a_change_in_an_app_that_it_calls_is_proposed_on_a_card_of_that_app(
+    behind: ExecutionScene,
+) -> None:
+    await fire(behind)
+    await behind.propose.step()
+
+    rollback = await opened(behind, SEARCH)
+    assert rollback is not None
+    assert (rollback.leg.where, rollback.leg.expected_root) == (SEARCH, GOOD.root)
+    assert await opened(behind) is None
+    assert await code_of(behind) == FindingCode.BEHIND
+    assert await code_of(behind, SEARCH) == FindingCode.SUGGESTED_BEHIND
+    theirs = (await case_of(behind, SEARCH)).finding
+    assert theirs is not None
+    assert theirs.facts["caller"] == str(PROD)
+
+
+async def test_it_is_proposed_once_however_often_the_caller_is_looked_at(
+    behind: ExecutionScene,
+) -> None:
+    await fire(behind)
+    await behind.propose.step()
+    first = await opened(behind, SEARCH)
+    await fire(behind, a_firing_at(1))
+    await behind.propose.step()
+    await behind.tell()
+
+    assert await opened(behind, SEARCH) == first
+    drawn = [card.finding_code for card in behind.messenger.drawn]
+    assert drawn.count("suggested_behind") == 1
+
+
+async def test_an_app_behind_that_cannot_be_read_is_taken_as_it_is_stored(
+    behind: ExecutionScene,
+) -> None:
+    await behind.snapshot.refresh(SEARCH)
+    away = FakeTarget()
+    away.name = "dify.away"
+    away.fail("count_versions", UpstreamDown("dify.away", "no answer"))
+    behind.places[SEARCH] = (away, "search")
+    await fire(behind)
+
+    await behind.propose.step()
+
+    assert await code_of(behind) == FindingCode.BEHIND
+
+
+async def test_apps_of_the_environment_are_measured_too(scene: ExecutionScene) -> None:
+    looks = FakeLookBack()
+    scene.look_back = looks
+    scene.channels |= {SEARCH: CHANNEL, AppEnv("elsewhere", "staging"): CHANNEL}
+    published(scene, (GOOD, 3000))
+    await fire(scene)
+
+    await look(scene)
+
+    assert looks.asked == [(PROD, SEARCH)]
+
+
+async def test_what_the_live_version_uses_is_found_in_it(scene: ExecutionScene) -> None:
+    published(scene, (GOOD, 3000))
+    await scene.snapshot.refresh(PROD)
+    uses = Uses(scene.store)
+
+    assert await uses([PROD, SEARCH]) == {PROD: ("openai",), SEARCH: ()}
+    assert await uses([PROD]) == {PROD: ("openai",)}

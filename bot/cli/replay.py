@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
@@ -29,6 +29,10 @@ _MEANING = {
     "top1": "were decided rightly, silence included",
     "false_rollbacks": "got a suggestion where none would help",
 }
+
+
+class _Lines(Protocol):
+    def readline(self, size: int, /) -> bytes: ...
 
 
 def replay(
@@ -110,7 +114,7 @@ def _records(file: str) -> Iterator[Recorded]:
 
 
 @contextmanager
-def _opened(file: str) -> Iterator[IO[bytes]]:
+def _opened(file: str) -> Iterator[_Lines]:
     if file == STDIN:
         yield sys.stdin.buffer
         return

@@ -70,7 +70,7 @@ class Thresholds:
     """
 
     sure: float = 0.6
-    sure_by_time: float = 0.8
+    sure_by_time: float = 0.75
     proven_s: float = 3600.0  # a content that answered for so long without trouble is proven
 
 

@@ -138,7 +138,9 @@ class _Told:
         hit = {app for app, used in self._outside.items() if name in used}
         direct = dict.fromkeys(hit, self._of.shows)
         shown = {**self._through(hit), **direct}
-        weight = self._of.upstream * self._sudden(self._of.slow_outside)
+        # who builds on many services bears that some of them are away
+        rate = self._of.upstream / len(self.upstreams) ** 0.5
+        weight = rate * self._sudden(self._of.slow_outside)
         return Explanation(Cause.UPSTREAM, weight * self._shown(shown) * self._calm(), name)
 
     def dependency(self, name: str) -> Explanation:

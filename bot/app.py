@@ -50,6 +50,7 @@ log = logging.getLogger(__name__)
 SNAPSHOTS_EVERY = timedelta(seconds=30)
 CLOSER_EVERY = timedelta(minutes=15)  # two calls an app
 FOLLOW_UP_EVERY = timedelta(seconds=10)
+RECOVER_EVERY = timedelta(seconds=15)  # one look back for each rollback that is watched
 PROBE_EVERY = timedelta(seconds=30)
 PRUNE_EVERY = timedelta(hours=6)
 INCLUDED_EVERY = timedelta(seconds=10)  # what another process found out
@@ -244,6 +245,7 @@ class _Assembly:
         )
         reviews = bound(current, lambda parts: parts.follow_up.remind_of_reviews())
         self._every(FOLLOW_UP_EVERY, "remind-reviews", reviews)
+        self._every(RECOVER_EVERY, "recover", bound(current, lambda parts: parts.recover()))
         tidy = self._every(PRUNE_EVERY, "prune", bound(current, self._prune))
         ask = bound(current, lambda parts: parts.probe())
         return first, tidy, jobs.add_local(self._timer, "probe", PROBE_EVERY, run=ask)

@@ -240,6 +240,8 @@ class AnswerCode(StrEnum):
     TAGS = "tags"
     TAGGED = "tagged"  # where, name, number: int, was: int (0: it stood nowhere)
     UNTAGGED = "untagged"  # where, name, number: int (where it stood)
+    CONDEMNED = "condemned"  # where, number: int, anew: bool (it was not condemned before)
+    ABSOLVED = "absolved"  # where, number: int, anew: bool (it was condemned)
     SNAPSHOT_BEGUN = "snapshot_begun"  # where ("" for several), count: int
     # rows: list of {where, was (read, down, refused, late, not_watched), new: list[int],
     # newest: int | None, not_imported: int, text}

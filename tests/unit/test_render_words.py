@@ -331,6 +331,8 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
         "verdict": "missing",
         "lines": ["Dry run in prod:", "  missing: model gpt-4o (node Answer)"],
     },
+    AnswerCode.CONDEMNED: {"where": "support-triage@prod", "number": 7, "anew": True},
+    AnswerCode.ABSOLVED: {"where": "support-triage@prod", "number": 7, "anew": True},
     AnswerCode.SNAPSHOT_BEGUN: {"where": "", "count": 3},
     AnswerCode.SNAPSHOT: {
         "rows": [
@@ -637,6 +639,7 @@ def test_help_has_one_command_a_line() -> None:
         "`/rollback withdra",
         "`/rollback tag APP",
         "`/rollback untag A",
+        "`/rollback condemn",
         "`/rollback help`: ",
     ]
 

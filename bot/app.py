@@ -80,6 +80,7 @@ class Service:
     timer: AsyncIOScheduler
     first: tuple[jobs.Run, ...]  # ticks that do not wait for their first period
     take_snapshots: Callable[[], Awaitable[object]]
+    see_recovery: Callable[[], Awaitable[object]]
     renewal: Renewal[Parts]
     socket: SocketMode | None  # the way in from Slack, unless it is the door
     _tasks: set[asyncio.Task[object]] = field(default_factory=set)
@@ -229,6 +230,7 @@ class _Assembly:
             timer=self._timer,
             first=first,
             take_snapshots=_sweeper(current),
+            see_recovery=bound(current, _see_recovery),
             renewal=self._renewal,
             socket=self._socket,
         )
@@ -245,7 +247,7 @@ class _Assembly:
         )
         reviews = bound(current, lambda parts: parts.follow_up.remind_of_reviews())
         self._every(FOLLOW_UP_EVERY, "remind-reviews", reviews)
-        self._every(RECOVER_EVERY, "recover", bound(current, lambda parts: parts.recover()))
+        self._every(RECOVER_EVERY, "recover", bound(current, _see_recovery))
         tidy = self._every(PRUNE_EVERY, "prune", bound(current, self._prune))
         ask = bound(current, lambda parts: parts.probe())
         return first, tidy, jobs.add_local(self._timer, "probe", PROBE_EVERY, run=ask)
@@ -331,6 +333,10 @@ def _sweeper(current: Current[Parts]) -> Callable[[], Awaitable[None]]:
             await sweep()
 
     return swept
+
+
+async def _see_recovery(parts: Parts) -> None:
+    await parts.recover()
 
 
 async def _take_step(name: str, parts: Parts) -> bool:

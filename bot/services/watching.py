@@ -37,9 +37,11 @@ def _alerting(case: Case) -> int:
 async def stop_watching(tx: Transaction, done: Rollback) -> None:
     """End every watch of what *done*, which was carried out, took the place of."""
     for rollback in await tx.rollbacks.watched(limit=MOST):
-        same = any(rollback.leg_of(leg.where) for leg in done.legs)
-        if rollback.id != done.id and rollback.recovery is not None and same:
-            await conclude(tx, rollback, recovery.stopped(rollback.recovery))
+        if rollback.id == done.id or not any(rollback.leg_of(leg.where) for leg in done.legs):
+            continue
+        current = await tx.rollbacks.get(rollback.id, lock=True)
+        if current.watched and current.recovery is not None:  # nobody ended it in this moment
+            await conclude(tx, current, recovery.stopped(current.recovery))
 
 
 async def conclude(tx: Transaction, before: Rollback, ended: Recovery) -> Rollback:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from bot.domain.verdict.incident import Metric, Series
+from bot.domain.words import FindingCode
 from bot.errors import UpstreamDown
 from bot.ports.evidence import LookBack, Measured
 from bot.ports.store import Store
@@ -27,7 +28,7 @@ from store.records import (
     State,
 )
 from store.rollbacks import replay
-from tests.builders import ALICE, BOB, DAVE, PROD, a_firing
+from tests.builders import ALICE, BOB, CHANNEL, DAVE, PROD, a_finding, a_firing
 from tests.unit.services.execution_scene import APP, BAD, EDIT, GOOD, ExecutionScene
 from tests.unit.services.scene import ENTRY
 
@@ -146,6 +147,28 @@ async def test_what_a_person_asked_for_without_an_alert_is_not_watched(
     assert rollback.recovery is None
     assert await watch(scene)() == 0
     assert await condemned(scene) == frozenset()
+
+
+async def test_a_change_behind_the_alerting_app_is_watched_by_the_callers_alert(
+    scene: ExecutionScene,
+) -> None:
+    approved = await scene.approved()
+    caller = AppEnv("front-desk", "prod")
+    async with scene.store.write() as tx:
+        theirs = await tx.cases.open_for(caller, channel=CHANNEL, entry=ENTRY)
+        mine = await tx.cases.get(approved.case_id, lock=True)
+        facts = {"caller": str(caller), "case": theirs.id}
+        found = a_finding(code=FindingCode.SUGGESTED_BEHIND, facts=facts)
+        await tx.cases.save(replace(mine, finding=found), was=mine.revision)
+    began = await time_of(scene) - timedelta(minutes=30)
+    await took(scene, theirs.id, a_firing(where=caller, starts_at=began))
+
+    rollback = await scene.run(approved)
+    look_back = FakeLookBack()
+    await watch(scene, look_back)()
+
+    assert rollback.recovery == Recovery(RecoveryState.WATCHED, theirs.id)
+    assert look_back.asked[0][1] == [caller]
 
 
 async def test_what_failed_is_not_watched(scene: ExecutionScene) -> None:
@@ -396,6 +419,18 @@ async def test_an_undo_ends_the_watch(scene: ExecutionScene) -> None:
     assert (await stands(scene, rollback)).why == "changed"
     assert await watch(scene)() in (0, 1)  # of the undo alone, whose alert was over before
     assert await condemned(scene) == frozenset()
+
+
+async def test_what_was_said_as_it_is_undone_stays_said(scene: ExecutionScene) -> None:
+    rollback = await done(scene)
+    await resolved(scene, rollback, timedelta(minutes=2))
+    undo = await scene.approved(draft=None, back_to=2)
+    await watch(scene)()
+
+    await scene.run(undo)
+
+    assert (await stands(scene, rollback)).state is RecoveryState.RECOVERED
+    assert await scene.entries("rollback.recovery_unknown") == []
 
 
 async def test_an_undo_lifts_what_was_condemned(scene: ExecutionScene) -> None:

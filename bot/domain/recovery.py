@@ -60,12 +60,13 @@ def by_alert(
         quiet: How long all have to be resolved.
     """
     known = [firing for firing in firings if firing.starts_at <= now]
-    ends = [firing.ends_at for firing in known if _over(firing, now)]
-    since = max((end for end in ends if end is not None), default=None)
-    if since is None and not known:
+    ends = [_ended(firing, now) for firing in known]
+    over = [end for end in ends if end is not None]
+    if not known:
         return Verdict(Seen.UNKNOWN, by=ALERT, why=Why.NO_DATA)
-    if since is None or len(ends) < len(known):
+    if len(over) < len(known):
         return Verdict(Seen.NOT_YET, by=ALERT)
+    since = max(over)
     if since < acted_at:
         return Verdict(Seen.UNKNOWN, by=ALERT, why=Why.OVER_BEFORE)
     if now - since < quiet:
@@ -73,9 +74,10 @@ def by_alert(
     return Verdict(Seen.RECOVERED, since=since, by=ALERT)
 
 
-def _over(firing: Firing, now: datetime) -> bool:
-    ended = firing.status is FiringStatus.RESOLVED and firing.ends_at is not None
-    return ended and firing.ends_at is not None and firing.ends_at <= now
+def _ended(firing: Firing, now: datetime) -> datetime | None:
+    """When *firing* ended; None while it fires at *now*."""
+    ended = firing.ends_at if firing.status is FiringStatus.RESOLVED else None
+    return ended if ended is not None and ended <= now else None
 
 
 def concluded(verdict: Verdict, watched: Recovery, *, over: bool, changed: bool) -> Recovery | None:

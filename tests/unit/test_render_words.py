@@ -417,7 +417,7 @@ def test_how_it_stands_after_a_rollback_is_said_with_what_shows_it() -> None:
     assert "the alert still fires, so the change was probably not the cause" in _after(
         RecoveryCode.NOT_RECOVERED, by="alert"
     )
-    assert "as bad as before" in _after(RecoveryCode.NOT_RECOVERED)
+    assert "still worse than usual" in _after(RecoveryCode.NOT_RECOVERED)
     for why, said in (
         ("no_data", "unknown: no data."),
         ("over_before", "over before the rollback began"),

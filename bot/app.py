@@ -50,6 +50,7 @@ log = logging.getLogger(__name__)
 SNAPSHOTS_EVERY = timedelta(seconds=30)
 CLOSER_EVERY = timedelta(minutes=15)  # two calls an app
 FOLLOW_UP_EVERY = timedelta(seconds=10)
+RECOVER_EVERY = timedelta(seconds=15)  # one look back for each rollback that is watched
 PROBE_EVERY = timedelta(seconds=30)
 PRUNE_EVERY = timedelta(hours=6)
 INCLUDED_EVERY = timedelta(seconds=10)  # what another process found out
@@ -79,6 +80,7 @@ class Service:
     timer: AsyncIOScheduler
     first: tuple[jobs.Run, ...]  # ticks that do not wait for their first period
     take_snapshots: Callable[[], Awaitable[object]]
+    see_recovery: Callable[[], Awaitable[object]]
     renewal: Renewal[Parts]
     socket: SocketMode | None  # the way in from Slack, unless it is the door
     _tasks: set[asyncio.Task[object]] = field(default_factory=set)
@@ -228,6 +230,7 @@ class _Assembly:
             timer=self._timer,
             first=first,
             take_snapshots=_sweeper(current),
+            see_recovery=bound(current, _see_recovery),
             renewal=self._renewal,
             socket=self._socket,
         )
@@ -244,6 +247,7 @@ class _Assembly:
         )
         reviews = bound(current, lambda parts: parts.follow_up.remind_of_reviews())
         self._every(FOLLOW_UP_EVERY, "remind-reviews", reviews)
+        self._every(RECOVER_EVERY, "recover", bound(current, _see_recovery))
         tidy = self._every(PRUNE_EVERY, "prune", bound(current, self._prune))
         ask = bound(current, lambda parts: parts.probe())
         return first, tidy, jobs.add_local(self._timer, "probe", PROBE_EVERY, run=ask)
@@ -329,6 +333,10 @@ def _sweeper(current: Current[Parts]) -> Callable[[], Awaitable[None]]:
             await sweep()
 
     return swept
+
+
+async def _see_recovery(parts: Parts) -> None:
+    await parts.recover()
 
 
 async def _take_step(name: str, parts: Parts) -> bool:

@@ -327,6 +327,7 @@ FILTERS: Final[dict[str, Callable[..., str]]] = {
     "draft_words": lambda code: say("draft", code, {}),
     "unchanged": lambda put_back: _UNCHANGED[not put_back],
     "outcome_words": lambda code, facts: _ended(code, facts),
+    "recovery_words": lambda code, facts: say("recovery", code, facts),
     "finding_words": lambda code, facts, where: say("finding", code, {**facts, "where": where}),
 }
 

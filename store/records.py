@@ -564,6 +564,31 @@ class Execution:
         return bool(self.back_because)
 
 
+class RecoveryState(StrEnum):
+    """Whether a rollback helped, as far as that was seen."""
+
+    WATCHED = "watched"
+    RECOVERED = "recovered"
+    NOT_RECOVERED = "not_recovered"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What became of the trouble after a rollback that an alert had brought about.
+
+    `case_id` is the case whose alerts are watched. Once it is RECOVERED, `since` is the first
+    moment that was good; `by` is what showed how it stands, "metric" or "alert", and `why` the
+    code of why nobody knows.
+    """
+
+    state: RecoveryState
+    case_id: int
+    since: datetime | None = None
+    by: str = ""
+    why: str = ""
+
+
 @dataclass(frozen=True)
 class Rollback:
     """A request to make a candidate live. Values only: a step is a new record, revision + 1.
@@ -597,6 +622,7 @@ class Rollback:
     glass: tuple[Glass, ...] = ()  # of which one at most is not void
     signatures: tuple[Signature, ...] = ()  # under the review that breaking it forces
     reviewed_at: datetime | None = None  # when that review was closed
+    recovery: Recovery | None = None  # None where no alert brought it about, or it is not done
 
     @property
     def broken_by(self) -> Glass | None:
@@ -613,6 +639,11 @@ class Rollback:
     def review_open(self) -> bool:
         """Whether it is `reviewable`, and not enough people have signed yet."""
         return self.reviewable and self.reviewed_at is None
+
+    @property
+    def watched(self) -> bool:
+        """Whether it is still to be seen if it helped."""
+        return self.recovery is not None and self.recovery.state is RecoveryState.WATCHED
 
     @property
     def leg(self) -> Leg:

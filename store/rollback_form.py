@@ -17,6 +17,8 @@ from store.records import (
     Leg,
     NaiveTime,
     PolicySnapshot,
+    Recovery,
+    RecoveryState,
     Rollback,
     Signature,
     State,
@@ -34,6 +36,7 @@ def to_json(rollback: Rollback) -> dict[str, Json]:
     plain["glass"] = [asdict(glass) for glass in rollback.glass]
     plain["signatures"] = [asdict(signature) for signature in rollback.signatures]
     plain["execution"] = asdict(rollback.execution)
+    plain["recovery"] = asdict(rollback.recovery) if rollback.recovery else None
     plain["outcome_facts"] = dict(rollback.outcome_facts)
     shown: dict[str, Json] = _jsonable(plain)
     return shown
@@ -49,6 +52,7 @@ def from_json(stored: Mapping[str, Json]) -> Rollback:
     values["execution"] = _execution(values["execution"])
     values["glass"] = tuple(_glass(glass) for glass in values.get("glass", ()))
     values["signatures"] = tuple(_signature(one) for one in values.get("signatures", ()))
+    values["recovery"] = _recovery(values.get("recovery"))
     for name in ("opened_at", "expires_at", "finished_at", "reviewed_at"):
         values[name] = _time(values.get(name))
     return Rollback(**values)
@@ -99,6 +103,13 @@ def _glass(stored: Mapping[str, Json]) -> Glass:
 
 def _signature(stored: Mapping[str, Json]) -> Signature:
     return Signature(**{**stored, "at": _time(stored["at"])})
+
+
+def _recovery(stored: Mapping[str, Json] | None) -> Recovery | None:
+    if stored is None:
+        return None
+    state, since = RecoveryState(stored["state"]), _time(stored["since"])
+    return Recovery(**{**stored, "state": state, "since": since})
 
 
 def _execution(stored: Mapping[str, Json]) -> Execution:

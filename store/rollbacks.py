@@ -172,6 +172,11 @@ class Rollbacks:
         query = select(RollbackRow).where(col(RollbackRow.review_open))
         return await self._many(query.order_by(col(RollbackRow.id)).limit(limit))
 
+    async def watched(self, *, limit: int = 100) -> list[Rollback]:
+        """What was COMPLETED, and of which it is still to be seen if it helped, oldest first."""
+        query = select(RollbackRow).where(col(RollbackRow.watched))
+        return await self._many(query.order_by(col(RollbackRow.id)).limit(limit))
+
     async def renew(self, rollback_id: int, *, owner: str, epoch: int, lease: timedelta) -> bool:
         """Extend the lease if *owner* still holds *epoch*; no revision, no audit entry."""
         now = await self._now()
@@ -307,6 +312,8 @@ def _demand_same_words(before: Rollback, after: Rollback) -> None:
         raise IllegalMove(f"rollback {after.id}: a signature cannot change")
     if before.reviewed_at not in (None, after.reviewed_at):
         raise IllegalMove(f"rollback {after.id}: its review is closed")
+    if before.recovery not in (None, after.recovery) and not before.watched:
+        raise IllegalMove(f"rollback {after.id}: whether it helped was said already")
 
 
 def _with_longest_lease(after: Rollback, before: Rollback) -> Rollback:
@@ -346,6 +353,7 @@ def _columns(rollback: Rollback) -> dict[str, Any]:
         "lease_epoch": rollback.execution.lease_epoch,
         "lease_until": rollback.execution.lease_until,
         "review_open": rollback.review_open,
+        "watched": rollback.watched,
         "record": rollback_form.to_json(rollback),
     }
 

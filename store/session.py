@@ -35,7 +35,7 @@ from store.tags import Tags
 from store.versions import Versions
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-HEAD = "0009"
+HEAD = "0010"
 Moves = Mapping[State, frozenset[State]]
 Clock = Callable[[], datetime]
 

@@ -248,6 +248,12 @@ class RollbackRow(SQLModel, table=True):
             sqlite_where=text("review_open"),
             postgresql_where=text("review_open"),
         ),
+        Index(
+            "rollback_watched",
+            "id",
+            sqlite_where=text("watched = 1"),
+            postgresql_where=text("watched"),
+        ),
     )
     id: int | None = _id()
     case_id: int = Field(sa_column=Column(BigInteger, ForeignKey("cases.id"), nullable=False))
@@ -267,6 +273,9 @@ class RollbackRow(SQLModel, table=True):
     lease_epoch: int = _big(nullable=False)
     lease_until: datetime | None = _time(nullable=True)
     review_open: bool = Field(
+        default=False, sa_column=Column(Boolean, nullable=False, server_default=false())
+    )
+    watched: bool = Field(
         default=False, sa_column=Column(Boolean, nullable=False, server_default=false())
     )
     record: Any = _json()

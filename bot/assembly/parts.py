@@ -40,6 +40,7 @@ from bot.services.opening import Rules
 from bot.services.page import page
 from bot.services.probe import Probe
 from bot.services.propose import Propose
+from bot.services.recover import Recover
 from bot.services.snapshot import Snapshot
 from bot.services.take_in import Intake, TakeIn
 from store.records import InboxKind, NewInboxItem
@@ -66,6 +67,7 @@ class Parts:
     sweep: Callable[[], Awaitable[object]]
     look_closer: Callable[[], Awaitable[object]]
     follow_up: FollowUp
+    recover: Recover
     probe: Probe
     deliver: Deliver
     inclusion: Inclusion
@@ -159,6 +161,13 @@ class Making:
             sweep=snapshot.sweep,
             look_closer=closer.sweep,
             follow_up=FollowUp(store, quiet=rules.quiet, voters=rules.voters),
+            recover=Recover(
+                store,
+                outside.look_back,
+                waited=rules.waited,
+                bake=settings.alerts.bake,
+                quiet=settings.alerts.quiet,
+            ),
             probe=self._prober(outside, before),
             deliver=deliver,
             inclusion=inclusion,

@@ -211,6 +211,7 @@ PositiveDuration = Annotated[timedelta, BeforeValidator(duration), AfterValidato
 DayOrMore = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_a_day)]
 Step = Annotated[timedelta, BeforeValidator(duration), _between("15s", "5m")]
 Lookback = Annotated[timedelta, BeforeValidator(duration), _between("1h", "24h")]
+Bake = Annotated[timedelta, BeforeValidator(duration), _between("5m", "24h")]
 Patience = Annotated[timedelta, BeforeValidator(duration), _between("1s", "30s")]
 Query = Annotated[str, AfterValidator(_query)]
 QueryOfEachApp = Annotated[str, AfterValidator(_query_of_each_app)]

@@ -310,6 +310,7 @@ def _alerts(document: tables.Document) -> AlertSettings:
         ),
         usual_for=document.alerts.for_,
         lookback=document.alerts.lookback,
+        bake=document.alerts.bake,
         thresholds=Thresholds(document.alerts.sure, document.alerts.sure_by_time),
     )
 

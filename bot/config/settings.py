@@ -13,6 +13,7 @@ from bot.adapters.prometheus.questions import LOOKBACK, STEP, TIMEOUT, Questions
 from bot.domain.including import Include
 from bot.domain.naming import LabelMap
 from bot.domain.policy import Policy
+from bot.domain.recovery import BAKE, QUIET
 from bot.domain.verdict.belief import THRESHOLDS, Thresholds
 from store.records import AppEnv, Keeping
 
@@ -74,12 +75,18 @@ class AppSettings:
 
 @dataclass(frozen=True)
 class AlertSettings:
-    """How alerts are read: `usual_for` is how long rules wait before they fire."""
+    """How alerts are read: `usual_for` is how long rules wait before they fire.
+
+    After a rollback is watched for `bake` whether it helped; where no metric shows the trouble, an
+    alert that stays resolved for `quiet` says so.
+    """
 
     labels: LabelMap = field(default_factory=LabelMap)
     usual_for: timedelta = timedelta(minutes=5)
     lookback: timedelta = timedelta(hours=12)
     thresholds: Thresholds = THRESHOLDS
+    bake: timedelta = BAKE
+    quiet: timedelta = QUIET
 
 
 @dataclass(frozen=True)

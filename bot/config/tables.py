@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bot.adapters.prometheus import questions, templates
 from bot.config import fields
 from bot.config.settings import SlackMode
+from bot.domain.recovery import BAKE
 from bot.domain.verdict.belief import THRESHOLDS
 
 Criticality = Literal["low", "medium", "high", "critical"]
@@ -258,6 +259,10 @@ class AlertsTable(Table):
         default=timedelta(hours=12),
         description="How old a change may be to be a suspect; what takes effect at once is "
         "suspected for some minutes only, what grows slowly for all of it",
+    )
+    bake: fields.Bake = Field(
+        default=BAKE,
+        description="How long is watched after a rollback whether it helped, `5m` to `24h`",
     )
     sure: float = Field(
         default=THRESHOLDS.sure,

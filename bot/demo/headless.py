@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bot.demo.stage import VOTERS, WHERE, Stage
+from bot.domain.recovery import seconds_to_recovered
 from bot.playground.slack import people
 from bot.playground.slack.state import SlackState
 from bot.playground.slack.things import Message
@@ -32,6 +33,8 @@ class Report:
     alert_fingerprint: str
     approved_by: list[str]
     seconds_click_to_verified: float | None
+    recovery: str
+    seconds_verified_to_recovered: float | None
     live_is_good: bool
     unpublished_work_kept: bool
     broken_slack_rules: int
@@ -45,7 +48,7 @@ class Report:
 
 
 async def tell(stage: Stage, say: Say) -> Report:
-    """Play the story on *stage*: bad publish, alert, card, two clicks, rollback, read back.
+    """Play the story on *stage*: bad publish, alert, card, two clicks, rollback, recovery.
 
     Raises:
         TimeoutError: Something did not happen within thirty seconds.
@@ -55,7 +58,7 @@ async def tell(stage: Stage, say: Say) -> Report:
         unpublished = await _break_it(stage, say)
         fingerprint = await _fire(stage, say)
         await _turn_both_keys(stage, say)
-        rollback = await _until_ended(stage)
+        rollback = await _until_recovered(stage, await _until_ended(stage), say)
     return await _look(stage, say, rollback, fingerprint, good=good, unpublished=unpublished)
 
 
@@ -123,6 +126,21 @@ async def _until_ended(stage: Stage) -> Rollback:
                 await stage.slack.state.change()
 
 
+async def _until_recovered(stage: Stage, ended: Rollback, say: Say) -> Rollback:
+    """Let the alert end, and wait until Keyturn has seen and told what that means."""
+    if ended.state is not State.COMPLETED:
+        return ended
+    await stage.resolve()
+    say("the alert is resolved")
+    while True:
+        await stage.service.see_recovery()
+        rollback = await _until_ended(stage)
+        if not rollback.watched:
+            break
+        await asyncio.sleep(LOOK_AGAIN_S)  # it ended in this very moment
+    return rollback
+
+
 async def _look(
     stage: Stage, say: Say, rollback: Rollback, fingerprint: str, *, good: str, unpublished: str
 ) -> Report:
@@ -135,6 +153,7 @@ async def _look(
     broken = len(stage.slack.state.problems) + len(stage.slack.state.sockets.complaints)
     done = rollback.state is State.COMPLETED and live_is_good and kept and audit.ok and not broken
     say(f"rollback {rollback.id} ended as {rollback.state}")
+    say(f"whether it helped: {_recovery(rollback)}")
     say(f"Dify's live version is {'the good one again' if live_is_good else 'NOT the good one'}")
     say(f"the editor's draft is {'as it was' if kept else 'NOT as it was'}")
     say(f"the audit chain of {audit.entries} entries {'verifies' if audit.ok else 'is BROKEN'}")
@@ -150,6 +169,8 @@ async def _look(
             v.slack_id for v in rollback.votes if v.choice is Choice.APPROVE and not v.voided_at
         ],
         seconds_click_to_verified=_seconds(rollback),
+        recovery=_recovery(rollback),
+        seconds_verified_to_recovered=seconds_to_recovered(rollback),
         live_is_good=live_is_good,
         unpublished_work_kept=kept,
         broken_slack_rules=broken,
@@ -167,6 +188,10 @@ async def _numbers(stage: Stage, rollback: Rollback) -> tuple[int | None, int | 
         to = await tx.versions.get(leg.to_version_id)
         new = await tx.versions.get(published) if published is not None else None
     return was.number, to.number, new.number if new else None
+
+
+def _recovery(rollback: Rollback) -> str:
+    return rollback.recovery.state.value if rollback.recovery else ""
 
 
 def _seconds(rollback: Rollback) -> float | None:

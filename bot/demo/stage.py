@@ -170,5 +170,6 @@ def _settings(
                 named=True,
             )
         },
-        alerts=AlertSettings(usual_for=timedelta(minutes=1)),
+        # nobody waits minutes to see whether the story's alert begins again
+        alerts=AlertSettings(usual_for=timedelta(minutes=1), quiet=timedelta(0)),
     )

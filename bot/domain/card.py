@@ -84,7 +84,8 @@ class CardAlert:
 class CardView:
     """All that a card can show. What comes later (impact, lost) may be empty.
 
-    `finding_code` and `outcome_code` name sentences of the catalogue, filled by their facts.
+    `finding_code`, `outcome_code` and `recovery_code` name sentences of the catalogue, filled by
+    their facts.
     Without a rollback `state` is None and `from_number`/`to_number` may be None.
     """
 
@@ -132,6 +133,8 @@ class CardView:
     outcome_code: str = ""
     outcome_facts: Mapping[str, Json] | None = None
     seconds: float | None = None  # quorum's click to verified live
+    recovery_code: str = ""  # whether it helped; "" where no alert brought it about
+    recovery_facts: Mapping[str, Json] | None = None
     audit_seq: int | None = None
     audit_head: str = ""
     page: str = ""  # the address of the page that shows the whole difference

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypedDict
 
-from bot.domain import dry_run, glass, quorum
+from bot.domain import dry_run, glass, quorum, recovery
 from bot.domain.card import (
     CardAlert,
     CardButton,
@@ -150,6 +150,8 @@ def _with_rollback(
         outcome_code=rollback.outcome,
         outcome_facts=dict(rollback.outcome_facts) if rollback.outcome else None,
         seconds=seconds_to_verified(rollback),
+        recovery_code=rollback.recovery.state.value if rollback.recovery else "",
+        recovery_facts=recovery.told(rollback) or None,
         **_difference(_joined(rollback, changes)),
     )
 

@@ -31,6 +31,8 @@ _FORMS: Final = {
     "withdraw": f"withdraw {ANY_APP}",
     "tag": f"tag {ANY_APP} VERSION NAME",
     "untag": f"untag {ANY_APP} NAME",
+    "condemn": f"condemn {ANY_APP} VERSION REASON",
+    "absolve": f"absolve {ANY_APP} VERSION REASON",
 }
 _NAMED: Final = frozenset(_FORMS) - {"help", "status"}  # verbs about an app
 _NUMBER = re.compile(r"[vV#]?([1-9][0-9]{0,8})")
@@ -115,6 +117,24 @@ class Untag:
 
 
 @dataclass(frozen=True)
+class Condemn:
+    """Let the content of *version*, a number or a tag, not be suggested again, by *reason*."""
+
+    where: AppEnv
+    version: int | str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Absolve:
+    """Let the content of *version* be suggested again, by *reason*."""
+
+    where: AppEnv
+    version: int | str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Log:
     """Tell the history of *where*; page 1 has the newest versions."""
 
@@ -178,7 +198,9 @@ class Who:
 
 # What names an app.
 OfOne = BreakGlass | Review | TakeBack | Withdraw  # a person's own word on what is open
-Named = To | ToTag | Undo | DryRun | OfOne | Tags | Tag | Untag | Log | Diff | Take | Who
+Judging = Condemn | Absolve
+Naming = Tags | Tag | Untag
+Named = To | ToTag | Undo | DryRun | OfOne | Naming | Judging | Log | Diff | Take | Who
 Command = Help | Status | Named
 
 
@@ -294,6 +316,16 @@ def _undo(where: AppEnv, words: Sequence[str]) -> Undo:
     return Undo(where, " ".join(words))
 
 
+def _condemn(where: AppEnv, words: Sequence[str]) -> Condemn | None:
+    goal, reason = _goal(words[0]), " ".join(words[1:])
+    return Condemn(where, goal, reason) if goal and reason else None
+
+
+def _absolve(where: AppEnv, words: Sequence[str]) -> Absolve | None:
+    asked = _condemn(where, words)
+    return Absolve(where, asked.version, asked.reason) if asked else None
+
+
 def _dry_run(where: AppEnv, words: Sequence[str]) -> DryRun | None:
     to = _to(where, words) if len(words) == 1 else None
     return DryRun(where, to.number if isinstance(to, To) else to.name) if to else None
@@ -303,6 +335,8 @@ _WITH_WORDS: Final[Mapping[str, Callable[[AppEnv, Sequence[str]], Named | None]]
     "to": _to,
     "undo": _undo,
     "dry-run": _dry_run,
+    "condemn": _condemn,
+    "absolve": _absolve,
 }
 
 

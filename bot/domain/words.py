@@ -19,7 +19,8 @@ class FindingCode(StrEnum):
     SUGGESTED = "suggested"
     # as SUGGESTED: the suspect is of where_of, which has a card of its own; rollback: int (0: none)
     BEHIND = "behind"
-    SUGGESTED_BEHIND = "suggested_behind"  # as SUGGESTED, and caller: the app that has the alert
+    # as SUGGESTED, and caller: the app that has the alert, case: int (the case there)
+    SUGGESTED_BEHIND = "suggested_behind"
     # as SUGGESTED, and live_id: int (the stored row of what is live)
     BY_HAND = "by_hand"
     VALUES_MASKED = "values_masked"  # as BY_HAND, and names: list[str]
@@ -133,6 +134,19 @@ class OutcomeCode(StrEnum):
     OUTCOME_UNKNOWN = "outcome_unknown"  # NEEDS_ATTENTION: the target cannot be read; system
 
 
+class RecoveryCode(StrEnum):
+    """Whether a rollback helped; a rollback's `RecoveryState` in words.
+
+    Each: seconds: float | None (from verified live), by (metric, alert, or ""), why (a
+    `bot.domain.recovery.Why`, or "").
+    """
+
+    WATCHED = "watched"
+    RECOVERED = "recovered"
+    NOT_RECOVERED = "not_recovered"
+    UNKNOWN = "unknown"
+
+
 class DraftNote(StrEnum):
     """What became of the editors' draft."""
 
@@ -174,6 +188,10 @@ class NoteCode(StrEnum):
     # outcome (an OutcomeCode), facts: dict, seconds: float | None; call: list[str], user groups
     # too, when people have to look
     ENDED = "ended"
+    # recovery (a RecoveryCode), facts: dict; times: dict of seconds: float from the alert's first
+    # firing (seconds_to_suggested, …_quorum, …_verified, …_recovered, as far as they came), call:
+    # list[str], people
+    RECOVERY = "recovery"
     ALERT_RESOLVED = "alert_resolved"  # alertname
     ALERT_ADDED = "alert_added"  # alertname
     EDITS_SLIPPED_IN = "edits_slipped_in"  # lines: list[str] (redacted changes); alone, as above
@@ -222,6 +240,8 @@ class AnswerCode(StrEnum):
     TAGS = "tags"
     TAGGED = "tagged"  # where, name, number: int, was: int (0: it stood nowhere)
     UNTAGGED = "untagged"  # where, name, number: int (where it stood)
+    CONDEMNED = "condemned"  # where, number: int, anew: bool (it was not condemned before)
+    ABSOLVED = "absolved"  # where, number: int, anew: bool (it was condemned)
     SNAPSHOT_BEGUN = "snapshot_begun"  # where ("" for several), count: int
     # rows: list of {where, was (read, down, refused, late, not_watched), new: list[int],
     # newest: int | None, not_imported: int, text}

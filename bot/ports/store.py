@@ -253,6 +253,10 @@ class Rollbacks(Protocol):
         """What ran by break-glass and is not reviewed yet, oldest first."""
         ...
 
+    async def watched(self, *, limit: int = 100) -> list[Rollback]:
+        """What was COMPLETED, and of which it is still to be seen if it helped, oldest first."""
+        ...
+
     async def renew(self, rollback_id: int, *, owner: str, epoch: int, lease: timedelta) -> bool:
         """Extend the lease if *owner* still holds *epoch*; no revision, no audit entry."""
         ...

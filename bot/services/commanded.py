@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 
 from bot.domain import commands
 from bot.domain.commands import (
+    Absolve,
     BreakGlass,
+    Condemn,
     Diff,
     DryRun,
     Help,
@@ -37,6 +39,7 @@ from bot.services.hearing import Hearing, Matter
 from bot.services.received import Words
 from bot.services.review import Reviewing
 from bot.services.sight import Sight, nearest
+from bot.services.slash.condemn import Judging
 from bot.services.slash.diff import diff
 from bot.services.slash.dry_run import Rehearsing, dry_run
 from bot.services.slash.log import log
@@ -58,6 +61,8 @@ _ACTIONS = {
     Tags: "history.see",
     Tag: "tag.move",
     Untag: "tag.remove",
+    Condemn: "version.condemn",
+    Absolve: "version.lift",
     Log: "history.see",
     Diff: "difference.see",
     Take: "snapshot.ask",
@@ -81,6 +86,7 @@ class Verbs:
     take: Takes
     who: Electorate
     tag: Tagging
+    judge: Judging
     own: Own
     companions: Companions
     emergency: Emergency
@@ -201,6 +207,8 @@ class Commanded:
                 await self._tell(hearing, await self._verbs.tag.listed(asked))
             case Tag() | Untag():
                 await self._verbs.tag(hearing, asked, asker, _matter(asked, asker))
+            case Condemn() | Absolve():
+                await self._verbs.judge(hearing, asked, asker, _matter(asked, asker))
             case BreakGlass() | Review() | TakeBack() | Withdraw():
                 await self._word(hearing, asked, asker)
             case Take():
@@ -273,7 +281,7 @@ def _matter(asked: Named, asker: Asker) -> Matter:
         what["number"] = asked.number
     if isinstance(asked, To | ToTag):
         what |= _asked(asked)
-    if isinstance(asked, BreakGlass | Undo) and asked.reason:
+    if isinstance(asked, BreakGlass | Undo | Condemn | Absolve) and asked.reason:
         what["reason"] = asked.reason
     if isinstance(asked, Review) and asked.remark:
         what["remark"] = asked.remark

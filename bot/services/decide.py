@@ -25,6 +25,7 @@ from bot.services.emergency import Emergency
 from bot.services.hearing import Hearing, Matter
 from bot.services.review import Reviewing
 from bot.services.sight import Sight
+from bot.services.slash.condemn import Judging
 from bot.services.slash.dry_run import Rehearsing
 from bot.services.slash.own import Own
 from bot.services.slash.snapshot import Refresh, Takes
@@ -101,6 +102,7 @@ class Decide:
             Takes(store, refresh, watched=channels, within=lease * 2 / 3),
             Electorate(store, directory, channels=channels, policy_of=policy_of),
             Tagging(store, directory, policy_of=policy_of),
+            Judging(store, directory, policy_of=policy_of),
             Own(store),
             Companions(store, depends_on=depends_on),
             self._emergency,

@@ -19,19 +19,18 @@ from bot.errors import (
     UpstreamRefused,
 )
 from bot.ports.store import Store, Transaction
-from bot.services import review
+from bot.services import condemning, review
 from bot.services.outgoing import card_row, moved, note_row, review_row
+from bot.services.watching import stop_watching, watching
 from store.records import (
     AuditDraft,
     Case,
     Done,
     Json,
-    Leg,
     Rollback,
     State,
     Step,
     Version,
-    VersionSource,
 )
 
 SLIPPED_IN_LINES = 12
@@ -105,6 +104,7 @@ class Settle:
             Stale: The rollback moved on meanwhile; nothing was stored.
         """
         async with self._store.write() as tx:
+            done = ending.state is State.COMPLETED
             facts = await _with_number(tx, rollback, ending)
             after = await tx.rollbacks.save(
                 rollback.moved(
@@ -113,14 +113,15 @@ class Settle:
                     outcome=ending.code,
                     outcome_facts=facts,
                     finished_at=await tx.now(),
+                    recovery=await watching(tx, rollback) if done else None,
                 ),
                 was=rollback.revision,
                 entry=_entry(rollback, ending, facts),
             )
             case = await tx.cases.get(rollback.case_id, lock=True)
-            if ending.state is State.COMPLETED:
-                for leg in after.legs:
-                    await _judge_versions(tx, after, leg)
+            if done:
+                await condemning.lift(tx, after)
+                await stop_watching(tx, after)
             if ending.state is State.SUPERSEDED:
                 case = await tx.cases.save(
                     replace(case, assess_at=await tx.now()), was=case.revision
@@ -266,51 +267,6 @@ async def _legs(tx: Transaction, rollback: Rollback) -> list[dict[str, Json]]:
             }
         )
     return rows
-
-
-async def _judge_versions(tx: Transaction, rollback: Rollback, leg: Leg) -> None:
-    """Condemn what was gone back from; going to what was condemned lifts that judgement."""
-    where = leg.where
-    to = await tx.versions.get(leg.to_version_id)
-    live = await tx.versions.get(leg.from_version_id)
-    if to.meaning in await tx.versions.condemned(where):
-        entry = _about_meaning(rollback, leg, to.meaning, "version.lift", reason=rollback.reason)
-        await tx.versions.lift(where, to.meaning, entry=entry)
-        if live.source is VersionSource.ROLLBACK:
-            return  # an undo: what the rollback had brought back was not bad
-    await _condemn(tx, rollback, leg, to)
-
-
-async def _condemn(tx: Transaction, rollback: Rollback, leg: Leg, to: Version) -> None:
-    """Condemn the meanings after the candidate up to the version that was live."""
-    where = leg.where
-    bad = await tx.versions.get(leg.from_version_id)
-    first, last = to.number or 0, bad.number or 0  # published versions have numbers
-    after = max(last - first, 0)
-    newest_first = await tx.versions.history(where, limit=after, before=last + 1)
-    meanings = {v.meaning for v in newest_first if (v.number or 0) > first}
-    meanings.discard(to.meaning)
-    for meaning in sorted(meanings):
-        await tx.versions.condemn(
-            where,
-            meaning,
-            rollback_id=rollback.id,
-            entry=_about_meaning(rollback, leg, meaning, "version.condemn"),
-        )
-
-
-def _about_meaning(
-    rollback: Rollback, leg: Leg, meaning: str, action: str, **what: Json
-) -> AuditDraft:
-    where = str(leg.where)
-    return AuditDraft(
-        user_id="keyturn",
-        action=action,
-        resource=f"meaning/{meaning[:16]}",
-        status="ok",
-        what={"app": where, "meaning": meaning, "rollback": rollback.id, **what},
-        ip_note="Keyturn itself",
-    )
 
 
 def _alone(rollback: Rollback) -> dict[str, Json]:

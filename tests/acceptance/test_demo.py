@@ -17,4 +17,6 @@ async def test_the_story_ends_well(tmp_path: Path, transport: str) -> None:
         report = await tell(stage, said.append)
 
     assert (report.status, report.transport) == ("completed", transport)
+    assert report.recovery == "recovered"
+    assert report.seconds_verified_to_recovered is not None
     assert any("Socket Mode" in line for line in said) == (transport == "socket")

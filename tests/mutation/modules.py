@@ -55,7 +55,8 @@ MODULES: Mapping[str, Module] = {
         files=("bot/services/write_config.py",), tests=_services("write_config")
     ),
     "settle": Module(
-        files=("bot/services/settle.py",), tests=_services("settle", "carry_out", "execute_claim")
+        files=("bot/services/settle.py", "bot/services/condemning.py"),
+        tests=_services("settle", "carry_out", "execute_claim", "recover"),
     ),
     "lease": Module(files=("bot/services/lease.py",), tests=_services("lease")),
 }

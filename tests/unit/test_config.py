@@ -47,6 +47,7 @@ open_for = "1h30m"
 labels = { app = "bot" }
 for = "0s"
 lookback = "2h"
+bake = "20m"
 [people]
 aliases = { U0ALICE = "alice", U0ALICE2 = "alice" }
 """
@@ -102,6 +103,7 @@ def test_the_tables_become_values(read: Load) -> None:
     assert settings.alerts.labels.match == (Match({"service": ("triage-api",)}, "support-triage"),)
     assert settings.alerts.labels.sole == {"support-triage": "prod", "kb-search": "prod"}
     assert settings.alerts.usual_for == timedelta(0)
+    assert settings.alerts.bake == timedelta(minutes=20)
     assert settings.person("U0ALICE2") == "alice"
     assert settings.person("U0BOB") == "U0BOB"
 
@@ -398,6 +400,8 @@ ONE_CHANGE = [
     ('open_for = "1h30m"', 'open_for = "90"', "policy.prod.open_for: must be a time with its unit"),
     ('open_for = "1h30m"', "open_for = 90", "policy.prod.open_for: must be a time with its unit"),
     ('open_for = "1h30m"', 'open_for = "0m"', "policy.prod.open_for: must be longer than nothing"),
+    ('bake = "20m"', 'bake = "4m"', 'alerts.bake: must be from "5m" to "24h"'),
+    ('bake = "20m"', 'bake = "25h"', 'alerts.bake: must be from "5m" to "24h"'),
     ('lookback = "2h"', 'lookback = "999999d"', "alerts.lookback: must be a year at most"),
     ('open_for = "1h30m"', 'each_of = ["@sre"]', "policy.prod.each_of[1]: must be a person's or"),
     ('open_for = "1h30m"', 'each_of = ["S01", "S02", "S03"]', "policy.prod.each_of: names 3, ano"),

@@ -8,12 +8,21 @@ from typing import Any
 
 import pytest
 
-from bot.domain.words import AnswerCode, DraftNote, EvidenceCode, FindingCode, NoteCode, OutcomeCode
+from bot.domain.words import (
+    AnswerCode,
+    DraftNote,
+    EvidenceCode,
+    FindingCode,
+    NoteCode,
+    OutcomeCode,
+    RecoveryCode,
+)
 from bot.errors import NotEligible
 from bot.ports.people import Note
 from bot.render import BrokenBlocks, answer, card, form_view, note
 from bot.wording import NoWords, say
-from tests.cards import ALICE, BOB, everything, facts_only, objects, sound, tokens
+from store.records import State
+from tests.cards import ALICE, BOB, a_view, everything, facts_only, objects, sound, tokens
 
 AT = "2026-11-24T11:50:00Z"
 LINK = "https://keyturn.slack.com/archives/C0INCIDENT1/p1764000000000100"
@@ -200,6 +209,12 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
     NoteCode.VOTE_VOID: {"slack_id": BOB, "why": "not_reviewer"},
     NoteCode.EXECUTING: {"slack_ids": [ALICE, BOB]},
     NoteCode.ENDED: {"outcome": "expired", "facts": {}, "seconds": None},
+    NoteCode.RECOVERY: {
+        "recovery": "recovered",
+        "facts": {"seconds": 130.0, "by": "metric", "why": ""},
+        "times": {"seconds_to_suggested": 20.0, "seconds_to_recovered": 400.0},
+        "call": [],
+    },
     NoteCode.ALERT_RESOLVED: {"alertname": "TriageWrong"},
     NoteCode.ALERT_ADDED: {"alertname": "TriageWrong"},
     NoteCode.EDITS_SLIPPED_IN: {"lines": ["[prompt] changed: Triage", "- be brief", "+ be kind"]},
@@ -316,6 +331,8 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
         "verdict": "missing",
         "lines": ["Dry run in prod:", "  missing: model gpt-4o (node Answer)"],
     },
+    AnswerCode.CONDEMNED: {"where": "support-triage@prod", "number": 7, "anew": True},
+    AnswerCode.ABSOLVED: {"where": "support-triage@prod", "number": 7, "anew": True},
     AnswerCode.SNAPSHOT_BEGUN: {"where": "", "count": 3},
     AnswerCode.SNAPSHOT: {
         "rows": [
@@ -377,6 +394,61 @@ def test_every_outcome_has_words_in_the_thread(code: OutcomeCode) -> None:
     assert message.text.startswith(":")
     assert "3.2 s" in message.text
     assert tokens(message) == []
+
+
+def _after(code: RecoveryCode, **facts: object) -> str:
+    told = {"seconds": None, "by": "metric", "why": "", **facts}
+    return sound(
+        note(
+            Note(
+                NoteCode.RECOVERY,
+                {"recovery": code.value, "facts": told, "times": {}, "call": []},
+            )
+        )
+    ).text
+
+
+def test_how_it_stands_after_a_rollback_is_said_with_what_shows_it() -> None:
+    by_metric = _after(RecoveryCode.RECOVERED, seconds=130.0)
+    by_alert = _after(RecoveryCode.RECOVERED, seconds=0.0, by="alert")
+
+    assert by_metric == ":large_green_circle: Recovered after 2 min 10 s."
+    assert "after 0.0 s, by the alert alone" in by_alert
+    assert "the alert still fires, so the change was probably not the cause" in _after(
+        RecoveryCode.NOT_RECOVERED, by="alert"
+    )
+    assert "still worse than usual" in _after(RecoveryCode.NOT_RECOVERED)
+    for why, said in (
+        ("no_data", "unknown: no data."),
+        ("over_before", "over before the rollback began"),
+        ("changed", "something else went live"),
+    ):
+        assert said in _after(RecoveryCode.UNKNOWN, by="", why=why)
+
+
+def test_the_way_from_the_alert_to_the_recovery_is_told_in_times() -> None:
+    text = sound(note(Note(NoteCode.RECOVERY, FACTS[NoteCode.RECOVERY]))).text
+
+    assert text.endswith(
+        "After the alert began to fire: suggested in 20.0 s, recovered in 6 min 40 s."
+    )
+
+
+def test_whoever_decided_is_called_when_it_did_not_help() -> None:
+    facts = {"seconds": None, "by": "metric", "why": ""}
+    told = {"recovery": "not_recovered", "facts": facts, "times": {}, "call": [ALICE, BOB]}
+
+    text = sound(note(Note(NoteCode.RECOVERY, told))).text
+
+    assert text.endswith(f"asks for the way back. <@{ALICE}> <@{BOB}>")
+
+
+@pytest.mark.parametrize("code", RecoveryCode)
+def test_the_card_says_whether_it_helped(code: RecoveryCode) -> None:
+    told = {"seconds": 3.0, "by": "metric", "why": ""}
+    shown = sound(card(a_view(State.COMPLETED, recovery_code=code.value, recovery_facts=told)))
+
+    assert any(b["block_id"].startswith("recovery.") for b in shown.blocks if "block_id" in b)
 
 
 @pytest.mark.parametrize("code", DraftNote)
@@ -567,6 +639,7 @@ def test_help_has_one_command_a_line() -> None:
         "`/rollback withdra",
         "`/rollback tag APP",
         "`/rollback untag A",
+        "`/rollback condemn",
         "`/rollback help`: ",
     ]
 

@@ -47,11 +47,11 @@ class Behind:
             return
         theirs, before = await self._case_of(there, channel, case)
         if self._opening.by_hand_only(ground.live):
-            told = found.for_caller(found.by_hand(finding, ground.live), case.where)
+            told = found.for_caller(found.by_hand(finding, ground.live), case)
             await self._telling.only_facts(theirs, told, chart=chart)
         elif before is None or not before.open:
             candidate = numbered(ground.history, target.number)
-            told = found.with_versions(found.for_caller(finding, case.where), ground.history)
+            told = found.with_versions(found.for_caller(finding, case), ground.history)
             await self._suggest(theirs, ground, candidate, told, before, chart)
         async with self._store.read() as tx:
             opened = await tx.rollbacks.open_of(there)

@@ -126,9 +126,9 @@ def behind(finding: Finding, there: AppEnv, rollback: int) -> Finding:
     return replace(finding, code=FindingCode.BEHIND, facts=facts)
 
 
-def for_caller(finding: Finding, caller: AppEnv) -> Finding:
+def for_caller(finding: Finding, caller: Case) -> Finding:
     """The suggestion *finding* on the card of the app that it is about, because of *caller*."""
-    facts = {**finding.facts, "caller": str(caller)}
+    facts = {**finding.facts, "caller": str(caller.where), "case": caller.id}
     return replace(finding, code=FindingCode.SUGGESTED_BEHIND, facts=facts, newest_firing_id=0)
 
 

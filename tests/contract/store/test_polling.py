@@ -27,6 +27,7 @@ POLLS: dict[str, Poll] = {
     "rows that a newer one replaces": lambda tx: tx.outbox.put(
         a_card("card-1", coalesce_key="card/1")
     ),
+    "rollbacks that are watched": lambda tx: tx.rollbacks.watched(),
 }
 
 

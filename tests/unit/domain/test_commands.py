@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.commands import (
+    Absolve,
     Command,
+    Condemn,
     Diff,
     DryRun,
     Help,
@@ -89,6 +91,8 @@ def test_the_environment_follows_the_last_at() -> None:
         ("tag support-triage@prod 3 7", "tag support-triage@prod VERSION NAME"),
         ("tag support-triage@prod 3 live", "tag support-triage@prod VERSION NAME"),
         ("untag support-triage@prod", "untag support-triage@prod NAME"),
+        ("condemn support-triage@prod 7", "condemn support-triage@prod VERSION REASON"),
+        ("absolve support-triage@prod", "absolve support-triage@prod VERSION REASON"),
         ("to support-triage@prod ３", "to support-triage@prod VERSION"),
         ("to support-triage@prod 0", "to support-triage@prod VERSION"),
         ("to support-triage 3", "to APP@ENV 3"),
@@ -133,6 +137,8 @@ def test_what_makes_no_sense_names_the_nearest_command(text: str, nearest: str) 
         ("tag support-triage@prod live good", Tag(PROD, None, "good")),
         ("tag support-triage@prod good better", Tag(PROD, "good", "better")),
         ("untag support-triage@prod good", Untag(PROD, "good")),
+        ("condemn support-triage@prod v7 it leaks", Condemn(PROD, 7, "it leaks")),
+        ("absolve support-triage@prod good it is fine", Absolve(PROD, "good", "it is fine")),
         ("snapshot", Take()),
         ("snapshot support-triage@prod", Take(PROD)),
         ("WHO support-triage@prod", Who(PROD)),

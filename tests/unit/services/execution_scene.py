@@ -18,8 +18,9 @@ from bot.services.opening import Rules
 from bot.services.places import Places
 from bot.services.propose import Propose
 from bot.services.snapshot import Snapshot
+from bot.services.watching import conclude
 from store.document import Document
-from store.records import AppEnv, Rollback, State, Step, Version
+from store.records import AppEnv, Recovery, RecoveryState, Rollback, State, Step, Version
 from tests.builders import ALICE, BOB, CHANNEL, DAVE, NOON, PROD, SEALING
 from tests.fakes.people import FakeDirectory
 from tests.fakes.slack import FakeMessenger
@@ -246,6 +247,13 @@ class ExecutionScene(Scene):
                     current.moved(state, execution=left), was=current.revision, entry=ENTRY
                 )
         return current
+
+    async def it_helped(self, rollback: Rollback) -> Rollback:
+        """It was seen that the trouble went after *rollback*, which was carried out."""
+        async with self.store.write() as tx:
+            current = await tx.rollbacks.get(rollback.id, lock=True)
+            seen = Recovery(RecoveryState.RECOVERED, current.case_id, await tx.now(), by="alert")
+            return await conclude(tx, current, seen)
 
     # -- what came of it --------------------------------------------------------------------------
 

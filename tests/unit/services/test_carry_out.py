@@ -97,10 +97,9 @@ async def test_the_whole_way_is_in_the_audit_chain(scene: ExecutionScene) -> Non
         "draft.keep",
         "rollback.publish",
         "rollback.completed",
-        "version.condemn",
     ]
-    assert found[-2].what["approved_by"] == [ALICE, BOB]
-    assert found[-2].what["expected_root"] == ended.leg.expected_root == GOOD.root
+    assert found[-1].what["approved_by"] == [ALICE, BOB]
+    assert found[-1].what["expected_root"] == ended.leg.expected_root == GOOD.root
 
 
 async def test_each_entry_of_the_way_says_who_did_what_to_which_app(scene: ExecutionScene) -> None:
@@ -134,11 +133,6 @@ async def test_each_entry_of_the_way_says_who_did_what_to_which_app(scene: Execu
                 "digest": rollback.content_digest,
                 "approved_by": [ALICE, BOB],
             },
-        ),
-        (
-            "version.condemn",
-            f"meaning/{BAD.meaning[:16]}",
-            {"app": app, "meaning": BAD.meaning, "rollback": rollback.id},
         ),
     ]
 
@@ -194,17 +188,24 @@ async def test_everything_after_the_candidate_up_to_the_old_live_version_is_cond
 ) -> None:
     scene.publish(EDIT, GOOD, WIP, BAD)
 
-    await scene.run(await scene.approved(back_to=2))
+    rollback = await scene.run(await scene.approved(back_to=2))
+    assert await condemned(scene) == frozenset(), "nobody saw yet that it helped"
+    await scene.it_helped(rollback)
 
     assert await condemned(scene) == {WIP.meaning, BAD.meaning}
     entries = await scene.entries("version.condemn")
     assert {entry.what["meaning"] for entry in entries} == {WIP.meaning, BAD.meaning}
+    assert (entries[0].resource, entries[0].what["app"], entries[0].what["rollback"]) == (
+        f"meaning/{entries[0].what['meaning'][:16]}",
+        str(PROD),
+        rollback.id,
+    )
 
 
 async def test_the_meaning_that_came_back_is_never_condemned(scene: ExecutionScene) -> None:
     scene.publish(GOOD, WIP, GOOD, BAD)
 
-    await scene.run(await scene.approved(back_to=1))
+    await scene.it_helped(await scene.run(await scene.approved(back_to=1)))
 
     assert await condemned(scene) == {WIP.meaning, BAD.meaning}
 
@@ -214,11 +215,13 @@ async def test_rolling_forward_condemns_nothing_and_lifts_what_was_said(
 ) -> None:
     first = await scene.run(await scene.approved())
     assert first.state is State.COMPLETED
+    await scene.it_helped(first)
     assert await condemned(scene) == {BAD.meaning}
 
     undo = await scene.run(await scene.approved(draft=None, back_to=2, reason="it was right"))
 
     assert undo.state is State.COMPLETED
+    await scene.it_helped(undo)
     assert scene.live == BAD
     assert await condemned(scene) == frozenset()
     (entry,) = await scene.entries("version.lift")
@@ -234,11 +237,12 @@ async def test_going_to_what_was_condemned_from_what_somebody_published_condemns
     scene: ExecutionScene,
 ) -> None:
     """Only the undo of a rollback leaves what it takes away unjudged."""
-    await scene.run(await scene.approved())
+    await scene.it_helped(await scene.run(await scene.approved()))
     scene.publish_by_hand(EDIT)
     await scene.snapshot.refresh(PROD)
 
-    await scene.run(await scene.approved(draft=None, back_to=2, reason="it was right"))
+    again = await scene.approved(draft=None, back_to=2, reason="it was right")
+    await scene.it_helped(await scene.run(again))
 
     assert scene.live == BAD
     assert await condemned(scene) == {EDIT.meaning, GOOD.meaning}

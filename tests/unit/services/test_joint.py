@@ -252,8 +252,8 @@ async def test_all_apps_go_back_what_is_called_before_its_caller(scene: Joint) -
     ]
 
 
-async def test_both_old_versions_are_condemned_when_all_are_through(scene: Joint) -> None:
-    await scene.run(await scene.both())
+async def test_both_old_versions_are_condemned_when_it_was_seen_to_help(scene: Joint) -> None:
+    await scene.it_helped(await scene.run(await scene.both()))
 
     async with scene.store.read() as tx:
         assert await tx.versions.condemned(PROD) == {BAD.meaning}

@@ -25,7 +25,7 @@ def scene(sqlite_store: Store) -> ExecutionScene:
 
 
 async def carried_out(scene: ExecutionScene, number: int, reason: str = "") -> Rollback:
-    """What dave asked for, alice and bob approved, and was read back."""
+    """What dave asked for, alice and bob approved, was read back, and helped."""
     pending = await scene.asked(number, reason=reason)
     for who in (ALICE, BOB):
         pending = await scene.vote(who, pending)
@@ -33,7 +33,7 @@ async def carried_out(scene: ExecutionScene, number: int, reason: str = "") -> R
         pass
     after = await scene.rollback(pending)
     assert after.state is State.COMPLETED, after.outcome
-    return after
+    return await scene.it_helped(after)
 
 
 async def condemned(scene: ExecutionScene) -> frozenset[str]:

@@ -740,6 +740,7 @@ async def test_an_alert_right_after_a_verified_rollback_is_a_case_of_its_own(
 ) -> None:
     rollback = await scene.run(await scene.approved())
     assert rollback.state is State.COMPLETED
+    await scene.it_helped(rollback)
 
     await two_days_later(scene, EDIT)
     await scene.propose.step()

@@ -116,7 +116,7 @@ async def test_only_a_superseded_end_makes_the_case_due_again(scene: ExecutionSc
     assert (await scene.case(rollback)).assess_at is not None
 
 
-async def test_only_a_completed_one_condemns(scene: ExecutionScene) -> None:
+async def test_one_that_failed_condemns_nothing(scene: ExecutionScene) -> None:
     rollback = await executing(scene)
 
     await Settle(scene.store)(rollback, FAILED)

@@ -38,6 +38,7 @@ class FindingCode(StrEnum):
     SLOW_DRIFT = "slow_drift"
     OUTSIDE = "outside"
     WENT_BACK = "went_back"  # suspect: int, candidate: int
+    OVER = "over"  # suspect: int, candidate: int: the trouble has ended
     UNSURE = "unsure"  # suspect: int
     TWO_CHANGES = "two_changes"  # first: int, second: int
     NO_SOUND_VERSION = "no_sound_version"  # suspect: int

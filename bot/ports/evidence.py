@@ -15,14 +15,16 @@ from store.records import AppEnv, Firing
 class Measured:
     """What a look-back brought; empty where nothing was measured.
 
-    `alerts` are the earlier and present firings of every app, `waited` is the `for` of the rule
-    behind the alert that was asked about, None where nobody tells. `missing` are the places of
-    which some series could not be read, each with an operator's sentence.
+    `alerts` are the earlier and present firings of every app. Of the rule behind the alert that
+    was asked about `waited` is the `for`, None where nobody tells, and `smeared` over how long it
+    averages. `missing` are the places of which some series could not be read, each with an
+    operator's sentence.
     """
 
     series: Mapping[AppEnv, Sequence[Series]] = field(default_factory=dict)
     alerts: Sequence[Alert] = ()
     waited: timedelta | None = None
+    smeared: timedelta = timedelta()
     missing: Mapping[AppEnv, str] = field(default_factory=dict)
 
 

@@ -97,6 +97,7 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
     FindingCode.OUTSIDE: WEIGHED,
     FindingCode.UNSURE: {**WEIGHED, "suspect": 7},
     FindingCode.WENT_BACK: {"suspect": 7, "candidate": 6},
+    FindingCode.OVER: {"suspect": 7, "candidate": 6},
     FindingCode.BEHIND: {
         **SUSPECTED,
         "where_of": "kb-search@prod",
@@ -684,6 +685,15 @@ def test_another_version_beside_the_suspect_is_named_as_it_is() -> None:
     facts = {"cause": "change", "name": "kb-search@prod v3", "percent": 12}
 
     assert say("evidence", "instead", facts) == "Next likely (12 %): `kb-search@prod v3`."
+
+
+@pytest.mark.parametrize("code", ["unsure", "two_changes", "no_sound_version", "went_back", "over"])
+def test_a_version_of_another_app_is_said_to_be_its(code: str) -> None:
+    facts = {**WEIGHED, "suspect": 7, "candidate": 6, "first": 6, "second": 7}
+    text = say("finding", code, {**facts, "where": "a@prod", "of_app": "kb-search@prod"})
+
+    assert "of `kb-search@prod`, which this app calls," in text
+    assert "/rollback to a@prod" not in text
 
 
 @pytest.mark.parametrize("cause", ["load", "platform", "dependency", "alone", "unheard of"])

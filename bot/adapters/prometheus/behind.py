@@ -6,7 +6,9 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from itertools import pairwise
 
+from bot.adapters.prometheus import promql
 from bot.adapters.prometheus.wire import Rule, Track
 from bot.domain.verdict.incident import Metric
 
@@ -14,6 +16,8 @@ _NAME = "__name__"
 _TEMPLATED = "{{"
 _LATENCY = re.compile(r"laten|durat|slow|respon|_seconds\b|histogram_quantile", re.IGNORECASE)
 _ERRORS = re.compile(r"err|fail|5xx|5\.\.|unavailab|availab|success|down\b", re.IGNORECASE)
+_DURATION = re.compile(r"(\d{1,9})(ms|[smhdwy])")
+_UNITS_S = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_536_000}
 _NO_SECONDS = re.compile(r"_ms\b|milli|_us\b|micro", re.IGNORECASE)
 Labels = Mapping[str, str]
 
@@ -47,6 +51,27 @@ def waited(rules: Sequence[Rule]) -> timedelta | None:
 def agreed(rules: Sequence[Rule]) -> Rule | None:
     """The rule, if *rules* have one expression; None where they do not."""
     return rules[0] if len({rule.query for rule in rules}) == 1 else None
+
+
+def averaged(rule: Rule) -> timedelta:
+    """Over how long *rule* looks back at most, by its range selectors (`[5m]`); none: 0."""
+    try:
+        found = promql.tokens(rule.query)
+    except promql.NotPromQL:
+        return timedelta()
+    spans = [
+        _span(now.text)
+        for before, now in pairwise(found)
+        if before.text == "[" and now.kind is promql.Kind.NUMBER
+    ]
+    return max(spans, default=timedelta())
+
+
+def _span(text: str) -> timedelta:
+    """A duration such as `1h30m`, as far as it is one; a day at most."""
+    parts = _DURATION.findall(text)
+    seconds = sum(int(number) * _UNITS_S[unit] for number, unit in parts)
+    return timedelta(seconds=min(seconds, 86_400))
 
 
 def fitting(tracks: Iterable[Track], alert: Labels, rule: Rule) -> list[Track]:

@@ -36,6 +36,7 @@ class Behind:
     """What the rule behind an alert tells; `missing` says why its series is not there."""
 
     waited: timedelta | None = None
+    smeared: timedelta = timedelta()
     series: Series | None = None
     missing: str = ""
 
@@ -153,10 +154,12 @@ class PrometheusLookBack:
         rule, waited = behind.agreed(found), behind.waited(found)
         if rule is None:
             return Behind(waited)
+        smeared = behind.averaged(rule)
         try:
-            return Behind(waited, await self._rule_series(firing.labels, rule, window))
+            series = await self._rule_series(firing.labels, rule, window)
         except _FAILURES as error:
-            return Behind(waited, missing=str(error))
+            return Behind(waited, smeared, missing=str(error))
+        return Behind(waited, smeared, series)
 
     async def _rule_series(
         self, alert: Mapping[str, str], rule: Rule, window: Window
@@ -176,7 +179,7 @@ class PrometheusLookBack:
 
 def _series(rule: Rule, track: Track, window: Window) -> Series:
     metric = behind.metric_of(rule, track.values)
-    return Series(metric, window.began, window.step, track.values)
+    return Series(metric, window.began, window.step, track.values, of_alert=True)
 
 
 def _measured(
@@ -203,6 +206,7 @@ def _measured(
         series=series,
         alerts=alerts if isinstance(alerts, list) else (),
         waited=rule.waited if isinstance(rule, Behind) else None,
+        smeared=rule.smeared if isinstance(rule, Behind) else timedelta(),
         missing={place: "; ".join(said)[:_SAID] for place, said in missing.items()},
     )
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import comb
 
 import numpy as np
 from scipy.stats import mannwhitneyu
 
 from bot.domain.verdict.incident import Incident, Metric, Series
-from bot.domain.verdict.line import Line, Numbers, line, tolerance, value
+from bot.domain.verdict.line import Line, Numbers, line, shares, tolerance, value
 from store.records import AppEnv
 
 BEFORE_S = 45 * 60.0
 AFTER_S = 30 * 60.0
 FEWEST = 3  # samples on either side below which nothing is said
 SAME_TIME_S = 10 * 60.0  # between the starts of alerts that belong together
+NOT_CHANCE_AT_MOST = 0.01  # where few samples cannot give a smaller one
 NOT_CHANCE = 0.001  # p of Mann and Whitney's test, as in Kayenta's judge
+ENOUGH = 30.0  # requests on either side below which nothing is said of load
 SURGE = 1.5  # times the usual load
 _METRICS_AT_MOST = 4  # of one app
 
@@ -72,11 +74,11 @@ def _near(incident: Incident, series: Series, began: tuple[float, float]) -> Lin
     first = int((began[0] - BEFORE_S - series.began.timestamp()) // step)
     last = int((began[1] + AFTER_S - series.began.timestamp()) // step) + 2
     first = min(max(first, 0), len(series.values))
-    part = Series(
-        series.metric,
-        series.began + first * series.step,
-        series.step,
-        series.values[first : max(last, first)],
+    values = shares(series.values) if series.metric is Metric.ERRORS else series.values
+    part = replace(
+        series,
+        began=series.began + first * series.step,
+        values=tuple(values[first : max(last, first)]),
     )
     return line(part, until=incident.decided_at.timestamp())
 
@@ -96,22 +98,46 @@ def _rose(of: Line, began: tuple[float, float]) -> bool | None:
     level = float(np.median(before))
     if float(np.median(after[-5:])) - level <= tolerance(of, level):
         return False
-    least = 1 / comb(len(before) + len(after), len(after))  # the smallest p that there can be
-    p = float(mannwhitneyu(after, before, alternative="greater").pvalue)
-    return p <= max(NOT_CHANCE, 2 * least)
+    apart = max(round(of.spread), 1)  # samples that hang together tell what one of them tells
+    few, many = after[::apart] if len(after) >= FEWEST * apart else after, before[::apart]
+    least = 1 / comb(len(many) + len(few), len(few))  # the smallest p that there can be
+    if least > NOT_CHANCE_AT_MOST:
+        return None
+    p = float(mannwhitneyu(few, many, alternative="greater").pvalue)
+    return p <= min(max(NOT_CHANCE, 2 * least), NOT_CHANCE_AT_MOST)
 
 
 def _load(incident: Incident, began: tuple[float, float]) -> tuple[float | None, float | None]:
-    """The load of now over that before, and that before in requests a second."""
+    """The load of now over that before, and that before in requests a second.
+
+    Of few requests nothing can be said: their number varies by itself (Poisson).
+    """
     for series in incident.series.get(incident.where, ()):
         if series.metric is not Metric.LOAD:
             continue
-        of = _near(incident, series, began)
-        sides = _sides(of, began)
-        if sides is not None:
-            before = float(np.median(sides[0]))
-            return float(np.exp(np.median(sides[1][-5:]) - before)), float(np.exp(before))
+        sides = _raw_sides(incident, series, began)
+        if sides is None:
+            continue
+        before, after = float(np.median(sides[0])), float(np.median(sides[1][-5:]))
+        rate = before if before > 0 else None
+        requests = min(np.sum(sides[0]), np.sum(sides[1][-5:])) * series.step.total_seconds()
+        if rate is None or requests < ENOUGH:
+            return None, rate
+        return after / rate, rate
     return None, None
+
+
+def _raw_sides(
+    incident: Incident, series: Series, began: tuple[float, float]
+) -> tuple[Numbers, Numbers] | None:
+    step = series.step.total_seconds()
+    values = np.asarray(series.values, dtype=np.float64)
+    at = series.began.timestamp() + step * np.arange(len(values), dtype=np.float64)
+    keep = np.isfinite(values) & (values >= 0) & (at <= incident.decided_at.timestamp())
+    at, values = at[keep], values[keep]
+    before = values[(at >= began[0] - BEFORE_S) & (at < began[0] - step)]
+    after = values[(at > began[1]) & (at <= began[1] + AFTER_S)]
+    return (before, after) if min(len(before), len(after)) >= FEWEST else None
 
 
 def _failing(incident: Incident, began: tuple[float, float]) -> float:

@@ -58,7 +58,7 @@ class Beliefs:
     early: float = 20.0
     reach: float = 0.5
     shows: float = 0.85
-    chance_turn: float = 0.003
+    chance_turn: float = 0.01
     chance_surge: float = 0.02
     retries: float = 0.3
 

@@ -27,6 +27,7 @@ class Verdict(StrEnum):
     TWO_CHANGES = "two_changes"
     NO_SOUND_VERSION = "no_sound_version"
     WENT_BACK = "went_back"
+    OVER = "over"
     LOAD = "load"
     UPSTREAM = "upstream"
     PLATFORM = "platform"
@@ -38,6 +39,7 @@ class Verdict(StrEnum):
     UNSURE = "unsure"
 
 
+OVER_S = 300.0  # after which trouble that ended is over; twice that while its alert still fires
 _OUTSIDE = {
     Cause.LOAD: Verdict.LOAD,
     Cause.UPSTREAM: Verdict.UPSTREAM,
@@ -50,8 +52,8 @@ _OUTSIDE = {
 class Decision:
     """What is suggested and why. `confidence` is the chance that the suspect did it, 0 to 1.
 
-    Without a suspect it is the chance of what `verdict` says instead. There is a `target` where
-    something is suggested, and where people went back to it already.
+    Without a suspect it is the chance that no change did it. There is a `target` where something
+    is suggested, and where there is no more need to: people went back to it, or it is over.
     """
 
     verdict: Verdict
@@ -88,22 +90,42 @@ def decide(
     hops = weigh.reach(incident.where.app, uses)
     accused = suspects(incident, hops, onset, of=of, thresholds=thresholds)
     found = weigh.explanations(incident, accused, onset, seen, of)
-    best = found[0]
-
-    weighed = Decision(Verdict.UNSURE, best.chance, onset, seen, found, best.suspect)
-    if best.suspect is None:
-        why = _why_not(incident, best, onset, seen, accused)
-        return replace(weighed, verdict=why, name=best.name)
+    changes = [one for one in found if one.suspect is not None]
+    nobody = 1 - sum(one.chance for one in changes)
+    if not changes or nobody >= changes[0].chance:
+        best = next(one for one in found if one.suspect is None)
+        verdict = _why_not(incident, best, onset, seen, accused)
+        name = best.name if verdict in _OUTSIDE.values() else ""
+        return Decision(verdict, nobody, onset, seen, found, name=name)
+    likeliest = changes[0]
+    told = Decision(Verdict.UNSURE, likeliest.chance, onset, seen, found, likeliest.suspect)
     sure = thresholds.sure if onset.turn is not None else thresholds.sure_by_time
-    if best.chance < sure:
-        return replace(weighed, verdict=_unsure(found, sure))
-    target = _target(incident, best.suspect, onset)
+    if likeliest.chance < sure:
+        return replace(told, verdict=_unsure(found, sure))
+    return _back(incident, told)
+
+
+def _back(incident: Incident, told: Decision) -> Decision:
+    """Whereto *told*, which is sure of its suspect, says to go back, if there is any need."""
+    if told.suspect is None:
+        return told
+    target = _target(incident, told.suspect, told.onset)
     if target is None:
-        return replace(weighed, verdict=Verdict.NO_SOUND_VERSION)
-    live = in_order(incident, target.where)[-1]
-    kept = [c for c in in_order(incident, target.where) if _key(c) <= _key(target)][-1]
-    gone = live.content == kept.content
-    return replace(weighed, verdict=Verdict.WENT_BACK if gone else Verdict.GO_BACK, target=target)
+        return replace(told, verdict=Verdict.NO_SOUND_VERSION)
+    steps = in_order(incident, target.where)
+    kept = [c for c in steps if _key(c) <= _key(target)][-1]
+    if steps[-1].content == kept.content:
+        return replace(told, verdict=Verdict.WENT_BACK, target=target)
+    verdict = Verdict.OVER if _over(incident, told.onset) else Verdict.GO_BACK
+    return replace(told, verdict=verdict, target=target)
+
+
+def _over(incident: Incident, onset: Onset) -> bool:
+    """Whether the trouble has ended, and for long enough not to be a lull."""
+    if onset.ended is None:
+        return False
+    lull = incident.decided_at.timestamp() - onset.ended
+    return lull >= (OVER_S if incident.alert.ends_at is not None else 2 * OVER_S)
 
 
 def _target(incident: Incident, suspect: Suspect, onset: Onset) -> Change | None:
@@ -113,7 +135,8 @@ def _target(incident: Incident, suspect: Suspect, onset: Onset) -> Change | None
     """
     where = suspect.change.where
     steps = in_order(incident, where)
-    bad = condemned(incident, where, onset if where == incident.where else None)
+    begun = onset.began[0]
+    bad = condemned(incident, where, onset if where == incident.where else None, begun=begun)
     before = [c for c in steps if _key(c) < _key(suspect.change)]
     sound = (
         number
@@ -133,11 +156,11 @@ def _key(change: Change) -> tuple[datetime, int]:
 
 
 def _unsure(found: Sequence[Explanation], sure: float) -> Verdict:
-    first, second = found[:2]
-    if first.suspect is None or second.suspect is None:
+    accused = [(one.suspect.change.where, one.chance) for one in found if one.suspect is not None]
+    if len(accused) < 2:
         return Verdict.UNSURE
-    same = first.suspect.change.where == second.suspect.change.where
-    both = same and first.chance + second.chance >= sure
+    (first, likely), (second, less) = accused[:2]
+    both = first == second and likely + less >= sure
     return Verdict.TWO_CHANGES if both else Verdict.UNSURE
 
 

@@ -37,7 +37,9 @@ def at_once(delay: Numbers, of: Beliefs, *, step: float, rate: float | None) -> 
         np.exp(-np.maximum(delay, 0) / soon),
         np.exp(np.minimum(delay, 0) / (early / 3)),
     ) / (soon + early / 3)
-    return (1 - of.late) * shown + of.late * _even(delay, _LATE_FROM_S, of.latest)
+    return (1 - of.late) * shown + of.late * _even(
+        delay, _LATE_FROM_S, max(of.latest, 2 * _LATE_FROM_S)
+    )
 
 
 def slowly(delay: Numbers, of: Beliefs, *, step: float, rate: float | None) -> Numbers:
@@ -46,9 +48,10 @@ def slowly(delay: Numbers, of: Beliefs, *, step: float, rate: float | None) -> N
     Some grows from the start; what has to fill up first takes any time from half an hour on as
     easily (even over the logarithm), and less than that no more easily than half an hour.
     """
+    latest = max(of.latest, 2 * _FILLS_FROM_S)
     fills = 1 / np.maximum(delay, _FILLS_FROM_S)
-    fills = np.where((delay >= 0) & (delay <= of.latest), fills, 0.0)
-    fills /= 1 + log(of.latest / _FILLS_FROM_S)
+    fills = np.where((delay >= 0) & (delay <= latest), fills, 0.0)
+    fills /= 1 + log(latest / _FILLS_FROM_S)
     return 0.3 * at_once(delay, of, step=step, rate=rate) + 0.7 * fills
 
 

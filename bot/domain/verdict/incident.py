@@ -21,12 +21,16 @@ class Metric(StrEnum):
 
 @dataclass(frozen=True)
 class Series:
-    """Measurements of one metric, equally far apart; NaN where nothing was measured."""
+    """Measurements of one metric, equally far apart; NaN where nothing was measured.
+
+    One that is `of_alert` is what the alert's own rule compares with its threshold.
+    """
 
     metric: Metric
     began: datetime
     step: timedelta
     values: Sequence[float]
+    of_alert: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ class Incident:
     """An alert, and what is known around it. Nothing later than `decided_at` is looked at.
 
     `waited` is how long the alert's rule waits before it fires, None where nobody knows; rules
-    wait `usual_wait` as a rule.
+    wait `usual_wait` as a rule. `smeared` is over how long the rule averages, as far as known.
     `condemned` are contents that must not be suggested, `good` those that a person vouched for.
     """
 
@@ -82,6 +86,7 @@ class Incident:
     series: Mapping[AppEnv, Sequence[Series]] = field(default_factory=dict)
     waited: timedelta | None = None
     usual_wait: timedelta = timedelta(minutes=5)
+    smeared: timedelta = timedelta()
     condemned: Mapping[AppEnv, frozenset[str]] = field(default_factory=dict)
     good: Mapping[AppEnv, frozenset[str]] = field(default_factory=dict)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ Numbers = npt.NDArray[np.float64]
 
 FEWEST = 8  # samples below which nothing is said of a series
 _MAD = 1.4826  # of a normal distribution's deviation
-_NO_SHARE = 1.5  # a share of errors above this is one in percent
+_IN_PERCENT = 0.1  # share of the samples above 1 from which on they are taken for percent
 _FEW_ZEROS = 0.8  # share of the samples above 0 from which on zeros are chance
 _ONE_FAILED = 0.1  # quantile of the shares above 0 that stands for one failed request
 _RUN = 2  # samples that a level needs to be one
@@ -41,29 +42,38 @@ class Line:
     y: Numbers
     noise: float
     spread: float
+    of_alert: bool = False
 
     @property
     def long_enough(self) -> bool:
         return len(self.y) >= FEWEST
 
-    def until(self, end: float) -> Line:
-        """The samples up to *end*."""
-        keep = self.at <= end
-        return Line(self.metric, self.step, self.at[keep], self.y[keep], self.noise, self.spread)
-
 
 def line(series: Series, *, until: float) -> Line:
     """Return *series* up to *until* (seconds since 1970) on its even scale, without its gaps."""
     step = series.step.total_seconds()
-    values = np.asarray(series.values, dtype=np.float64)
+    values = shares(series.values) if series.metric is Metric.ERRORS else _numbers(series.values)
     times = series.began.timestamp() + step * np.arange(len(values), dtype=np.float64)
     keep = np.isfinite(values) & (times <= until)
     at, raw = times[keep], values[keep]
-    if series.metric is Metric.ERRORS and len(raw) and raw.max() > _NO_SHARE:
-        raw = raw / 100
     y = _roots(raw) if series.metric is Metric.ERRORS else _logs(raw)
     noise, spread = _noise(y, max(_FLOOR[series.metric], _counting(raw, series.metric)))
-    return Line(series.metric, step, at, y, noise, spread)
+    return Line(series.metric, step, at, y, noise, spread, series.of_alert)
+
+
+def _numbers(values: Sequence[float]) -> Numbers:
+    return np.asarray(values, dtype=np.float64)
+
+
+def shares(values: Sequence[float]) -> Numbers:
+    """Shares of errors, 0 to 1, of *values* that may be in percent.
+
+    They are in percent where many are above 1; a few are mistakes of whoever divided.
+    """
+    found = _numbers(values)
+    measured = found[np.isfinite(found)]
+    in_percent = len(measured) > 0 and float(np.mean(measured > 1)) > _IN_PERCENT
+    return found / 100 if in_percent else found
 
 
 def _counting(raw: Numbers, metric: Metric) -> float:

@@ -47,6 +47,7 @@ class Onset:
     slow: float
     past: Past
     turn: Turn | None = None
+    ended: float | None = None  # when it was over again, as far as that is seen
 
     @property
     def began(self) -> tuple[float, float]:
@@ -79,7 +80,7 @@ def find(incident: Incident, changes: Sequence[Change]) -> Onset:
         of, all_spells, current = now
         like = [s for s in all_spells if s.began <= current.began and _like(s, current)]
         before = past(incident, changes, like)
-        spell = before.alone[0] if before.flapping else current
+        spell = before.flaps[0] if before.flapping else current
         earlier = [s.ended for s in all_spells if s.ended is not None and s.began < spell.began]
         found = turn(of, spell, not_before=max(earlier, default=0.0))
         if found is not None:
@@ -88,6 +89,7 @@ def find(incident: Incident, changes: Sequence[Change]) -> Onset:
                 *(found.at, found.width, found.chance, found.slow),
                 past=before,
                 turn=found,
+                ended=current.ended,
             )
     return _bounded(incident, past(incident, changes))
 
@@ -98,11 +100,12 @@ def _like(spell: Spell, now: Spell) -> bool:
 
 
 def _bounded(incident: Incident, before: Past) -> Onset:
-    start = before.alone[0].began if before.flapping else before.since
+    start = before.flaps[0].began if before.flapping else before.since
     same = abs(start - incident.alert.starts_at.timestamp()) < 1
     at, width, chance = _before(start, incident)
     source = Source.STARTS_AT if same else Source.ALERTS
-    return Onset(source, at, width, chance, SLOW_UNSEEN, past=before)
+    ended = incident.alert.ends_at.timestamp() if incident.alert.ends_at else None
+    return Onset(source, at, width, chance, SLOW_UNSEEN, past=before, ended=ended)
 
 
 def _before(start: float, incident: Incident) -> tuple[Numbers, Numbers, Numbers]:
@@ -112,7 +115,7 @@ def _before(start: float, incident: Incident) -> tuple[Numbers, Numbers, Numbers
     """
     known = incident.waited
     wait = (incident.usual_wait if known is None else known).total_seconds()
-    longest = wait + SEEN_LATE_S
+    longest = wait + SEEN_LATE_S + incident.smeared.total_seconds()
     at: Numbers = start - longest + longest / _PIECES * np.arange(_PIECES, dtype=np.float64)
     width = np.full(_PIECES, longest / _PIECES)
     if known is None:
@@ -133,12 +136,12 @@ def _lines(incident: Incident) -> list[Line]:
 def _now(incident: Incident, lines: Sequence[Line]) -> _Turned | None:
     """The line that turned, with its spells and the one that the alert is about.
 
-    Where several turned it is the one that the alert's name speaks of, else the one that
-    turned most.
+    Where several turned it is the one that the alert's rule measures, else the one that its name
+    speaks of, else the one that turned most.
     """
     meant = next((m for m, names in _NAMES if names.search(incident.alert.name)), None)
     start = incident.alert.starts_at.timestamp()
-    found: list[tuple[bool, float, int, _Turned]] = []
+    found: list[tuple[int, float, int, _Turned]] = []
     for number, of in enumerate(lines):
         all_spells = spells(of)
         current = [
@@ -146,10 +149,11 @@ def _now(incident: Incident, lines: Sequence[Line]) -> _Turned | None:
             for s in all_spells
             if s.began <= start + 2 * of.step and (s.ended is None or s.ended >= start - LAG_S)
         ]
-        if current and of.metric is not meant and current[-1].began < start - OTHER_S:
+        spoken_of = 2 * of.of_alert + (of.metric is meant)
+        if current and not spoken_of and current[-1].began < start - OTHER_S:
             continue  # what the alert does not speak of is no older than it
         if current:
             turned = turn(of, current[-1])
             size = turned.size if turned is not None else 0.0
-            found.append((of.metric is meant, size, -number, (of, all_spells, current[-1])))
+            found.append((spoken_of, size, -number, (of, all_spells, current[-1])))
     return max(found, key=lambda one: one[:3])[3] if found else None

@@ -77,9 +77,9 @@ def _suspect(incident: Incident, decision: Decision) -> Iterator[Reason]:
 
 
 def _past(onset: Onset) -> Iterator[Reason]:
-    alone = onset.past.alone
+    flaps = onset.past.flaps
     if onset.past.flapping:
-        facts: dict[str, Json] = {"count": len(alone), "since": _iso(alone[0].began)}
+        facts: dict[str, Json] = {"count": len(flaps), "since": _iso(flaps[0].began)}
         yield Reason(EvidenceCode.COMES_AND_GOES, facts)
 
 

@@ -105,8 +105,8 @@ def read(line: bytes | str) -> Recorded:
         raise BadRecord(
             f"{len(triggers)} alerts have `trigger`; one is decided about - at `$.alerts`"
         )
-    if record.step_s <= 0:
-        raise BadRecord("must be above 0 - at `$.step_s`")
+    if not 1 <= record.step_s <= 86_400:
+        raise BadRecord("must be from 1 to 86400 seconds - at `$.step_s`")
     if record.series and record.t0 is None:
         raise BadRecord("is needed for the series - at `$.t0`")
     _aware(record)
@@ -129,6 +129,8 @@ def _aware(record: _Record) -> None:
     times += [(f"alerts[{n}].startsAt", a.startsAt) for n, a in enumerate(record.alerts)]
     times += [(f"alerts[{n}].endsAt", a.endsAt) for n, a in enumerate(record.alerts)]
     for place, at in times:
+        if at is not None and not 1970 < at.year < 9000 and place[-6:] != "endsAt":
+            raise BadRecord(f"is no time of an incident - at `$.{place}`")
         if at is not None and at.tzinfo is None:
             raise BadRecord(f"has no time zone; write it as 2026-01-02T03:04:05Z - at `$.{place}`")
 

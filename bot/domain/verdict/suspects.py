@@ -70,7 +70,7 @@ def suspects(
     for app, away in hops.items():
         where = place(incident, app)
         steps = in_order(incident, where)
-        bad = condemned(incident, where, onset if away == 0 else None)
+        bad = condemned(incident, where, onset if away == 0 else None, begun=begun[0])
         last_back = _last_going_back(steps, begun[0])
         for number, change in enumerate(steps):
             at = change.at.timestamp()
@@ -89,18 +89,21 @@ def place(incident: Incident, app: str) -> AppEnv:
     return AppEnv(app, next(iter(envs))) if len(envs) == 1 and same.env not in envs else same
 
 
-def condemned(incident: Incident, where: AppEnv, onset: Onset | None) -> frozenset[str]:
+def condemned(
+    incident: Incident, where: AppEnv, onset: Onset | None, *, begun: float
+) -> frozenset[str]:
     """The contents that are known to be bad in *where*.
 
     Those that the store condemned, and those which answered while this trouble was there before
-    and ended by going back.
+    and ended by going back before *begun*.
     """
     known = set(incident.condemned.get(where, frozenset()))
     steps = in_order(incident, where)
+    settled = begun - _SETTLED_S  # what came later may be what began, and cured nothing
     for number, older in enumerate(_older(steps)):
         change = steps[number]
-        if older is None or change.content in known:  # a going back that was gone back from
-            continue
+        if older is None or change.content in known or change.at.timestamp() > settled:
+            continue  # no going back, or one that was itself gone back from
         gone = [c for c in steps[older + 1 : number] if change.at - c.at <= _GIVEN_UP]
         known |= {c.content for c in gone}
     if onset is not None:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from bot.domain.verdict.incident import Alert, Change, Incident
 from bot.domain.verdict.turn import Spell
 
+SEEN_TWICE_S = 120.0  # by how much two may differ about the times of one alert
 SAME_S = 15 * 60.0  # an alert that comes back sooner never went away
 CURED_S = 12 * 60.0  # trouble that ends within this time after a change was ended by it
+HABIT_S = 12 * 3600.0  # what is older is no flapping
 FLAPS = 3  # times that trouble came and went by itself, after which coming back is its habit
 
 
@@ -26,8 +28,20 @@ class Past:
     cured: Sequence[tuple[Spell, Change]]
 
     @property
+    def flaps(self) -> Sequence[Spell]:
+        """Those of `alone` that are not long ago."""
+        return [s for s in self.alone if s.began >= self.since - HABIT_S]
+
+    @property
     def flapping(self) -> bool:
-        return len(self.alone) >= FLAPS
+        return len(self.flaps) >= FLAPS
+
+    @property
+    def rate(self) -> float:
+        """How often a second it came by itself; 0 where it never did."""
+        if not self.alone:
+            return 0.0
+        return len(self.alone) / max(self.since - self.alone[0].began, HABIT_S)
 
 
 def past(
@@ -44,16 +58,16 @@ def past(
     if not spells:
         start = incident.alert.starts_at.timestamp()
         return Past(start, (), ())
-    joined = _joined(spells) if measured is None else spells
+    joined = _joined(_merged(spells)) if measured is None else spells
     *before, now = joined
     alone: list[Spell] = []
     cured: list[tuple[Spell, Change]] = []
     for spell in before:
         healer = _healer(spell, changes)
-        if healer is None:
-            alone.append(spell)
-        else:
+        if healer is not None:
             cured.append((spell, healer))
+        elif spell.ended is not None:
+            alone.append(spell)
     return Past(now.began, alone, cured)
 
 
@@ -75,6 +89,19 @@ def _same(one: Alert, other: Alert) -> bool:
 def _spell(alert: Alert) -> Spell:
     ended = alert.ends_at.timestamp() if alert.ends_at else None
     return Spell(alert.starts_at.timestamp(), ended)
+
+
+def _merged(spells: Sequence[Spell]) -> list[Spell]:
+    """Spells that overlap, or nearly do, made one: one alert as two saw it, or its instances."""
+    merged: list[Spell] = []
+    for spell in spells:
+        last = merged[-1] if merged else None
+        if last is None or last.ended is None or spell.began > last.ended + SEEN_TWICE_S:
+            merged.append(spell)
+        else:
+            ended = None if spell.ended is None else max(last.ended, spell.ended)
+            merged[-1] = Spell(last.began, ended)
+    return merged
 
 
 def _joined(spells: Sequence[Spell]) -> list[Spell]:

@@ -94,7 +94,8 @@ class _Told:
         self._outside = {name: set(app.upstreams) for name, app in incident.apps.items()}
         self._away = {app: reach(app, self._uses) for app in self._uses}
         self._by_app: dict[str, float] = {}  # how likely what was seen is, if it was that app
-        self.behind = set(reach(self._app, self._uses)) - {self._app}
+        self._away_of = reach(self._app, self._uses)
+        self.behind = set(self._away_of) - {self._app}
         self.upstreams = {u for n in (self._app, *self.behind) for u in self._outside.get(n, ())}
         at = np.array([s.change.at.timestamp() for s in suspects if s.hops == 0])
         self._reacted = _reacted(onset.grid, at, of)
@@ -140,11 +141,12 @@ class _Told:
         shown = {**self._through(hit), **direct}
         # who builds on many services bears that some of them are away
         rate = self._of.upstream / len(self.upstreams) ** 0.5
+        rate *= self._of.reach ** min(self._away_of[app] for app in hit if app in self._away_of)
         weight = rate * self._sudden(self._of.slow_outside)
         return Explanation(Cause.UPSTREAM, weight * self._shown(shown) * self._calm(), name)
 
     def dependency(self, name: str) -> Explanation:
-        hops = reach(self._app, self._uses)[name]
+        hops = self._away_of[name]
         weight = self._of.bystander * self._of.reach**hops * self._sudden(self._of.slow_alone)
         shown = self._shown({**self._hit_by(name), name: self._of.shows})
         return Explanation(Cause.DEPENDENCY, weight * shown * self._calm(), name)
@@ -161,8 +163,7 @@ class _Told:
         return Explanation(Cause.PLATFORM, weight * self._shown(shown) * self._calm())
 
     def alone(self) -> Explanation:
-        habit = len(self._onset.past.alone)
-        rate = self._of.bystander if habit == 0 else self._of.bystander * (1 + 4 * habit)
+        rate = max(self._of.bystander, self._onset.past.rate)
         weight = rate * self._sudden(self._of.slow_alone)
         return Explanation(
             Cause.ALONE, weight * self._shown(self._through({self._app})) * self._calm()

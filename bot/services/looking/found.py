@@ -103,7 +103,7 @@ def of_decision(judged: Judgement, *, live: Version, firings: Sequence[Firing]) 
     }
     return Finding(
         code=FindingCode(_CODES.get(decision.verdict.value, decision.verdict.value)),
-        facts=facts | _of_suspect(decision) | _of_cause(decision),
+        facts=facts | _of_suspect(decision, incident.where) | _of_cause(decision),
         onset_from=began[0],
         onset_to=began[1],
         newest_firing_id=max(firing.id for firing in firings),
@@ -136,7 +136,7 @@ def _iso(at: datetime) -> str:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _of_suspect(decision: Decision) -> dict[str, Json]:
+def _of_suspect(decision: Decision, where: AppEnv) -> dict[str, Json]:
     suspect = decision.suspect
     if suspect is None:
         return {}
@@ -148,9 +148,11 @@ def _of_suspect(decision: Decision) -> dict[str, Json]:
         "minutes": max(int(seconds // 60), 0),
         "drift": bool(change.late),
     }
+    if change.where != where:
+        told["of_app"] = str(change.where)
     if decision.target is not None:
         told["candidate"] = decision.target.number
-    others = [one.suspect for one in decision.explanations[:2] if one.suspect is not None]
+    others = [one.suspect for one in decision.explanations if one.suspect is not None][:2]
     if len(others) == 2:
         first, second = sorted((other.change for other in others), key=lambda c: (c.at, c.number))
         told |= {"first": first.number, "second": second.number}
@@ -165,9 +167,9 @@ def _of_cause(decision: Decision) -> dict[str, Json]:
         "times": round(around.surge or 0.0, 1),
         "apps": sorted(app for app, moved in around.turned.items() if moved),
     }
-    if past.alone:
-        since = datetime.fromtimestamp(past.alone[0].began, UTC)
-        told |= {"count": len(past.alone), "since": _iso(since)}
+    if past.flaps:
+        since = datetime.fromtimestamp(past.flaps[0].began, UTC)
+        told |= {"count": len(past.flaps), "since": _iso(since)}
     return told
 
 

@@ -69,6 +69,7 @@ class Gather:
             series=measured.series if measured else {},
             waited=measured.waited if measured else None,
             usual_wait=self._rules.waited,
+            smeared=measured.smeared if measured else timedelta(),
             condemned=condemned,
             good=good,
         )

@@ -98,3 +98,19 @@ def test_each_place_is_asked_under_the_name_that_metrics_give_it() -> None:
         Question(search, "latency", Metric.LATENCY, 'l{a="search"}'),
         Question(search, "load", Metric.LOAD, "own"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("query", "seconds"),
+    [
+        ("up == 0", 0),
+        ('sum(rate(errors{app="a[9h]"}[5m])) / sum(rate(requests[15m])) > 0.05', 900),
+        ("max_over_time(queue[1h30m]) > 3", 5400),
+        ("avg_over_time(x[400d]) > 3", 86_400),
+        ('x{a="', 0),
+    ],
+)
+def test_over_how_long_a_rule_averages_is_seen_from_its_ranges(query: str, seconds: int) -> None:
+    rule = Rule("Some", query, timedelta())
+
+    assert behind.averaged(rule).total_seconds() == seconds

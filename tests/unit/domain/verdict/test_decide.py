@@ -333,3 +333,98 @@ def test_an_alert_of_another_name_is_another_trouble(stage: Stage) -> None:
     decision = stage.decide(series={}, alerts=[other], changes=changes)
 
     assert decision.onset.source is Source.STARTS_AT
+
+
+# -- what misled it once ------------------------------------------------------------------------
+
+
+def test_what_the_alert_s_rule_measures_counts_however_old_its_turn_is(stage: Stage) -> None:
+    stage.alert = an_alert(name="QueueTooLong")
+    stage.changes = [a_change(1, 1500), a_change(2, 81), a_change(3, 6)]
+    queue = replace(measured(Metric.OTHER, 5.0, {80: 60.0}), of_alert=True)
+    stage.series = {PROD: [measured(Metric.ERRORS, 0.01), queue]}
+
+    decision = stage.decide()
+
+    assert decision.suspect is not None
+    assert (decision.suspect.change.number, back_to(decision)) == (2, 1)
+
+
+def test_one_firing_that_two_saw_at_slightly_other_times_is_one(stage: Stage) -> None:
+    twice = [an_alert(60 * n + late, lasts=5) for n in (2, 4) for late in (0, 0.7)]
+
+    decision = stage.decide(series={}, alerts=twice, changes=[a_change(1, 1500), a_change(2, 5)])
+
+    assert len(decision.onset.past.alone) == 2
+    assert decision.verdict is not Verdict.FLAPPING
+
+
+def test_a_handful_of_requests_more_is_no_load_that_grew(stage: Stage) -> None:
+    load = measured(Metric.LOAD, 0.005, {6: 0.05}, seed=2)
+    stage.series = {PROD: [errors_jump(), load]}
+
+    decision = stage.decide()
+
+    assert (back_to(decision), decision.around.surge) == (1, None)
+
+
+def test_no_cause_is_said_to_be_sure_that_only_shares_what_no_change_explains(
+    stage: Stage,
+) -> None:
+    stage.changes = stage.changes[:1]
+
+    decision = stage.decide()
+
+    assert decision.verdict is Verdict.NO_CHANGE
+    assert decision.confidence == pytest.approx(1.0)
+
+
+def test_trouble_that_a_later_version_ended_needs_no_going_back(stage: Stage) -> None:
+    stage.changes = [a_change(1, 1500), a_change(2, 61), a_change(3, 31)]
+    stage.series[PROD][0] = measured(Metric.ERRORS, 0.01, {60: 0.25, 30: 0.01})
+    stage.alert = an_alert(55, lasts=27)
+
+    decision = stage.decide(decided_at=NOON)
+
+    assert (decision.verdict, decision.suggested) == (Verdict.OVER, None)
+    assert decision.suspect is not None
+    assert decision.suspect.change.number == 2
+
+
+def test_a_going_back_that_is_itself_the_trouble_condemns_nothing(stage: Stage) -> None:
+    stage.changes = [a_change(1, 3000, "a"), a_change(2, 1200, "b"), a_change(3, 7, "a")]
+
+    decision = stage.decide()
+
+    assert (decision.verdict, back_to(decision)) == (Verdict.GO_BACK, 2)
+
+
+def test_one_impossible_share_does_not_make_the_others_percent(stage: Stage) -> None:
+    full = stage.series[PROD][0]
+    values = [1.6 if n == 50 else value for n, value in enumerate(full.values)]
+
+    assert back_to(stage.decide(series={PROD: [replace(full, values=values)]})) == 1
+
+
+def test_errors_in_percent_are_read_as_such(stage: Stage) -> None:
+    full = stage.series[PROD][0]
+    values = [100 * value for value in full.values]
+
+    assert back_to(stage.decide(series={PROD: [replace(full, values=values)]})) == 1
+
+
+@pytest.mark.parametrize("latest", [1.0, 600.0, 1800.0])
+def test_chances_stay_chances_however_short_the_look_back_is(stage: Stage, latest: float) -> None:
+    decision = decide(stage.incident, of=Beliefs(latest=latest))
+
+    assert all(0 <= one.chance <= 1 for one in decision.explanations)
+    assert sum(one.chance for one in decision.explanations) == pytest.approx(1.0)
+
+
+def test_a_rule_that_averages_over_long_may_be_late_by_that(stage: Stage) -> None:
+    changes = [a_change(1, 1500), a_change(2, 21), a_change(3, 7.5)]
+    known = {"waited": timedelta(minutes=5), "smeared": timedelta(minutes=15)}
+
+    decision = stage.decide(series={}, changes=changes, **known)
+
+    assert back_to(decision) == 1

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
+from bot.domain.verdict.incident import Heard
 from bot.domain.verdict.score import Count
 from bot.domain.words import OutcomeCode
 from store.records import AppEnv, Rollback, State, Version, VersionSource
 
+KEPT = timedelta(days=90)  # after which an answer says nothing of the app as it is
 _OURS = frozenset({VersionSource.ROLLBACK, VersionSource.PUT_BACK})
 
 
@@ -24,6 +26,10 @@ class Answer(StrEnum):
     EXPIRED = "expired"  # nobody answered
     OTHERWISE = "otherwise"  # live changed, or it failed: nothing is said of the choice
     MISSED = "missed"  # nothing was suggested, and people went back
+
+
+SPOKEN = frozenset({Answer.ACCEPTED, Answer.REJECTED})  # what says whether a change did it
+_TOLD = 300  # characters of a reason
 
 
 @dataclass(frozen=True)
@@ -101,3 +107,15 @@ def tallies(answers: Iterable[Answered], name: Callable[[Answered], str]) -> dic
     for one in answers:
         found.setdefault(name(one), Tally()).of[one.answer] += 1
     return dict(sorted(found.items()))
+
+
+def heard(answers: Iterable[Answered], alert: str) -> Heard:
+    """What *answers*, oldest first, say of suggestions when *alert* fired.
+
+    Whoever took another version agreed that a change was to blame, and whoever let one expire said
+    nothing: neither counts.
+    """
+    said = [one for one in answers if one.alert == alert]
+    rejected = [one for one in said if one.answer is Answer.REJECTED]
+    accepted = sum(one.answer is Answer.ACCEPTED for one in said)
+    return Heard(accepted, len(rejected), rejected[-1].reason[:_TOLD] if rejected else "")

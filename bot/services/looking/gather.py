@@ -11,6 +11,7 @@ from bot.domain.verdict.incident import Alert, App, Change, Incident
 from bot.errors import UpstreamDown
 from bot.ports.evidence import LookBack, Measured
 from bot.ports.store import Store
+from bot.services.looking.heard import heard
 from bot.services.looking.uses import Uses
 from bot.services.opening import Ground, Rules
 from store.records import AppEnv, Firing, FiringStatus, Version, VersionSource
@@ -58,6 +59,8 @@ class Gather:
         measured = await self._measured(firing, [where, *behind, *others], since, now)
         alerts = await self._alerts(where.env, since, now)
         changes, condemned, good = await self._histories(behind)
+        async with self._store.read() as tx:
+            said = await heard(tx, where, firing.alertname, now=now)
         condemned[where] = unsound
         good[where] = await self._good(where, ground.history)
         incident = Incident(
@@ -76,6 +79,7 @@ class Gather:
             usual_wait=self._rules.waited,
             condemned=condemned,
             good=good,
+            heard=said,
         )
         return incident, measured
 

@@ -13,6 +13,7 @@ from bot.domain.verdict import feedback
 from bot.domain.verdict.feedback import Answer, Answered
 from bot.ports.store import Store, Transaction
 from bot.services.looking.gather import HISTORY, Gather
+from bot.services.looking.heard import begun_by
 from bot.services.looking.judge import beliefs
 from bot.services.opening import Ground, Rules
 from store.records import Case, Firing, Rollback, Search, Version
@@ -77,9 +78,9 @@ class LookingBack:
     async def decide_again(self, past: Past) -> Again:
         """Decide the case of *past* as of then by today's rules, from what the store has of it.
 
-        It cannot be where nothing of the app was stored, or the alert was another app's. What has
-        been condemned or named since is left out, and so is what was measured, of which nothing
-        is stored.
+        What people had answered by then to earlier suggestions counts. What has been condemned or
+        named since is left out, and so is what was measured, of which nothing is stored. It cannot
+        be decided where nothing of the app was stored, or the alert was another app's.
         """
         from bot.domain.verdict.decide import decide  # with numpy and scipy, so late
 
@@ -181,8 +182,3 @@ async def _picked(
     history = await tx.versions.history(case.where, limit=HISTORY)
     until = case.closed_at or await tx.now()
     return feedback.gone_back_by_hand(history, since=since, until=until)
-
-
-def begun_by(firings: Sequence[Firing]) -> str:
-    """The name of the alert that a case of *firings*, in order, began with; "" without one."""
-    return firings[0].alertname if firings else ""

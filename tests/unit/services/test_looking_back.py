@@ -16,9 +16,11 @@ from bot.domain.verdict.decide import Verdict
 from bot.domain.verdict.feedback import Answer
 from bot.domain.words import OutcomeCode
 from bot.ports.store import Store
+from bot.services.looking.gather import Gather
 from bot.services.looking.looking_back import Again, LookingBack, Past
+from bot.services.opening import Ground
 from bot.services.take_in import Intake, TakeIn
-from store.records import Delivery, Rollback, State
+from store.records import Delivery, FiringStatus, Rollback, State
 from tests.builders import ALICE, NOON, PROD, a_firing
 from tests.forks.process import run
 from tests.unit.services.execution_scene import APP, BAD, EDIT, GOOD, ExecutionScene
@@ -205,3 +207,28 @@ async def test_what_was_published_and_condemned_later_is_not_known_again(
     assert found.decision is not None
     assert found.decision.suggested is not None
     assert (found.decision.suggested.number, found.otherwise) == (2, False)
+
+
+async def test_as_of_then_an_alert_that_ended_later_still_fires_and_later_ones_are_unknown(
+    scene: ExecutionScene,
+) -> None:
+    scene.publish(GOOD, BAD)
+    await fire(scene, "Later", NOON + timedelta(minutes=9))
+    ended = a_firing(
+        starts_at=NOON, status=FiringStatus.RESOLVED, ends_at=NOON + timedelta(minutes=5)
+    )
+    async with scene.store.write() as tx:
+        await tx.alerts.take(Delivery("alertmanager", "keyturn", "group", "e", 0, (ended,)))
+        history = await tx.versions.history(PROD)
+    ground = Ground(history[0], history, frozenset())
+    gather = Gather(scene.store, scene.rules, look_back=None)
+
+    ends = []
+    for minutes in (1, 6):
+        at = NOON + timedelta(minutes=minutes)
+        incident, _ = await gather(ground, ended, unsound=frozenset(), at=at)
+        assert incident.decided_at == at
+        assert [alert.starts_at for alert in incident.alerts] == [NOON]
+        ends += [incident.alert.ends_at, incident.alerts[0].ends_at]
+
+    assert ends == [None, None, ended.ends_at, ended.ends_at]

@@ -110,6 +110,11 @@ class Cases:
         query = select(CaseRow).where(col(CaseRow.state) == CaseState.OPEN)
         return await self._many(query.order_by(col(CaseRow.id)))
 
+    async def opened(self, *, since: datetime, after: int = 0, limit: int = 500) -> list[Case]:
+        """Cases that were opened from *since* on, by id above *after*; at most *limit*."""
+        query = select(CaseRow).where(col(CaseRow.id) > after, col(CaseRow.opened_at) >= since)
+        return await self._many(query.order_by(col(CaseRow.id)).limit(limit))
+
     async def _open(self, where: AppEnv) -> Case | None:
         found = await self._many(
             select(CaseRow)

@@ -154,18 +154,26 @@ class Rollbacks:
 
     async def completed(self, where: AppEnv, *, since: datetime) -> list[Rollback]:
         """What of *where* was COMPLETED from *since* on, oldest first."""
-        of_app = select(col(LegRow.rollback_id)).where(
-            col(LegRow.app) == where.app, col(LegRow.env) == where.env
-        )
         return await self._many(
             select(RollbackRow)
             .where(
                 col(RollbackRow.state) == State.COMPLETED,
-                col(RollbackRow.id).in_(of_app),
+                col(RollbackRow.id).in_(_of_app(where)),
                 col(RollbackRow.finished_at) >= since,
             )
             .order_by(col(RollbackRow.id))
         )
+
+    async def opened(
+        self, *, since: datetime, where: AppEnv | None = None, after: int = 0, limit: int = 500
+    ) -> list[Rollback]:
+        """What was opened from *since* on, by id above *after*; of *where*, or of all apps."""
+        query = select(RollbackRow).where(
+            col(RollbackRow.id) > after, col(RollbackRow.opened_at) >= since
+        )
+        if where is not None:
+            query = query.where(col(RollbackRow.id).in_(_of_app(where)))
+        return await self._many(query.order_by(col(RollbackRow.id)).limit(limit))
 
     async def to_review(self, *, limit: int = 100) -> list[Rollback]:
         """What ran by break-glass and is not reviewed yet, oldest first."""
@@ -324,6 +332,13 @@ def _with_longest_lease(after: Rollback, before: Rollback) -> Rollback:
         return after
     longest = max(new.lease_until or old.lease_until, old.lease_until)
     return replace(after, execution=replace(new, lease_until=longest))
+
+
+def _of_app(where: AppEnv) -> Any:
+    """The ids of the rollbacks that *where* is a leg of."""
+    return select(col(LegRow.rollback_id)).where(
+        col(LegRow.app) == where.app, col(LegRow.env) == where.env
+    )
 
 
 def _held(rollback_id: int, owner: str, epoch: int) -> tuple[Any, ...]:

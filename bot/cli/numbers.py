@@ -1,8 +1,9 @@
-"""Numbers as options: refused in one sentence that names what would do."""
+"""Numbers and times as options: refused in one sentence that names what would do."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import typer
 
@@ -19,3 +20,16 @@ def whole(least: int, most: int | None = None) -> Callable[[str], int]:
         return number
 
     return read
+
+
+def span(text: str) -> timedelta:
+    """Read a time such as `36h` or `90d`."""
+    from bot.config.fields import duration  # with pydantic, so late
+
+    try:
+        found = duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text[:40]!r} {error}") from error
+    if not found:
+        raise typer.BadParameter(f"{text[:40]!r} is no time at all")
+    return found

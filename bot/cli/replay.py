@@ -7,12 +7,15 @@ import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
+from bot.cli.numbers import span
 from bot.cli.progress import progress
+from bot.cli.replay_store import from_store, shares
 from bot.cli.telling import DONE, WRONG_USE, end, remark, say_json, screen
 
 if TYPE_CHECKING:
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from store.records import Json
 
 STDIN = "-"
+USUAL = timedelta(days=90)  # how far back --from-store looks
 _LONGEST_LINE = 64 * 2**20  # bytes
 _MEANING = {
     "precision": "of the suggestions were right",
@@ -37,11 +41,12 @@ class _Lines(Protocol):
 
 def replay(
     file: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            metavar="FILE.jsonl[.gz]", help="Recorded incidents, one a line (`-`: standard input)."
+            metavar="FILE.jsonl[.gz]",
+            help="Recorded incidents, one a line (`-`: standard input).",
         ),
-    ],
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Write the figures as one JSON object.")
     ] = False,
@@ -58,12 +63,46 @@ def replay(
             "--charts", metavar="FOLDER", help="Draw each one, with --wrong only those, as ID.png."
         ),
     ] = None,
+    stored: Annotated[
+        bool,
+        typer.Option(
+            "--from-store", help="Instead of FILE: what people made of your own suggestions."
+        ),
+    ] = False,
+    since: Annotated[
+        timedelta | None,
+        typer.Option(parser=span, metavar="TIME", help="With --from-store: how far back [90d]."),
+    ] = None,
 ) -> None:
     """Decide recorded incidents as if they came in now, and count how often that was right.
 
     `docs/incidents.md` tells the form of the file. Incidents without a truth are decided and not
-    scored.
+    scored. With --from-store it tells how people answered what Keyturn suggested here, and decides
+    those cases again.
     """
+    if stored:
+        _refuse_beside_the_store(FILE=file, out=out, charts=charts, wrong=wrong)
+        from_store(since=since or USUAL, as_json=as_json)
+    else:
+        if since is not None:
+            end(WRONG_USE, "--since goes with --from-store")
+        if file is None:
+            end(WRONG_USE, "name a FILE of recorded incidents, or say --from-store")
+        _of_file(file, as_json=as_json, out=out, wrong=wrong, charts=charts)
+    raise SystemExit(DONE)
+
+
+def _refuse_beside_the_store(**given: object) -> None:
+    """End where *given*, which is about a file, stands beside --from-store."""
+    for name, value in given.items():
+        if value:
+            said = name if name == "FILE" else f"--{name}"
+            end(WRONG_USE, f"{said} and --from-store exclude each other; leave one of them out")
+
+
+def _of_file(
+    file: str, *, as_json: bool, out: Path | None, wrong: bool, charts: Path | None
+) -> None:
     from bot.domain.verdict.decide import decide
     from bot.domain.verdict.score import Score
 
@@ -88,7 +127,6 @@ def replay(
         _table(score)
         for recorded, decision in mistakes:
             _tell(recorded, decision)
-    raise SystemExit(DONE)
 
 
 # -- What is read -------------------------------------------------------------------------------
@@ -215,21 +253,13 @@ def _table(score: Score) -> None:
     for name, justify in (("figure", "left"), ("share", "right"), ("95 %", "left"), ("", "left")):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
     for name, count in score.figures():
-        table.add_row(name.replace("_", " "), *_told(count), _MEANING[name])
+        table.add_row(name.replace("_", " "), *shares(count), _MEANING[name])
     table.add_row()
     for kind, count in score.kinds().items():
-        table.add_row(Text(kind or "(no kind)"), *_told(count))
+        table.add_row(Text(kind or "(no kind)"), *shares(count))
     console.print(table)
     if score.not_scored:
         console.print(f"{score.not_scored} without a truth were decided and not scored.")
-
-
-def _told(count: Count) -> tuple[str, str]:
-    interval = count.interval
-    if interval is None:
-        return "–", "nothing to count"
-    low, high = interval
-    return f"{count.right}/{count.all}", f"{100 * low:.0f} to {100 * high:.0f} %"
 
 
 def _tell(recorded: Recorded, decision: Decision) -> None:

@@ -70,6 +70,9 @@ class EvidenceCode(StrEnum):
     ONSET_STARTS_AT = "onset_starts_at"  # from, to
     NOT_MEASURED = "not_measured"  # no metric shows the trouble
     ROSE_SLOWLY = "rose_slowly"
+    # alert, rejected: int, count: int (of those that people accepted or rejected), reason (of the
+    # last one, "" for none): earlier suggestions for this app
+    REJECTED_HERE = "rejected_here"
     SOON_AFTER = "soon_after"  # version, seconds: float (negative: the clocks differ that much)
     LATE_AFTER = "late_after"  # version, seconds: float
     CALLED = "called"  # version, app (the alerting one)

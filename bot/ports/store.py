@@ -210,6 +210,9 @@ class Cases(Protocol):
         ...
 
     async def open_cases(self) -> list[Case]: ...
+    async def opened(self, *, since: datetime, after: int = 0, limit: int = 500) -> list[Case]:
+        """Cases that were opened from *since* on, by id above *after*; at most *limit*."""
+        ...
 
 
 class Rollbacks(Protocol):
@@ -247,6 +250,12 @@ class Rollbacks(Protocol):
     async def open_of(self, where: AppEnv) -> Rollback | None: ...
     async def completed(self, where: AppEnv, *, since: datetime) -> list[Rollback]:
         """What of *where* was COMPLETED from *since* on, oldest first."""
+        ...
+
+    async def opened(
+        self, *, since: datetime, where: AppEnv | None = None, after: int = 0, limit: int = 500
+    ) -> list[Rollback]:
+        """What was opened from *since* on, by id above *after*; of *where*, or of all apps."""
         ...
 
     async def to_review(self, *, limit: int = 100) -> list[Rollback]:

@@ -171,27 +171,14 @@ async def monitoring(
 ) -> AsyncIterator[Monitoring]:
     """Run both programs; *webhook* gets the alerts of *app* in *env*, with *token* as bearer."""
     watched = Monitoring()
-    (folder / "webhook_token").write_text(token)
     (folder / "rules.yml").write_text(_RULES.format(alert=ALERT))
-    (folder / "alertmanager.yml").write_text(_ALERTMANAGER.format(webhook=webhook))
     async with AsyncExitStack() as closing:
-        told = await closing.enter_async_context(
-            Program.run(
-                [
-                    binaries.alertmanager,
-                    "--config.file=alertmanager.yml",
-                    "--storage.path=alertmanager",
-                    f"--web.listen-address={LOOPBACK}:0",
-                    "--cluster.listen-address=",  # no gossip: it would open a port to all
-                    "--log.format=json",
-                ],
-                cwd=folder,
-            )
+        watched.alertmanager = await closing.enter_async_context(
+            alerting(binaries, folder, webhook=webhook, token=token)
         )
         scraped = await closing.enter_async_context(
             exporter(lambda: f'app_error_ratio{{app="{app}",env="{env}"}} {watched.ratio}\n')
         )
-        watched.alertmanager = await told.address()
         (folder / "prometheus.yml").write_text(
             _PROMETHEUS.format(exporter=scraped, alertmanager=watched.alertmanager)
         )
@@ -211,6 +198,25 @@ async def monitoring(
         )
         await watching.address()
         yield watched
+
+
+@asynccontextmanager
+async def alerting(
+    binaries: Binaries, folder: Path, *, webhook: str, token: str
+) -> AsyncIterator[str]:
+    """Run Alertmanager; *webhook* gets what it is told, with *token* as bearer. Its host:port."""
+    (folder / "webhook_token").write_text(token)
+    (folder / "alertmanager.yml").write_text(_ALERTMANAGER.format(webhook=webhook))
+    command = [
+        binaries.alertmanager,
+        "--config.file=alertmanager.yml",
+        "--storage.path=alertmanager",
+        f"--web.listen-address={LOOPBACK}:0",
+        "--cluster.listen-address=",  # no gossip: it would open a port to all
+        "--log.format=json",
+    ]
+    async with Program.run(command, cwd=folder) as program:
+        yield await program.address()
 
 
 @asynccontextmanager

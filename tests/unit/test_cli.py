@@ -279,3 +279,37 @@ async def test_a_taken_port_is_told_with_the_mend(tmp_path: Path, keyturn: Keytu
     assert told.returncode == 2
     assert f"port {port} is taken" in told.stderr
     assert "Traceback" not in told.stderr
+
+
+# -- What people made of suggestions ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ((), "name a FILE of recorded incidents, or say --from-store"),
+        (("a.jsonl", "--from-store"), "FILE and --from-store exclude each other"),
+        (("--from-store", "--wrong"), "--wrong and --from-store exclude each other"),
+        (("a.jsonl", "--since", "3d"), "--since goes with --from-store"),
+        (("--from-store", "--since", "long"), "must be a time with its unit"),
+        (("--from-store", "--since", "0d"), "is no time at all"),
+    ],
+)
+def test_a_replay_is_of_a_file_or_of_the_store(
+    keyturn: Keyturn, words: tuple[str, ...], sentence: str
+) -> None:
+    told = keyturn("replay", *words)
+
+    assert (told.returncode, told.stdout) == (2, "")
+    assert sentence in told.stderr
+
+
+def test_a_store_without_suggestions_is_said_to_have_none(keyturn: Keyturn) -> None:
+    keyturn("migrate")
+
+    told = keyturn("replay", "--from-store")
+    counted = json.loads(keyturn("replay", "--from-store", "--json").stdout)
+
+    assert (told.returncode, told.stdout) == (0, "")
+    assert "nothing was suggested that people have answered" in told.stderr
+    assert (counted["accepted"], counted["share"], counted["today"]["cases"]) == (0, None, [])

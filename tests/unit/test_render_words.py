@@ -20,6 +20,7 @@ from bot.domain.words import (
 from bot.errors import NotEligible
 from bot.ports.people import Note
 from bot.render import BrokenBlocks, answer, card, form_view, note
+from bot.textsafe import plain
 from bot.wording import NoWords, say
 from store.records import State
 from tests.cards import ALICE, BOB, a_view, everything, facts_only, objects, sound, tokens
@@ -113,6 +114,12 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
     },
     EvidenceCode.ONSET_ALERTS: {"from": AT, "to": AT, "since": AT},
     EvidenceCode.ONSET_STARTS_AT: {"from": AT, "to": AT},
+    EvidenceCode.REJECTED_HERE: {
+        "alert": "HighErrorRate",
+        "rejected": 2,
+        "count": 3,
+        "reason": "provider was down",
+    },
     EvidenceCode.SOON_AFTER: {"version": "support-triage@prod v7", "seconds": 90.0},
     EvidenceCode.LATE_AFTER: {"version": "support-triage@prod v7", "seconds": 9000.0},
     EvidenceCode.CALLED: {"version": "kb-search@prod v7", "app": "support-triage@prod"},
@@ -679,6 +686,21 @@ def test_what_was_measured_is_said_in_its_unit(metric: str, value: float, said: 
     facts = {**FACTS[EvidenceCode.ONSET_METRIC], "metric": metric, "now": value}
 
     assert f" to {said};" in say("evidence", "onset_metric", facts)
+
+
+def test_earlier_rejections_are_counted_and_the_last_one_is_quoted_as_it_was_written() -> None:
+    facts = FACTS[EvidenceCode.REJECTED_HERE]
+    once = {**facts, "rejected": 1, "count": 1, "reason": ""}
+    loud = say("evidence", "rejected_here", {**facts, "reason": "<!channel> *it* was `you`"})
+
+    assert say("evidence", "rejected_here", facts) == (
+        "Suggestions for `HighErrorRate` here were rejected 2 of 3 times; "
+        "last: “provider was down”."
+    )
+    assert say("evidence", "rejected_here", once).endswith("were rejected 1 of 1 time.")
+    assert "&lt;!channel&gt;" in loud
+    assert "*it*" not in loud
+    assert plain(loud).endswith("last: “<!channel> *it* was you”.")
 
 
 def test_another_version_beside_the_suspect_is_named_as_it_is() -> None:

@@ -70,12 +70,25 @@ class App:
 
 
 @dataclass(frozen=True)
+class Heard:
+    """How often people accepted and rejected earlier suggestions for the same app and alert.
+
+    `last` is what the last one wrote who rejected one; "" where nobody did.
+    """
+
+    accepted: int = 0
+    rejected: int = 0
+    last: str = ""
+
+
+@dataclass(frozen=True)
 class Incident:
     """An alert, and what is known around it. Nothing later than `decided_at` is looked at.
 
     `waited` is how long the alert's rule waits before it fires, None where nobody knows; rules
     wait `usual_wait` as a rule. `smeared` is over how long the rule averages, as far as known.
     `condemned` are contents that must not be suggested, `good` those that a person vouched for.
+    `heard` is what people said to suggestions before.
     """
 
     alert: Alert
@@ -89,6 +102,7 @@ class Incident:
     smeared: timedelta = timedelta()
     condemned: Mapping[AppEnv, frozenset[str]] = field(default_factory=dict)
     good: Mapping[AppEnv, frozenset[str]] = field(default_factory=dict)
+    heard: Heard = Heard()
 
     @property
     def where(self) -> AppEnv:

@@ -32,6 +32,7 @@ def reasons(incident: Incident, decision: Decision) -> list[Reason]:
     """Return what was seen and what it means; never empty."""
     return [
         *_onset(decision.onset),
+        *_heard(incident, decision),
         *_suspect(incident, decision),
         *_past(decision.onset),
         *_around(decision),
@@ -57,6 +58,19 @@ def _onset(onset: Onset) -> Iterator[Reason]:
     else:
         yield Reason(EvidenceCode.ONSET_STARTS_AT, began)
     yield Reason(EvidenceCode.NOT_MEASURED, {})
+
+
+def _heard(incident: Incident, decision: Decision) -> Iterator[Reason]:
+    """What made a change of this app less likely, also where that let another cause come first."""
+    heard = incident.heard
+    own = any(one.suspect and one.suspect.hops == 0 for one in decision.explanations)
+    if heard.rejected and own:
+        counts: dict[str, Json] = {
+            "rejected": heard.rejected,
+            "count": heard.accepted + heard.rejected,
+        }
+        facts = {"alert": incident.alert.name, "reason": heard.last, **counts}
+        yield Reason(EvidenceCode.REJECTED_HERE, facts)
 
 
 def _suspect(incident: Incident, decision: Decision) -> Iterator[Reason]:

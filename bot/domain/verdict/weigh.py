@@ -18,6 +18,7 @@ import numpy as np
 from bot.domain.verdict import delay
 from bot.domain.verdict.around import SURGE, Around
 from bot.domain.verdict.belief import Beliefs
+from bot.domain.verdict.heard import trust
 from bot.domain.verdict.incident import Change, Incident
 from bot.domain.verdict.line import Numbers
 from bot.domain.verdict.onset import Onset
@@ -99,6 +100,7 @@ class _Told:
         self.upstreams = {u for n in (self._app, *self.behind) for u in self._outside.get(n, ())}
         at = np.array([s.change.at.timestamp() for s in suspects if s.hops == 0])
         self._reacted = _reacted(onset.grid, at, of)
+        self._trust = trust(incident.heard)
         self._step = onset.turn.line.step if onset.turn is not None else 60.0
 
     def change(self, suspect: Suspect) -> Explanation:
@@ -109,6 +111,8 @@ class _Told:
         if app not in self._by_app:
             self._by_app[app] = self._shown(self._hit_by(app))
         weight = suspect.bad * of.reach**suspect.hops * form
+        if suspect.hops == 0:  # people spoke of suggestions for this app alone
+            weight *= self._trust
         return Explanation(
             Cause.CHANGE,
             weight * self._by_app[app] * self._calm(),

@@ -62,12 +62,15 @@ def seed(dify: DifyState, *, password: str, secret: str) -> str:
     return app.id
 
 
-def publish_bad(dify: DifyState, *, by: str = "dave") -> Workflow:
-    """Publish the change that makes users suffer: model, prompt and code at once."""
+def publish_bad(dify: DifyState, *, by: str = "dave", at: datetime | None = None) -> Workflow:
+    """Publish the change that makes users suffer: model, prompt and code at once.
+
+    It is published now, or was at *at*.
+    """
     bad = replace(
         _GOOD, prompt=BAD_PROMPT, model="gpt-4o-mini", temperature=1.1, code=BAD_CODE, shift=16
     )
-    return _publish(dify, bad, by=by, comment="friendlier answers", at=None, secret=KEEP)
+    return _publish(dify, bad, by=by, comment="friendlier answers", at=at, secret=KEEP)
 
 
 def leave_work_unpublished(dify: DifyState, *, by: str = "carol") -> None:

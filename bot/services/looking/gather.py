@@ -11,6 +11,7 @@ from bot.domain.verdict.incident import Alert, App, Change, Incident
 from bot.errors import UpstreamDown
 from bot.ports.evidence import LookBack, Measured
 from bot.ports.store import Store
+from bot.services.looking.heard import heard
 from bot.services.looking.uses import Uses
 from bot.services.opening import Ground, Rules
 from store.records import AppEnv, Firing, FiringStatus, Version, VersionSource
@@ -36,16 +37,21 @@ class Gather:
         return self._look_back is not None
 
     async def __call__(
-        self, ground: Ground, firing: Firing, *, unsound: frozenset[str]
+        self,
+        ground: Ground,
+        firing: Firing,
+        *,
+        unsound: frozenset[str],
+        at: datetime | None = None,
     ) -> tuple[Incident, Measured | None]:
-        """Return what is known around *firing* of the app of *ground*.
+        """Return what is known around *firing* of the app of *ground*, now or as of *at*.
 
         *unsound* are contents that must not be suggested there. The measurements are None where
         nothing measures, or where it could not be read.
         """
         where = ground.live.where
         async with self._store.read() as tx:
-            now = max(await tx.now(), firing.starts_at)  # whose clock may differ from ours
+            now = max(at or await tx.now(), firing.starts_at)  # whose clock may differ from ours
         since = firing.starts_at - self._rules.lookback - timedelta(hours=1)
         behind = [AppEnv(app, where.env) for app in legs.behind(where.app, self._rules.depends_on)]
         others = self._others(where, behind)
@@ -53,10 +59,12 @@ class Gather:
         measured = await self._measured(firing, [where, *behind, *others], since, now)
         alerts = await self._alerts(where.env, since, now)
         changes, condemned, good = await self._histories(behind)
+        async with self._store.read() as tx:
+            said = await heard(tx, where, firing.alertname, now=now)
         condemned[where] = unsound
         good[where] = await self._good(where, ground.history)
         incident = Incident(
-            alert=_alert(where, firing),
+            alert=_alert(where, firing, now),
             decided_at=now,
             apps={
                 place.app: App(
@@ -72,6 +80,7 @@ class Gather:
             smeared=measured.smeared if measured else timedelta(),
             condemned=condemned,
             good=good,
+            heard=said,
         )
         return incident, measured
 
@@ -99,7 +108,7 @@ class Gather:
     async def _alerts(self, env: str, since: datetime, until: datetime) -> list[Alert]:
         async with self._store.read() as tx:
             found = await tx.alerts.around(env, since=since, until=until)
-        return [_alert(firing.where, firing) for firing in found if firing.where is not None]
+        return [_alert(f.where, f, until) for f in found if f.where is not None]
 
     async def _histories(
         self, places: Iterable[AppEnv]
@@ -137,6 +146,8 @@ def change_of(version: Version) -> Change:
     )
 
 
-def _alert(where: AppEnv, firing: Firing) -> Alert:
+def _alert(where: AppEnv, firing: Firing, now: datetime) -> Alert:
+    """*firing* as it was *now*: that it ended later is not known yet."""
     ended = firing.ends_at if firing.status is FiringStatus.RESOLVED else None
-    return Alert(where, firing.alertname, firing.starts_at, ended)
+    over = ended is not None and ended <= now
+    return Alert(where, firing.alertname, firing.starts_at, ended if over else None)

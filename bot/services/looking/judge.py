@@ -39,7 +39,7 @@ class Judge:
     def __init__(self, gather: Gather, rules: Rules, opening: Opening) -> None:
         self._gather = gather
         self._opening = opening
-        self._beliefs = replace(BELIEFS, latest=rules.lookback.total_seconds())
+        self._beliefs = beliefs(rules)
         self._thresholds = rules.thresholds
 
     async def __call__(self, case: Case, ground: Ground, firings: Sequence[Firing]) -> Judgement:
@@ -62,6 +62,11 @@ class Judge:
             if not await self._opening.empty(numbered(ground.history, target.number)):
                 return judged
             unsound.add(target.content)
+
+
+def beliefs(rules: Rules) -> Beliefs:
+    """What is believed before anything was seen, under *rules*."""
+    return replace(BELIEFS, latest=rules.lookback.total_seconds())
 
 
 def numbered(history: Sequence[Version], number: int) -> Version:

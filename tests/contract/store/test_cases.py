@@ -157,3 +157,21 @@ async def test_a_case_that_is_not_there_is_missing(store: Store) -> None:
     async with store.read() as tx:
         with pytest.raises(Missing):
             await tx.cases.get(404)
+
+
+async def test_cases_since_a_time_are_told_page_by_page_also_closed_ones(
+    timed_store: Store, hand: Hand
+) -> None:
+    old = await opened(timed_store)
+    old = await saved(timed_store, replace(old, state=CaseState.CLOSED, closed_at=NOON))
+    hand.pass_by(timedelta(days=1))
+    new, there = await opened(timed_store), await opened(timed_store, STAGING)
+
+    async with timed_store.read() as tx:
+        everything = await tx.cases.opened(since=NOON)
+        since = await tx.cases.opened(since=hand.at)
+        first = await tx.cases.opened(since=NOON, limit=1)
+        second = await tx.cases.opened(since=NOON, after=old.id, limit=1)
+    assert everything == [old, new, there]
+    assert since == [new, there]
+    assert (first, second) == ([old], [new])

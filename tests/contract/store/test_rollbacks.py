@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -379,3 +380,23 @@ async def test_what_was_completed_of_an_app_since_a_time_is_found(
         elsewhere = await tx.rollbacks.completed(STAGING, since=hand.at)
     assert [rollback.id for rollback in since] == [done.id]
     assert (later, elsewhere) == ([], [])
+
+
+async def test_what_was_opened_since_is_told_page_by_page_of_one_app_or_of_all(
+    timed_store: SqlStore, hand: Hand
+) -> None:
+    old = await moved(timed_store, await an_open_rollback(timed_store), PENDING, State.REJECTED)
+    hand.passes(days=1)
+    new = await an_open_rollback(timed_store)
+    there = await an_open_rollback(timed_store, STAGING)
+
+    async def ids(**asked: Any) -> list[int]:
+        async with timed_store.read() as tx:
+            return [one.id for one in await tx.rollbacks.opened(**{"since": hand.at, **asked})]
+
+    assert await ids(since=NOON) == [old.id, new.id, there.id]
+    assert await ids() == [new.id, there.id]
+    assert await ids(since=NOON, where=PROD) == [old.id, new.id]
+    assert await ids(since=NOON, limit=1) == [old.id]
+    assert await ids(since=NOON, after=old.id, limit=1) == [new.id]
+    assert await ids(since=hand.at + timedelta(seconds=1)) == []

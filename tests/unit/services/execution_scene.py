@@ -111,20 +111,24 @@ class ExecutionScene(Scene):
         return Places(self.places, rolls_back_config=self.rolls_back_config)
 
     @property
+    def rules(self) -> Rules:
+        return Rules(
+            policies=self.policies,
+            channels=self.channels,
+            criticality=self.criticality,
+            waited=timedelta(minutes=5),
+            lookback=timedelta(hours=1),
+            depends_on=self.depends_on,
+        )
+
+    @property
     def propose(self) -> Propose:
         return Propose(
             self.store,
             self._there,
             self.directory,
             self.snapshot,
-            Rules(
-                policies=self.policies,
-                channels=self.channels,
-                criticality=self.criticality,
-                waited=timedelta(minutes=5),
-                lookback=timedelta(hours=1),
-                depends_on=self.depends_on,
-            ),
+            self.rules,
             nonce=lambda: f"{next(_nonces):032x}",
             look_back=self.look_back,
         )

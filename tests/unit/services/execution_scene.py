@@ -114,15 +114,19 @@ class ExecutionScene(Scene):
             self._there,
             self.directory,
             self.snapshot,
-            Rules(
-                policies=self.policies,
-                channels=self.channels,
-                criticality=self.criticality,
-                waited=timedelta(minutes=5),
-                lookback=timedelta(hours=1),
-                depends_on=self.depends_on,
-            ),
+            self.rules,
             nonce=lambda: f"{next(_nonces):032x}",
+        )
+
+    @property
+    def rules(self) -> Rules:
+        return Rules(
+            policies=self.policies,
+            channels=self.channels,
+            criticality=self.criticality,
+            waited=timedelta(minutes=5),
+            lookback=timedelta(hours=1),
+            depends_on=self.depends_on,
         )
 
     def executor(self, owner: str = "w1", **changes: Any) -> Execute:

@@ -249,7 +249,7 @@ def test_what_is_behind_the_app_stands_on_one_line_of_the_card() -> None:
     text = shown(a_view(impact=an_impact()))
 
     assert (
-        "Impact: *critical risk* · critical app (as `checkout-bot`, which calls it) · "
+        "Impact: *critical risk* · as critical as `checkout-bot` · "
         "21 apps depend on it (`checkout-bot`, `checkout-bot`, `checkout-bot` and 18 more) · "
         "21 call it as a tool and stay as they are (`checkout-bot`, `checkout-bot`, "
         "`checkout-bot` and 18 more) · 12 requests/s · code, a tool or an HTTP request changes · "

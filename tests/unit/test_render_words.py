@@ -400,8 +400,8 @@ def test_the_thread_tells_of_one_app_what_is_behind_it() -> None:
     facts["apps"][0]["parts"] = [{"code": "callers", "apps": ["shop", "faq"], "count": 2}]
 
     assert everything(note(Note(NoteCode.IMPACT, facts))).split("\n") == [
-        ":satellite_antenna: Impact: high risk, so 3 approvals are needed.",
-        "• 2 apps depend on it, directly or through others, and get the other version at once: "
+        ":information_source: Impact: high risk, so 3 approvals are needed.",
+        "• 2 apps depend on it, directly or through others, as the configuration says: "
         "`shop`, `faq`.",
     ]
 

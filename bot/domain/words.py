@@ -243,7 +243,8 @@ class AnswerCode(StrEnum):
     # rows: list of {where, was (read, down, refused, late, not_watched), new: list[int],
     # newest: int | None, not_imported: int, text}
     SNAPSHOT = "snapshot"
-    # where, env, named: bool, votes: int, minutes: int, shared: bool, voters: list[str],
+    # where, env, named: bool, votes: int, by_risk: list of {risk, votes: int} (from which risk on
+    # more are needed), minutes: int, shared: bool, voters: list[str],
     # each_of: list[str], backups: list[str], vetoes: int, exclude_publisher: bool, frozen ("" or
     # until when),
     # breakers: list[str] (entries who may break the glass), you_may_break: bool,

@@ -344,6 +344,7 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
         "env": "prod",
         "named": True,
         "votes": 2,
+        "by_risk": [{"risk": "high", "votes": 3}],
         "minutes": 30,
         "shared": False,
         "voters": [ALICE, BOB],
@@ -393,6 +394,12 @@ def test_every_part_of_an_impact_has_words_on_the_card_and_in_the_thread(code: I
 
     assert not say("impact", code, facts).endswith(".")
     assert say("impact_in_full", code, facts).endswith(".")
+
+
+def test_who_is_told_from_which_risk_on_more_votes_are_needed() -> None:
+    text = answer(Note(AnswerCode.WHO, FACTS[AnswerCode.WHO])).text
+
+    assert "needs 2 votes and stays open for 30 minutes. From high risk on it needs 3." in text
 
 
 def test_the_thread_tells_of_one_app_what_is_behind_it() -> None:

@@ -144,7 +144,7 @@ class Desk:
         """Everything of a rollback of *where* but the write, under *rules*."""
         at_once = [where] if self.places.rolls_back_config(where) else []
         only = Places({where: self.places.of(where)}, rolls_back_config=at_once)
-        opening = Opening(self.store, only, nonce=str)
+        opening = Opening(self.store, only, rules, nonce=str)
         return Rehearse(self.store, only, self.snapshot(where).refresh, rules, opening)
 
 

@@ -79,7 +79,7 @@ def note(note: Note) -> Message:
         return _reply("note", note, lines=_fact(note, "lines"), below=True)
     if note.code in (NoteCode.REVIEW_OPEN, NoteCode.REVIEW_STILL_OPEN):
         return _review(note)
-    if note.code == NoteCode.GLASS_BROKEN:
+    if note.code in (NoteCode.GLASS_BROKEN, NoteCode.IMPACT):
         return _paragraphs("note", note)
     if note.code == NoteCode.EDITS_SLIPPED_IN:
         return _reply("note", note, lines=_fact(note, "lines"))

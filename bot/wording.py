@@ -285,6 +285,47 @@ def _on_card(reasons: Sequence[Mapping[str, Json]]) -> str:
     return " ".join(say("evidence", reason["code"], reason) for reason in told)
 
 
+# -- Impact -----------------------------------------------------------------------------------
+
+_ACTING: Final = {"code": "code", "tool": "a tool", "http": "an HTTP request"}
+_CALLERS: Final = 3  # apps that a card's line names
+_APP: Final = 32  # letters of an app's name there
+_OF_SEVERAL: Final = 2  # parts of each of several apps; the thread has all
+
+
+def _some_names(names: Sequence[Json], count: int) -> str:
+    """Return the first few of *count* names."""
+    return _of_so_many([textsafe.code(name, _APP) for name in names[:_CALLERS]], count)
+
+
+def _all_names(names: Sequence[Json], count: int) -> str:
+    """Return *names*, the first of *count*."""
+    return _of_so_many([textsafe.code(name, 64) for name in names], count)
+
+
+def _of_so_many(named: Sequence[str], count: int) -> str:
+    more = count - len(named)
+    return ", ".join(named) + (f" and {more} more" if more > 0 else "")
+
+
+def _acting(kinds: Sequence[Json]) -> str:
+    *first, last = [_ACTING.get(kind, "something else") for kind in kinds]
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def _impact(impact: Mapping[str, Json]) -> str:
+    """Return an impact on one line; of several apps on a line each."""
+    lines = [f"Impact: *{textsafe.mrkdwn(impact['risk'], 20)} risk*"]
+    for app in impact["apps"]:
+        said = [say("impact", part["code"], part) for part in app["parts"]]
+        if app["where"]:
+            few = " · ".join(said[:_OF_SEVERAL])
+            lines.append(f"• {textsafe.code(app['where'], 2 * _APP)} {few}")
+        else:
+            lines[0] = " · ".join([lines[0], *said])
+    return "\n".join(lines)
+
+
 # -- The environment of sentences -------------------------------------------------------------
 
 _UNCHANGED: Final = (
@@ -319,6 +360,11 @@ FILTERS: Final[dict[str, Callable[..., str]]] = {
     "texts": _texts,
     "on_card": _on_card,
     "evidence_words": lambda reason: say("evidence", reason["code"], reason),
+    "some_names": _some_names,
+    "all_names": _all_names,
+    "acting": _acting,
+    "impact": _impact,
+    "impact_in_full": lambda part: say("impact_in_full", part["code"], part),
     "span": _span,
     "state_words": lambda state: _STATES.get(state, "is over"),
     "emoji": lambda code: _EMOJI.get(code, ":warning:"),

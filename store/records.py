@@ -447,7 +447,8 @@ class Leg:
     `expected_root` is the root of the document that execution will leave live;
     `change_digest` that of the canonical change list between live and it. `restored` says that
     the target had deleted the version by then: its content comes from our store alone. `dry_run`
-    is what a dry run found then, empty where none was made; no vote binds to it.
+    is what a dry run found then, `impact` what is behind the app; both are empty where nobody
+    looked, as in an older release, and no vote binds to them.
     """
 
     where: AppEnv
@@ -460,6 +461,7 @@ class Leg:
     secrets: Mapping[str, Json] = field(default_factory=dict)  # what the card said of secrets
     restored: bool = False
     dry_run: Mapping[str, Json] = field(default_factory=dict)
+    impact: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -470,7 +472,7 @@ class PolicySnapshot:
     at that time. `break_glass` are those who may start it alone, `breakers` the persons among them
     at that time; where it is empty nobody may. `publisher` is who published what is live, by e-mail
     address, if they may not vote; `publisher_person` their person id, where the configuration
-    knows it.
+    knows it. `risk` is that of the rollback where `votes` are more because of it, else "".
     """
 
     votes: int
@@ -491,6 +493,7 @@ class PolicySnapshot:
     escalate_after_s: int = 0
     break_glass: tuple[str, ...] = ()
     breakers: tuple[str, ...] = ()  # person ids, sorted
+    risk: str = ""
 
     @property
     def voters(self) -> tuple[str, ...]:

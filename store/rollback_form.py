@@ -75,6 +75,7 @@ def _leg_json(leg: Leg) -> dict[str, Json]:
     plain["where"] = {"app": leg.where.app, "env": leg.where.env}
     plain["secrets"] = dict(leg.secrets)
     plain["dry_run"] = dict(leg.dry_run)
+    plain["impact"] = dict(leg.impact)
     return plain
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -56,6 +56,22 @@ def facts_only(**changes: Any) -> CardView:
         "audit_head": "ee" * 32,
     }
     return CardView(**{**facts, **changes})
+
+
+def an_impact(name: str = "checkout-bot", *, where: Sequence[str] = ("",)) -> dict[str, Any]:
+    """The facts of an impact of which everything is known; every app in it is called *name*."""
+    named = {"apps": [name] * 20, "count": 21}
+    parts = [
+        {"code": "weight", "criticality": "critical", "app": name},
+        {"code": "callers", **named},
+        {"code": "pinned", **named},
+        {"code": "rate", "rate": 12.04},
+        {"code": "acts", "kinds": ["code", "tool", "http"]},
+        {"code": "lost", "count": 4},
+        {"code": "keeps"},
+    ]
+    apps = [{"where": one, "parts": parts} for one in where]
+    return {"risk": "critical", "needed": 3, "raised": True, "apps": apps}
 
 
 def a_view(state: State = State.PENDING_APPROVAL, **changes: Any) -> CardView:

@@ -278,6 +278,7 @@ def _policy(table: tables.PolicyTable) -> Policy:
     return Policy(
         votes=table.votes,
         votes_by_criticality={str(how): n for how, n in table.votes_by_criticality.items()},
+        votes_by_risk={str(risk): n for risk, n in table.votes_by_risk.items()},
         reviewers=tuple(table.reviewers),
         each_of=tuple(table.each_of),
         backups=tuple(table.backups),

@@ -68,9 +68,10 @@ def _votes(raw: Raw, env: str) -> int:
 
 
 def _raised(raw: Raw, env: str) -> list[int]:
-    """The votes that apps need which matter more."""
-    raised = at(raw, "policy", env, "votes_by_criticality")
-    values = raised.values() if isinstance(raised, Mapping) else ()
+    """The votes that are needed for apps that matter more, and for what is risky."""
+    names = ("votes_by_criticality", "votes_by_risk")
+    raised = [at(raw, "policy", env, name) for name in names]
+    values = [votes for said in raised if isinstance(said, Mapping) for votes in said.values()]
     return [votes for votes in values if type(votes) is int]
 
 

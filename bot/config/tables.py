@@ -14,6 +14,7 @@ from bot.domain.recovery import BAKE
 from bot.domain.verdict.belief import THRESHOLDS
 
 Criticality = Literal["low", "medium", "high", "critical"]
+Risk = Criticality  # the same words; docs/decisions/0033-impact-and-risk.md
 LabelName = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -171,6 +172,11 @@ class PolicyTable(Table):
     votes_by_criticality: dict[Criticality, Annotated[int, Field(ge=1, le=20)]] = Field(
         default_factory=dict,
         description="More votes for apps that matter more: `{ critical = 3 }`; never fewer",
+    )
+    votes_by_risk: dict[Risk, Annotated[int, Field(ge=1, le=20)]] = Field(
+        default_factory=dict,
+        description="More votes for rollbacks of so high a risk or a higher one: `{ high = 3 }`; "
+        "never fewer",
     )
     reviewers: list[fields.Who] = Field(
         default_factory=list,

@@ -82,7 +82,7 @@ class CardAlert:
 
 @dataclass(frozen=True)
 class CardView:
-    """All that a card can show. What comes later (impact, lost) may be empty.
+    """All that a card can show. What comes later (lost) may be empty.
 
     `finding_code`, `outcome_code` and `recovery_code` name sentences of the catalogue, filled by
     their facts.
@@ -139,5 +139,6 @@ class CardView:
     audit_head: str = ""
     page: str = ""  # the address of the page that shows the whole difference
     legs: tuple[CardLeg, ...] = ()  # all apps, where there are several
-    impact: str = ""
+    impact: Mapping[str, Json] | None = None  # of NoteCode.IMPACT; None where nobody looked
+    risk: str = ""  # the rollback's, where it takes more votes because of it
     lost: str = ""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypedDict
 
-from bot.domain import dry_run, glass, quorum, recovery
+from bot.domain import dry_run, glass, impact_told, quorum, recovery
 from bot.domain.card import (
     CardAlert,
     CardButton,
@@ -146,6 +146,8 @@ def _with_rollback(
         glass=_glass(rollback),
         dry_run="" if found is None else dry_run.line(found, env=leg.where.env),
         dry_run_warns=bool(found),
+        impact=impact_told.told(rollback),
+        risk=policy.risk,
         buttons=_buttons(rollback, changes, sign),
         outcome_code=rollback.outcome,
         outcome_facts=dict(rollback.outcome_facts) if rollback.outcome else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from store.records import Version, VersionSource
 
@@ -35,6 +36,23 @@ def words(later: Sequence[Later], *, suspect_id: int | None, unread: int = 0) ->
     if unread:
         named.append(f"and whatever {unread} older version{'s' * (unread > 1)} changed")
     return "; ".join(named)
+
+
+def counted(
+    newest_first: Sequence[Version], *, candidate: Version, live: Version, suspect_id: int | None
+) -> int:
+    """Return how many versions after *candidate* up to *live* are lost besides the suspect.
+
+    Those that mean the same as the one before them do not count.
+    """
+    first, last = candidate.number or 0, live.number or 0
+    return sum(
+        (older.number or 0) >= first
+        and first < (newer.number or 0) <= last
+        and newer.meaning != older.meaning
+        and newer.id != suspect_id
+        for newer, older in pairwise(newest_first)
+    )
 
 
 _BY_US = {VersionSource.ROLLBACK: "a rollback: ", VersionSource.PUT_BACK: "put back: "}

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from bot.domain import impact
 from bot.domain.windows import NEVER, Windows
 from store.records import PolicySnapshot
 
@@ -24,6 +25,7 @@ class Policy:
 
     votes: int = 2
     votes_by_criticality: Mapping[str, int] = field(default_factory=dict)
+    votes_by_risk: Mapping[str, int] = field(default_factory=dict)  # for that risk and above
     reviewers: tuple[str, ...] = ()
     each_of: tuple[str, ...] = ()  # one of each must approve
     backups: tuple[str, ...] = ()  # may vote too, and are called when time runs out
@@ -51,6 +53,13 @@ class Policy:
     def of(self, criticality: str) -> Policy:
         """Return this policy as it is for an app of *criticality*: never fewer votes."""
         return replace(self, votes=max(self.votes, self.votes_by_criticality.get(criticality, 0)))
+
+    def at_risk(self, snapshot: PolicySnapshot, risk: str) -> PolicySnapshot:
+        """Return *snapshot* for a rollback of that *risk*, "" for none: never fewer votes."""
+        rank = impact.rank(risk)
+        wanted = [n for lowest, n in self.votes_by_risk.items() if impact.rank(lowest) <= rank]
+        votes = max(wanted, default=0)
+        return replace(snapshot, votes=votes, risk=risk) if votes > snapshot.votes else snapshot
 
     def cools_down_until(self, ends: Sequence[datetime]) -> datetime | None:
         """Return until when no rollback is suggested, None if one may be.

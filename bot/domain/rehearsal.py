@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from bot.domain import dry_run
+from bot.domain import dry_run, impact, impact_told
 from bot.domain.dry_run import Hitch, Severity
+from bot.domain.impact import Impact
 from bot.domain.redact import redact_text
 from store.records import AppEnv, Json, Version
 
@@ -53,6 +54,7 @@ class Rehearsal:
     draft_author: str = ""
     sealed: tuple[str, ...] = ()  # names of secrets whose values only the draft has
     votes: int = 0
+    impact: Impact | None = None  # None where it cannot be made
     reason_needed: bool = False
     replaces: int | None = None
 
@@ -74,6 +76,7 @@ def lines(rehearsal: Rehearsal) -> list[str]:
         *(f"It would be refused: {hitch.why}" for hitch in blocks),
         *dry_run.in_full(others, env=rehearsal.where.env),
         *_difference(rehearsal),
+        *([impact_told.line(rehearsal.impact)] if rehearsal.impact else []),
         *_secrets(rehearsal),
         *([*_around(rehearsal), *_steps(rehearsal)] if not blocks else []),
     ]
@@ -104,6 +107,7 @@ def as_json(rehearsal: Rehearsal) -> dict[str, Json]:
         "restored": rehearsal.restored,
         "draft": rehearsal.draft.value,
         "votes": rehearsal.votes,
+        "impact": impact.facts_of(rehearsal.impact) if rehearsal.impact else None,
         "reason_needed": rehearsal.reason_needed,
         "replaces": rehearsal.replaces,
         "steps": _steps(rehearsal) if rehearsal.verdict is not Verdict.BLOCKS else [],

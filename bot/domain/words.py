@@ -161,11 +161,28 @@ class DraftNote(StrEnum):
     SECRETS_LOST = "secrets_lost"  # values of its secrets are kept nowhere any more
 
 
+class ImpactCode(StrEnum):
+    """One thing behind an app that a rollback would change; a card's line, a list in the thread."""
+
+    WEIGHT = "weight"  # criticality; app: the one that is so, "" for the app itself
+    CALLERS = "callers"  # apps: list[str] (the first of them), count: int
+    PINNED = "pinned"  # as CALLERS: they call it as a tool, and stay on the tool's version
+    PINNED_UNKNOWN = "pinned_unknown"
+    NOBODY = "nobody"
+    RATE = "rate"  # rate: float, requests a second
+    ACTS = "acts"  # kinds: list of code, tool, http
+    LOST = "lost"  # count: int, versions
+    KEEPS = "keeps"
+
+
 class NoteCode(StrEnum):
     """Replies in the case's thread, and messages of their own in an app's channel."""
 
     # slack_id, count: int, needed: int, missing: list[str] (of whom one each must approve)
     VOTE_APPROVED = "vote_approved"
+    # risk, needed: int (votes), raised: bool (they are more because of the risk), apps: list of
+    # {where ("" for the only one), parts: list of {code (an ImpactCode), and its facts}}
+    IMPACT = "impact"
     EVIDENCE = "evidence"  # reasons: list of {code (an EvidenceCode), and its facts}, percent: int
     VOTE_AGAINST = "vote_against"  # slack_id, reason, count: int, vetoes: int; it goes on
     VOTE_TAKEN_BACK = "vote_taken_back"  # slack_id, count: int, needed: int
@@ -250,7 +267,8 @@ class AnswerCode(StrEnum):
     # rows: list of {where, was (read, down, refused, late, not_watched), new: list[int],
     # newest: int | None, not_imported: int, text}
     SNAPSHOT = "snapshot"
-    # where, env, named: bool, votes: int, minutes: int, shared: bool, voters: list[str],
+    # where, env, named: bool, votes: int, by_risk: list of {risk, votes: int} (from which risk on
+    # more are needed), minutes: int, shared: bool, voters: list[str],
     # each_of: list[str], backups: list[str], vetoes: int, exclude_publisher: bool, frozen ("" or
     # until when),
     # breakers: list[str] (entries who may break the glass), you_may_break: bool,

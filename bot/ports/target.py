@@ -153,6 +153,14 @@ class Target(Protocol):
         """
         ...
 
+    async def tool_id(self, app_id: str, *, within: timedelta) -> str | None:
+        """By which id other apps call this one as a tool; "" if they cannot. It raises nothing.
+
+        Apps that call it so stay on the version that the tool was given. None where that could not
+        be looked up, also because it took longer than *within*.
+        """
+        ...
+
     async def read_secrets(
         self, app_id: str, *, live_id: str = "", own: Mapping[str, str] = NONE
     ) -> SecretValues:

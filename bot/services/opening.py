@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from bot.domain import approval, dry_run, marker, quorum
-from bot.domain.diff.changes import compare
+from bot.domain import approval, dry_run, impact, impact_told, lost, marker, quorum
+from bot.domain.diff.changes import ChangeList, compare
 from bot.domain.dry_run import Hitch
+from bot.domain.impact import Impact
 from bot.domain.masked import masked
 from bot.domain.policy import Policy
 from bot.domain.references import references
@@ -31,6 +32,7 @@ from bot.ports.people import Member
 from bot.ports.store import Store, Transaction
 from bot.ports.target import Targets
 from bot.services.outgoing import card_row, moved, note_row, picture_row, snippet_row
+from bot.services.reach import Reach
 from store.document import Document
 from store.records import (
     AppEnv,
@@ -92,6 +94,20 @@ class Ground:
     condemned: frozenset[str]
 
 
+@dataclass(frozen=True)
+class Looked:
+    """What a look at an alert brought beside the candidate; of a person's request nothing.
+
+    `rate` is the app's in requests a second, None where it was not measured.
+    """
+
+    suspect_id: int | None = None
+    rate: float | None = None
+
+
+NOT_LOOKED = Looked()
+
+
 class Opening:
     """Reads the ground and opens rollbacks on it; which one is not decided here."""
 
@@ -99,13 +115,25 @@ class Opening:
         self,
         store: Store,
         targets: Targets,
+        rules: Rules,
         *,
         nonce: Callable[[], str],
         look_up: timedelta = LOOK_UP,
     ) -> None:
-        """Take what opening needs; *look_up* is how long a dry run's look at a target may take."""
+        """Take what opening needs.
+
+        *look_up* is how long a look at a target may take for what a card only warns of.
+        """
         self._store = store
         self._targets = targets
+        self._rules = rules
+        self._reach = Reach(
+            store,
+            targets,
+            known=rules.channels,
+            depends_on=rules.depends_on,
+            criticality=rules.criticality,
+        )
         self._nonce = nonce
         self._look_up = look_up
 
@@ -215,17 +243,25 @@ class Opening:
         snapshot: PolicySnapshot,
         *,
         by: Member | None = None,
+        looked: Looked = NOT_LOOKED,
     ) -> NewRollback:
         """The rollback from live to *candidate*, not stored yet and of no case yet.
 
-        Without *by* Keyturn itself asks for it. Raises what `leg` raises.
+        Without *by* Keyturn itself asks for it, because of what it *looked* at. Raises what `leg`
+        raises.
         """
-        return self.of((await self.leg(where, ground, candidate),), snapshot, by=by)
+        leg = await self.leg(where, ground, candidate, looked)
+        return self.of((leg,), snapshot, by=by)
 
     def of(
         self, legs: tuple[Leg, ...], snapshot: PolicySnapshot, *, by: Member | None = None
     ) -> NewRollback:
-        """The rollback of *legs*, the first of which is the app of its case; see `new`."""
+        """The rollback of *legs*, the first of which is the app of its case; see `new`.
+
+        It takes more votes than *snapshot* where its risk wants that.
+        """
+        rules = self._rules.policy(legs[0].where)
+        snapshot = rules.at_risk(snapshot, impact.risk_of(legs))
         return NewRollback(
             case_id=0,
             nonce=self._nonce(),
@@ -236,7 +272,9 @@ class Opening:
             requested_slack_id=by.slack_id if by else "",
         )
 
-    async def leg(self, where: AppEnv, ground: Ground, candidate: Version) -> Leg:
+    async def leg(
+        self, where: AppEnv, ground: Ground, candidate: Version, looked: Looked = NOT_LOOKED
+    ) -> Leg:
         """What going from live to *candidate* leaves live, as the target has both.
 
         Raises:
@@ -248,7 +286,7 @@ class Opening:
         async with self._store.read() as tx:
             live_document = await tx.versions.document(ground.live.id)
             candidate_document = await tx.versions.document(candidate.id)
-        leg = await asyncio.to_thread(
+        leg, changes = await asyncio.to_thread(
             _leg_between, where, ground.live, live_document, candidate, candidate_document
         )
         if candidate.kind is VersionKind.MODEL_CONFIG:
@@ -259,8 +297,29 @@ class Opening:
             leg = await self._as_the_target_has_it(
                 leg, candidate, live_document, candidate_document
             )
-        found = await self.hitches(where, expected(candidate_document, live_document))
-        return replace(leg, dry_run=dry_run.facts_of(found))
+        found, reached = await asyncio.gather(
+            self.hitches(where, expected(candidate_document, live_document)),
+            self._reached(ground, candidate, live_document.mode, changes, looked),
+        )
+        return replace(leg, dry_run=dry_run.facts_of(found), impact=impact.facts_of(reached))
+
+    async def _reached(
+        self, ground: Ground, candidate: Version, mode: str, changes: ChangeList, looked: Looked
+    ) -> Impact:
+        """What is behind the app of *ground*, an app of this *mode*."""
+        return await self._reach(
+            ground.live.where,
+            mode,
+            kinds=changes.counts(),
+            lost=lost.counted(
+                ground.history,
+                candidate=candidate,
+                live=ground.live,
+                suspect_id=looked.suspect_id,
+            ),
+            rate=looked.rate,
+            within=self._look_up,
+        )
 
     async def _as_the_target_has_it(
         self, leg: Leg, candidate: Version, live: Document, candidate_document: Document
@@ -317,6 +376,7 @@ async def open_in(
         **dry_run.recorded(
             [hitch for leg in new.legs for hitch in dry_run.hitches_in(leg.dry_run) or ()]
         ),
+        **impact_told.recorded(new.legs),
     }
     draft = await tx.rollbacks.open(
         replace(new, case_id=case.id),
@@ -338,6 +398,8 @@ async def open_in(
     await tx.outbox.put(snippet_row(case, shown))
     for position in range(len(shown.legs)):
         await tx.outbox.put(picture_row(case, shown, position))
+    if (facts := impact_told.told(shown)) and impact_told.worth_a_note(shown.legs):
+        await tx.outbox.put(note_row(case, NoteCode.IMPACT, facts, moved(shown)))
     return shown
 
 
@@ -386,17 +448,19 @@ def _leg_between(
     live_document: Document,
     candidate: Version,
     candidate_document: Document,
-) -> Leg:
+) -> tuple[Leg, ChangeList]:
     """What reviewers will be shown and bound to; takes a while for large documents."""
     wanted = expected(candidate_document, live_document)
     secrets = plan(candidate_document, live_document)
-    return Leg(
+    changes = compare(live_document, wanted)
+    leg = Leg(
         where=where,
         from_version_id=live.id,
         to_version_id=candidate.id,
         live_external_id=live.target_id,
         live_root=live_document.root,
         expected_root=wanted.root,
-        change_digest=compare(live_document, wanted).digest,
+        change_digest=changes.digest,
         secrets={"kept": list(secrets.kept), "from_version": list(secrets.from_version)},
     )
+    return leg, changes

@@ -33,7 +33,7 @@ class Propose:
         nonce: Callable[[], str],
         look_back: LookBack | None = None,
     ) -> None:
-        opening = Opening(store, targets, nonce=nonce)
+        opening = Opening(store, targets, rules, nonce=nonce)
         request = Request(store, targets, directory, snapshot, rules, opening)
         self.requested = request
         self.rehearsed = Rehearse(store, targets, snapshot.refresh, rules, opening)

@@ -13,6 +13,7 @@ from typing import Final
 
 from bot.domain.diff.changes import ChangeList, compare
 from bot.domain.dry_run import Hitch, Severity, hitches_in
+from bot.domain.impact import impact_in
 from bot.domain.rehearsal import Draft, Rehearsal
 from bot.domain.secrets import expected
 from bot.domain.words import OutcomeCode
@@ -89,7 +90,7 @@ class Rehearse:
             reason_needed=candidate.meaning in ground.condemned,
         )
         made = await self._surroundings(made, ground)
-        leg, refused = await self._leg(made, ground, candidate)
+        made, leg, refused = await self._leg(made, ground, candidate)
         found = hitches_in(leg.dry_run) if leg else await self._opening.hitches(where, document)
         made = replace(made, hitches=(*made.hitches, *refused, *(found or ())))
         return await self._draft(made, leg, live) if leg else made
@@ -114,14 +115,16 @@ class Rehearse:
 
     async def _leg(
         self, made: Rehearsal, ground: Ground, candidate: Version
-    ) -> tuple[Leg | None, tuple[Hitch, ...]]:
-        """The rollback's leg, or why there can be none."""
+    ) -> tuple[Rehearsal, Leg | None, tuple[Hitch, ...]]:
+        """The rollback's leg with what it reaches and takes, or why there can be none."""
         snapshot = self._rules.policy(made.where).snapshot()
         try:
             new = await self._opening.new(made.where, ground, candidate, snapshot)
         except (SecretsOutOfReach, SecretsGone, ValuesMasked) as error:
-            return None, (_refusal(error),)
-        return new.legs[0], ()
+            return made, None, (_refusal(error),)
+        leg = new.legs[0]
+        made = replace(made, votes=new.policy.votes, impact=impact_in(leg.impact))
+        return made, leg, ()
 
     async def _draft(self, made: Rehearsal, leg: Leg, live: Document) -> Rehearsal:
         """What stands in the draft, and whether it may be touched."""

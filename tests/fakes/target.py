@@ -91,6 +91,7 @@ class FakeTarget:
         self.calls: list[str] = []
         self.has: set[Needed] | None = None  # what the workspace has; None: all that is asked for
         self.unusable: dict[Needed, str] = {}
+        self.tool_ids: dict[str, str] = {}  # of the apps that others call as a tool
         self._clock = clock
         self._ticks = itertools.count(1)
         self._ids = itertools.count(1)
@@ -299,6 +300,16 @@ class FakeTarget:
             return Looked(Presence.UNUSABLE, self.unusable[one])
         there = self.has is None or one in self.has
         return Looked(Presence.THERE if there else Presence.MISSING)
+
+    async def tool_id(self, app_id: str, *, within: timedelta) -> str | None:
+        try:
+            async with asyncio.timeout(within.total_seconds()):
+                await self._enter("tool_id")
+        except (TimeoutError, UpstreamDown):
+            return None
+        found = self.tool_ids.get(app_id, "")
+        await self._leave("tool_id")
+        return found
 
     async def read_secrets(
         self, app_id: str, *, live_id: str = "", own: Mapping[str, str] = NONE

@@ -21,6 +21,7 @@ from tests.cards import (
     a_change,
     a_view,
     actions,
+    an_impact,
     both_approved,
     everything,
     facts_only,
@@ -239,10 +240,46 @@ def test_a_change_with_one_side_shows_that_side() -> None:
 
 
 def test_what_comes_later_is_shown_when_it_is_there() -> None:
-    text = shown(a_view(impact="12 sessions", lost="a new answer"))
+    text = shown(a_view(lost="a new answer"))
 
-    assert "Impact: 12 sessions" in text
     assert "Lost by going back: a new answer" in text
+
+
+def test_what_is_behind_the_app_stands_on_one_line_of_the_card() -> None:
+    text = shown(a_view(impact=an_impact()))
+
+    assert (
+        "Impact: *critical risk* · as critical as `checkout-bot` · "
+        "21 apps depend on it (`checkout-bot`, `checkout-bot`, `checkout-bot` and 18 more) · "
+        "21 call it as a tool and stay as they are (`checkout-bot`, `checkout-bot`, "
+        "`checkout-bot` and 18 more) · 12 requests/s · code, a tool or an HTTP request changes · "
+        "4 versions are lost · conversations already open stay on the version they began with"
+    ) in text
+
+
+def test_of_several_apps_each_has_a_line_of_its_impact() -> None:
+    where = ("shop@prod", "kb-search@prod")
+    facts = an_impact(where=where) | {"risk": "high"}
+    for app in facts["apps"]:
+        app["parts"] = [{"code": "nobody"}]
+
+    assert shown(a_view(impact=facts)).count("no app is known to call it") == 2
+    assert (
+        "Impact: *high risk*\n• `shop@prod` no app is known to call it\n• `kb-search@prod` no app"
+    ) in shown(a_view(impact=facts))
+
+
+def test_the_card_says_why_more_people_have_to_approve() -> None:
+    pending = a_view(votes_needed=3, risk="high")
+
+    assert "*Approvals* 1 of 3 (high risk)" in shown(pending)
+    assert "3 approvals needed (high risk) from <!subteam^S0REVIEWERS>" in shown(pending)
+    assert "risk" not in shown(a_view(votes_needed=3))
+    assert "risk" not in shown(a_view(State.COMPLETED, votes_needed=3, risk="high"))
+
+
+def test_a_card_without_an_impact_says_nothing_of_it() -> None:
+    assert "Impact" not in shown(a_view())
 
 
 def test_the_few_most_telling_reasons_stand_on_the_card() -> None:
@@ -279,30 +316,36 @@ def test_no_change_disappears_silently(n: int) -> None:
     assert f"… {n + 3 - listed} more changes in the thread" in everything(message)
 
 
-def test_the_least_important_changes_give_way_when_all_is_long() -> None:
+def a_long_view(**changes: Any) -> CardView:
+    """A card on which all is as long as it can be."""
     long = "long words " * 60
-    changes = tuple(
+    lines = tuple(
         a_change(subject=f"{i} {long}", detail=long, before=long, after=long) for i in range(12)
     )
-    message = sound(
-        card(
-            a_view(
-                State.PENDING_APPROVAL,
-                changes=changes,
-                app="app " * 90,
-                reason=long,
-                finding_facts={**a_view().finding_facts, "reasons": [APPS_THAT_TURNED] * 9},
-                impact=long,
-                lost=long,
-                summary=long,
-                secrets_kept=tuple(f"{'SECRET_' * 20}{i}" for i in range(40)),
-                secrets_from_version=tuple(f"{'OTHER_' * 20}{i}" for i in range(40)),
-                alerts=tuple(CardAlert(long, "f" * 200, NOON, True, long) for _ in range(60)),
-                votes=tuple(CardVote(long, Choice.APPROVE, NOON) for _ in range(60)),
-                reviewers=tuple(f"S0REVIEWER{i}" for i in range(60)),
-            )
-        )
-    )
+    facts: dict[str, Any] = {
+        "changes": lines,
+        "app": "app " * 90,
+        "reason": long,
+        "finding_facts": {**a_view().finding_facts, "reasons": [APPS_THAT_TURNED] * 9},
+        "impact": an_impact(long),
+        "risk": "critical",
+        "lost": long,
+        "summary": long,
+        "secrets_kept": tuple(f"{'SECRET_' * 20}{i}" for i in range(40)),
+        "secrets_from_version": tuple(f"{'OTHER_' * 20}{i}" for i in range(40)),
+        "alerts": tuple(CardAlert(long, "f" * 200, NOON, True, long) for _ in range(60)),
+        "votes": tuple(CardVote(long, Choice.APPROVE, NOON) for _ in range(60)),
+        "reviewers": tuple(f"S0REVIEWER{i}" for i in range(60)),
+    }
+    return a_view(State.PENDING_APPROVAL, **{**facts, **changes})
+
+
+def test_a_card_of_several_apps_on_which_all_is_long_can_be_sent() -> None:
+    sound(card(a_long_view(impact=an_impact("long words " * 60, where=["a long name " * 20] * 5))))
+
+
+def test_the_least_important_changes_give_way_when_all_is_long() -> None:
+    message = sound(card(a_long_view()))
 
     text = everything(message)
     listed = text.count("Prompt changed: ")

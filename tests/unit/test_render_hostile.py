@@ -14,7 +14,17 @@ from bot.ports.people import Note
 from bot.render import Message, answer, card, note
 from store.records import Choice, State
 from tests.builders import NOON
-from tests.cards import a_change, a_view, both_approved, literal_texts, objects, sound, tokens
+from tests.cards import (
+    a_change,
+    a_view,
+    an_impact,
+    both_approved,
+    everything,
+    literal_texts,
+    objects,
+    sound,
+    tokens,
+)
 from tests.unit.test_textsafe import HOSTILE
 
 NASTY = [
@@ -54,11 +64,20 @@ def full_of(text: str, state: State = State.PENDING_APPROVAL) -> CardView:
         changes=(a_change(kind=text, op=text, subject=text, detail=text, before=text, after=text),),
         secrets_kept=(text,),
         secrets_from_version=(text,),
-        impact=text,
+        impact=an_impact(text, where=[text]),
+        risk=text,
         lost=text,
         dry_run=text,
         dry_run_warns=True,
     )
+
+
+@given(texts)
+def test_no_app_behind_another_calls_anybody_from_the_thread(text: str) -> None:
+    message = sound(note(Note(NoteCode.IMPACT, an_impact(text, where=[text] * 5))))
+
+    assert tokens(message) == []
+    assert mentions(message) == set()
 
 
 def mentions(message: Message) -> set[str]:
@@ -89,7 +108,7 @@ def test_a_hostile_mention_in_a_name_is_shown_and_calls_nobody() -> None:
 
     live = [o["text"] for o in objects(message.blocks) if o.get("type") == "mrkdwn"]
     assert not any("<@U0ALICE0001>" in text for text in [message.text, *live])
-    assert "Impact: <@U0ALICE0001>" in literal_texts(message)
+    assert "Lost by going back: <@U0ALICE0001>" in literal_texts(message)
 
 
 def test_what_people_wrote_reaches_no_id_and_no_value() -> None:
@@ -100,7 +119,10 @@ def test_what_people_wrote_reaches_no_id_and_no_value() -> None:
 
 
 def test_a_template_in_a_name_is_only_text() -> None:
-    assert "Impact: {{ 7 * 7 }}" in literal_texts(card(full_of("{{ 7 * 7 }}")))
+    message = card(full_of("{{ 7 * 7 }}"))
+
+    assert "Lost by going back: {{ 7 * 7 }}" in literal_texts(message)
+    assert "as critical as `{{ 7 * 7 }}` " in everything(message)
 
 
 @given(text=texts)

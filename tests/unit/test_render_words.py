@@ -13,6 +13,7 @@ from bot.domain.words import (
     DraftNote,
     EvidenceCode,
     FindingCode,
+    ImpactCode,
     NoteCode,
     OutcomeCode,
     RecoveryCode,
@@ -23,7 +24,17 @@ from bot.render import BrokenBlocks, answer, card, form_view, note
 from bot.textsafe import plain
 from bot.wording import NoWords, say
 from store.records import State
-from tests.cards import ALICE, BOB, a_view, everything, facts_only, objects, sound, tokens
+from tests.cards import (
+    ALICE,
+    BOB,
+    a_view,
+    an_impact,
+    everything,
+    facts_only,
+    objects,
+    sound,
+    tokens,
+)
 
 AT = "2026-11-24T11:50:00Z"
 LINK = "https://keyturn.slack.com/archives/C0INCIDENT1/p1764000000000100"
@@ -133,6 +144,7 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
     EvidenceCode.CAME_LATER: {"versions": ["support-triage@prod v8"]},
     EvidenceCode.TARGET_ANSWERED: {"version": "support-triage@prod v6", "seconds": 90000.0},
     EvidenceCode.INSTEAD: {"cause": "upstream", "name": "openai", "percent": 3},
+    NoteCode.IMPACT: an_impact("<!channel>", where=["support-triage@prod", "kb-search@prod"]),
     NoteCode.EVIDENCE: {
         "percent": 97,
         "reasons": [
@@ -360,6 +372,7 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
         "env": "prod",
         "named": True,
         "votes": 2,
+        "by_risk": [{"risk": "high", "votes": 3}],
         "minutes": 30,
         "shared": False,
         "voters": [ALICE, BOB],
@@ -392,6 +405,40 @@ def test_every_finding_has_words_on_the_card(code: FindingCode) -> None:
 @pytest.mark.parametrize("code", EvidenceCode)
 def test_every_piece_of_evidence_has_words(code: EvidenceCode) -> None:
     assert say("evidence", code, FACTS.get(code, {})).endswith(".")
+
+
+IMPACT: dict[str, dict[str, Any]] = {
+    ImpactCode.WEIGHT: {"criticality": "high", "app": ""},
+    **{code: {"apps": ["shop"], "count": 1} for code in (ImpactCode.CALLERS, ImpactCode.PINNED)},
+    ImpactCode.RATE: {"rate": 0.25},
+    ImpactCode.ACTS: {"kinds": ["http"]},
+    ImpactCode.LOST: {"count": 3},
+}
+
+
+@pytest.mark.parametrize("code", ImpactCode)
+def test_every_part_of_an_impact_has_words_on_the_card_and_in_the_thread(code: ImpactCode) -> None:
+    facts = IMPACT.get(code, {})
+
+    assert not say("impact", code, facts).endswith(".")
+    assert say("impact_in_full", code, facts).endswith(".")
+
+
+def test_who_is_told_from_which_risk_on_more_votes_are_needed() -> None:
+    text = answer(Note(AnswerCode.WHO, FACTS[AnswerCode.WHO])).text
+
+    assert "needs 2 votes and stays open for 30 minutes. From high risk on it needs 3." in text
+
+
+def test_the_thread_tells_of_one_app_what_is_behind_it() -> None:
+    facts = an_impact() | {"risk": "high"}
+    facts["apps"][0]["parts"] = [{"code": "callers", "apps": ["shop", "faq"], "count": 2}]
+
+    assert everything(note(Note(NoteCode.IMPACT, facts))).split("\n") == [
+        ":information_source: Impact: high risk, so 3 approvals are needed.",
+        "• 2 apps depend on it, directly or through others, as the configuration says: "
+        "`shop`, `faq`.",
+    ]
 
 
 @pytest.mark.parametrize("code", OutcomeCode)

@@ -292,6 +292,10 @@ class DifyTarget:
         """Say of each of *needed* whether this workspace has it; see the port."""
         return await self._inventory.look_up(needed, within)
 
+    async def tool_id(self, app_id: str, *, within: timedelta) -> str | None:
+        """By which id other apps call this one as a tool; see the port."""
+        return await self._inventory.tool_id(app_id, within)
+
     # -- writes -------------------------------------------------------------------------------
 
     async def stage(

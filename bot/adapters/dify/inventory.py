@@ -32,6 +32,7 @@ _HERE = "/workspaces/current"
 _TOOLS = {"builtin": "builtin", "plugin": "builtin"} | {n: n for n in ("api", "workflow", "mcp")}
 _ACTIVE = "active"
 _IDS_A_CALL = 50
+_NO_TOOL = "invalid_param"
 Read = Callable[[str, Mapping[str, list[str]]], Awaitable[Json]]  # (path, query) → its JSON
 _Answers = Mapping[Needed, Looked]
 
@@ -65,6 +66,27 @@ class Inventory:
         lists = [*self._models(needed), *self._tools(needed), *self._datasets(needed)]
         told = await asyncio.gather(*(self._of_one_list(*one, within) for one in lists))
         return {one: looked for answers in told for one, looked in answers.items()}
+
+    async def tool_id(self, app_id: str, within: timedelta) -> str | None:
+        """The id of the tool that the app was made; see the port.
+
+        Of an app that is no tool Dify says so with the code of a wrong question
+        (api/services/tools/workflow_tools_manage_service.py).
+        """
+        path = f"{_HERE}/tool-provider/workflow/get"
+        try:
+            async with asyncio.timeout(within.total_seconds()):
+                told = await self._read(path, {"workflow_app_id": [app_id]})
+                return filled(told, "workflow_tool_id", "tool")
+        except TimeoutError:
+            return None
+        except UpstreamRefused as error:
+            if error.upstream_code == _NO_TOOL:
+                return ""
+            log.warning("callers not looked up: %s", error)
+        except UpstreamDown as error:
+            log.warning("callers not looked up: %s", error)
+        return None
 
     async def _of_one_list(
         self, wanted: list[Needed], look: Callable[[list[Needed]], Awaitable[_Answers]],

@@ -17,6 +17,7 @@ class Tools:
     tools: tuple[str, ...]
     type: str = "builtin"
     identifier: str = ""  # of an MCP server, by which workflows name it
+    app_id: str = ""  # of the published workflow
     id: str = field(default_factory=lambda: str(uuid4()))
 
     def shown(self) -> dict[str, Any]:
@@ -38,6 +39,21 @@ class Tools:
             "tools": [_tool(name) for name in self.tools],
             "labels": [],
             **of_mcp,
+        }
+
+    def as_workflow(self) -> dict[str, Any]:
+        """As the tool of one workflow is told (api/services/tools)."""
+        name = self.tools[0]
+        about = {"label": name, "icon": {"content": "", "background": ""}, "description": ""}
+        return {
+            "name": name,
+            **about,
+            "workflow_tool_id": self.id,
+            "workflow_app_id": self.app_id,
+            "parameters": [],
+            "tool": _tool(name),
+            "synced": True,
+            "privacy_policy": "",
         }
 
 

@@ -74,6 +74,16 @@ async def tools(request: web.Request) -> web.Response:
     return web.json_response([p.shown() for p in state_of(request).tools if p.type == wanted])
 
 
+async def workflow_tool(request: web.Request) -> web.Response:
+    """The tool that an app was made; of one that is none a ValueError, which is a 400."""
+    caller(request)
+    app_id = request.query.get("workflow_app_id", "")
+    for provider in state_of(request).tools:
+        if provider.type == "workflow" and provider.app_id == app_id:
+            return web.json_response(provider.as_workflow())
+    raise refusals.invalid_param("Tool not found")
+
+
 async def datasets(request: web.Request) -> web.Response:
     """The knowledge bases with these ids; PostgreSQL takes nothing else for one."""
     caller(request)

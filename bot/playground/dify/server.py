@@ -49,6 +49,12 @@ ROUTES: tuple[tuple[str, str, str, Handler], ...] = (
         "/workspaces/current/tools/{type:builtin|api|workflow|mcp}",
         inventory_routes.tools,
     ),
+    (
+        "workflow_tool",
+        "GET",
+        "/workspaces/current/tool-provider/workflow/get",
+        inventory_routes.workflow_tool,
+    ),
     ("datasets", "GET", "/datasets", inventory_routes.datasets),
     ("app_list", "GET", "/apps", app_routes.list_apps),
     ("app_create", "POST", "/apps", app_routes.create_app),

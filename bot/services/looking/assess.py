@@ -163,13 +163,14 @@ class Assess:
             again = MEASURE_AGAIN if judged.late and fires else None
             await self._telling.only_facts(case, finding, again=again, chart=chart)
         elif target.where != case.where:
-            await self._behind(case, target, finding, chart)
+            await self._behind(case, target, finding, chart, rate=judged.rate(target.where))
         elif self._opening.by_hand_only(ground.live):
             by_hand = found.by_hand(finding, ground.live)
             await self._telling.only_facts(case, by_hand, chart=chart)
         else:
             candidate = numbered(ground.history, target.number)
-            await self._suggest(case, ground, candidate, finding, rollback, chart)
+            rate = judged.rate(case.where)
+            await self._suggest(case, ground, candidate, finding, rollback, chart, rate=rate)
 
     async def _refresh_behind(self, where: AppEnv) -> None:
         """Read what the app calls; where that cannot be read, what is stored has to do."""

@@ -31,9 +31,17 @@ class Behind:
         self._telling = telling
 
     async def __call__(
-        self, case: Case, target: Change, finding: Finding, chart: ChartView | None
+        self,
+        case: Case,
+        target: Change,
+        finding: Finding,
+        chart: ChartView | None,
+        *,
+        rate: float | None = None,
     ) -> None:
         """Suggest to go back to *target* in its own app's case; *finding* tells of it in *case*.
+
+        *rate* is that app's in requests a second, None where it was not measured.
 
         Raises:
             UpstreamDown: Slack does not say who may approve there.
@@ -52,7 +60,7 @@ class Behind:
         elif before is None or not before.open:
             candidate = numbered(ground.history, target.number)
             told = found.with_versions(found.for_caller(finding, case), ground.history)
-            await self._suggest(theirs, ground, candidate, told, before, chart)
+            await self._suggest(theirs, ground, candidate, told, before, chart, rate=rate)
         async with self._store.read() as tx:
             opened = await tx.rollbacks.open_of(there)
         rollback = opened.id if opened is not None else 0

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from bot.domain import onset
 from bot.domain.chart.view import ChartView
+from bot.domain.rate import recent_rate
 from bot.domain.verdict.belief import BELIEFS, Beliefs, Thresholds
 from bot.domain.verdict.incident import Incident
 from bot.services.looking.gather import Gather
 from bot.services.opening import Ground, Opening, Rules
-from store.records import Case, Firing, Version
+from store.records import AppEnv, Case, Firing, Version
 
 if TYPE_CHECKING:
     from bot.domain.verdict.decide import Decision
@@ -31,6 +32,10 @@ class Judgement:
     decision: Decision
     chart: ChartView | None
     late: bool
+
+    def rate(self, where: AppEnv) -> float | None:
+        """The requests a second of *where* just now; None where they were not measured."""
+        return recent_rate(self.incident.series.get(where, ()), self.incident.decided_at)
 
 
 class Judge:

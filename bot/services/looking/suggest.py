@@ -22,7 +22,7 @@ from bot.ports.target import Targets
 from bot.services.eligibility import Eligibility
 from bot.services.looking import found
 from bot.services.looking.telling import LOOK_AGAIN, Telling, below
-from bot.services.opening import Ground, Opening, Rules, open_in
+from bot.services.opening import Ground, Looked, Opening, Rules, open_in
 from store.records import Case, Finding, NewRollback, OpenRollbackExists, Rollback, Stale, Version
 
 log = logging.getLogger(__name__)
@@ -56,8 +56,12 @@ class Suggest:
         finding: Finding,
         rollback: Rollback | None,
         chart: ChartView | None,
+        *,
+        rate: float | None = None,
     ) -> None:
         """Suggest *candidate*, which *finding* speaks of; *rollback* is the one that ended before.
+
+        *rate* is the app's in requests a second, None where it was not measured.
 
         Raises:
             UpstreamDown: Slack does not say who may approve.
@@ -85,7 +89,8 @@ class Suggest:
             await self._telling.only_facts(case, found.not_looked(case, FindingCode.SHARED_CHANNEL))
             return
         try:
-            new = await self._opening.new(case.where, ground, candidate, snapshot)
+            looked = Looked(finding.suspect_id, rate)
+            new = await self._opening.new(case.where, ground, candidate, snapshot, looked=looked)
         except (SecretsOutOfReach, SecretsGone) as error:
             system = self._targets.of(case.where)[0].name
             await self._telling.only_facts(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from bot.domain import policy
 from bot.domain.commands import Who
+from bot.domain.impact import RISKS
 from bot.domain.policy import Policy
 from bot.domain.words import AnswerCode
 from bot.errors import UpstreamRefused
@@ -69,6 +70,7 @@ class Electorate:
             "env": asked.where.env,
             "named": rules.named,
             "votes": rules.votes,
+            "by_risk": _by_risk(policy_now),
             "each_of": list(rules.each_of),
             "backups": list(rules.backups),
             "vetoes": rules.vetoes,
@@ -97,6 +99,17 @@ class Electorate:
             return _Reviewer(slack_id, slack_id, "unknown")
         bar = policy.standing(facts_of(member), team_id=self._directory.team_id)
         return _Reviewer(slack_id, member.person, bar or "")
+
+
+def _by_risk(rules: Policy) -> list[dict[str, Json]]:
+    """From which risk on more votes are needed, the lowest first."""
+    told: list[dict[str, Json]] = []
+    votes = rules.votes
+    for risk in RISKS:
+        if (wanted := rules.votes_by_risk.get(risk.value, 0)) > votes:
+            told.append({"risk": risk.value, "votes": wanted})
+            votes = wanted
+    return told
 
 
 def _people(entries: Iterable[str], groups: Expanded) -> list[str]:

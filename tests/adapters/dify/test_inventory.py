@@ -93,6 +93,22 @@ async def test_a_login_that_is_refused_is_no_proof_that_anything_is_missing(
     await target.close()
 
 
+async def test_who_cannot_say_whether_an_app_is_a_tool_is_not_believed_that_it_is_none(
+    furnished: Dify,
+) -> None:
+    def refuse() -> None:
+        raise forbidden()
+
+    async def asked(within: timedelta = WITHIN) -> str | None:
+        return await furnished.target.tool_id("an app", within=within)
+
+    assert await asked() == ""
+    furnished.faults.before("workflow_tool", refuse)
+    assert await asked() is None
+    furnished.faults.add("workflow_tool", Fault.HANG)
+    assert await asked(timedelta(seconds=0.5)) is None
+
+
 async def test_a_deprecated_model_works_on_where_it_is_used(furnished: Dify) -> None:
     furnished.state.model_states[OPENAI, "gpt-4o"] = DEPRECATED
 

@@ -41,5 +41,13 @@ async def test_what_is_not_installed_is_missing_and_the_rest_is_there(
     assert {looked[one] for one in ALL if one != absent} == {Looked(Presence.THERE)}
 
 
+async def test_by_which_id_an_app_is_called_as_a_tool(world: World) -> None:
+    assert await world.target.tool_id(world.app_id, within=WITHIN) == ""
+
+    tool = await world.editor.make_tool(world.app_id)
+
+    assert await world.target.tool_id(world.app_id, within=WITHIN) == tool
+
+
 async def test_nothing_is_asked_for_nothing(world: World) -> None:
     assert await world.target.look_up((), within=WITHIN) == {}

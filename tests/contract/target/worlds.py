@@ -42,6 +42,13 @@ class Editor(Protocol):
         """Let the workspace have these things, and nothing else of their kinds."""
         ...
 
+    async def make_tool(self, app_id: str) -> str:
+        """Let other apps call this one as a tool; return the tool's id."""
+        ...
+
+
+TOOL_ID = "5d1c1f4a-2222-4333-8444-555566667777"
+
 
 @dataclass
 class World:
@@ -101,6 +108,10 @@ class FakeEditor:
 
     async def install(self, *needed: Needed) -> None:
         self._target.has = set(needed)
+
+    async def make_tool(self, app_id: str) -> str:
+        self._target.tool_ids[app_id] = TOOL_ID
+        return TOOL_ID
 
 
 class ConsoleEditor:
@@ -173,6 +184,9 @@ class ConsoleEditor:
     async def install(self, *needed: Needed) -> None:
         pytest.skip("what a real workspace has is for people to install")
 
+    async def make_tool(self, app_id: str) -> str:
+        pytest.skip("who makes a tool is an administrator")
+
     async def remove_app(self, app_id: str) -> None:
         await self._call("DELETE", f"/apps/{app_id}", ok={204})
 
@@ -210,6 +224,11 @@ class PlaygroundEditor(ConsoleEditor):
                     self.state.tools.append(_tools(one))
                 case Kind.KNOWLEDGE_BASE:
                     self.state.datasets[one.name] = "Help"
+
+    async def make_tool(self, app_id: str) -> str:
+        tool = Tools("its name", ("triage",), "workflow", app_id=app_id, id=TOOL_ID)
+        self.state.tools.append(tool)
+        return tool.id
 
     async def secrets(self, app_id: str, version_id: str = "") -> Mapping[str, str]:
         app = self.state.app(app_id)

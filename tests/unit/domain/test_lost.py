@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.domain.lost import MOST, Later, words
+from bot.domain.lost import MOST, Later, counted, words
 from store.records import VersionSource
 from tests.builders import a_version
 
@@ -42,3 +42,15 @@ def test_versions_that_nobody_looked_at_are_counted_apart() -> None:
 
     assert said.endswith("; and 16 more; and whatever 79 older versions changed")
     assert words([later(2)], suspect_id=2, unread=1) == "and whatever 1 older version changed"
+
+
+def test_what_is_lost_is_counted_without_the_suspect_and_what_means_the_same() -> None:
+    history = [
+        a_version(id=n, number=n, meaning=meaning)
+        for n, meaning in ((7, "g"), (6, "f"), (5, "e"), (4, "d"), (3, "d"), (2, "b"), (1, "a"))
+    ]
+    live, old = history[1], history[4]
+
+    assert counted(history, candidate=old, live=live, suspect_id=6) == 1
+    assert counted(history, candidate=old, live=live, suspect_id=None) == 2
+    assert counted(history, candidate=live, live=old, suspect_id=None) == 0

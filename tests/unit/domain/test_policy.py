@@ -169,6 +169,26 @@ def test_an_app_that_matters_more_never_takes_fewer_votes(
     )
 
 
+@pytest.mark.parametrize(
+    ("risk", "votes"), [("", 2), ("low", 2), ("medium", 2), ("high", 3), ("critical", 3)]
+)
+def test_a_risk_takes_the_votes_of_the_highest_one_that_it_reaches(risk: str, votes: int) -> None:
+    rules = Policy(votes_by_risk={"low": 1, "high": 3})
+
+    raised = rules.at_risk(rules.snapshot(), risk)
+
+    assert (raised.votes, raised.risk) == (votes, risk if votes > 2 else "")
+
+
+def test_a_risk_never_takes_fewer_votes_than_a_lower_one_or_than_criticality() -> None:
+    rules = Policy(
+        votes=1, votes_by_risk={"medium": 4, "high": 2}, votes_by_criticality={"high": 5}
+    )
+
+    assert rules.at_risk(rules.snapshot(), "critical").votes == 4
+    assert rules.at_risk(rules.of("high").snapshot(), "critical") == rules.of("high").snapshot()
+
+
 def test_a_snapshot_keeps_what_the_policy_says_and_who_was_in_its_groups() -> None:
     rules = Policy(
         votes=3,

@@ -121,7 +121,9 @@ async def test_a_look_that_takes_too_long_is_given_up(scene: ExecutionScene) -> 
         await asyncio.Event().wait()
 
     scene.target.before("look_up", hang)
-    opening = Opening(scene.store, scene._there, nonce=str, look_up=timedelta(milliseconds=5))
+    opening = Opening(
+        scene.store, scene._there, scene.rules, nonce=str, look_up=timedelta(milliseconds=5)
+    )
 
     (hitch,) = await opening.hitches(PROD, GOOD)
 

@@ -146,6 +146,18 @@ async def test_two_accounts_of_one_human_are_one_vote(scene: Scene) -> None:
     assert (await said(scene, DAVE, "who support-triage@prod"))["people"] == 2
 
 
+async def test_who_says_from_which_risk_on_more_votes_are_needed(scene: Scene) -> None:
+    by_risk = {"critical": 4, "low": 1, "high": 3, "medium": 3}
+    rules = Policy(reviewers=(ALICE,), named=True, votes_by_risk=by_risk)
+
+    (answer,) = await told(scene, ALICE, "who support-triage@prod", policy_of=lambda _: rules)
+
+    assert answer["by_risk"] == [
+        {"risk": "medium", "votes": 3},
+        {"risk": "critical", "votes": 4},
+    ]
+
+
 async def test_who_says_who_may_break_the_glass_and_whether_you_may(scene: Scene) -> None:
     rules = replace(POLICY, break_glass=(DAVE,))
     asked = "who support-triage@prod"

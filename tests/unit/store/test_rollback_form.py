@@ -34,12 +34,30 @@ def test_every_state_and_step_comes_back(
 
 def test_votes_legs_and_facts_come_back() -> None:
     rollback = a_rollback(
-        legs=(a_leg(), a_leg(secrets={}, dry_run={"hitches": [{"name": "gpt-4o"}]})),
+        legs=(
+            a_leg(),
+            a_leg(
+                secrets={},
+                dry_run={"hitches": [{"name": "gpt-4o"}]},
+                impact={"risk": "high", "callers": ["shop"]},
+            ),
+        ),
         votes=(a_vote(ALICE, voided_at=NOON, voided_why="left"), a_reject(BOB)),
         outcome_facts={"names": ["a"], "deep": {"x": None}},
     )
 
     assert there_and_back(rollback) == rollback
+
+
+def test_a_row_of_before_there_was_an_impact_is_read() -> None:
+    rollback = a_rollback()
+    stored = json.loads(json.dumps(rollback_form.to_json(rollback)))
+    del stored["legs"][0]["impact"], stored["policy"]["risk"]
+
+    read = rollback_form.from_json(stored)
+
+    assert read == rollback
+    assert (read.leg.impact, read.policy.risk) == ({}, "")
 
 
 def test_moments_are_kept_in_utc() -> None:

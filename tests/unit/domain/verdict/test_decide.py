@@ -10,6 +10,7 @@ import pytest
 from bot.domain.verdict.belief import Beliefs, Thresholds
 from bot.domain.verdict.decide import Decision, Verdict, decide
 from bot.domain.verdict.incident import Alert, App, Metric
+from bot.domain.verdict.line import value
 from bot.domain.verdict.onset import Source
 from tests.builders import NOON, PROD
 from tests.unit.domain.verdict.stage import (
@@ -428,3 +429,40 @@ def test_a_rule_that_averages_over_long_may_be_late_by_that(stage: Stage) -> Non
     decision = stage.decide(series={}, changes=changes, **known)
 
     assert back_to(decision) == 1
+
+
+# -- An alert that comes at once ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("minutes", [1, 2, 3])
+def test_load_that_grew_a_moment_ago_is_seen_beside_an_innocent_change(
+    stage: Stage, minutes: int
+) -> None:
+    stage.alert = an_alert(name="HighLatency")
+    stage.changes[1] = a_change(2, minutes + 3)
+    stage.series[PROD] = [
+        measured(Metric.LATENCY, 0.5, {minutes: 3.0}),
+        measured(Metric.LOAD, 10.0, {minutes: 30.0}, seed=2),
+    ]
+
+    assert stage.decide().verdict is Verdict.LOAD
+
+
+def test_one_sample_cannot_show_that_the_load_stayed_as_it_was(stage: Stage) -> None:
+    stage.series[PROD][0] = errors_jump(1)
+
+    assert stage.decide().around.surge is None
+
+
+@pytest.mark.parametrize("minutes", [1, 2, 6])
+def test_the_level_of_now_is_that_of_the_trouble_however_short_it_is(
+    stage: Stage, minutes: int
+) -> None:
+    stage.changes[1] = a_change(2, minutes + 1)
+    stage.series[PROD][0] = errors_jump(minutes)
+
+    turn = stage.decide().onset.turn
+
+    assert turn is not None
+    assert value(Metric.ERRORS, turn.usual) == pytest.approx(0.01, abs=0.003)
+    assert value(Metric.ERRORS, turn.now) == pytest.approx(0.25, abs=0.05)

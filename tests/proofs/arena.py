@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import secrets
 import signal
 import sys
@@ -272,15 +273,20 @@ class Arena:
 
 
 @asynccontextmanager
-async def an_arena(database_url: str, *, executors: int = 2) -> AsyncIterator[Arena]:
-    """An arena on the migrated database at *database_url*, with processes that wait for orders."""
+async def an_arena(
+    database_url: str, *, executors: int = 2, given: Sequence[Mapping[str, str]] = ()
+) -> AsyncIterator[Arena]:
+    """An arena on the migrated database at *database_url*, with processes that wait for orders.
+
+    Each has its own of the environment variables *given*, where there are any.
+    """
     state = DifyState()
     state.add_account("carol@example.com", PASSWORD, name="carol", role="owner")
     state.add_account(EMAIL, PASSWORD, name="rollback-bot")
     dify = await start_dify(state=state)
     store = await open_store(database_url, moves=approval.MOVES, durable=False)
     ours = DifyTarget("dify.proof", url=dify.url, credentials=Account(EMAIL, PASSWORD))
-    processes = [await _a_process() for _ in range(executors)]
+    processes = [await _a_process(more) for more in (given or [{}] * executors)]
     try:
         waiting = tuple(map(Executor, processes))
         for executor in waiting:
@@ -300,10 +306,11 @@ def _secrets(workflow: Workflow) -> Secrets:
     return {v.name: v.value for v in workflow.environment_variables if v.secret}
 
 
-async def _a_process() -> asyncio.subprocess.Process:
+async def _a_process(more: Mapping[str, str]) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.proofs.executor"),
         cwd=ROOT,
+        env={**os.environ, **more},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )

@@ -32,7 +32,9 @@ from tests.acceptance.test_crashes import FAILPOINTS, SEALING, UNDOING
 from tests.acceptance.world import LIMIT_S, a_world, with_button
 from tests.adapters.alertmanager.bodies import a_message, as_body
 from tests.builders import ALICE, BOB, DAVE, KEYS, PROD, REVIEWERS
+from tests.proofs import clocks, skew
 from tests.proofs.membership import LENGTH, play
+from tests.proofs.running import Journal
 from tests.proofs.trial import APP_ID, BAD, GOOD, LATER, Trial, a_target, a_trial
 from tests.unit.services.execution_scene import APP as SCENE_APP
 from tests.unit.services.execution_scene import KEY, ExecutionScene, a_secretive
@@ -147,6 +149,18 @@ async def test_promise_3_once(trial: Trial) -> None:
     assert after.execution.owner == "first"
     assert trial.publishes == 1
     assert after.state is State.COMPLETED
+
+
+async def test_promise_3_once_whatever_the_clock_of_a_replica_says(postgres_url: str) -> None:
+    """One whose clock is ten minutes behind holds a rollback; two others leave it alone."""
+    if clocks.library() is None:
+        pytest.skip("libfaketime is not installed")
+    held = skew.Case("behind", "stands still", "execute:before_publish")
+
+    tally = await skew.prove(postgres_url, 0, [held], seed=1, journal=Journal(None))
+
+    assert tally.broken == []
+    assert tally.ends == {"who holds it stands still: COMPLETED": 1}
 
 
 @pytest.mark.parametrize("point", [p for p in FAILPOINTS if p not in UNDOING | SEALING])

@@ -262,16 +262,13 @@ def _wrong_calls(pending: Rollback, seen: Sequence[Note]) -> list[str]:
     for code, after_s in CALLS.items():
         due = pending.opened_at + timedelta(seconds=after_s)
         cause = f"rollback:{pending.id}:{code}"
-        told = [n.at for n in seen if n.table == "outbox" and n.anew and _is_of(n, cause)]
+        rows = [n for n in seen if n.table == "outbox" and n.anew]
+        told = [n.at for n in rows if n.row["dedupe_id"].endswith(cause)]
         if len(told) > 1:
             wrong.append(f"{code} was told {len(told)} times")
         if told and not due <= told[0] <= due + LATE:
             wrong.append(f"{code} was due at {due} and told at {told[0]}")
     return wrong
-
-
-def _is_of(row: Note, cause: str) -> bool:
-    return cause in f"{row.row['dedupe_id']}:"
 
 
 # -- a lease ---------------------------------------------------------------------------------------

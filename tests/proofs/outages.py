@@ -45,7 +45,8 @@ from tests.proofs.trouble import Trouble, environment, trouble_of
 ROUNDS, QUICK = 40, 3
 ROLLBACKS = 6  # a round
 LONG = 10  # each so-manieth round's trouble is a long one
-SHORT_S, LONG_S = (0.2, 3.0), (25.0, 40.0)
+PRESSED_S = 2.5  # until then all have pressed for the first time
+BEGINS_S, SHORT_S, LONG_S = (0.3, 2.0), (0.2, 3.0), (25.0, 40.0)
 RECOVERED_S = 10.0
 LIMIT_S = 90.0  # what hangs is not waited for for ever
 GIVEN_UP_S = 3 * RECOVERED_S
@@ -158,6 +159,7 @@ class Round:
     trouble: Trouble
     dice: random.Random
     stored: list[str] = field(default_factory=list)  # digests of what was said to be stored
+    refused: int = 0  # presses that were said not to be
 
     async def play(self) -> Ended:
         """Play it; return how it ended."""
@@ -168,7 +170,7 @@ class Round:
             having = at_once.create_task(self._have_trouble())
             for trial in trials:
                 for who in self.dice.sample((ALICE, BOB, CAROL), self.dice.choice((2, 3))):
-                    at_once.create_task(self._press(trial, who, self.dice.uniform(0.0, 1.5)))
+                    at_once.create_task(self._press(trial, who, self.dice.uniform(0.0, PRESSED_S)))
         well_since = having.result()
         slow = await self._all_ended(trials)
         took_s = time.monotonic() - well_since
@@ -178,8 +180,15 @@ class Round:
         for trial in trials:
             broken += await self._broken(trial)
         broken += [f"replica {n} has ended" for n, r in enumerate(self.replicas) if not r.runs]
-        over = "within 5 s" if took_s <= 5 else f"within {RECOVERED_S:g} s"
-        return f"over {over}", [f"round {self.number}: {what}" for what in broken]
+        return await self._felt(trials, took_s), [f"round {self.number}: {what}" for what in broken]
+
+    async def _felt(self, trials: Sequence[Trial], took_s: float) -> str:
+        """How soon it was over, and what of the trouble was felt."""
+        most_s = next((s for s in (2, 5, RECOVERED_S) if took_s <= s), GIVEN_UP_S)
+        taken_over = [await self.arena.said_of(t, "rollback.take_over") for t in trials]
+        felt = {"clicks refused": self.refused > 0, "executions taken over": any(taken_over)}
+        said = " and ".join(what for what, is_so in felt.items() if is_so)
+        return f"over within {most_s:g} s, {said or 'nothing felt'}"
 
     async def _approvable(self) -> Trial:
         trial = await self.arena.asked()
@@ -189,7 +198,7 @@ class Round:
     async def _have_trouble(self) -> float:
         """Have it, at some moment and for some time; return when it was over."""
         long = self.number % LONG == LONG - 1
-        await asyncio.sleep(self.dice.uniform(0.0, 2.0))
+        await asyncio.sleep(self.dice.uniform(*BEGINS_S))
         pids = [replica.pid for replica in self.replicas]
         await self.trouble.begin(pids)
         await asyncio.sleep(self.dice.uniform(*(LONG_S if long else SHORT_S)))
@@ -205,6 +214,7 @@ class Round:
             if await self.dice.choice(self.replicas).press(click):
                 self.stored.append(click["digest"])
                 return
+            self.refused += 1
             await asyncio.sleep(PRESS_AGAIN_S)
 
     async def _all_ended(self, trials: Sequence[Trial]) -> list[str]:

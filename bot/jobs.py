@@ -25,6 +25,7 @@ from store.records import Slot, Unavailable
 
 POLL_S = 1.0
 BACKOFF_CAP_S = 30.0
+DATABASE_CAP_S = 5.0  # it is ours and near, and all that is approved waits for it
 WOKEN_AFTER_S = 4.0
 STUCK_AFTER_S = 180.0
 _JITTER_CAP_S = 10
@@ -127,8 +128,9 @@ class Workers:
 
     A step returns True when it found work (the next one follows at once) and False when there
     was nothing: then the loop waits for `nudge` or the poll interval. A step that fails is
-    logged in one line and tried again, later each time; a nudge shortens that wait, but not
-    below `woken_after_s`, so that somebody else's work does not turn it into a hail of tries.
+    logged in one line and tried again, later each time, though never much later when it was the
+    database that was lost; a nudge shortens that wait, but not below `woken_after_s`, so that
+    somebody else's work does not turn it into a hail of tries.
     """
 
     def __init__(
@@ -136,10 +138,12 @@ class Workers:
         *,
         poll_s: float = POLL_S,
         backoff_cap_s: float = BACKOFF_CAP_S,
+        database_cap_s: float = DATABASE_CAP_S,
         woken_after_s: float = WOKEN_AFTER_S,
     ) -> None:
         self._poll_s = poll_s
         self._backoff_cap_s = backoff_cap_s
+        self._database_cap_s = min(database_cap_s, backoff_cap_s)
         self._woken_after_s = woken_after_s
         self._workers: dict[str, _Worker] = {}
         self._stopping = asyncio.Event()
@@ -219,7 +223,7 @@ class Workers:
             except Exception as error:  # noqa: BLE001 - the edge of a worker: the loop goes on
                 worker.failures += 1
                 _log_failure("worker failed", error)
-                backoff_s = self._backoff_s(worker.failures)
+                backoff_s = self._backoff_s(worker.failures, error)
                 return _Rest(backoff_s, min(backoff_s, self._woken_after_s))
         worker.failures = 0
         return _Rest() if found else _Rest(self._poll_s)
@@ -237,9 +241,11 @@ class Workers:
             await self._pause(self._stopping, rest.least_s)
             await self._pause(worker.wake, rest.most_s - rest.least_s)
 
-    def _backoff_s(self, failures: int) -> float:
+    def _backoff_s(self, failures: int, error: Exception) -> float:
         """0.5 s, doubled with each failure up to the cap, ±20 % so that replicas drift apart."""
-        base: float = min(self._backoff_cap_s, 0.5 * 2 ** min(failures - 1, 16))
+        lost = isinstance(error, Unavailable)
+        cap_s = self._database_cap_s if lost else self._backoff_cap_s
+        base: float = min(cap_s, 0.5 * 2 ** min(failures - 1, 16))
         return base * random.uniform(0.8, 1.2)  # noqa: S311 - no secret depends on it
 
     async def _pause(self, event: asyncio.Event, seconds: float) -> None:

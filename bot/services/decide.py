@@ -34,7 +34,7 @@ from bot.services.slash.to import Ask, Asking
 from bot.services.slash.who import Electorate
 from bot.services.undoing import Undoing
 from bot.services.waiting import backoff
-from store.records import AppEnv, Choice, InboxItem, InboxKind, Stale
+from store.records import AppEnv, Choice, InboxItem, InboxKind, Stale, Unavailable
 
 log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=60)  # longer than the few calls to Slack and the target that one needs
@@ -90,6 +90,7 @@ class Decide:
         self._patience = patience
         self._lease = lease
         self._kinds = kinds
+        self._left: list[InboxItem] = []  # ours, and not judged when the database was lost
         reception = Reception(directory)
         self._ballot = Ballot(store, reception, keys=keys, nudge=nudge)
         self._emergency = Emergency(store, reception, keys=keys, policy_of=policy_of, nudge=nudge)
@@ -116,19 +117,33 @@ class Decide:
         """Judge the oldest waiting item; False when there is none.
 
         While Slack or a target cannot be reached the item goes back to wait: nothing is
-        decided on what was known earlier.
+        decided on what was known earlier. One that the database was lost over is ours until its
+        lease is over, and nobody else looks at it: it is judged again first.
+
+        Raises:
+            Unavailable: The database was lost.
         """
-        async with self._store.write() as tx:
-            item = await tx.inbox.claim(self._owner, lease=self._lease, kinds=self._kinds)
-            too_old = item is not None and await tx.now() - item.received_at > self._patience
-        if item is None:
-            return False
-        with bound(inbox=item.id):
-            try:
-                await (self._give_up(item) if too_old else self._judge(item))
-            except Stale:
-                log.warning("item taken over by another worker")
+        item = self._left.pop() if self._left else None
+        try:
+            async with self._store.write() as tx:
+                if item is None:
+                    item = await tx.inbox.claim(self._owner, lease=self._lease, kinds=self._kinds)
+                too_old = item is not None and await tx.now() - item.received_at > self._patience
+            if item is None:
+                return False
+            with bound(inbox=item.id):
+                await self._settle(item, too_old=too_old)
+        except Unavailable:
+            if item is not None:
+                self._left.append(item)
+            raise
         return True
+
+    async def _settle(self, item: InboxItem, *, too_old: bool) -> None:
+        try:
+            await (self._give_up(item) if too_old else self._judge(item))
+        except Stale:
+            log.warning("item taken over by another worker")
 
     async def _judge(self, item: InboxItem) -> None:
         try:

@@ -66,6 +66,7 @@ def postgres() -> Iterator[tuple[str, str]]:
             server.psql(f"CREATE DATABASE {TEMPLATE};")
             yield server.get_uri(), _with_database(server.get_uri(), TEMPLATE)
         finally:
+            server.ensure_postgres_running()  # by another process, if somebody stopped it meanwhile
             server.cleanup()
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import secrets
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from itertools import count
@@ -115,12 +116,22 @@ class Executor:
         if not line:
             raise AssertionError(f"an executor ended with {await self._process.wait()}")
         said: dict[str, int] = json.loads(line)
+        if "ended" in said:
+            self.pid = 0
         return said
 
     async def run(self, order: Order) -> int:
         """Let it carry *order* out; return its exit code, negative for a signal."""
         await self.begin(order)
         return (await self.hear())["ended"]
+
+    async def stop(self) -> None:
+        """End it, and what it has begun: one that stands still would hold its pipe for ever."""
+        for pid in (self.pid, self._process.pid):
+            with suppress(ProcessLookupError):
+                if pid and self._process.returncode is None:
+                    os.kill(pid, signal.SIGKILL)
+        await self._process.wait()
 
 
 @dataclass
@@ -272,25 +283,27 @@ class Arena:
 
 
 @asynccontextmanager
-async def an_arena(database_url: str, *, executors: int = 2) -> AsyncIterator[Arena]:
-    """An arena on the migrated database at *database_url*, with processes that wait for orders."""
+async def an_arena(
+    database_url: str, *, executors: int = 2, given: Sequence[Mapping[str, str]] = ()
+) -> AsyncIterator[Arena]:
+    """An arena on the migrated database at *database_url*, with processes that wait for orders.
+
+    Each has its own of the environment variables *given*, where there are any.
+    """
     state = DifyState()
     state.add_account("carol@example.com", PASSWORD, name="carol", role="owner")
     state.add_account(EMAIL, PASSWORD, name="rollback-bot")
     dify = await start_dify(state=state)
     store = await open_store(database_url, moves=approval.MOVES, durable=False)
     ours = DifyTarget("dify.proof", url=dify.url, credentials=Account(EMAIL, PASSWORD))
-    processes = [await _a_process() for _ in range(executors)]
+    waiting = tuple([Executor(await _a_process(more)) for more in (given or [{}] * executors)])
     try:
-        waiting = tuple(map(Executor, processes))
         for executor in waiting:
             await executor.hear()
         yield Arena(dify, store, database_url, ours, waiting, count(1))
     finally:
-        for process in processes:
-            if process.returncode is None:
-                process.send_signal(signal.SIGKILL)
-            await process.wait()
+        for executor in waiting:
+            await executor.stop()
         await ours.close()
         await store.close()
         await dify.stop()
@@ -300,10 +313,11 @@ def _secrets(workflow: Workflow) -> Secrets:
     return {v.name: v.value for v in workflow.environment_variables if v.secret}
 
 
-async def _a_process() -> asyncio.subprocess.Process:
+async def _a_process(more: Mapping[str, str]) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.proofs.executor"),
         cwd=ROOT,
+        env={**os.environ, **more},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )

@@ -36,7 +36,10 @@ LIMIT_S = 60.0
 
 @dataclass(frozen=True)
 class Order:
-    """What to execute, and how to die of it; `later_s` is how far this one's clock is ahead."""
+    """What to execute, and how to die of it.
+
+    With `later_s` it goes by a clock of its own that is so far ahead, without by the database's.
+    """
 
     database_url: str
     dify_url: str
@@ -52,9 +55,8 @@ class Order:
 async def execute(order: Order) -> None:
     """Execute what is approved, or take over what was left, until nothing is left to do."""
     later = timedelta(seconds=order.later_s)
-    store = await open_store(
-        order.database_url, moves=MOVES, clock=lambda: datetime.now(UTC) + later, durable=False
-    )
+    clock = (lambda: datetime.now(UTC) + later) if later else None
+    store = await open_store(order.database_url, moves=MOVES, clock=clock, durable=False)
     target = DifyTarget(
         "dify.proof",
         url=order.dify_url,

@@ -149,7 +149,7 @@ async def _play(
 ) -> tuple[str, list[str]]:
     clock.later = timedelta(0)
     trial = await arena.asked(ALICE)
-    await _give_it_a_card(arena, trial)
+    await give_it_a_card(arena, trial)
     tries = 1
     with losing.at(nth):
         while tries < MOST_TRIES and (await arena.rollback(trial)).open:
@@ -215,7 +215,8 @@ async def _nothing(*_: object, **__: object) -> Any:
     raise AssertionError("nobody asks for this here")
 
 
-async def _give_it_a_card(arena: Arena, trial: Trial) -> None:
+async def give_it_a_card(arena: Arena, trial: Trial) -> None:
+    """Let the rollback's card be the message CARD_TS."""
     async with arena.store.write() as tx:
         rollback = await tx.rollbacks.get(trial.rollback_id)
         case = await tx.cases.get(rollback.case_id, lock=True)

@@ -67,11 +67,12 @@ class Worker:
         }
 
     async def _take_and_judge(self, clicks: list[Click]) -> int:
-        taken = sum(await asyncio.gather(*(self._put(click) for click in clicks)))
-        await asyncio.gather(*(self._judge(n) for n in range(LOOPS)))
+        taken = sum(await asyncio.gather(*(self.put(click) for click in clicks)))
+        await asyncio.gather(*(self.judge(n) for n in range(LOOPS)))
         return taken
 
-    async def _put(self, click: Click) -> bool:
+    async def put(self, click: Click) -> bool:
+        """Take *click* in; False when it came before."""
         item = NewInboxItem(
             digest=click["digest"],
             kind=InboxKind(click["kind"]),
@@ -85,7 +86,8 @@ class Worker:
                 async with self.store.write() as tx:
                     return await tx.inbox.put(item)
 
-    async def _judge(self, loop: int) -> None:
+    async def judge(self, loop: int) -> None:
+        """Judge, as worker *loop* of this process, until nothing waits."""
         worker = Decide(
             self.store,
             self.directory,
@@ -99,10 +101,11 @@ class Worker:
             nudge=self._look.set,
             jitter=lambda: -1.0,
         )
-        await _until_idle(worker.step)
+        await until_idle(worker.step)
 
-    async def _execute(self, targets: Mapping[AppEnv, FakeTarget]) -> None:
-        worker = Execute(
+    def executor(self, targets: Mapping[AppEnv, FakeTarget]) -> Execute:
+        """What executes in this process."""
+        return Execute(
             self.store,
             Places({where: (target, APP_ID) for where, target in targets.items()}),
             self.directory,
@@ -110,9 +113,12 @@ class Worker:
             sealing=SEALING,
             pause=_at_once,
         )
+
+    async def _execute(self, targets: Mapping[AppEnv, FakeTarget]) -> None:
+        worker = self.executor(targets)
         while True:
             over = await self._looked()
-            await _until_idle(worker.step)
+            await until_idle(worker.step)
             if over:
                 return
 
@@ -142,7 +148,7 @@ def a_target(where: AppEnv) -> FakeTarget:
     return target
 
 
-async def _until_idle(step: Callable[[], Awaitable[bool]]) -> None:
+async def until_idle(step: Callable[[], Awaitable[bool]]) -> None:
     """Do all there is to do; as the service does, ask a database that was busy once more."""
     busy = True
     while busy:

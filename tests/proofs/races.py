@@ -18,6 +18,7 @@ import argparse
 import asyncio
 import json
 import math
+import os
 import random
 import sys
 from collections import Counter
@@ -25,6 +26,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import func, select
@@ -62,7 +64,7 @@ async def prove(database_url: str, rounds: int, seed: int, journal: Journal) -> 
         store = await open_store(database_url, moves=approval.MOVES, durable=False)
         closing.push_async_callback(store.close)
         names = "abc"[: processes_on(database_url)]
-        workers = [await closing.enter_async_context(_worker(n, database_url)) for n in names]
+        workers = [await closing.enter_async_context(a_worker(n, database_url)) for n in names]
         race = Race(store, workers, seed)
         for first in range(0, rounds, BATCH):
             numbers = range(first, min(first + BATCH, rounds))
@@ -112,7 +114,7 @@ class Race:
                 {one.app: one.shares[n] for one in rounds.values()}
                 for n in range(len(self.workers))
             ]
-            answers = await asyncio.gather(*map(_ask, self.workers, told))
+            answers = await asyncio.gather(*map(ask, self.workers, told))
         async with self.store.read() as tx:
             entries = await tx.audit.entries(after=before, limit=1_000_000)
         by_rollback: dict[str, list[AuditEntry]] = {}
@@ -182,12 +184,13 @@ def _clicks(pending: Rollback, dice: random.Random, count: int, *, rejects: int)
     values = {choice: button.sign(pending, choice.value, keys=KEYS) for choice in Choice}
     choices = [Choice.REJECT] * rejects + [Choice.APPROVE] * (count - rejects)
     return [
-        _click(f"{pending.id}-{n}", who, choice, values[choice])
+        a_click(f"{pending.id}-{n}", who, choice, values[choice])
         for n, (who, choice) in enumerate(zip(people, choices, strict=True))
     ]
 
 
-def _click(digest: str, who: str, choice: Choice, value: str) -> Click:
+def a_click(digest: str, who: str, choice: Choice, value: str) -> Click:
+    """What comes from Slack when *who* presses the button with *value* on the round's card."""
     rejects = choice is Choice.REJECT
     return {
         "digest": digest,
@@ -248,17 +251,24 @@ async def _undone(database_url: str) -> int:
 
 
 @asynccontextmanager
-async def _worker(name: str, database_url: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def a_worker(
+    name: str,
+    database_url: str,
+    module: str = "tests.proofs.race_worker",
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The process *name* that waits for its share, with *more* in its environment."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.proofs.race_worker", name, database_url),
+        *(sys.executable, "-m", module, name, database_url),
         cwd=ROOT,
+        env={**os.environ, **more},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=LINE,
     )
     try:
         async with asyncio.timeout(BATCH_LIMIT_S):
-            await _hear(process)
+            await hear(process)
         yield process
         assert process.stdin is not None
         process.stdin.close()
@@ -270,14 +280,21 @@ async def _worker(name: str, database_url: str) -> AsyncIterator[asyncio.subproc
             await process.wait()
 
 
-async def _ask(worker: asyncio.subprocess.Process, told: dict[str, Any]) -> dict[str, Any]:
+async def ask(worker: asyncio.subprocess.Process, told: Mapping[str, Any]) -> dict[str, Any]:
+    """Tell *worker* what its share is; return what it says of it in the end."""
+    await tell(worker, told)
+    return await hear(worker)
+
+
+async def tell(worker: asyncio.subprocess.Process, told: Mapping[str, Any]) -> None:
+    """Say one line to *worker*."""
     assert worker.stdin is not None
     worker.stdin.write(json.dumps(told).encode() + b"\n")
     await worker.stdin.drain()
-    return await _hear(worker)
 
 
-async def _hear(worker: asyncio.subprocess.Process) -> dict[str, Any]:
+async def hear(worker: asyncio.subprocess.Process) -> dict[str, Any]:
+    """The next line that *worker* says."""
     assert worker.stdout is not None
     line = await worker.stdout.readline()
     if not line:

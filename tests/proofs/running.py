@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import subprocess
 import tempfile
 import time
@@ -82,6 +83,16 @@ class Journal:
         if self.path is not None:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps([name, *ended]) + "\n")
+
+
+def without(what: str) -> Tally:
+    """What came of a proof that needs *what*, which is not here: nothing, unless all is required.
+
+    As with the tests (`tests.plugins.requirements`).
+    """
+    said = f"{what} is not installed"
+    required = os.environ.get("KEYTURN_REQUIRE") == "all"
+    return Tally(ends=Counter([f"not tried: {said}"]), broken=[said] if required else [])
 
 
 Prove = Callable[[str, argparse.Namespace, Journal], Coroutine[Any, Any, Tally]]

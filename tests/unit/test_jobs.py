@@ -340,6 +340,17 @@ async def test_a_nudge_ends_the_wait_after_a_failure() -> None:
     await workers.stop()
 
 
+async def test_however_long_the_database_was_lost_its_return_is_noticed_soon() -> None:
+    queue = Queue(*[Unavailable("the database is gone")] * 30, "what was approved")
+    workers = jobs.Workers(poll_s=3600, backoff_cap_s=3600, database_cap_s=0.001)
+    workers.add("execute", queue.step)
+
+    workers.start()
+
+    await queue.until(31)
+    await workers.stop()
+
+
 async def test_nudges_do_not_turn_failures_into_a_hail_of_tries() -> None:
     queue = Queue(*[RuntimeError()] * 100)
     workers = jobs.Workers(poll_s=3600, backoff_cap_s=3600, woken_after_s=3600)

@@ -133,17 +133,6 @@ class ExecutionScene(Scene):
             look_back=self.look_back,
         )
 
-    @property
-    def rules(self) -> Rules:
-        return Rules(
-            policies=self.policies,
-            channels=self.channels,
-            criticality=self.criticality,
-            waited=timedelta(minutes=5),
-            lookback=timedelta(hours=1),
-            depends_on=self.depends_on,
-        )
-
     def executor(self, owner: str = "w1", **changes: Any) -> Execute:
         facts: dict[str, Any] = {
             "owner": owner,

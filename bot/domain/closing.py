@@ -17,8 +17,8 @@ def over(case: Case, *, rollback: Rollback | None, firings: Iterable[Firing]) ->
     """Return whether *case* can be closed: nothing is open in it and nothing is still firing.
 
     A case that is still to be looked at stays open, and so does one that was opened for a
-    request whose rollback is not there yet: without a rollback and without a firing there is
-    nothing that could have ended.
+    request whose rollback is not there yet: without a rollback, a firing and anything found there
+    is nothing that could have ended.
 
     A rollback that was verified ends its case, whatever still fires: an alert that begins
     afterwards is another incident and opens another case.
@@ -36,5 +36,5 @@ def over(case: Case, *, rollback: Rollback | None, firings: Iterable[Firing]) ->
     if any(alert.status is FiringStatus.FIRING for alert in alerts):
         return False
     if rollback is None:
-        return bool(alerts)
+        return bool(alerts) or case.finding is not None
     return not rollback.open

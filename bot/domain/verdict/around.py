@@ -110,7 +110,9 @@ def _rose(of: Line, began: tuple[float, float]) -> bool | None:
 def _load(incident: Incident, began: tuple[float, float]) -> tuple[float | None, float | None]:
     """The load of now over that before, and that before in requests a second.
 
-    Of few requests nothing can be said: their number varies by itself (Poisson).
+    Of few requests nothing can be said: their number varies by itself (Poisson). An alert may come
+    when one sample is there: that can show that the load grew, but not that it did not, since it
+    may be growing still.
     """
     for series in incident.series.get(incident.where, ()):
         if series.metric is not Metric.LOAD:
@@ -123,7 +125,9 @@ def _load(incident: Incident, began: tuple[float, float]) -> tuple[float | None,
         requests = min(np.sum(sides[0]), np.sum(sides[1][-5:])) * series.step.total_seconds()
         if rate is None or requests < ENOUGH:
             return None, rate
-        return after / rate, rate
+        surge = after / rate
+        told = len(sides[1]) >= FEWEST or surge >= SURGE
+        return surge if told else None, rate
     return None, None
 
 
@@ -136,8 +140,8 @@ def _raw_sides(
     keep = np.isfinite(values) & (values >= 0) & (at <= incident.decided_at.timestamp())
     at, values = at[keep], values[keep]
     before = values[(at >= began[0] - BEFORE_S) & (at < began[0] - step)]
-    after = values[(at > began[1]) & (at <= began[1] + AFTER_S)]
-    return (before, after) if min(len(before), len(after)) >= FEWEST else None
+    after = values[(at >= began[1]) & (at <= began[1] + AFTER_S)]
+    return (before, after) if len(before) >= FEWEST and len(after) else None
 
 
 def _failing(incident: Incident, began: tuple[float, float]) -> float:

@@ -137,6 +137,7 @@ def _target(incident: Incident, suspect: Suspect, onset: Onset) -> Change | None
     steps = in_order(incident, where)
     begun = onset.began[0]
     bad = condemned(incident, where, onset if where == incident.where else None, begun=begun)
+    bad |= incident.mute.get(where, frozenset())
     before = [c for c in steps if _key(c) < _key(suspect.change)]
     sound = (
         number

@@ -87,7 +87,8 @@ class Incident:
 
     `waited` is how long the alert's rule waits before it fires, None where nobody knows; rules
     wait `usual_wait` as a rule. `smeared` is over how long the rule averages, as far as known.
-    `condemned` are contents that must not be suggested, `good` those that a person vouched for.
+    `condemned` are contents that must not be suggested, `mute` those that could not answer anybody,
+    `good` those that a person vouched for.
     `heard` is what people said to suggestions before.
     """
 
@@ -101,6 +102,7 @@ class Incident:
     usual_wait: timedelta = timedelta(minutes=5)
     smeared: timedelta = timedelta()
     condemned: Mapping[AppEnv, frozenset[str]] = field(default_factory=dict)
+    mute: Mapping[AppEnv, frozenset[str]] = field(default_factory=dict)
     good: Mapping[AppEnv, frozenset[str]] = field(default_factory=dict)
     heard: Heard = Heard()
 

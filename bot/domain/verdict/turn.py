@@ -97,8 +97,9 @@ def turn(line: Line, spell: Spell, *, not_before: float = 0.0) -> Turn | None:
     chance = weights.sum(axis=1) * gaps
     chance /= chance.sum()
     keep_chance = chance > 1e-4
-    before_level = float(np.median(y[:before]))
-    now = float(np.median(y[-min(len(y) - before, 5) :]))
+    last = int(np.argmax(chance))  # that is still usual; a spell may begin with some that are
+    before_level = float(np.median(y[: last + 1]))
+    now = float(np.median(y[last + 1 :][-5:]))
     return Turn(
         line=line,
         at=at[keep_chance],

@@ -30,10 +30,21 @@ from bot.services.opening import Opening, Rules
 from bot.services.outgoing import moved, note_row
 from bot.services.request import Request
 from bot.services.snapshot import Snapshot
-from store.records import AppEnv, Case, Firing, FiringStatus, Json, Rollback, Unavailable
+from store.records import (
+    AppEnv,
+    Case,
+    Corrupt,
+    Firing,
+    FiringStatus,
+    Json,
+    Missing,
+    Rollback,
+    Unavailable,
+)
 
 log = logging.getLogger(__name__)
 AFTER_A_FAILURE = timedelta(minutes=5)  # of ours, which seldom mends itself
+MEASURED_MORE = timedelta(minutes=3)  # after a first look, in which others may turn too
 MEASURE_AGAIN = timedelta(minutes=1)  # after what measures did not answer
 AT_ONCE = 4  # cases of one target
 AT_ONCE_IN_ALL = 16
@@ -160,7 +171,7 @@ class Assess:
         target = judged.decision.suggested
         chart = judged.chart
         if target is None:
-            again = MEASURE_AGAIN if judged.late and fires else None
+            again = self._again(case, firings, late=judged.late) if fires else None
             await self._telling.only_facts(case, finding, again=again, chart=chart)
         elif target.where != case.where:
             await self._behind(case, target, finding, chart, rate=judged.rate(target.where))
@@ -172,6 +183,14 @@ class Assess:
             rate = judged.rate(case.where)
             await self._suggest(case, ground, candidate, finding, rollback, chart, rate=rate)
 
+    def _again(self, case: Case, firings: Sequence[Firing], *, late: bool) -> timedelta | None:
+        """When to look once more although nothing is suggested: more may be measured by then."""
+        if late:
+            return MEASURE_AGAIN
+        newest = max(firing.id for firing in firings)
+        first = case.finding is None or case.finding.newest_firing_id < newest
+        return MEASURED_MORE if first and self._judge.measures else None
+
     async def _refresh_behind(self, where: AppEnv) -> None:
         """Read what the app calls; where that cannot be read, what is stored has to do."""
         behind = legs.behind(where.app, self._rules.depends_on)
@@ -181,8 +200,8 @@ class Assess:
             return_exceptions=True,
         )
         for end in ends:
-            if isinstance(end, UpstreamDown | UpstreamRefused):
-                log.warning("not read", extra={"app": str(where), "error": end.code})
+            if isinstance(end, UpstreamDown | UpstreamRefused | Corrupt | Missing):
+                log.warning("not read", extra={"app": str(where), "error": type(end).__name__})
             elif isinstance(end, BaseException):
                 raise end
 

@@ -23,8 +23,12 @@ from store.records import AppEnv, Case, Finding, Firing, Json, NewRollback, Roll
 
 # What moves a little whenever more was measured: a card is not drawn anew for that.
 _NUMBERS = frozenset(
-    {"reasons", "percent", "onset_from", "onset_to", "minutes", "times", "apps", "measured"}
+    {
+        *("reasons", "percent", "onset_from", "onset_to", "minutes", "times", "apps", "measured"),
+        *("name", "count", "since", "first", "second"),
+    }
 )
+BY_TIME = 0.9  # no more is said where nothing was measured
 _CODES = {"go_back": FindingCode.SUGGESTED}  # what a verdict says in other words
 
 if TYPE_CHECKING:
@@ -97,7 +101,7 @@ def of_decision(judged: Judgement, *, live: Version, firings: Sequence[Firing]) 
         "newest_at": _iso(live.published_at),
         "onset_from": _iso(began[0]),
         "onset_to": _iso(began[1]),
-        "percent": percent(decision.confidence),
+        "percent": percent(_told(decision)),
         "measured": decision.onset.turn is not None,
         "reasons": [{"code": one.code.value, **one.facts} for one in reasons(incident, decision)],
     }
@@ -134,6 +138,12 @@ def for_caller(finding: Finding, caller: Case) -> Finding:
 
 def _iso(at: datetime) -> str:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _told(decision: Decision) -> float:
+    """How sure is said to be: times alone leave more open than the sum can know."""
+    by_time = decision.onset.turn is None and decision.suspect is not None
+    return min(decision.confidence, BY_TIME) if by_time else decision.confidence
 
 
 def _of_suspect(decision: Decision, where: AppEnv) -> dict[str, Json]:

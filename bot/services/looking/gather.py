@@ -18,8 +18,10 @@ from store.records import AppEnv, Firing, FiringStatus, Version, VersionSource
 
 log = logging.getLogger(__name__)
 HISTORY = 200  # versions of an app behind the alerting one
+HABIT = timedelta(days=14)  # in which an alert shows whether it comes by itself
+OLDEST = timedelta(days=30)  # an alert that says to be older is looked at from here on
 OTHERS = 15  # apps of the environment that are looked at beside the alerting one
-NOTICED = timedelta(minutes=10)  # after which a change that nobody published is noticed at most
+NOTICED = timedelta(minutes=20)  # after which a change that nobody published is noticed at most
 
 
 class Gather:
@@ -52,12 +54,12 @@ class Gather:
         where = ground.live.where
         async with self._store.read() as tx:
             now = max(at or await tx.now(), firing.starts_at)  # whose clock may differ from ours
-        since = firing.starts_at - self._rules.lookback - timedelta(hours=1)
+        since = max(firing.starts_at, now - OLDEST) - self._rules.lookback - timedelta(hours=1)
         behind = [AppEnv(app, where.env) for app in legs.behind(where.app, self._rules.depends_on)]
         others = self._others(where, behind)
         outside = await self._uses([where, *behind, *others])
         measured = await self._measured(firing, [where, *behind, *others], since, now)
-        alerts = await self._alerts(where.env, since, now)
+        alerts = await self._alerts(where.env, now - HABIT, now)
         changes, condemned, good = await self._histories(behind)
         async with self._store.read() as tx:
             said = await heard(tx, where, firing.alertname, now=now)

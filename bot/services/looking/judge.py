@@ -11,7 +11,7 @@ from bot.domain import onset
 from bot.domain.chart.view import ChartView
 from bot.domain.rate import recent_rate
 from bot.domain.verdict.belief import BELIEFS, Beliefs, Thresholds
-from bot.domain.verdict.incident import Incident
+from bot.domain.verdict.incident import Change, Incident
 from bot.services.looking.gather import Gather
 from bot.services.opening import Ground, Opening, Rules
 from store.records import AppEnv, Case, Firing, Version
@@ -53,20 +53,30 @@ class Judge:
         A version without nodes could not answer anybody, so it is passed over.
         """
         firing = onset.began(firings, before=case.finding, history=ground.history)
-        unsound = set(ground.condemned)
+        incident, measured = await self._gather(ground, firing, unsound=ground.condemned)
+        late = self._gather.measures and (measured is None or case.where in measured.missing)
+        mute: dict[AppEnv, frozenset[str]] = {}
         while True:
-            incident, measured = await self._gather(ground, firing, unsound=frozenset(unsound))
             decision, chart = await asyncio.to_thread(
                 _decide, incident, self._beliefs, self._thresholds
             )
-            late = measured is None and self._gather.measures
-            judged = Judgement(incident, decision, chart, late)
             target = decision.suggested
-            if target is None or target.where != case.where:
-                return judged
-            if not await self._opening.empty(numbered(ground.history, target.number)):
-                return judged
-            unsound.add(target.content)
+            if target is None or not await self._empty(target, ground):
+                return Judgement(incident, decision, chart, late)
+            mute[target.where] = mute.get(target.where, frozenset()) | {target.content}
+            incident = replace(incident, mute=mute)
+
+    @property
+    def measures(self) -> bool:
+        """Whether there is anything that measures."""
+        return self._gather.measures
+
+    async def _empty(self, target: Change, ground: Ground) -> bool:
+        there = ground if target.where == ground.live.where else None
+        there = there or await self._opening.ground(target.where)
+        if there is None:
+            return False
+        return await self._opening.empty(numbered(there.history, target.number))
 
 
 def beliefs(rules: Rules) -> Beliefs:

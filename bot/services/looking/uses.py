@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 
 from bot.domain.references import Kind, Needed, references
 from bot.ports.store import Store
 from store.document import Document
-from store.records import AppEnv
+from store.records import AppEnv, Corrupt, Missing
+
+log = logging.getLogger(__name__)
 
 _KEPT = 2000  # documents whose uses are remembered
 
@@ -34,7 +37,11 @@ class Uses:
                 return ()
             if live.root in self._known:
                 return self._known[live.root]
-            document = await tx.versions.document(live.id)
+            try:
+                document = await tx.versions.document(live.id)
+            except (Corrupt, Missing):  # an app beside the alerting one must not hold it up
+                log.warning("uses unknown", extra={"app": str(where), "version": live.id})
+                return ()
         found = await asyncio.to_thread(_outside, document)
         if len(self._known) >= _KEPT:
             self._known.clear()

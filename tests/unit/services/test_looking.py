@@ -14,16 +14,19 @@ from bot.errors import UpstreamDown
 from bot.ports.evidence import Measured
 from bot.ports.people import Note
 from bot.ports.store import Store
+from bot.services.closing import close_if_over
 from bot.services.looking.uses import Uses
 from bot.services.take_in import Intake, TakeIn
 from store.document import Document
-from store.records import AppEnv, Case, Delivery, Firing, Rollback
+from store.records import AppEnv, Case, Delivery, Firing, Rollback, State
 from tests.builders import CHANNEL, NOON, PROD, a_firing
 from tests.fakes.target import FakeTarget
 from tests.unit.domain.verdict.stage import errors_jump, measured
 from tests.unit.services.execution_scene import APP, BAD, EDIT, GOOD, ExecutionScene
+from tests.unit.services.scene import ENTRY
 
 SEARCH = AppEnv("kb-search", "prod")
+EMPTY = Document("workflow", {"graph": {"nodes": [], "edges": []}, "features": {}})
 LOAD = measured(Metric.LOAD, 10.0, seed=2)
 
 
@@ -167,10 +170,7 @@ async def test_a_second_look_that_finds_the_same_says_nothing_again(
     published(scene, (GOOD, 3000))
     await fire(scene)
     await look(scene)
-    async with scene.store.write() as tx:
-        (case,) = await tx.cases.open_cases()
-        at = await tx.now()
-        await tx.cases.save(replace(case, assess_at=at), was=case.revision)
+    await due(scene)
     await look(scene)
     await scene.tell()
 
@@ -259,3 +259,62 @@ async def test_what_the_live_version_uses_is_found_in_it(scene: ExecutionScene) 
 
     assert await uses([PROD, SEARCH]) == {PROD: ("openai",), SEARCH: ()}
     assert await uses([PROD]) == {PROD: ("openai",)}
+
+
+async def test_what_people_rejected_there_is_not_proposed_again_for_the_caller(
+    behind: ExecutionScene,
+) -> None:
+    await fire(behind)
+    await behind.propose.step()
+    rollback = await opened(behind, SEARCH)
+    assert rollback is not None
+    await rejected(behind, rollback)
+
+    await due(behind)
+    await behind.propose.step()
+
+    assert await opened(behind, SEARCH) is None
+    case = await case_of(behind)
+    assert case.finding is not None
+    assert (case.finding.code, case.finding.facts["rollback"]) == (FindingCode.BEHIND, 0)
+    assert case.assess_at is None
+
+
+async def test_a_version_without_nodes_is_passed_over_in_an_app_behind_too(
+    behind: ExecutionScene,
+) -> None:
+    published(behind, (EMPTY, 12), (BAD, 5), app="search")
+    await fire(behind)
+
+    await behind.propose.step()
+
+    rollback = await opened(behind, SEARCH)
+    assert rollback is None or rollback.leg.expected_root != EMPTY.root
+
+
+async def test_an_app_behind_with_an_alert_of_its_own_is_looked_at_by_itself(
+    behind: ExecutionScene,
+) -> None:
+    await fire(behind, a_firing_at(0), a_firing_at(0, SEARCH))
+    theirs = await case_of(behind, SEARCH)
+
+    await behind.propose.step()
+
+    assert (await case_of(behind, SEARCH)).id == theirs.id
+    assert await code_of(behind, SEARCH) != FindingCode.SUGGESTED_BEHIND
+
+
+async def rejected(scene: ExecutionScene, rollback: Rollback) -> None:
+    """People say no, and its case closes: there is no alert in it."""
+    async with scene.store.write() as tx:
+        current = await tx.rollbacks.get(rollback.id, lock=True)
+        said = replace(current, state=State.REJECTED, outcome="rejected", finished_at=NOON)
+        await tx.rollbacks.save(said, was=current.revision, entry=ENTRY)
+        case = await tx.cases.get(rollback.case_id, lock=True)
+        assert await close_if_over(tx, case)
+
+
+async def due(scene: ExecutionScene) -> None:
+    async with scene.store.write() as tx:
+        (case,) = [case for case in await tx.cases.open_cases() if case.where == PROD]
+        await tx.cases.save(replace(case, assess_at=await tx.now()), was=case.revision)

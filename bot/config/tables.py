@@ -143,7 +143,7 @@ class AppTable(Table):
     depends_on: list[str] = Field(
         default_factory=list,
         description="Apps that this one calls, by their names here: their changes are suspects "
-        "too, and `/rollback to … together` takes them back with it",
+        "too, and a rollback may take them back with it (`together`)",
     )
     match: dict[LabelName, fields.LabelValues] = Field(
         default_factory=dict,

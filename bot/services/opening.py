@@ -15,6 +15,7 @@ from bot.domain.masked import masked
 from bot.domain.policy import Policy
 from bot.domain.references import references
 from bot.domain.secrets import expected, out_of_reach, plan
+from bot.domain.undone import undoes
 from bot.domain.verdict.belief import THRESHOLDS, Thresholds
 from bot.domain.words import NoteCode
 from bot.errors import (
@@ -92,6 +93,10 @@ class Ground:
     live: Version
     history: Sequence[Version]
     condemned: frozenset[str]
+
+    def takes_reason(self, candidate: Version) -> bool:
+        """Whether going to *candidate* goes to what is condemned, or back where we came from."""
+        return candidate.meaning in self.condemned or undoes(self.history, self.live, candidate)
 
 
 @dataclass(frozen=True)

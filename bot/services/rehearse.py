@@ -87,7 +87,7 @@ class Rehearse:
             changes=len(changes.changes),
             at_once=ground.live.kind is VersionKind.MODEL_CONFIG,
             votes=rules.votes,
-            reason_needed=candidate.meaning in ground.condemned,
+            reason_needed=ground.takes_reason(candidate),
         )
         made = await self._surroundings(made, ground)
         made, leg, refused = await self._leg(made, ground, candidate)

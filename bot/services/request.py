@@ -178,7 +178,7 @@ class Request:
             raise NothingToDo(f"{where} has no version that is live")
         for objection in await self._opening.objections(where, ground, candidate):
             raise objection
-        if candidate.meaning in ground.condemned and not reason.strip():
+        if ground.takes_reason(candidate) and not reason.strip():
             raise CondemnedHere(str(where), number)
         return _Chosen(where, ground, candidate)
 

@@ -32,6 +32,7 @@ _EQUAL = (ast.Eq, ast.NotEq, ast.In, ast.NotIn)
 KNOWN_TO_ALL = {
     "bot/adapters/dify/client.py": ["(draft.token if draft else '') != token"],  # a draft's hash
 }
+_SQL = {"sa", "sqlalchemy"}
 _SQL_TAKERS = {
     *("text", "execute", "executemany", "executescript", "exec_driver_sql", "scalar", "scalars"),
     *("stream", "DDL"),
@@ -199,6 +200,11 @@ def _is_a_word(part: ast.expr, words: set[str]) -> bool:
 
 def _name_of(called: ast.expr) -> str:
     match called:
+        case ast.Attribute(attr="text", value=ast.Name(id=whose)) if whose not in (
+            "sa",
+            "sqlalchemy",
+        ):
+            return ""  # of a drawing, say
         case ast.Name(id=name) | ast.Attribute(attr=name):
             return name
     return ""

@@ -78,6 +78,8 @@ class EvidenceCode(StrEnum):
     CALLED = "called"  # version, app (the alerting one)
     BAD_BEFORE = "bad_before"  # version: people went back from this content before
     PROVEN = "proven"  # version: this content answered for long without this trouble
+    # version, later: bool (those after it too), failed, all, before_failed, before_all: int
+    RUNS = "runs"
     TURNED_TOO = "turned_too"  # apps: list[str]: at the same time
     STAYED_CALM = "stayed_calm"  # apps: list[str]
     LOAD_GREW = "load_grew"  # times: float

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -92,6 +92,18 @@ class Replacing:
     over: SecretValues
 
 
+@dataclass(frozen=True)
+class RunResult:
+    """How runs of one version ended; those that were stopped, or still run, are neither.
+
+    `published_at` is that of the version's `TargetVersion`, to the microsecond.
+    """
+
+    published_at: datetime
+    succeeded: int
+    failed: int
+
+
 class Target(Protocol):
     """The outside system that holds live configurations; one instance per workspace.
 
@@ -140,6 +152,13 @@ class Target(Protocol):
 
         For an id in *own* the version named there holds the value to compare with. With
         *published_id* it is that version's values that are compared, not the draft's.
+        """
+        ...
+
+    async def run_results(self, app_id: str, *, since: datetime, most: int) -> Sequence[RunResult]:
+        """Of the newest *most* runs those from *since* on, counted by the version that ran.
+
+        Empty where nothing ran, and for a mode whose runs are in no such log.
         """
         ...
 

@@ -9,8 +9,8 @@ import asyncio
 import hashlib
 import inspect
 import itertools
-from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from collections import Counter, defaultdict, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -30,6 +30,7 @@ from bot.ports.target import (
     NONE,
     LiveRef,
     Replacing,
+    RunResult,
     SecretsComparison,
     SecretsVerdict,
     SecretValues,
@@ -42,6 +43,7 @@ from store.records import VersionKind
 Hook = Callable[[], Awaitable[object] | object]
 
 SYSTEM = "fake"
+RAN_WELL = frozenset({"succeeded", "partial-succeeded"})
 EPOCH = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 
@@ -70,6 +72,16 @@ class FakeApp:
     history: list[tuple[TargetVersion, Content]] = field(default_factory=list)
     live_id: str = ""
     tags: list[str] = field(default_factory=list)
+    runs: list[FakeRun] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class FakeRun:
+    """One run of a published version, by Dify's word for how it ended."""
+
+    published_at: datetime
+    status: str
+    at: datetime
 
 
 class FakeTarget:
@@ -185,6 +197,14 @@ class FakeTarget:
             raise UpstreamRefused(SYSTEM, "it is live", "bad_request")
         app.history = [pair for pair in app.history if pair[0].external_id != version_id]
 
+    def run(
+        self, app_id: str, version_id: str, status: str = "succeeded", *, at: datetime | None = None
+    ) -> None:
+        """Let somebody run a version, which ends with *status*."""
+        app = self.apps[app_id]
+        version, _ = self._version(app, version_id)
+        app.runs.append(FakeRun(version.published_at, status, at or self._now()))
+
     def secret_values(self, app_id: str, version_id: str = "") -> Mapping[str, str]:
         """The plain secrets of a version or of the draft; for a test's assertions alone."""
         app = self.apps[app_id]
@@ -280,6 +300,17 @@ class FakeTarget:
             compared = SecretsComparison(SecretsVerdict.UNKNOWN)
         await self._leave("compare_secrets")
         return compared
+
+    async def run_results(self, app_id: str, *, since: datetime, most: int) -> Sequence[RunResult]:
+        await self._enter("run_results")
+        app = self._app(app_id)
+        logged = app.runs if app.mode == "workflow" else ()
+        newest = sorted(logged, key=lambda run: run.at, reverse=True)[:most]
+        recent = [run for run in newest if run.at >= since]
+        failed = Counter(run.published_at for run in recent if run.status == "failed")
+        fine = Counter(run.published_at for run in recent if run.status in RAN_WELL)
+        await self._leave("run_results")
+        return [RunResult(at, fine[at], failed[at]) for at in sorted(failed.keys() | fine.keys())]
 
     async def look_up(
         self, needed: Collection[Needed], *, within: timedelta

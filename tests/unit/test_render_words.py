@@ -137,6 +137,14 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
     EvidenceCode.BAD_BEFORE: {"version": "support-triage@prod v7"},
     EvidenceCode.PROVEN: {"version": "support-triage@prod v7"},
     EvidenceCode.TURNED_TOO: {"apps": ["kb-search"]},
+    EvidenceCode.RUNS: {
+        "version": "support-triage@prod v7",
+        "later": True,
+        "failed": 31,
+        "all": 40,
+        "before_failed": 2,
+        "before_all": 200,
+    },
     EvidenceCode.STAYED_CALM: {"apps": ["kb-search", "billing"]},
     EvidenceCode.LOAD_GREW: {"times": 3.24},
     EvidenceCode.LOAD_EVEN: {"times": 1.02},
@@ -439,6 +447,15 @@ def test_the_thread_tells_of_one_app_what_is_behind_it() -> None:
         "• 2 apps depend on it, directly or through others, as the configuration says: "
         "`shop`, `faq`.",
     ]
+
+
+@pytest.mark.parametrize(("later", "version"), [(False, "v7"), (True, "v7 or later")])
+def test_runs_are_said_with_those_before(later: bool, version: str) -> None:
+    facts = FACTS[EvidenceCode.RUNS] | {"later": later}
+
+    assert say("evidence", EvidenceCode.RUNS, facts) == (
+        f"Of 40 runs of support-triage@prod {version}, 31 failed; of 200 before it, 2 did."
+    )
 
 
 @pytest.mark.parametrize("code", OutcomeCode)

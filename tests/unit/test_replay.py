@@ -93,6 +93,16 @@ def test_each_decision_is_written_with_its_reasons(file: Path, tmp_path: Path) -
     assert not any("<!date" in reason or "`" in reason for reason in decision["reasons"])
 
 
+def test_the_runs_of_each_version_are_weighed(file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "decisions.jsonl"
+    runs = {"faq-bot/prod": {"1": [198, 2], "2": [9, 31]}, "elsewhere/prod": {}}
+
+    replay(written(file, a_record(runs=runs)), "--json", "--out", str(out))
+
+    reasons = json.loads(out.read_text(encoding="utf-8"))["reasons"]
+    assert "Of 40 runs of faq-bot@prod v2, 31 failed; of 200 before it, 2 did." in reasons
+
+
 def test_an_incident_without_a_truth_is_decided_and_not_scored(file: Path, tmp_path: Path) -> None:
     out = tmp_path / "decisions.jsonl"
     record = a_record()
@@ -122,6 +132,10 @@ def test_what_it_does_not_know_is_passed_over(file: Path) -> None:
         ({"decision_at": 7}, "$.decision_at"),
         ({"versions": [{"app": "a"}]}, "$.versions[0]"),
         ({"series": {"a/b/error_ratio": [0.0] * 20_001}}, "error_ratio"),
+        ({"runs": {"faq-bot/prod": {"two": [1, 2]}}}, "['two']"),
+        ({"runs": {"faq-bot/prod": {"2": [1, -2]}}}, "['2']"),
+        ({"runs": {"faq-bot/prod": {"2": [1, 1_000_001]}}}, "['2']"),
+        ({"runs": {"faq-bot/prod": {"2": [1]}}}, "$.runs"),
     ],
 )
 def test_a_line_that_is_no_incident_is_refused_with_its_place(

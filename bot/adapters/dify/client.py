@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from datetime import timedelta
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
 import aiohttp
 
-from bot.adapters.dify import era, model_config, secrets, shapes, wire
+from bot.adapters.dify import era, model_config, runs, secrets, shapes, wire
 from bot.adapters.dify.credentials import Credentials
 from bot.adapters.dify.examined import Examined
 from bot.adapters.dify.inventory import Inventory
@@ -39,6 +39,7 @@ from bot.ports.target import (
     NONE,
     LiveRef,
     Replacing,
+    RunResult,
     SecretsComparison,
     SecretsVerdict,
     SecretValues,
@@ -55,6 +56,7 @@ Query = Mapping[str, str | list[str]]
 
 APPS_A_PAGE = 100
 VERSIONS_A_PAGE = 20
+RUNS_A_PAGE = 100  # the most that Dify gives
 NEWEST = 3  # the draft and two versions
 _UNKNOWN = SecretsComparison(SecretsVerdict.UNKNOWN)
 OFF_LOOP_BYTES = 128 * 1024  # parsing more would hold up acknowledgements and leases
@@ -285,6 +287,24 @@ class DifyTarget:
         if before is None:
             return _UNKNOWN
         return secrets.alike(wire.shown_secrets(live), wire.shown_secrets(before))
+
+    async def run_results(self, app_id: str, *, since: datetime, most: int) -> Sequence[RunResult]:
+        """How the newest runs ended, by version; see the port. A page of 100 a call.
+
+        The log is newest first, so *since* ends the reading; Dify's own filter by time is newer
+        than the log, and not needed.
+        """
+        if await self._mode(app_id) not in runs.MODES:
+            return ()
+        found: dict[str, runs.Run] = {}
+        for number in range(1, -(-most // RUNS_A_PAGE) + 1):
+            query = {"page": str(number), "limit": str(min(RUNS_A_PAGE, most))}
+            path = app_path(app_id, "/workflow-app-logs")
+            page = await self._understood(path, runs.page, query)
+            found |= {run.id: run for run in page.runs}  # a run meanwhile moves the others on
+            if not page.has_more or any(run.at < since for run in page.runs):
+                break
+        return runs.results(list(found.values())[:most], since=since)
 
     async def look_up(
         self, needed: Collection[Needed], *, within: timedelta

@@ -221,12 +221,22 @@ def _email(answer: Json, place: str) -> str:
 
 
 def _published_at(number: str, created_at: datetime) -> datetime:
-    """The version's name is its time in UTC to the microsecond; `created_at` has only seconds."""
-    try:
-        exact = datetime.fromisoformat(number).replace(tzinfo=UTC)
-    except ValueError:
+    """The time that the version is called by; `created_at` has only seconds."""
+    exact = version_time(number)
+    if exact is None or abs(exact - created_at) > timedelta(seconds=2):
         return created_at
-    return exact if abs(exact - created_at) <= timedelta(seconds=2) else created_at
+    return exact
+
+
+def version_time(number: str) -> datetime | None:
+    """When the version called *number* was published: its name is that time in UTC.
+
+    None for the draft, and for what else is no time.
+    """
+    try:
+        return datetime.fromisoformat(number).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _document(answer: Json, place: str, mode: str) -> Document:

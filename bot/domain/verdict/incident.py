@@ -61,6 +61,21 @@ class Alert:
 
 
 @dataclass(frozen=True)
+class Runs:
+    """How many runs succeeded and how many failed."""
+
+    ok: int = 0
+    failed: int = 0
+
+    @property
+    def all(self) -> int:
+        return self.ok + self.failed
+
+    def __add__(self, other: Runs) -> Runs:
+        return Runs(self.ok + other.ok, self.failed + other.failed)
+
+
+@dataclass(frozen=True)
 class App:
     """What an app uses: other apps, and outside services by any name."""
 
@@ -87,6 +102,8 @@ class Incident:
 
     `waited` is how long the alert's rule waits before it fires, None where nobody knows; rules
     wait `usual_wait` as a rule. `smeared` is over how long the rule averages, as far as known.
+    `runs` are those of each version, by its number, in the time before the decision that is looked
+    at; where nobody counts them there are none.
     `condemned` are contents that must not be suggested, `mute` those that could not answer anybody,
     `good` those that a person vouched for.
     `heard` is what people said to suggestions before.
@@ -98,6 +115,7 @@ class Incident:
     changes: Sequence[Change] = ()
     alerts: Sequence[Alert] = ()
     series: Mapping[AppEnv, Sequence[Series]] = field(default_factory=dict)
+    runs: Mapping[AppEnv, Mapping[int, Runs]] = field(default_factory=dict)
     waited: timedelta | None = None
     usual_wait: timedelta = timedelta(minutes=5)
     smeared: timedelta = timedelta()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bot.domain.verdict import weigh
+from bot.domain.verdict import runs, weigh
 from bot.domain.verdict.around import SURGE
 from bot.domain.verdict.decide import Decision, Verdict
 from bot.domain.verdict.incident import Change, Incident
@@ -34,6 +34,7 @@ def reasons(incident: Incident, decision: Decision) -> list[Reason]:
         *_onset(decision.onset),
         *_heard(incident, decision),
         *_suspect(incident, decision),
+        *_runs(incident, decision),
         *_past(decision.onset),
         *_around(decision),
         *_later(incident, decision),
@@ -88,6 +89,23 @@ def _suspect(incident: Incident, decision: Decision) -> Iterator[Reason]:
         yield Reason(EvidenceCode.BAD_BEFORE, {"version": version})
     if suspect.proven:
         yield Reason(EvidenceCode.PROVEN, {"version": version})
+
+
+def _runs(incident: Incident, decision: Decision) -> Iterator[Reason]:
+    """How the runs of the suspect's app ended, where there are enough of them."""
+    suspect = decision.suspect
+    seen = runs.split(incident, suspect.change) if suspect is not None else None
+    if suspect is None or seen is None:
+        return
+    facts: dict[str, Json] = {
+        "version": named(suspect.change),
+        "later": seen.later,
+        "failed": seen.after.failed,
+        "all": seen.after.all,
+        "before_failed": seen.before.failed,
+        "before_all": seen.before.all,
+    }
+    yield Reason(EvidenceCode.RUNS, facts)
 
 
 def _past(onset: Onset) -> Iterator[Reason]:

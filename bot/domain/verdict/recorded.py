@@ -6,17 +6,18 @@ series of metrics that we do not know; what is missing is taken as not known.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
 
-from bot.domain.verdict.incident import Alert, App, Change, Incident, Metric, Series
+from bot.domain.verdict.incident import Alert, App, Change, Incident, Metric, Runs, Series
 from store.records import AppEnv
 
 MOST_SAMPLES: Final = 20_000  # of one series
+MOST_RUNS: Final = 1_000_000  # of one version
 _METRICS: Final = {
     "error_ratio": Metric.ERRORS,
     "latency_p95_s": Metric.LATENCY,
@@ -68,6 +69,7 @@ class _Record(msgspec.Struct):
     apps: list[_App] = []
     versions: list[_Version] = []
     series: dict[str, list[float | None]] = {}
+    runs: dict[str, dict[str, tuple[int, int]]] = {}
     truth: _Truth | None = None
 
 
@@ -117,6 +119,7 @@ def read(line: bytes | str) -> Recorded:
         changes=[_change(version) for version in record.versions],
         alerts=[_alert(alert) for alert in record.alerts],
         series=_series(record),
+        runs={_place(name): _runs(name, counts) for name, counts in record.runs.items()},
     )
     return Recorded(record.id, record.kind, incident, _truth(record))
 
@@ -166,6 +169,24 @@ def _series(record: _Record) -> dict[AppEnv, Sequence[Series]]:
         one = Series(_METRICS[metric], record.t0, step, numbers)
         found.setdefault(AppEnv(app, env), []).append(one)
     return {**found}
+
+
+def _place(name: str) -> AppEnv:
+    app, _, env = name.rpartition("/")
+    return AppEnv(app, env)
+
+
+def _runs(name: str, counts: Mapping[str, tuple[int, int]]) -> dict[int, Runs]:
+    """The runs of an app by version; each is [succeeded, failed]."""
+    found: dict[int, Runs] = {}
+    for number, (ok, failed) in counts.items():
+        place = f"$.runs[{name!r}][{number!r}]"
+        if not (number.isascii() and number.isdigit() and len(number) < 10):
+            raise BadRecord(f"is no version's number - at `{place}`")
+        if not (0 <= ok <= MOST_RUNS and 0 <= failed <= MOST_RUNS):
+            raise BadRecord(f"counts are from 0 to {MOST_RUNS} - at `{place}`")
+        found[int(number)] = Runs(ok, failed)
+    return found
 
 
 def _truth(record: _Record) -> Truth | None:

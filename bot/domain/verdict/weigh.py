@@ -15,7 +15,7 @@ from math import prod
 
 import numpy as np
 
-from bot.domain.verdict import delay
+from bot.domain.verdict import delay, runs
 from bot.domain.verdict.around import SURGE, Around
 from bot.domain.verdict.belief import Beliefs
 from bot.domain.verdict.heard import trust
@@ -99,6 +99,7 @@ class _Told:
         self.behind = set(self._away_of) - {self._app}
         self.upstreams = {u for n in (self._app, *self.behind) for u in self._outside.get(n, ())}
         at = np.array([s.change.at.timestamp() for s in suspects if s.hops == 0])
+        self._by_runs = runs.ratios(incident, [s.change for s in suspects], onset)
         self._reacted = _reacted(onset.grid, at, of)
         self._trust = trust(incident.heard)
         self._step = onset.turn.line.step if onset.turn is not None else 60.0
@@ -111,6 +112,7 @@ class _Told:
         if app not in self._by_app:
             self._by_app[app] = self._shown(self._hit_by(app))
         weight = suspect.bad * of.reach**suspect.hops * form
+        weight *= self._by_runs.get((suspect.change.where, suspect.change.number), 1.0)
         if suspect.hops == 0:  # people spoke of suggestions for this app alone
             weight *= self._trust
         return Explanation(

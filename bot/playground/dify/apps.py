@@ -12,6 +12,7 @@ from uuid import NAMESPACE_DNS, uuid4, uuid5
 
 from bot.playground.dify import configs
 from bot.playground.dify.releases import NEWEST, Release
+from bot.playground.dify.runs import Run
 from bot.playground.dify.workflows import Account, Workflow, seconds
 
 _BACKGROUND = "#FFEAD5"
@@ -81,6 +82,7 @@ class App:
     site: dict[str, Any] = field(default_factory=dict)
     release: Release = NEWEST
     tags: list[str] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.updated_by, self.updated_at = self.created_by, self.created_at

@@ -37,6 +37,7 @@ class Release:
     newest_fields: bool = True  # setup_at, tracing, bound_agent_id; icon_type in an export
     draft_triggers: bool = True  # has_draft_trigger in the list of apps
     active_requests_are_counted: bool = False  # 0 instead of null in an app's detail
+    names_triggers: bool = True  # what started a run, in the log of runs
     names_a_model: bool = True  # a chat app's model on a server without providers
 
 
@@ -74,6 +75,7 @@ _1_7_2 = replace(
     versions_a_page=20,
     rag_variables=False,
     draft_triggers=False,
+    names_triggers=False,
     active_requests_are_counted=True,
 )
 RELEASES = {release.version: release for release in (NEWEST, _1_10_1, _1_7_2)}

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from bot.playground.dify import account_routes, app_routes, inventory_routes, workflow_routes
+from bot.playground.dify import (
+    account_routes,
+    app_routes,
+    inventory_routes,
+    run_routes,
+    workflow_routes,
+)
 from bot.playground.dify.doors import STATE, state_of
 from bot.playground.dify.faults import Call, Fault
 from bot.playground.dify.refusals import DifyError, internal, unauthorized
@@ -69,6 +75,7 @@ ROUTES: tuple[tuple[str, str, str, Handler], ...] = (
     ("app_detail", "GET", _APP, app_routes.detail),
     ("app_rename", "PUT", _APP, app_routes.rename),
     ("config_save", "POST", f"{_APP}/model-config", app_routes.save_config),
+    ("runs", "GET", f"{_APP}/workflow-app-logs", run_routes.list_runs),
     ("export", "GET", f"{_APP}/export", app_routes.export),
     ("draft_get", "GET", f"{_FLOWS}/draft", workflow_routes.get_draft),
     ("draft_sync", "POST", f"{_FLOWS}/draft", workflow_routes.sync_draft),

@@ -18,6 +18,7 @@ from bot.playground.dify.auth import Auth
 from bot.playground.dify.faults import Faults
 from bot.playground.dify.installed import Tools
 from bot.playground.dify.releases import NEWEST, RELEASES, Release
+from bot.playground.dify.runs import Run
 from bot.playground.dify.variables import Variable
 from bot.playground.dify.workflows import Account, Workflow
 
@@ -261,6 +262,23 @@ class DifyState:
         if found.is_draft:
             raise refusals.bad_request("Cannot delete draft workflow versions")
         app.published.remove(found)
+
+    def run(
+        self,
+        key: str,
+        version_id: str = "",
+        *,
+        status: str = "succeeded",
+        at: datetime | None = None,
+    ) -> Run:
+        """Let somebody run a version, by default live, which ends with *status*."""
+        app = self.app(key)
+        ran = app.workflow(version_id or app.live_id)
+        if ran is None or ran.is_draft:
+            raise refusals.not_found("Workflow not found")
+        run = Run(ran.version, status, at or self.clock(), self.release)
+        app.runs.append(run)
+        return run
 
     def restore(self, app: App, version_id: str, *, by: Account) -> Workflow:
         """Copy a version, its secrets too, over the draft; there is no precondition."""

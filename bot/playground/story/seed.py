@@ -25,6 +25,8 @@ KEEP = "[__HIDDEN__]"  # Dify's placeholder: the secret keeps its value
 BOT_EMAIL = "rollback-bot@example.com"
 FIRST = Edition(prompt=GOOD_PROMPT.partition("\nNever")[0], model="gpt-4-turbo", temperature=0.7)
 _GOOD = Edition()
+_RAN_WELL, _RAN_ILL = 178, 2  # runs in the hours before the story
+_SUFFER = 24  # runs that the bad version gets
 _PAST: tuple[tuple[timedelta, str, str, Edition], ...] = (
     (timedelta(days=21), "alice", "first version", FIRST),
     (timedelta(days=16), "bob", "", replace(FIRST, top_k=3)),
@@ -59,6 +61,7 @@ def seed(dify: DifyState, *, password: str, secret: str) -> str:
         first = edition is FIRST
         _publish(dify, edition, by=author, comment=comment, at=now - age,
                  secret=secret if first else KEEP)  # fmt: skip
+    _run(dify, succeeded=_RAN_WELL, failed=_RAN_ILL, over=timedelta(hours=2))
     return app.id
 
 
@@ -70,7 +73,9 @@ def publish_bad(dify: DifyState, *, by: str = "dave", at: datetime | None = None
     bad = replace(
         _GOOD, prompt=BAD_PROMPT, model="gpt-4o-mini", temperature=1.1, code=BAD_CODE, shift=16
     )
-    return _publish(dify, bad, by=by, comment="friendlier answers", at=at, secret=KEEP)
+    published = _publish(dify, bad, by=by, comment="friendlier answers", at=at, secret=KEEP)
+    _run(dify, succeeded=_SUFFER // 4, failed=_SUFFER - _SUFFER // 4, over=timedelta())
+    return published
 
 
 def leave_work_unpublished(dify: DifyState, *, by: str = "carol") -> None:
@@ -80,6 +85,14 @@ def leave_work_unpublished(dify: DifyState, *, by: str = "carol") -> None:
     summary = graph(replace(_GOOD, note=True))["nodes"][-1]
     nodes = [*live.graph["nodes"], summary]
     dify.save_draft_as_editor(APP, graph={**live.graph, "nodes": nodes}, by=by)
+
+
+def _run(dify: DifyState, *, succeeded: int, failed: int, over: timedelta) -> None:
+    """Let customers run what is live, evenly *over* the time up to now."""
+    now, count = dify.clock(), succeeded + failed
+    for number in range(count):
+        status = "failed" if number < failed else "succeeded"
+        dify.run(APP, status=status, at=now - over * (count - number) / count)
 
 
 def _publish(

@@ -24,6 +24,7 @@ from bot.services.looking import found
 from bot.services.looking.behind import Behind
 from bot.services.looking.gather import Gather
 from bot.services.looking.judge import Judge, numbered
+from bot.services.looking.ran import Ran
 from bot.services.looking.suggest import Suggest
 from bot.services.looking.telling import LOOK_AGAIN, Telling
 from bot.services.opening import Opening, Rules
@@ -74,7 +75,7 @@ class Assess:
         self._request = request
         self._telling = Telling(store)
         self._suggest = Suggest(store, targets, directory, rules, opening, self._telling)
-        self._judge = Judge(Gather(store, rules, look_back), rules, opening)
+        self._judge = Judge(Gather(store, rules, look_back, Ran(targets)), rules, opening)
         self._behind = Behind(store, rules, opening, self._suggest, self._telling)
 
     async def step(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from bot.errors import UpstreamDown
 from bot.ports.evidence import LookBack, Measured
 from bot.ports.store import Store
 from bot.services.looking.heard import heard
+from bot.services.looking.ran import Ran, Results, by_number
 from bot.services.looking.uses import Uses
 from bot.services.opening import Ground, Rules
 from store.records import AppEnv, Firing, FiringStatus, Version, VersionSource
@@ -25,13 +27,17 @@ NOTICED = timedelta(minutes=20)  # after which a change that nobody published is
 
 
 class Gather:
-    """Reads the store, and measurements where there are some; decides nothing."""
+    """Reads the store, how runs ended, and measurements where there are some; decides nothing."""
 
-    def __init__(self, store: Store, rules: Rules, look_back: LookBack | None) -> None:
+    def __init__(
+        self, store: Store, rules: Rules, look_back: LookBack | None, ran: Ran | None = None
+    ) -> None:
+        """Read *store* and, where they are given, what *look_back* measured and what *ran*."""
         self._store = store
         self._rules = rules
         self._look_back = look_back
         self._uses = Uses(store)
+        self._ran = ran
 
     @property
     def measures(self) -> bool:
@@ -58,9 +64,13 @@ class Gather:
         behind = [AppEnv(app, where.env) for app in legs.behind(where.app, self._rules.depends_on)]
         others = self._others(where, behind)
         outside = await self._uses([where, *behind, *others])
-        measured = await self._measured(firing, [where, *behind, *others], since, now)
+        measured, ran = await asyncio.gather(
+            self._measured(firing, [where, *behind, *others], since, now),
+            self._runs([where, *behind], since),
+        )
         alerts = await self._alerts(where.env, now - HABIT, now)
-        changes, condemned, good = await self._histories(behind)
+        histories, condemned, good = await self._histories(behind)
+        changes = [*map(change_of, _numbered(ground.history)), *histories]
         async with self._store.read() as tx:
             said = await heard(tx, where, firing.alertname, now=now)
         condemned[where] = unsound
@@ -74,9 +84,10 @@ class Gather:
                 )
                 for place in (where, *behind, *others)
             },
-            changes=[*map(change_of, _numbered(ground.history)), *changes],
+            changes=changes,
             alerts=[*alerts, *(measured.alerts if measured else ())],
             series=measured.series if measured else {},
+            runs=by_number(ran, changes),
             waited=measured.waited if measured else None,
             usual_wait=self._rules.waited,
             smeared=measured.smeared if measured else timedelta(),
@@ -106,6 +117,9 @@ class Gather:
         for place, why in measured.missing.items():
             log.info("not measured", extra={"app": str(place), "why": why})
         return measured
+
+    async def _runs(self, places: Sequence[AppEnv], since: datetime) -> Results:
+        return {} if self._ran is None else await self._ran(places, since=since)
 
     async def _alerts(self, env: str, since: datetime, until: datetime) -> list[Alert]:
         async with self._store.read() as tx:

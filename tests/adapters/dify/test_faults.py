@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 import pytest
 
@@ -23,6 +24,7 @@ from store.records import Json
 from tests.adapters.dify.conftest import QUICK, Dify, a_graph, a_secret
 
 Call = Callable[[Dify], Awaitable[object]]
+EPOCH = datetime.fromisoformat("2020-01-01T00:00:00Z")
 
 
 async def _list(dify: Dify) -> object:
@@ -38,6 +40,7 @@ READS: dict[str, Call] = {
     "versions": _history,
     "published_get": lambda dify: dify.target.live(dify.app_id),
     "draft_get": lambda dify: dify.target.draft(dify.app_id),
+    "runs": lambda dify: dify.target.run_results(dify.app_id, since=EPOCH, most=500),
     "app_detail": lambda dify: dify.target.live(dify.app_id),
 }
 

@@ -23,7 +23,7 @@ _NEVER_CALLED = (
     "run_published_v2",
     "run_specific_version_v1",
     "workflow_runs_log",
-    "workflow_app_logs",
+    "workflow_app_logs",  # what ran here before was run by none of these; see test_runs
     "run_after_rollback",
 )
 NOT_COVERED = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -31,6 +32,12 @@ class Editor(Protocol):
     async def delete(self, app_id: str, version_id: str) -> None: ...
     async def secrets(self, app_id: str, version_id: str = "") -> Mapping[str, str]:
         """Plain secret values by id, of a version or of the draft."""
+        ...
+
+    async def run(
+        self, app_id: str, version_id: str, status: str, *, at: datetime | None = None
+    ) -> None:
+        """Let somebody run a version, which ends with *status*, at once or at another time."""
         ...
 
     async def new_app(self, mode: str = "workflow") -> str: ...
@@ -98,6 +105,11 @@ class FakeEditor:
     async def secrets(self, app_id: str, version_id: str = "") -> Mapping[str, str]:
         return self._target.secret_values(app_id, version_id)
 
+    async def run(
+        self, app_id: str, version_id: str, status: str, *, at: datetime | None = None
+    ) -> None:
+        self._target.run(app_id, version_id, status, at=at)
+
     async def new_app(self, mode: str = "workflow") -> str:
         app_id = f"app-{len(self._target.apps) + 1}"
         self._target.add_app(app_id, mode=mode)
@@ -164,6 +176,11 @@ class ConsoleEditor:
         variables = yaml.safe_load(answer["data"])["workflow"]["environment_variables"]
         return {v["id"]: v["value"] for v in variables if v["value_type"] == "secret"}
 
+    async def run(
+        self, app_id: str, version_id: str, status: str, *, at: datetime | None = None
+    ) -> None:
+        pytest.skip("what runs on a real server is for people to start")
+
     async def new_app(self, mode: str = "workflow") -> str:
         body = {
             "name": f"keyturn contract {uuid4().hex[:8]}",
@@ -212,6 +229,12 @@ class PlaygroundEditor(ConsoleEditor):
     async def save_config(self, app_id: str, config: Content) -> None:
         """Behind the API, which wants a model provider that is not installed here."""
         self.state.save_model_config(app_id, config)
+
+    async def run(
+        self, app_id: str, version_id: str, status: str, *, at: datetime | None = None
+    ) -> None:
+        """Behind the API: what runs here is nobody's workflow."""
+        self.state.run(app_id, version_id, status=status, at=at)
 
     async def install(self, *needed: Needed) -> None:
         self.state.models = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -10,15 +11,17 @@ import pytest
 
 from bot.domain.verdict.incident import Metric, Series
 from bot.domain.words import FindingCode
-from bot.errors import UpstreamDown
+from bot.errors import AnswerUnreadable, UpstreamDown, UpstreamRefused
 from bot.ports.evidence import Measured
 from bot.ports.people import Note
 from bot.ports.store import Store
 from bot.services.closing import close_if_over
+from bot.services.looking.ran import Ran
 from bot.services.looking.uses import Uses
+from bot.services.places import Places
 from bot.services.take_in import Intake, TakeIn
 from store.document import Document
-from store.records import AppEnv, Case, Delivery, Firing, Rollback, State
+from store.records import AppEnv, Case, Delivery, Firing, Json, Rollback, State
 from tests.builders import CHANNEL, NOON, PROD, a_firing
 from tests.fakes.target import FakeTarget
 from tests.unit.domain.verdict.stage import errors_jump, measured
@@ -318,3 +321,99 @@ async def due(scene: ExecutionScene) -> None:
     async with scene.store.write() as tx:
         (case,) = [case for case in await tx.cases.open_cases() if case.where == PROD]
         await tx.cases.save(replace(case, assess_at=await tx.now()), was=case.revision)
+
+
+# -- runs -----------------------------------------------------------------------------------------
+
+
+def ran(
+    scene: ExecutionScene, number: int, *, ok: int = 0, failed: int = 0, app: str = APP
+) -> None:
+    """Let version *number* run in the last hours, and end so."""
+    version, _ = scene.target.apps[app].history[number - 1]
+    for status, count in (("succeeded", ok), ("failed", failed)):
+        for _ in range(count):
+            scene.target.run(app, version.external_id, status, at=NOON - timedelta(minutes=5))
+
+
+async def reasons_of(scene: ExecutionScene, where: AppEnv = PROD) -> dict[str, dict[str, Json]]:
+    finding = (await case_of(scene, where)).finding
+    assert finding is not None
+    return {one["code"]: one for one in finding.facts["reasons"]}
+
+
+async def test_how_the_runs_of_each_version_ended_is_a_reason(scene: ExecutionScene) -> None:
+    published(scene, (GOOD, 600), (BAD, 7))
+    ran(scene, 1, ok=198, failed=2)
+    ran(scene, 2, ok=9, failed=31)
+    await fire(scene)
+    await look(scene)
+
+    told = (await reasons_of(scene))["runs"]
+
+    assert (told["version"], told["failed"], told["all"]) == (f"{PROD} v2", 31, 40)
+    assert (told["before_failed"], told["before_all"]) == (2, 200)
+
+
+async def test_the_runs_of_an_app_behind_it_are_asked_for_too(behind: ExecutionScene) -> None:
+    ran(behind, 1, ok=200, app="search")
+    ran(behind, 2, ok=5, failed=35, app="search")
+    await fire(behind)
+    await behind.propose.step()
+
+    told = (await reasons_of(behind))["runs"]
+
+    assert (told["version"], told["failed"]) == (f"{SEARCH} v2", 35)
+
+
+async def test_runs_from_before_the_time_that_is_looked_at_are_not_counted(
+    scene: ExecutionScene,
+) -> None:
+    published(scene, (GOOD, 3000), (BAD, 7))
+    version, _ = scene.target.apps[APP].history[0]
+    for _ in range(20):
+        scene.target.run(APP, version.external_id, at=NOON - timedelta(days=2))
+    ran(scene, 2, failed=20)
+    await fire(scene)
+
+    await look(scene)
+
+    assert "runs" not in await reasons_of(scene)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        UpstreamDown("dify", "no answer"),
+        UpstreamRefused("dify", "not for you", "forbidden"),
+        AnswerUnreadable("dify", "a page"),
+    ],
+)
+async def test_a_target_that_does_not_tell_what_ran_is_looked_at_all_the_same(
+    scene: ExecutionScene, error: Exception
+) -> None:
+    published(scene, (GOOD, 600), (BAD, 7))
+    ran(scene, 1, ok=40)
+    ran(scene, 2, failed=40)
+    scene.target.fail("run_results", error)
+    await fire(scene)
+
+    await look(scene)
+
+    assert await opened(scene) is not None
+    assert "runs" not in await reasons_of(scene)
+
+
+async def test_what_ran_is_not_waited_for(scene: ExecutionScene) -> None:
+    published(scene, (GOOD, 600))
+    never = asyncio.Event()
+    scene.target.before("run_results", never.wait)
+    ask = Ran(Places(scene.places), within=timedelta(milliseconds=10))
+
+    assert await ask([PROD], since=NOON) == {PROD: ()}
+
+
+async def test_an_app_that_is_nowhere_ran_nothing(scene: ExecutionScene) -> None:
+    ask = Ran(Places(scene.places))
+
+    assert await ask([PROD, SEARCH], since=NOON) == {PROD: []}

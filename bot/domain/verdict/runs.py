@@ -48,6 +48,8 @@ def split(incident: Incident, change: Change) -> Split | None:
     What went back to a content from before the change counts as before it.
     """
     counts = incident.runs.get(change.where, {})
+    if not counts:
+        return None
     own = counts.get(change.number, Runs())
     mine = [c for c in incident.changes if c.where == change.where and c.number in counts]
     older = [c for c in incident.changes if c.where == change.where and _key(c) < _key(change)]

@@ -275,8 +275,11 @@ def _texts(texts: Sequence[Json]) -> str:
 
 _ON_CARD: Final = 3
 _BESIDE: Final = frozenset(  # what the finding says itself, or what is only worth its place below
-    ("soon_after", "late_after", "not_measured", "onset_starts_at", "stayed_calm", "load_even")
-) | {"instead"}
+    {
+        *("soon_after", "late_after", "touched", "not_measured", "onset_starts_at"),
+        *("stayed_calm", "load_even", "instead"),
+    }
+)
 
 
 def _on_card(reasons: Sequence[Mapping[str, Json]]) -> str:

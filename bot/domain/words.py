@@ -74,6 +74,7 @@ class EvidenceCode(StrEnum):
     # last one, "" for none): earlier suggestions for this app
     REJECTED_HERE = "rejected_here"
     SOON_AFTER = "soon_after"  # version, seconds: float (negative: the clocks differ that much)
+    TOUCHED = "touched"  # version, kinds: list[str]: what it changed
     LATE_AFTER = "late_after"  # version, seconds: float
     CALLED = "called"  # version, app (the alerting one)
     BAD_BEFORE = "bad_before"  # version: people went back from this content before

@@ -132,6 +132,7 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
         "reason": "provider was down",
     },
     EvidenceCode.SOON_AFTER: {"version": "support-triage@prod v7", "seconds": 90.0},
+    EvidenceCode.TOUCHED: {"version": "support-triage@prod v7", "kinds": ["model", "prompt"]},
     EvidenceCode.LATE_AFTER: {"version": "support-triage@prod v7", "seconds": 9000.0},
     EvidenceCode.CALLED: {"version": "kb-search@prod v7", "app": "support-triage@prod"},
     EvidenceCode.BAD_BEFORE: {"version": "support-triage@prod v7"},

@@ -82,6 +82,9 @@ def _suspect(incident: Incident, decision: Decision) -> Iterator[Reason]:
     seconds = weigh.near(decision.onset) - suspect.change.at.timestamp()
     code = EvidenceCode.SOON_AFTER if seconds < _SOON_S else EvidenceCode.LATE_AFTER
     yield Reason(code, {"version": version, "seconds": round(max(seconds, 0.0), 1)})
+    if suspect.change.kinds:
+        kinds: list[Json] = sorted(suspect.change.kinds)
+        yield Reason(EvidenceCode.TOUCHED, {"version": version, "kinds": kinds})
     if suspect.hops:
         facts: dict[str, Json] = {"version": version, "app": str(incident.where)}
         yield Reason(EvidenceCode.CALLED, facts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.domain import legs
@@ -13,6 +14,7 @@ from bot.errors import UpstreamDown
 from bot.ports.evidence import LookBack, Measured
 from bot.ports.store import Store
 from bot.services.looking.heard import heard
+from bot.services.looking.kinds import kinds
 from bot.services.looking.ran import Ran, Results, by_number
 from bot.services.looking.uses import Uses
 from bot.services.opening import Ground, Rules
@@ -69,8 +71,8 @@ class Gather:
             self._runs([where, *behind], since),
         )
         alerts = await self._alerts(where.env, now - HABIT, now)
-        histories, condemned, good = await self._histories(behind)
-        changes = [*map(change_of, _numbered(ground.history)), *histories]
+        histories, condemned, good = await self._histories(behind, since)
+        changes = [*await self._changes(ground.history, since), *histories]
         async with self._store.read() as tx:
             said = await heard(tx, where, firing.alertname, now=now)
         condemned[where] = unsound
@@ -126,8 +128,15 @@ class Gather:
             found = await tx.alerts.around(env, since=since, until=until)
         return [_alert(f.where, f, until) for f in found if f.where is not None]
 
+    async def _changes(self, history: Sequence[Version], since: datetime) -> list[Change]:
+        touched = await kinds(self._store, history, since=since)
+        return [
+            replace(change, kinds=touched.get(change.number, frozenset()))
+            for change in map(change_of, _numbered(history))
+        ]
+
     async def _histories(
-        self, places: Iterable[AppEnv]
+        self, places: Iterable[AppEnv], since: datetime
     ) -> tuple[list[Change], dict[AppEnv, frozenset[str]], dict[AppEnv, frozenset[str]]]:
         changes: list[Change] = []
         condemned: dict[AppEnv, frozenset[str]] = {}
@@ -136,7 +145,7 @@ class Gather:
             async with self._store.read() as tx:
                 history = await tx.versions.history(place, limit=HISTORY)
                 condemned[place] = await tx.versions.condemned(place)
-            changes += map(change_of, _numbered(history))
+            changes += await self._changes(history, since)
             good[place] = await self._good(place, history)
         return changes, condemned, good
 

@@ -417,3 +417,14 @@ async def test_an_app_that_is_nowhere_ran_nothing(scene: ExecutionScene) -> None
     ask = Ran(Places(scene.places))
 
     assert await ask([PROD, SEARCH], since=NOON) == {PROD: []}
+
+
+async def test_what_the_suspect_touches_is_said_below_the_card(scene: ExecutionScene) -> None:
+    published(scene, (GOOD, 3000), (BAD, 5))
+    await fire(scene)
+    await look(scene)
+    await scene.tell()
+
+    (note,) = [note for note in told(scene) if note.code == "evidence"]
+    touched = [reason for reason in note.facts["reasons"] if reason["code"] == "touched"]
+    assert [reason["kinds"] for reason in touched] == [["prompt"]]

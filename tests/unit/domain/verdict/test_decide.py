@@ -466,3 +466,15 @@ def test_the_level_of_now_is_that_of_the_trouble_however_short_it_is(
     assert turn is not None
     assert value(Metric.ERRORS, turn.usual) == pytest.approx(0.01, abs=0.003)
     assert value(Metric.ERRORS, turn.now) == pytest.approx(0.25, abs=0.05)
+
+
+def test_what_people_only_read_is_less_of_a_suspect(stage: Stage) -> None:
+    said = replace(stage.changes[1], kinds=frozenset({"feature", "title"}))
+    prompt = replace(stage.changes[1], kinds=frozenset({"feature", "prompt"}))
+
+    harmless = stage.decide(changes=[stage.changes[0], said])
+    risky = stage.decide(changes=[stage.changes[0], prompt])
+
+    assert harmless.suspect is not None
+    assert risky.suspect is not None
+    assert harmless.suspect.bad == risky.suspect.bad / 2

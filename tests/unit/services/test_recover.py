@@ -413,7 +413,7 @@ async def test_an_undo_ends_the_watch(scene: ExecutionScene) -> None:
     rollback = await done(scene)
     await resolved(scene, rollback, timedelta(minutes=2))
 
-    undo = await scene.run(await scene.approved(draft=None, back_to=2))
+    undo = await scene.run(await scene.approved(draft=None, back_to=2, reason="it was not we"))
 
     assert undo.state is State.COMPLETED
     assert (await stands(scene, rollback)).why == "changed"

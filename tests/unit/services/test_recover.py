@@ -424,7 +424,7 @@ async def test_an_undo_ends_the_watch(scene: ExecutionScene) -> None:
 async def test_what_was_said_as_it_is_undone_stays_said(scene: ExecutionScene) -> None:
     rollback = await done(scene)
     await resolved(scene, rollback, timedelta(minutes=2))
-    undo = await scene.approved(draft=None, back_to=2)
+    undo = await scene.approved(draft=None, back_to=2, reason="it was not we")
     await watch(scene)()
 
     await scene.run(undo)
@@ -450,7 +450,7 @@ async def test_an_undo_lifts_what_was_condemned(scene: ExecutionScene) -> None:
 async def test_an_undo_that_helped_condemns_nothing(scene: ExecutionScene) -> None:
     """What it takes away was brought back by a rollback: it was not bad."""
     await done(scene)
-    approved = await scene.approved(draft=None, back_to=2)
+    approved = await scene.approved(draft=None, back_to=2, reason="it was not we")
     undo = await scene.run(approved)
     assert undo.watched
     async with scene.store.read() as tx:

@@ -68,7 +68,8 @@ class EvidenceCode(StrEnum):
     ONSET_METRIC = "onset_metric"
     ONSET_ALERTS = "onset_alerts"  # from, to, since (the earliest start of this alert)
     ONSET_STARTS_AT = "onset_starts_at"  # from, to
-    NOT_MEASURED = "not_measured"  # no metric shows the trouble
+    # no metric shows the trouble; late: True where what measures did not answer in time
+    NOT_MEASURED = "not_measured"
     ROSE_SLOWLY = "rose_slowly"
     # alert, rejected: int, count: int (of those that people accepted or rejected), reason (of the
     # last one, "" for none): earlier suggestions for this app

@@ -103,7 +103,10 @@ def of_decision(judged: Judgement, *, live: Version, firings: Sequence[Firing]) 
         "onset_to": _iso(began[1]),
         "percent": percent(_told(decision)),
         "measured": decision.onset.turn is not None,
-        "reasons": [{"code": one.code.value, **one.facts} for one in reasons(incident, decision)],
+        "reasons": [
+            {"code": one.code.value, **({"late": True} if judged.late else {}), **one.facts}
+            for one in reasons(incident, decision)
+        ],
     }
     return Finding(
         code=FindingCode(_CODES.get(decision.verdict.value, decision.verdict.value)),

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from bot import render
 from bot.domain.verdict.incident import Metric, Series
 from bot.domain.words import FindingCode
 from bot.errors import AnswerUnreadable, UpstreamDown, UpstreamRefused
@@ -161,9 +162,12 @@ async def test_what_cannot_be_measured_now_is_decided_by_times_and_looked_at_aga
     await look(scene)
 
     case = await case_of(scene)
+    await scene.tell()
 
     assert await code_of(scene) == FindingCode.NO_CHANGE
     assert case.assess_at is not None
+    (note,) = [note for note in told(scene) if note.code == "evidence"]
+    assert "Prometheus did not answer in time" in render.note(note).text
 
 
 async def test_a_second_look_that_finds_the_same_says_nothing_again(

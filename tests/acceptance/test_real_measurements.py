@@ -53,7 +53,7 @@ async def test_the_version_before_a_publish_that_made_errors_jump_is_suggested_o
     assert "The share of errors rose from 1.0 % to 31 %" in said(card)
     evidence = evidence_in(thread)
     assert "The share of errors rose from 1.0 % to 31 %" in evidence
-    assert "No metric shows it" not in evidence
+    assert "Prometheus did not answer in time" not in evidence
     (chart,) = charts(thread)
     assert "errors usually 1 %, now 31 %" in chart.alt_text
     assert not world.slack.state.problems
@@ -97,7 +97,7 @@ async def test_without_prometheus_the_card_comes_by_times_alone_and_says_so(worl
     assert (finding.code, finding.facts["measured"]) == (FindingCode.SUGGESTED, False)
     assert "v7 → v6" in said(card)
     assert "by times alone" in said(card)
-    assert "No metric shows it, so this rests on times alone." in evidence_in(thread)
+    assert "Prometheus did not answer in time, so this rests on times alone." in evidence_in(thread)
     assert charts(thread) == []
 
 

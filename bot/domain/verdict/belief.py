@@ -1,6 +1,6 @@
 """The numbers that a decision rests on before it has seen anything, with where they come from.
 
-They are orders of magnitude out of published experience, not fits to any file of incidents.
+They are orders of magnitude: published ones where a source is named, judgement where none is.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How decisions do on 360 generated, labelled incidents; the goals are asked for, and said.
 
-Nothing was fitted to them: the numbers that decide are in `bot/domain/verdict/belief.py`, with
-where they come from.
+They were looked at while the rules were made; `docs/incidents.md` has figures on incidents that were
+not.
 """
 
 from __future__ import annotations

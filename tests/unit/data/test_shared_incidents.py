@@ -1,7 +1,6 @@
 """How decisions do on 360 generated, labelled incidents; the goals are asked for, and said.
 
-They were looked at while the rules were made; `docs/incidents.md` has figures on incidents that were
-not.
+They were looked at while the rules were made; `docs/incidents.md` has figures on others too.
 """
 
 from __future__ import annotations

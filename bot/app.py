@@ -11,6 +11,7 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Iterable,
     Sequence,
 )
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -26,6 +27,8 @@ from bot import jobs
 from bot.adapters.slack.admission import Answer
 from bot.adapters.slack.socket_mode import SocketMode
 from bot.adapters.slack.wire import Received
+from bot.assembly.admin import Admin
+from bot.assembly.measuring import Measuring
 from bot.assembly.parts import Making, Parts, retire
 from bot.assembly.process import Patience, Process, Role
 from bot.config.settings import Settings
@@ -83,6 +86,7 @@ class Service:
     see_recovery: Callable[[], Awaitable[object]]
     renewal: Renewal[Parts]
     socket: SocketMode | None  # the way in from Slack, unless it is the door
+    admin: Admin | None  # a door for operators alone
     _tasks: set[asyncio.Task[object]] = field(default_factory=set)
 
     async def start(self, host: str, port: int) -> Running:
@@ -92,6 +96,12 @@ class Service:
             OSError: The address is taken or is not ours.
         """
         running = await open_door(self.application, host, port)
+        if self.admin is not None:
+            try:
+                await self.admin.open(host)
+            except OSError:
+                await running.close()
+                raise
         if self.socket is not None:
             self.socket.start()
         self.timer.start()
@@ -114,6 +124,8 @@ class Service:
         if self.socket is not None:
             await self.socket.stop()
         await running.close()
+        if self.admin is not None:
+            await self.admin.close()
         admission = self.renewal.current.value.admission
         if admission is not None:
             await admission.finish()
@@ -156,12 +168,10 @@ async def build(
         store = await open_migrated(settings)
         closing.push_async_callback(store.close)
         await _say_if_paused(store)
-        http = await closing.enter_async_context(
-            ClientSession(timeout=ClientTimeout(total=OUR_CALLS_S))
-        )
+        assembly = _Assembly(settings, role, store, patience or Patience())
+        closing.push_async_callback(assembly.http.close)
         async with store.read() as tx:
             included = await tx.included.all()
-        assembly = _Assembly(settings, role, store, http, patience or Patience())
         service = assembly.service(included, reread or (lambda: settings))
         closing.push_async_callback(assembly.close, service.renewal.current)
         yield service
@@ -183,12 +193,15 @@ class _Assembly:
         settings: Settings,
         role: Role,
         store: SqlStore,
-        http: ClientSession,
         patience: Patience,
     ) -> None:
         self._settings = settings
         self._store = store
-        self._http = http
+        self._measuring = Measuring(store, role, self._ready)
+        self.http = ClientSession(
+            timeout=ClientTimeout(total=OUR_CALLS_S),
+            trace_configs=[self._measuring.meter.trace("slack")],
+        )
         self._workers = jobs.Workers()
         self._timer = jobs.scheduler()
         owner = f"{socket.gethostname()}-{secrets.token_hex(4)}"
@@ -196,7 +209,8 @@ class _Assembly:
         self._making = Making(
             self._process,
             store,
-            http,
+            self.http,
+            measuring=self._measuring,
             nudge=self._workers.nudge,
             look_at_included=self._look_at_included,
         )
@@ -224,7 +238,7 @@ class _Assembly:
         self._socket = self._slack_socket(current)
         return Service(
             store=self._store,
-            application=build_web(routes=routes, ready=self._ready),
+            application=self._door(routes),
             role=self._process.role,
             workers=self._workers,
             timer=self._timer,
@@ -233,7 +247,16 @@ class _Assembly:
             see_recovery=bound(current, _see_recovery),
             renewal=self._renewal,
             socket=self._socket,
+            admin=self._admin(),
         )
+
+    def _door(self, routes: Iterable[web.RouteDef]) -> web.Application:
+        around = [self._measuring.meter.middleware]
+        return build_web(routes=routes, ready=self._ready, around=around)
+
+    def _admin(self) -> Admin | None:
+        port = self._settings.admin_port
+        return Admin(self._door(self._measuring.inside()), port) if port is not None else None
 
     def _jobs(self, current: Current[Parts]) -> tuple[jobs.Run, ...]:
         sweep = _sweeper(current)
@@ -292,7 +315,7 @@ class _Assembly:
         return SocketMode(
             app_token=slack.app_token.get_secret_value() if slack.app_token else "",
             base_url=slack.api_url,
-            session=self._http,
+            session=self.http,
             admit=admit,
             resync=Resync(self._store, nudge=self._workers.nudge),
             jitter=random.random,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from aiohttp import ClientTimeout
+from aiohttp import ClientTimeout, TraceConfig
 
 from bot.adapters.dify.client import DifyTarget
 from bot.adapters.dify.credentials import Account, AdminKey, Credentials
@@ -76,13 +76,23 @@ async def verify_audit(url: str) -> Verification:
         return await verify(store)
 
 
-def dify_target(name: str, dify: DifySettings, *, timeout: ClientTimeout = TIMEOUT) -> DifyTarget:
-    """The workspace of the table `[dify.NAME]`; nothing is asked of it yet."""
+def dify_target(
+    name: str,
+    dify: DifySettings,
+    *,
+    timeout: ClientTimeout = TIMEOUT,
+    traces: Sequence[TraceConfig] = (),
+) -> DifyTarget:
+    """The workspace of the table `[dify.NAME]`; nothing is asked of it yet.
+
+    *traces* measure its requests.
+    """
     return DifyTarget(
         f"dify.{name}",
         url=dify.url,
         credentials=_credentials(dify),
         timeout=timeout,
+        traces=traces,
     )
 
 
@@ -92,7 +102,9 @@ def _credentials(dify: DifySettings) -> Credentials:
     return Account(dify.email, dify.password.get_secret_value())
 
 
-def look_back(settings: Settings) -> PrometheusLookBack | None:
+def look_back(
+    settings: Settings, *, traces: Sequence[TraceConfig] = ()
+) -> PrometheusLookBack | None:
     """What asks Prometheus, None where none is named; nothing is asked of it yet."""
     prometheus = settings.prometheus
     if prometheus is None:
@@ -102,6 +114,7 @@ def look_back(settings: Settings) -> PrometheusLookBack | None:
             prometheus.url,
             authorization=authorization(prometheus),
             timeout=prometheus.timeout,
+            traces=traces,
         ),
         prometheus.questions,
         labels=settings.alerts.labels,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 
 from bot.errors import BadInput, BotError, TooLarge, Unauthorised
 from store.records import StoreError, Unavailable
@@ -45,12 +45,20 @@ class Readiness:
 Ready = Callable[[], Awaitable[Readiness]]
 
 
-def build(*, routes: Iterable[web.AbstractRouteDef], ready: Ready) -> web.Application:
+def build(
+    *,
+    routes: Iterable[web.AbstractRouteDef],
+    ready: Ready,
+    around: Iterable[Middleware] = (),
+) -> web.Application:
     """Build the application that answers *routes*, /healthz and /readyz.
 
-    Headers that a route sets itself are left alone; the others get the strict ones.
+    Headers that a route sets itself are left alone; the others get the strict ones. What is
+    *around* it sees every request, and its answer with the final status.
     """
-    application = web.Application(middlewares=[answer_errors], client_max_size=MAX_BODY_BYTES)
+    application = web.Application(
+        middlewares=[*around, answer_errors], client_max_size=MAX_BODY_BYTES
+    )
     application.on_response_prepare.append(_add_headers)
     application.add_routes([web.get("/healthz", _healthz), web.get("/readyz", _readyz_of(ready))])
     application.add_routes(routes)

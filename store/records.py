@@ -839,6 +839,15 @@ class Event:
 
 
 @dataclass(frozen=True)
+class Backlog:
+    """How much waits in a queue, and since when the oldest does; None when nothing waits."""
+
+    queue: str
+    waiting: int
+    oldest: datetime | None
+
+
+@dataclass(frozen=True)
 class Slot:
     """One tick of a scheduled job, claimed by one owner until `lease_until`."""
 

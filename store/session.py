@@ -21,6 +21,7 @@ from store.clock import DatabaseClock
 from store.engine import LOCK_TIMEOUT_S, POSTGRES_LIMITS, open_engines, settled
 from store.events import Events
 from store.faults import named_faults
+from store.figures import Figures
 from store.inbox import Inbox
 from store.included import Included
 from store.outbox import Outbox
@@ -58,6 +59,7 @@ class Transaction:
     included: Included
     pause: Pause
     retention: Retention
+    figures: Figures
     now: DatabaseClock
 
 
@@ -143,6 +145,7 @@ class SqlStore:
         return Transaction(
             versions=Versions(session, now, audit, self._remembered),
             retention=Retention(session, now),
+            figures=Figures(session),
             tags=Tags(session, now, audit),
             alerts=Alerts(session, now),
             cases=Cases(session, now, audit),

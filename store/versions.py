@@ -160,6 +160,10 @@ class Versions:
 
     async def newest_target_ids(self) -> dict[AppEnv, str]:
         """The id by which targets know the newest numbered version, of every app@env."""
+        return {version.where: version.target_id for version in await self.all_newest()}
+
+    async def all_newest(self) -> list[Version]:
+        """The numbered version with the highest number, of every app@env."""
         newest = (
             select(col(VersionRow.app), col(VersionRow.env), func.max(VersionRow.number).label("n"))
             .where(col(VersionRow.number).is_not(None))
@@ -174,8 +178,7 @@ class Versions:
                 & (_VERSION.c.number == newest.c.n),
             )
         )
-        versions = map(_version, rows)
-        return {version.where: version.target_id for version in versions}
+        return [_version(row) for row in rows]
 
     async def import_mark(self, where: AppEnv) -> int | None:
         """The lowest number imported so far; None before first contact."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from aiohttp import ClientSession, ClientTimeout
+from aiohttp import ClientSession, ClientTimeout, TraceConfig
 
 from bot.adapters.dify.client import DifyTarget
 from bot.adapters.prometheus.look_back import PrometheusLookBack
@@ -44,13 +45,22 @@ class Outside:
 
     @classmethod
     def of(
-        cls, watched: Watched, http: ClientSession, call: ClientTimeout, before: Before | None
+        cls,
+        watched: Watched,
+        http: ClientSession,
+        call: ClientTimeout,
+        before: Before | None,
+        *,
+        trace: Callable[[str], TraceConfig],
     ) -> Outside:
-        """Make them; what has the same settings as *before* goes on, with its sessions."""
+        """Make them; what has the same settings as *before* goes on, with its sessions.
+
+        *trace* makes what measures the requests to the system of a name.
+        """
         settings = watched.settings
         targets = {
             f"dify.{name}": _same_target(before, name, dify)
-            or dify_target(name, dify, timeout=call)
+            or dify_target(name, dify, timeout=call, traces=[trace(f"dify.{name}")])
             for name, dify in settings.dify.items()
         }
         places = {
@@ -67,7 +77,7 @@ class Outside:
             targets=targets,
             places=Places(places, rolls_back_config=at_once),
             reach=Places({**former, **places}, rolls_back_config=at_once),
-            look_back=look_back(settings),
+            look_back=look_back(settings, traces=[trace("prometheus")]),
         )
 
     async def close(self, *, but: Outside | None = None) -> None:

@@ -21,6 +21,7 @@ from bot.adapters.browser.routes import routes as page_routes
 from bot.adapters.slack.admission import Admission
 from bot.adapters.slack.door import routes as slack_routes
 from bot.adapters.slack.listeners import build_app as build_bolt
+from bot.assembly.measuring import Measuring
 from bot.assembly.outside import Outside
 from bot.assembly.process import Process, Role
 from bot.config.settings import Settings
@@ -83,6 +84,7 @@ class Making:
         store: SqlStore,
         http: ClientSession,
         *,
+        measuring: Measuring,
         nudge: Callable[..., None],
         look_at_included: Callable[[], Awaitable[object]],
     ) -> None:
@@ -92,19 +94,27 @@ class Making:
             process: This process: its role, owner's name, lease and patience.
             store: The opened database.
             http: The connections for Slack.
+            measuring: What counts, and the page of it.
             nudge: Wakes workers by name, all without one.
             look_at_included: Called when other apps are included than before.
         """
         self._process = process
         self._store = store
         self._http = http
+        self._measuring = measuring
         self._nudge = nudge
         self._look_at_included = look_at_included
 
     def __call__(self, watched: Watched, before: Parts | None) -> Parts:
         """Make the parts for *watched*; what has not changed since *before* goes on."""
         settings, store = watched.settings, self._store
-        outside = Outside.of(watched, self._http, self._process.patience.call, before)
+        outside = Outside.of(
+            watched,
+            self._http,
+            self._process.patience.call,
+            before,
+            trace=self._measuring.meter.trace,
+        )
         nudge = self._nudge
         keys = derive(settings.secret_keys, b"keyturn/buttons/v1")
         channels = {where: place.channel for where, place in settings.places.items()}
@@ -157,7 +167,11 @@ class Making:
             outside=outside,
             keys=keys,
             steps=steps,
-            routes=(*self._routes(settings, admission), *self._pages(links)),
+            routes=(
+                *self._routes(settings, admission),
+                *self._pages(links),
+                *self._measuring.public(settings),
+            ),
             sweep=snapshot.sweep,
             look_closer=closer.sweep,
             follow_up=FollowUp(store, quiet=rules.quiet, voters=rules.voters),
@@ -259,7 +273,9 @@ class Making:
                 tokens=[token.get_secret_value() for token in settings.webhook_tokens],
                 labels=settings.alerts.labels,
                 known=settings.places,
-                take_in=Intake(self._store, nudge=lambda: nudge("take_in")),
+                take_in=self._measuring.meter.received(
+                    Intake(self._store, nudge=lambda: nudge("take_in"))
+                ),
             ),
             *(self._slack_door(settings, admission) if settings.slack.mode != "socket" else []),
         ]

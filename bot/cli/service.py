@@ -48,7 +48,7 @@ def serve(
     try:
         run(_serve(settings, role, host, port))
     except OSError as error:
-        _explain_address(error, port)
+        _explain_address(error, _ports(port, settings.admin_port))
 
 
 def migrate() -> None:
@@ -87,7 +87,7 @@ def demo(
     try:
         code = play(port=port, headless=headless, socket=socket, dify_version=dify, say=say)
     except OSError as error:
-        _explain_address(error, port)
+        _explain_address(error, f"port {port}")
     except TimeoutError:
         end(NO, "the demo did not get to its end in time")
     raise SystemExit(code)
@@ -124,11 +124,15 @@ async def _reload_when_told(service: Service, again: asyncio.Event) -> None:
         await service.reload()
 
 
-def _explain_address(error: OSError, port: int) -> NoReturn:
+def _ports(port: int, admin_port: int | None) -> str:
+    return f"port {port}" if admin_port is None else f"port {port} or KEYTURN_ADMIN_PORT"
+
+
+def _explain_address(error: OSError, port: str) -> NoReturn:
     if error.errno == errno.EADDRINUSE:
-        end(WRONG_USE, f"port {port} is taken; choose another one with --port")
+        end(WRONG_USE, f"{port} is taken; choose another one with --port")
     if error.errno == errno.EACCES:
-        end(WRONG_USE, f"port {port} may not be opened by this user; choose one above 1023")
+        end(WRONG_USE, f"{port} may not be opened by this user; choose one above 1023")
     if error.errno == errno.EADDRNOTAVAIL:
         end(WRONG_USE, "the address given as --host is not one of this machine")
     raise error

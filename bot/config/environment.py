@@ -133,6 +133,18 @@ class Environment(BaseSettings):
         validation_alias="KEYTURN_WEBHOOK_TOKEN",
         description="Alertmanager's bearer token; several for rotation; without it 401",
     )
+    metrics_token: Annotated[Secrets, AfterValidator(_tokens)] = Field(
+        default=(),
+        validation_alias="KEYTURN_METRICS_TOKEN",
+        description="Bearer token for `/metrics`; several for rotation; without it 401",
+    )
+    admin_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        validation_alias="KEYTURN_ADMIN_PORT",
+        description="A port of its own for `/metrics`, without a token; keep it inside",
+    )
     slack_bot_token: Annotated[SecretStr | None, AfterValidator(_bot_token)] = Field(
         default=None, validation_alias="SLACK_BOT_TOKEN", description="Bot token, `xoxb-…`"
     )

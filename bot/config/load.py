@@ -215,6 +215,8 @@ def _settings(
         public_url=environment.public_url,
         secret_keys=environment.secret_key,
         webhook_tokens=environment.webhook_token,
+        metrics_tokens=environment.metrics_token,
+        admin_port=environment.admin_port,
         slack=SlackSettings(
             bot_token=environment.slack_bot_token,
             signing_secrets=environment.slack_signing_secret,

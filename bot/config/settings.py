@@ -112,6 +112,8 @@ class Settings:
     public_url: str = ""
     secret_keys: tuple[SecretStr, ...] = ()
     webhook_tokens: tuple[SecretStr, ...] = ()
+    metrics_tokens: tuple[SecretStr, ...] = ()
+    admin_port: int | None = None
     slack: SlackSettings = field(default_factory=SlackSettings)
     dify: Mapping[str, DifySettings] = field(default_factory=dict)
     apps: Mapping[str, AppSettings] = field(default_factory=dict)

@@ -17,6 +17,7 @@ _MAX_SECRET_FILE_BYTES = 64 * 1024
 VARIABLES = {str(field.validation_alias): field for field in Environment.model_fields.values()}
 SECRET_VARIABLES = (
     "DATABASE_URL",
+    "KEYTURN_METRICS_TOKEN",
     "KEYTURN_SECRET_KEY",
     _WEBHOOK,
     "SLACK_APP_TOKEN",

@@ -13,6 +13,7 @@ from store.records import (
     AppEnv,
     AuditDraft,
     AuditEntry,
+    Backlog,
     Case,
     Delivery,
     Event,
@@ -94,6 +95,10 @@ class Versions(Protocol):
 
     async def newest_target_ids(self) -> dict[AppEnv, str]:
         """The id by which targets know the newest numbered version, of every app@env."""
+        ...
+
+    async def all_newest(self) -> list[Version]:
+        """The numbered version with the highest number, of every app@env."""
         ...
 
     async def condemned(self, where: AppEnv) -> frozenset[str]:
@@ -409,6 +414,22 @@ class Pause(Protocol):
         ...
 
 
+class Figures(Protocol):
+    """What is counted of the whole database, for those who watch the service."""
+
+    async def audited(self, *, after: int, until: int) -> Mapping[tuple[str, str], int]:
+        """How many audit entries above seq *after* up to *until*, by action and status."""
+        ...
+
+    async def backlogs(self) -> Sequence[Backlog]:
+        """How much waits in inbox and outbox, and since when."""
+        ...
+
+    async def ticked(self) -> Mapping[str, datetime]:
+        """When each job was finished last, within the day for which ticks are kept."""
+        ...
+
+
 class Transaction(Protocol):
     """One database transaction: all of it or nothing. No HTTP call is made inside one."""
 
@@ -440,6 +461,8 @@ class Transaction(Protocol):
     def included(self) -> Included: ...
     @property
     def pause(self) -> Pause: ...
+    @property
+    def figures(self) -> Figures: ...
     async def now(self) -> datetime:
         """Database time, aware, UTC."""
         ...

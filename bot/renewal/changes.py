@@ -23,6 +23,7 @@ _PARTS: Mapping[str, Callable[[Settings], object]] = {
     "people": lambda s: (s.people, s.authors),
     "prometheus": lambda s: s.prometheus,
     "alertmanager": lambda s: s.alertmanager_url,
+    "KEYTURN_METRICS_TOKEN": lambda s: s.metrics_tokens,
     "KEYTURN_PUBLIC_URL": lambda s: s.public_url,
     "KEYTURN_SECRET_KEY": lambda s: s.secret_keys,
     "KEYTURN_WEBHOOK_TOKEN": lambda s: s.webhook_tokens,
@@ -33,6 +34,7 @@ _PARTS: Mapping[str, Callable[[Settings], object]] = {
 _AT_START_ONLY = {
     "DATABASE_URL": "database_url",
     "PORT": "port",
+    "KEYTURN_ADMIN_PORT": "admin_port",
     "KEYTURN_EXECUTION_LEASE": "execution_lease",
     "KEYTURN_FAILPOINT": "failpoint",
 }

@@ -20,7 +20,7 @@ CODE = sorted(path for part in ("bot", "store") for path in (ROOT / part).rglob(
 # Where what an outsider sent, or what only its owner knows, meets what it should be.
 GUARDED = (
     *("bot/adapters", "bot/web.py", "bot/sealing.py"),
-    *("bot/domain/button.py", "bot/domain/link.py", "bot/domain/sealed.py"),
+    *("bot/domain/bearer.py", "bot/domain/button.py", "bot/domain/link.py", "bot/domain/sealed.py"),
     "store/chain.py",
 )
 WATCHED = [path for path in CODE if str(path.relative_to(ROOT)).startswith(GUARDED)]

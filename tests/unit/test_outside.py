@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, TraceConfig
 from pydantic import SecretStr
 
 from bot.adapters.dify.client import DifyTarget
@@ -27,7 +27,8 @@ class Before:
 
 
 def made(settings: Settings, http: ClientSession, before: Before | None = None) -> Outside:
-    return Outside.of(Watched(settings, {}), http, TIMEOUT, before)
+    watched = Watched(settings, {})
+    return Outside.of(watched, http, TIMEOUT, before, trace=lambda _: TraceConfig())
 
 
 async def test_what_looks_back_is_made_where_a_prometheus_is_named() -> None:

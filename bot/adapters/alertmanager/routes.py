@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 import logging
 from collections.abc import Awaitable, Callable, Container, Sequence
 from functools import partial
@@ -12,6 +10,7 @@ from functools import partial
 from aiohttp import web
 
 from bot.adapters.alertmanager import wire
+from bot.domain.bearer import Bearers
 from bot.domain.naming import LabelMap
 from bot.errors import TooLarge, Unauthorised
 from bot.log import bound
@@ -42,7 +41,7 @@ def routes(
         known: The configured apps; alerts of others are handed over with `where` None.
         take_in: Stores a delivery durably; 202 is answered only after it returned.
     """
-    allowed = tuple(_digest(token.encode()) for token in tokens)
+    allowed = Bearers(tokens)
 
     async def parsed(body: bytes) -> Delivery:
         read = partial(wire.parse, labels=labels, known=known)
@@ -50,7 +49,7 @@ def routes(
 
     async def receive(request: web.Request) -> web.Response:
         """Store one notification, then answer 202; what follows from it happens later."""
-        if not _opens(request.headers.get("Authorization", ""), allowed):
+        if not allowed.open(request.headers.get("Authorization", "")):
             raise Unauthorised
         delivery = await parsed(await _body(request))
         with bound(delivery=delivery.digest[:16]):
@@ -70,18 +69,6 @@ def _tell_rivals(delivery: Delivery, labels: LabelMap, known: Container[AppEnv])
     found = {labels.meaning(firing.labels, known).rivals for firing in unknown}
     for rivals in sorted(found - {()}):
         _log.warning("labels mean several apps: counted as unknown", extra={"apps": rivals})
-
-
-def _opens(authorization: str, allowed: tuple[bytes, ...]) -> bool:
-    """True if the header is `Bearer TOKEN` with one of the tokens; takes the same time for all."""
-    scheme, _, token = authorization.partition(" ")
-    given = _digest(token.strip().encode("utf-8", "surrogateescape"))
-    found = [hmac.compare_digest(given, digest) for digest in allowed]
-    return scheme.lower() == "bearer" and any(found)
-
-
-def _digest(token: bytes) -> bytes:
-    return hashlib.sha256(token).digest()
 
 
 async def _stored(storing: Awaitable[None]) -> None:

@@ -81,9 +81,10 @@ class DifyTarget:
         credentials: Credentials,
         http: aiohttp.ClientSession | None = None,
         timeout: aiohttp.ClientTimeout = TIMEOUT,
+        traces: Sequence[aiohttp.TraceConfig] = (),
     ) -> None:
         self.name = name
-        self._transport = Transport(url, http=http, timeout=timeout)
+        self._transport = Transport(url, http=http, timeout=timeout, traces=traces)
         self._session = Session(self._transport, credentials)
         self._vault = Vault(self._session)
         self._inventory = Inventory(partial(self._read, limit=MAX_PAGE_BYTES))

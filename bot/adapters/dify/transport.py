@@ -6,7 +6,7 @@ Bodies, cookies and headers never get into a log or an error.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import quote
@@ -129,11 +129,13 @@ class Transport:
         *,
         http: aiohttp.ClientSession | None = None,
         timeout: aiohttp.ClientTimeout = TIMEOUT,
+        traces: Sequence[aiohttp.TraceConfig] = (),
     ) -> None:
         self._base = url.rstrip("/").removesuffix(era.API) + era.API
         self._shared = http
         self._own: dict[bool, aiohttp.ClientSession] = {}  # for reads, for writes
         self._timeout = timeout
+        self._traces = traces
 
     async def exchange(self, request: Request, headers: Mapping[str, str]) -> Answer:
         """Send *request* once.
@@ -178,6 +180,7 @@ class Transport:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=self._timeout,
                 headers={"Accept": "application/json", "User-Agent": "keyturn"},
+                trace_configs=list(self._traces),
             )
         return self._own[write]
 

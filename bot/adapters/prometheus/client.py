@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import TypeVar
@@ -57,6 +57,7 @@ class Prometheus:
         authorization: str = "",
         timeout: timedelta = TIMEOUT,
         at_once: int = AT_ONCE,
+        traces: Sequence[aiohttp.TraceConfig] = (),
     ) -> None:
         """Ask at *url*; nothing is asked yet.
 
@@ -65,12 +66,14 @@ class Prometheus:
             authorization: The value of that header; "" sends none.
             timeout: For one question and its answer, once its turn has come.
             at_once: How many questions are under way at the same time.
+            traces: What measures each request.
         """
         self._url = url.rstrip("/")
         self._headers = headers(authorization)
         self._timeout = timeout
         self._turn = asyncio.Semaphore(at_once)
         self._at_once = at_once
+        self._traces = traces
         self._http: aiohttp.ClientSession | None = None
 
     async def range(self, query: str, window: Window) -> list[Track]:
@@ -142,6 +145,7 @@ class Prometheus:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers=self._headers,
                 timeout=aiohttp.ClientTimeout(total=total, sock_connect=min(total, _CONNECT_S)),
+                trace_configs=list(self._traces),
             )
         return self._http
 

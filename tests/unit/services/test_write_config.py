@@ -206,6 +206,25 @@ async def test_the_target_refuses_a_mask_that_came_since_then(scene: ExecutionSc
     assert prompt(scene) == "Wrongly."
 
 
+@pytest.mark.parametrize("of_live", [True, False])
+async def test_one_of_an_older_release_that_would_write_a_mask_is_not_begun(
+    scene: ExecutionScene, monkeypatch: pytest.MonkeyPatch, *, of_live: bool
+) -> None:
+    """Before there was a check when it is opened, people could approve it."""
+    masked, plain = an_agent("Kindly.", key=PLACEHOLDER), an_agent("Wrongly.", key="plain")
+    await saved(scene, *((plain, masked) if of_live else (masked, plain)))
+    with monkeypatch.context() as older:
+        older.setattr("bot.services.opening.masked", lambda *_: ())
+        rollback = await scene.approved(draft=None)
+
+    ended = await scene.run(rollback)
+
+    assert (ended.state, ended.outcome) == (State.FAILED, OutcomeCode.WOULD_WRITE_MASK)
+    assert ended.outcome_facts["names"] == ["create: key"]
+    assert ended.outcome_facts["system"] == scene.target.name
+    assert writes(scene) == 0
+
+
 async def test_without_opting_in_nobody_is_asked(scene: ExecutionScene) -> None:
     scene.rolls_back_config.clear()
     await saved(scene, GOOD, BAD)

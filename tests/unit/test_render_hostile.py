@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -78,6 +81,71 @@ def test_no_app_behind_another_calls_anybody_from_the_thread(text: str) -> None:
 
     assert tokens(message) == []
     assert mentions(message) == set()
+
+
+PIECES = [
+    *("<!channel>", "<!here>", "<!everyone>", "<@U0ALICE0001>", "<#C0INCIDENTS>", "<!subteam^S0R>"),
+    *("<https://evil.example|https://grafana.corp>", "<mailto:a@b|x>", "<!date^1^{date}|x>"),
+    *("&lt;!channel&gt;", "&amp;lt;!here&gt;", "&#60;!here&#62;", "&", "<", ">", "|", "^"),
+    *("`", "```", "*", "_", "~", "*b*", "_i_", "~s~", "> quote", "- list", "1. one", ":tada:"),
+    *('"', "'", "\\", '", "type": "divider"}, {"', '"}]', "\\u003c!here\\u003e", "\\n"),
+    *("{{ 7 * 7 }}", "{% raw %}", "{# c #}", "${x}", "%s", "%(x)s", "{0}", "{x.__class__}"),
+    *("\n", "\r", "\t", "\0", "\x1b[31m", "\x7f", "\x85", "\u2028", "\u2029"),
+    *("\u202e", "\u2066", "\u2069", "\u200b", "\u200f", "\u2060", "\ufeff", "\u00ad"),
+    *("\ud800", "\udfff", "\U000e0041", "e\u0301", "Z\u0351\u036b\u0343", "🔑", "👩‍👩‍👧", "ﷺ"),
+    *(
+        "https://evil.example",
+        "javascript:alert(1)",
+        "@channel",
+        "@here",
+        "U0ALICE0001",
+        "#general",
+    ),
+    *("</script>", "<img src=x onerror=alert(1)>", "' OR 1=1 --", "../../etc/passwd", "a" * 90),
+]
+FIELDS = 20  # texts of each message below
+IN_ALL = 10_000
+
+
+def _hostile(dice: random.Random) -> str:
+    return "".join(dice.choices(PIECES, k=dice.randint(1, 12)))
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_none_of_ten_thousand_hostile_strings_does_anything(part: int) -> None:
+    dice = random.Random(f"hostile {part}")
+    states = list(State)
+    for number in range(IN_ALL // 4 // FIELDS):
+        texts = [_hostile(dice) for _ in range(FIELDS)]
+        drawn = card(_each_its_own(texts, states[number % len(states)]))
+        facts = {"slack_id": texts[17], "reason": texts[18], "count": 1, "vetoes": 2}
+        voted = note(Note(NoteCode.VOTE_AGAINST, facts))
+        refused = answer(Note(AnswerCode.REFUSED, {"text": texts[19]}))
+        for message in (drawn, voted, refused):
+            assert tokens(sound(message)) == [], texts
+            assert mentions(message) == set(), texts
+
+
+def _each_its_own(texts: Sequence[str], state: State) -> CardView:
+    """A card on which each thing that others can write is another one of *texts*."""
+    n = iter(texts)
+    return replace(
+        full_of("", state),
+        app=next(n),
+        env=next(n),
+        alerts=(CardAlert(next(n), next(n), NOON, True, next(n)),),
+        requested_slack_id=next(n),
+        reason=next(n),
+        from_author=next(n),
+        to_author=next(n),
+        summary=next(n),
+        secrets_kept=(next(n),),
+        secrets_from_version=(next(n),),
+        lost=next(n),
+        dry_run=next(n),
+        impact=an_impact(next(n), where=[next(n)]),
+        changes=(a_change(subject=next(n), detail=texts[0], before=texts[1], after=texts[2]),),
+    )
 
 
 def mentions(message: Message) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, Select, case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from sqlmodel import col
@@ -14,6 +14,8 @@ from store.clock import DatabaseClock
 from store.records import NewOutgoing, OutboxKind, Outgoing
 from store.tables import OutboxRow
 from store.upsert import insert, skip_locked
+
+_THROTTLED = "throttled"  # why a row waits whose destination takes nothing for a while
 
 
 class Outbox:
@@ -56,24 +58,33 @@ class Outbox:
         return found is not None
 
     async def _supersede(self, coalesce_key: str, *, before: int, now: datetime) -> None:
-        """A row whose destination asked to wait hands its waiting on to the newest one."""
+        """A row that waits hands its waiting, and why, on to the newest one."""
         older = (
             (col(OutboxRow.coalesce_key) == coalesce_key)
             & (col(OutboxRow.id) < before)
             & col(OutboxRow.done_at).is_(None)
             & (col(OutboxRow.lease_until).is_(None) | (col(OutboxRow.lease_until) < now))
         )
-        waits = await self._session.scalar(select(func.max(OutboxRow.not_before)).where(older))
+        why = select(col(OutboxRow.not_before), col(OutboxRow.last_error)).where(older)
+        longest = why.order_by(col(OutboxRow.not_before).desc()).limit(1)
+        waits = (await self._session.execute(longest)).first()
         await self._session.execute(
             update(OutboxRow).where(older).values(done_at=now, outcome="superseded")
         )
         if waits is not None:
             newest = col(OutboxRow.id) == before
-            held_back = newest & (col(OutboxRow.not_before) < waits)
-            await self._session.execute(update(OutboxRow).where(held_back).values(not_before=waits))
+            until, error = waits
+            held_back = newest & (col(OutboxRow.not_before) < until)
+            await self._session.execute(
+                update(OutboxRow).where(held_back).values(not_before=until, last_error=error)
+            )
 
     async def claim(self, owner: str, *, lease: timedelta) -> Outgoing | None:
-        """The oldest sendable row: head of its order key, due, held by nobody."""
+        """The oldest sendable row: head of its order key, due, held by nobody.
+
+        While a destination has asked to wait, nothing that goes the same way is given out, to no
+        process: an answer to one person goes another way there than what all read.
+        """
         now = await self._now()
         ahead = aliased(OutboxRow)
         blocked = (
@@ -88,7 +99,7 @@ class Outbox:
         )
         oldest = (
             select(OutboxRow)
-            .where(queue.free(OutboxRow, now), ~blocked)
+            .where(queue.free(OutboxRow, now), ~blocked, ~_way(OutboxRow).in_(_quiet(now)))
             .order_by(col(OutboxRow.id))
             .limit(1)
         )
@@ -119,6 +130,13 @@ class Outbox:
         again = queue.later(await self._now(), delay, error)
         await queue.settle(self._session, OutboxRow, row_id, owner=owner, **again)
 
+    async def throttled(self, row_id: int, *, owner: str, delay: timedelta) -> None:
+        """Give it back, and everything that goes the same way with it, for *delay*.
+
+        Raises `Stale` when taken over.
+        """
+        await self.defer(row_id, owner=owner, delay=delay, error=_THROTTLED)
+
     async def drop(self, row_id: int, *, owner: str, error: str) -> None:
         """Give up on a row that will never be taken; its order goes on without it."""
         done = {"done_at": await self._now(), "outcome": "dropped", "last_error": error[:500]}
@@ -128,3 +146,19 @@ class Outbox:
         """How many rows are not sent yet."""
         query = select(func.count()).select_from(OutboxRow).where(col(OutboxRow.done_at).is_(None))
         return await self._session.scalar(query) or 0
+
+
+def _way(row: type[OutboxRow]) -> ColumnElement[str]:
+    """Which limit a row counts for: its destination's, or there that of answers to one person."""
+    alone = case((col(row.kind) == OutboxKind.ANSWER, "/one"), else_="")
+    return col(row.destination) + alone
+
+
+def _quiet(now: datetime) -> Select[str]:
+    """The ways on which nothing may go before the row that was turned away there is due again."""
+    waits = aliased(OutboxRow)
+    return select(_way(waits)).where(
+        col(waits.done_at).is_(None),
+        col(waits.not_before) > now,
+        col(waits.last_error) == _THROTTLED,
+    )

@@ -343,12 +343,20 @@ class Outbox(Protocol):
     async def claim(self, owner: str, *, lease: timedelta) -> Outgoing | None:
         """The oldest sendable row: head of its `order_key`, due, held by nobody.
 
+        Nothing is given out that goes where somebody was asked to wait: see `throttled`.
         Older unsent rows with the same `coalesce_key` are marked superseded by it.
         """
         ...
 
     async def sent(self, row_id: int, *, owner: str, reference: str = "") -> None: ...
     async def defer(self, row_id: int, *, owner: str, delay: timedelta, error: str) -> None: ...
+    async def throttled(self, row_id: int, *, owner: str, delay: timedelta) -> None:
+        """Give it back, and keep all that goes to its destination in the same way for *delay*.
+
+        That holds for every process. What goes to one person goes another way there.
+        """
+        ...
+
     async def drop(self, row_id: int, *, owner: str, error: str) -> None:
         """Give up on a row that will never be taken; its order goes on without it."""
         ...

@@ -10,7 +10,7 @@ import logging
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from bot.domain import dry_run
 from bot.domain.chart.kept import from_json
@@ -38,8 +38,6 @@ from store.records import (
 
 log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=90)  # longer than the calls that one row needs, uploads included
-_Way = tuple[str, bool]  # a channel, and whether it goes to one person alone: another limit
-_NEVER = datetime.min.replace(tzinfo=UTC)
 # The card cannot be redrawn where it stands: https://docs.slack.dev/reference/methods/chat.update
 _CARD_FIXED = frozenset({"message_not_found", "edit_window_closed", "cant_update_message"})
 # A mistake in the channel or in the app's rights, which somebody will mend: the same call works
@@ -84,7 +82,6 @@ class Deliver:
         self._jitter = jitter
         self._lease = lease
         self._trouble: dict[str, str] = {}
-        self._quiet_until: dict[_Way, datetime] = {}
 
     @property
     def trouble(self) -> dict[str, str]:
@@ -100,7 +97,7 @@ class Deliver:
         """
         async with self._store.write() as tx:
             row = await tx.outbox.claim(self._owner, lease=self._lease)
-            if row is not None and (await self._held(tx, row) or await self._kept_quiet(tx, row)):
+            if row is not None and await self._held(tx, row):
                 return True
         if row is None:
             return False
@@ -294,10 +291,10 @@ class Deliver:
 
         https://docs.slack.dev/apis/web-api/rate-limits
         """
+        log.warning("asked to wait", extra={"seconds": error.retry_after_s})
         delay = timedelta(seconds=error.retry_after_s)
-        async with self._store.read() as tx:
-            self._quiet_until[_way(row)] = await tx.now() + delay
-        await self._later(row, error, delay)
+        async with self._store.write() as tx:
+            await tx.outbox.throttled(row.id, owner=self._owner, delay=delay)
 
     async def _held(self, tx: Transaction, row: Outgoing) -> bool:
         """Give *row* back if it tells of a case that a copy has from before it was one.
@@ -310,25 +307,12 @@ class Deliver:
         await tx.outbox.defer(row.id, owner=self._owner, delay=_HELD, error="paused")
         return True
 
-    async def _kept_quiet(self, tx: Transaction, row: Outgoing) -> bool:
-        """Give *row* back if its way is not free yet."""
-        delay = self._quiet_until.get(_way(row), _NEVER) - await tx.now()
-        if delay <= timedelta():
-            self._quiet_until.pop(_way(row), None)
-            return False
-        await tx.outbox.defer(row.id, owner=self._owner, delay=delay, error="throttled")
-        return True
-
     async def _drop(self, row: Outgoing, code: str, why: str) -> None:
         log.error("row dropped", extra={"destination": row.destination, "why": code})
         if row.kind is not OutboxKind.ANSWER:  # that one person cannot be told is no fault of ours
             self._trouble[row.destination] = code
         async with self._store.write() as tx:
             await tx.outbox.drop(row.id, owner=self._owner, error=why)
-
-
-def _way(row: Outgoing) -> _Way:
-    return row.destination, row.kind is OutboxKind.ANSWER
 
 
 def _title(old: Version, new: Version) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -25,10 +26,12 @@ async def judged(store: SqlStore, owner: str = "one") -> InboxItem | None:
         return await tx.inbox.claim(owner, lease=LEASE)
 
 
-async def queued(store: SqlStore, *dedupe_ids: str, order_key: str = "case/1") -> None:
+async def queued(
+    store: SqlStore, *dedupe_ids: str, order_key: str = "case/1", **changes: Any
+) -> None:
     async with store.write() as tx:
         for dedupe_id in dedupe_ids:
-            await tx.outbox.put(outgoing(dedupe_id, order_key))
+            await tx.outbox.put(replace(outgoing(dedupe_id, order_key), **changes))
 
 
 async def sending(store: SqlStore, owner: str = "one") -> Outgoing | None:
@@ -300,6 +303,59 @@ async def test_cards_of_different_cases_do_not_supersede_each_other(store: SqlSt
     assert await waiting(store) == 2
 
 
+async def throttle(store: SqlStore, seconds: int = 30) -> None:
+    """The oldest row was turned away for so long."""
+    row = await sending(store)
+    assert row is not None
+    async with store.write() as tx:
+        await tx.outbox.throttled(row.id, owner="one", delay=timedelta(seconds=seconds))
+
+
+async def test_a_channel_that_asks_to_wait_gets_nothing_from_any_process(
+    timed_store: SqlStore, replica: SqlStore, hand: Hand
+) -> None:
+    await queued(timed_store, "r1", order_key="case/1")
+    await queued(timed_store, "s1", order_key="case/2")
+    await throttle(timed_store)
+    await queued(timed_store, "t1", order_key="case/3")
+
+    meanwhile = await sending(timed_store), await sending(replica)
+    hand.passes(seconds=30)
+    again = [await sending(replica), await sending(timed_store), await sending(replica)]
+
+    assert meanwhile == (None, None)
+    assert [digest_of(row) for row in again] == ["r1", "s1", "t1"]
+
+
+async def test_what_goes_elsewhere_or_to_one_person_does_not_wait_with_it(
+    timed_store: SqlStore,
+) -> None:
+    await queued(timed_store, "r1", order_key="case/1")
+    await throttle(timed_store)
+    await queued(timed_store, "s1", order_key="case/2", destination="C0ELSEWHERE")
+    await queued(timed_store, "t1", order_key="person/1", kind=OutboxKind.ANSWER)
+
+    found = [await sending(timed_store) for _ in range(3)]
+
+    assert [digest_of(row) for row in found] == ["s1", "t1", None]
+
+
+async def test_a_newer_row_in_place_of_one_that_was_turned_away_keeps_the_way_quiet(
+    timed_store: SqlStore, hand: Hand
+) -> None:
+    await queued(timed_store, "r1", order_key="case/1", coalesce_key="card:1")
+    await queued(timed_store, "s1", order_key="case/2")
+    await throttle(timed_store)
+    await queued(timed_store, "r2", order_key="case/1", coalesce_key="card:1")
+
+    meanwhile = await sending(timed_store)
+    hand.passes(seconds=30)
+    again = [await sending(timed_store), await sending(timed_store)]
+
+    assert meanwhile is None
+    assert [digest_of(row) for row in again] == ["s1", "r2"]
+
+
 async def test_a_row_that_asks_to_wait_holds_up_its_order_key_alone(
     timed_store: SqlStore, hand: Hand
 ) -> None:
@@ -309,7 +365,7 @@ async def test_a_row_that_asks_to_wait_holds_up_its_order_key_alone(
     assert first is not None
     async with timed_store.write() as tx:
         delay = timedelta(seconds=30)
-        await tx.outbox.defer(first.id, owner="one", delay=delay, error="throttled")
+        await tx.outbox.defer(first.id, owner="one", delay=delay, error="not now")
 
     other = await sending(timed_store)
     nothing = await sending(timed_store)
@@ -329,7 +385,7 @@ async def test_a_card_that_supersedes_one_that_was_told_to_wait_waits_too(
     first = await sending(timed_store)
     assert first is not None
     async with timed_store.write() as tx:
-        await tx.outbox.defer(first.id, owner="one", delay=timedelta(seconds=30), error="throttled")
+        await tx.outbox.defer(first.id, owner="one", delay=timedelta(seconds=30), error="not now")
     async with timed_store.write() as tx:
         await tx.outbox.put(a_card("card-2"))
 

@@ -108,6 +108,7 @@ async def a_pending(
     open_for: timedelta = timedelta(minutes=30),
     card_ts: str = "",
     change_digest: str = "",
+    channel: str = CHANNEL,
 ) -> Rollback:
     """Open a rollback from version 2 to version 1, as proposing does, with its rows to send."""
     old, new = await a_history(store, where)
@@ -122,7 +123,7 @@ async def a_pending(
         secrets={"kept": [], "from_version": []},
     )
     async with store.write() as tx:
-        case = await tx.cases.open_for(where, channel=CHANNEL, entry=ENTRY)
+        case = await tx.cases.open_for(where, channel=channel, entry=ENTRY)
         draft = await tx.rollbacks.open(
             NewRollback(
                 case_id=case.id,

@@ -84,7 +84,7 @@ def _stored(reading: Reading) -> Iterator[Metric]:
         "keyturn_job_finished_timestamp_seconds",
         "When each job was finished last, on any replica.",
         {(job,): at.timestamp() for job, at in reading.ticked.items()},
-        "job",
+        "task",  # a label called job is Prometheus's own
     )
     yield _counter(
         "keyturn_audit_entries",

@@ -31,6 +31,7 @@ from store.retention import Retention
 from store.rollbacks import Rollbacks
 from store.seals import Seals
 from store.slots import Slots
+from store.suggestions import Suggestions
 from store.tags import Tags
 from store.versions import Versions
 
@@ -57,6 +58,7 @@ class Transaction:
     slots: Slots
     included: Included
     pause: Pause
+    suggestions: Suggestions
     retention: Retention
     now: DatabaseClock
 
@@ -155,6 +157,7 @@ class SqlStore:
             slots=Slots(session, now),
             included=Included(session, now, audit),
             pause=Pause(session, now, audit),
+            suggestions=Suggestions(session, now, audit),
             now=now,
         )
 

@@ -13,12 +13,14 @@ from urllib.parse import parse_qsl
 
 from bot.adapters.slack.reading import an_id, an_object, decoded, part, text_of
 from bot.errors import BadInput
+from bot.ports.people import CHOICE, DIFFERENCE
 from store.records import InboxKind, NewInboxItem
 
 # Buttons that open a form, whose `callback_id` is the button's `action_id`.
 FORMS = frozenset(
     {"rollback.reject", "rollback.undo", "rollback.break_glass", "rollback.sign_review"}
 )
+_WINDOWS = {"difference": DIFFERENCE, "another": CHOICE}  # buttons that open a dialog to read in
 REASON_BLOCK, REASON_INPUT = "reason", "text"
 _FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 100
@@ -59,7 +61,7 @@ def parse(body: bytes, content_type: str) -> Received:
 
 def interaction(payload: Mapping[str, Any]) -> Received:
     """A pressed button or a sent form. Raises `BadInput` when nobody known has sent it."""
-    return Received("interaction", _interaction_sender(payload), payload)
+    return Received("interaction", sender_of(payload), payload)
 
 
 def typed(fields: Mapping[str, Any]) -> Received:
@@ -80,9 +82,10 @@ def event(body: Mapping[str, Any]) -> Received:
 def click(payload: Mapping[str, Any], action: Mapping[str, Any], digest: str) -> NewInboxItem:
     """Return the inbox row of a pressed button of a message.
 
-    A difference is shown in a dialog, which is named after the delivery that asked for it.
+    A difference and the versions of an app are shown in a dialog, which is named after the
+    delivery that asked for it.
     """
-    sender = _interaction_sender(payload)
+    sender = sender_of(payload)
     name = text_of(action, "action_id").rpartition(".")[2]
     return NewInboxItem(
         digest=digest,
@@ -95,7 +98,7 @@ def click(payload: Mapping[str, Any], action: Mapping[str, Any], digest: str) ->
             "channel": an_id(part(payload, "channel"), "id"),
             "ts": text_of(part(payload, "container"), "message_ts"),
             "response_url": text_of(payload, "response_url", default=""),
-            **({"window": f"difference.{digest}"} if name == "difference" else {}),
+            **({"window": f"{_WINDOWS[name]}.{digest}"} if name in _WINDOWS else {}),
         },
     )
 
@@ -129,7 +132,7 @@ def _in_dialog(
     kind: InboxKind, action: str, payload: Mapping[str, Any], digest: str, more: Mapping[str, str]
 ) -> NewInboxItem:
     """What was done in a dialog: a press of the button that opened it, and *more*."""
-    sender = _interaction_sender(payload)
+    sender = sender_of(payload)
     pressed = an_object(text_of(part(payload, "view"), "private_metadata"))
     return NewInboxItem(
         digest=digest,
@@ -183,7 +186,8 @@ def _form(fields: Mapping[str, str]) -> Received:
     raise BadInput("a form that is neither an interaction nor a command")
 
 
-def _interaction_sender(payload: Mapping[str, Any]) -> Sender:
+def sender_of(payload: Mapping[str, Any]) -> Sender:
+    """Who pressed, chose or sent something. Raises `BadInput`."""
     user, team = part(payload, "user"), part(payload, "team")
     team_id = an_id(team, "id")
     return Sender(team_id, an_id(user, "id"), text_of(user, "team_id", default=team_id))

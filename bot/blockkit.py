@@ -211,13 +211,18 @@ _option = _object(
     {"text": _text(OPTION_TEXT), "value": _string(OPTION_VALUE)},
     {"description": _text(OPTION_TEXT), "url": _url},
 )
-_options = _list(_option, 1, OPTIONS)
+_plain_option = _object(  # of a menu; radio buttons and checkboxes take mrkdwn too
+    {"text": _plain(OPTION_TEXT), "value": _string(OPTION_VALUE)},
+    {"description": _plain(OPTION_TEXT), "url": _url},
+)
+_options = _list(_plain_option, 1, OPTIONS)
 _choosing = {"action_id": _id, "placeholder": _plain(PLACEHOLDER), "confirm": _confirm}
-_choosing |= {"focus_on_load": _bool, "initial_option": _option}
+_choosing |= {"focus_on_load": _bool, "initial_option": _plain_option}
 _menu = _object(
     {"type": _anything},
     {**_choosing, "options": _options, "option_groups": _list(_anything, 1, OPTIONS)},
 )
+_external_menu = _object({"type": _anything}, {**_choosing, "min_query_length": _number(0, 3_000)})
 _multi_menu = _object({"type": _anything}, {**_choosing, "options": _options}, open_ended=True)
 _few_options = _object({"type": _anything, "options": _list(_option, 1, 10)}, open_ended=True)
 _other_element = _object({"type": _anything}, _choosing, open_ended=True)
@@ -238,13 +243,14 @@ _image_element = _object({"type": _anything, **_picture}, _picture_from)
 
 _MENUS: Final[dict[str, Check]] = {
     "static_select": _menu,
+    "external_select": _external_menu,
     "checkboxes": _few_options,
     "radio_buttons": _few_options,
     **dict.fromkeys(("multi_static_select",), _multi_menu),
     **dict.fromkeys(
-        [f"{many}{of}_select" for of in ("external", "users", "conversations", "channels")
+        [f"{many}{of}_select" for of in ("users", "conversations", "channels")
          for many in ("", "multi_")]
-        + ["datepicker", "timepicker", "datetimepicker"],
+        + ["multi_external_select", "datepicker", "timepicker", "datetimepicker"],
         _other_element,
     ),
 }  # fmt: skip
@@ -460,6 +466,11 @@ def view_problems(view: object) -> list[Problem]:
     return found
 
 
+def options_problems(answer: object) -> list[Problem]:
+    """Return what Slack would refuse of an *answer* to what somebody looks for in a menu."""
+    return list(_suggested(answer, ""))
+
+
 def message_problems(payload: object) -> list[Problem]:
     """Return what Slack would refuse of a chat.postMessage or chat.update *payload*.
 
@@ -481,6 +492,10 @@ def text_size(blocks: object) -> int:
     return sum(map(len, _texts(blocks)))
 
 
+_suggested = _object(
+    None,
+    {"options": _list(_plain_option, 0, OPTIONS), "option_groups": _list(_anything, 0, OPTIONS)},
+)
 _shared_view = {"type": _anything, "blocks": _anything, "callback_id": _string(VIEW_ID)}
 _shared_view |= {"external_id": _string(VIEW_ID, shortest=0)}
 _shared_view |= {"private_metadata": _string(VIEW_PRIVATE_METADATA, shortest=0)}

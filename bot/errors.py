@@ -167,6 +167,32 @@ class UndoReasonMissing(Refused):
     user_message = "Please say in a few words why it should be undone."
 
 
+class AppNotChosen(Refused):
+    """A dialog was sent without an app."""
+
+    user_message = "Choose an app."
+
+
+class VersionNotChosen(Refused):
+    """A dialog was sent without a version to go back to."""
+
+    user_message = "Choose the version to go back to."
+
+
+class VersionsNotThere(Refused):
+    """A dialog was sent before it showed any versions."""
+
+    user_message = "The versions are still being read. Wait a moment, and choose one."
+
+
+class VersionsOfAnother(Refused):
+    """A dialog was sent while it showed the versions of another app than the one chosen."""
+
+    user_message = (
+        "The versions below are not those of this app yet. Wait a moment, or choose it once more."
+    )
+
+
 class NotEligible(Refused):
     """This person may not vote here; `why` is a code of the policy rules."""
 
@@ -523,6 +549,12 @@ class SecretsGone(Refused):
             "That version was deleted in Dify, and with it the only values of secrets that live "
             f"does not have ({named}). Choose a version that needs no other secrets than live has."
         )
+
+
+class PauseTooLong(Refused):
+    """Suggestions are to be paused for longer than anybody remembers."""
+
+    user_message = "Suggestions are paused for seven days at most."
 
 
 class KeyturnPaused(Refused):

@@ -19,6 +19,9 @@ from bot.blockkit import (
     MESSAGE_BLOCK_TEXT,
     MESSAGE_BLOCKS,
     MESSAGE_TEXT,
+    OPTION_TEXT,
+    OPTION_VALUE,
+    OPTIONS,
     VIEW_PRIVATE_METADATA,
     Problem,
     message_problems,
@@ -27,12 +30,14 @@ from bot.blockkit import (
 )
 from bot.domain import glass
 from bot.domain.card import CardView
+from bot.domain.choices import Choices
+from bot.domain.choices import spelled as spelled_choice
 from bot.domain.diff.browse import CONTENTS, Place, Sheet, spelled
 from bot.domain.words import AnswerCode, NoteCode
 from bot.errors import BotError
 from bot.ports.people import Note, Window
 from bot.wording import FILTERS, NoWords, environment, say
-from store.records import Json
+from store.records import AppEnv, Json
 
 CHANGES: Final = 12  # lines of the difference on a card; a phone shows no more anyway
 REASON: Final = 500  # characters of a reviewer's reason
@@ -94,7 +99,7 @@ def answer(note: Note) -> Message:
         case AnswerCode.COMPARED | AnswerCode.DRY_RUN:
             lines = _fact(note, "lines")
             return _reply("answer", note, lines=lines, below=True)
-        case AnswerCode.LOG:
+        case AnswerCode.LOG | AnswerCode.AUDIT:
             rows = _fact(note, "rows")
             return _reply("answer", note, rows=rows, below=True)
         case AnswerCode.WHO:
@@ -146,6 +151,63 @@ def difference_view(window: Window, shown: Sheet | Note | None) -> dict[str, Any
     if found := view_problems(view):
         raise BrokenBlocks("dialog", found)
     return view
+
+
+def choice_view(window: Window, shown: Choices | Note | None) -> dict[str, Any]:
+    """Return the dialog in which an app and one of its versions are chosen.
+
+    None stands for versions that are not read yet; where *window* names no app and no card, for
+    an app that is not chosen yet. A dialog of a card is about the card's app alone.
+
+    Raises:
+        BrokenBlocks: What it would show cannot be shown there.
+    """
+    choices = shown if isinstance(shown, Choices) else None
+    where = choices.where if choices else window.where
+    kept = {"value": window.value, "channel": window.channel, "ts": window.ts}
+    kept |= {"response_url": window.response_url, "where": choices.where if choices else ""}
+    view = _parsed(
+        "choose",
+        choices=choices,
+        sentence=_about_choices(window, shown),
+        ended=isinstance(shown, Note) and bool(window.ts),
+        where=where,
+        of_card=bool(window.ts),
+        id=window.id,
+        key=window.id[-12:],
+        max_length=REASON,
+        metadata=json.dumps(kept),
+    )
+    if found := view_problems(view):
+        raise BrokenBlocks("dialog", found)
+    return view
+
+
+def filled(window: Window, shown: Sheet | Choices | Note) -> dict[str, Any]:
+    """Return the dialog *window* with something in it. Raises `BrokenBlocks`."""
+    if window.chooses and not isinstance(shown, Sheet):
+        return choice_view(window, shown)
+    if isinstance(shown, Choices):
+        raise BrokenBlocks("versions to choose from, in a dialog that is none of choices")
+    return difference_view(window, shown)
+
+
+def app_options(apps: Sequence[AppEnv]) -> list[dict[str, Any]]:
+    """Return *apps* as options of a select; those whose name is too long are left out."""
+    named = [str(where) for where in apps]
+    return [_option(name) for name in named if len(name) <= OPTION_VALUE][:OPTIONS]
+
+
+def _option(name: str) -> dict[str, Any]:
+    shown = textsafe.one_line(name, OPTION_TEXT) or "–"
+    return {"text": {"type": "plain_text", "emoji": False, "text": shown}, "value": name}
+
+
+def _about_choices(window: Window, shown: Choices | Note | None) -> str:
+    if isinstance(shown, Note):
+        return answer(shown).text
+    waits = shown is None and bool(window.ts or window.where)
+    return say("answer", AnswerCode.BEING_READ, {}) if waits else ""
 
 
 def _in_window(shown: Sheet | Note | None) -> str:
@@ -313,4 +375,7 @@ _json.filters |= {
     "clean": textsafe.clean,
     "visible": textsafe.visible,
     "one_line": textsafe.one_line,
+    "utc": textsafe.utc,
+    "option": _option,
+    "spelled_choice": spelled_choice,
 }

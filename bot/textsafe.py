@@ -130,6 +130,11 @@ def clock_time(value: object) -> str:
     return f"<!date^{int(moment.timestamp())}^{{time}}|{moment.strftime('%H:%M UTC')}>"
 
 
+def utc(value: object) -> str:
+    """Return a time for plain_text, where Slack shows nobody their own zone."""
+    return f"{_moment(value):%-d %b %Y, %H:%M} UTC"
+
+
 _TOKEN: Final = re.compile(r"<[^<>|]*\|([^<>]*)>|<[@!]?([^<>]*)>")
 
 

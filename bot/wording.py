@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from bot import textsafe
 from bot.domain.card import CardAlert, CardLeg, CardView, CardVote
+from bot.domain.quorum import KEYTURN
 from bot.errors import BotError, GlassRefused, NotEligible
 from store.records import Choice, Json
 
@@ -142,6 +143,12 @@ def _barred(people: Sequence[Json]) -> str:
 
 def _bar(why: Json) -> str:
     return _BARS.get(why, "may not")
+
+
+def _who(user_id: Json) -> str:
+    """Whoever did it: a person of Slack, Keyturn itself, or somebody at the command line."""
+    said = str(user_id)
+    return "Keyturn" if said == KEYTURN else textsafe.mention(said)
 
 
 def _counted(counts: Mapping[str, Json]) -> str:
@@ -347,6 +354,7 @@ FILTERS: Final[dict[str, Callable[..., str]]] = {
     "reviewers": _reviewers,
     "called": _called,
     "names_listed": _names,
+    "who": _who,
     "members": _members,
     "barred": _barred,
     "counted": _counted,

@@ -7,14 +7,14 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, String, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from store import chain
 from store.clock import DatabaseClock
-from store.records import AuditDraft, AuditEntry, Corrupt
-from store.tables import AuditHeadRow, AuditRow
+from store.records import AppEnv, AuditDraft, AuditEntry, Corrupt
+from store.tables import AuditHeadRow, AuditRow, CaseRow, LegRow
 
 BATCH = 2_000
 _HEAD = 1
@@ -83,6 +83,35 @@ class Audit:
                 limit //= 2
         raise Corrupt(f"what follows entry {after} was changed: it cannot be read")
 
+    async def about(self, where: AppEnv, *, limit: int, skip: int = 0) -> list[AuditEntry]:
+        """Entries about rollbacks and cases of *where*, and about itself, newest first.
+
+        At most *limit*, after the newest *skip*.
+
+        Raises:
+            Corrupt: One cannot be read, as in `entries`.
+        """
+        query = (
+            select(AuditRow)
+            .where(_is_about(where))
+            .order_by(col(AuditRow.seq).desc())
+            .limit(limit)
+            .offset(skip)
+        )
+        try:
+            return [_entry(row) for row in await self._session.scalars(query)]
+        except ValueError as error:
+            raise Corrupt(f"an entry about {where} was changed: it cannot be read") from error
+
+    async def count_about(self, where: AppEnv) -> int:
+        """How many entries `about` has."""
+        query = select(func.count()).select_from(AuditRow).where(_is_about(where))
+        return await self._session.scalar(query) or 0
+
+    def flaw(self, entry: AuditEntry) -> str:
+        """What is wrong with *entry* by itself, wherever it stands; "" when nothing is."""
+        return chain.flaw(entry, seq=entry.seq, prev=entry.prev)
+
     async def _read(self, after: int, limit: int) -> list[AuditEntry]:
         rows = await self._session.scalars(
             select(AuditRow)
@@ -91,6 +120,18 @@ class Audit:
             .limit(limit)
         )
         return [_entry(row) for row in rows]
+
+
+def _is_about(where: AppEnv) -> ColumnElement[bool]:
+    """Whether an entry's resource is a rollback or a case of *where*, or that app@env itself."""
+    rollbacks = select("rollback/" + cast(col(LegRow.rollback_id), String)).where(
+        col(LegRow.app) == where.app, col(LegRow.env) == where.env
+    )
+    cases = select("case/" + cast(col(CaseRow.id), String)).where(
+        col(CaseRow.app) == where.app, col(CaseRow.env) == where.env
+    )
+    resource = col(AuditRow.resource)
+    return or_(resource.in_(rollbacks), resource.in_(cases), resource == f"app/{where}")
 
 
 @dataclass(frozen=True)

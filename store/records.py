@@ -229,6 +229,17 @@ class Tag:
 
 
 @dataclass(frozen=True)
+class SuggestionsPaused:
+    """Until when Keyturn suggests nothing for *where*, who said so, and why ("" for no reason)."""
+
+    where: AppEnv
+    until: datetime
+    slack_id: str
+    reason: str
+    since: datetime
+
+
+@dataclass(frozen=True)
 class Search:
     """Which versions of a history are asked for; what is left empty lets every one through.
 

@@ -32,6 +32,7 @@ from store.retention import Retention
 from store.rollbacks import Rollbacks
 from store.seals import Seals
 from store.slots import Slots
+from store.suggestions import Suggestions
 from store.tags import Tags
 from store.versions import Versions
 
@@ -58,6 +59,7 @@ class Transaction:
     slots: Slots
     included: Included
     pause: Pause
+    suggestions: Suggestions
     retention: Retention
     figures: Figures
     now: DatabaseClock
@@ -158,6 +160,7 @@ class SqlStore:
             slots=Slots(session, now),
             included=Included(session, now, audit),
             pause=Pause(session, now, audit),
+            suggestions=Suggestions(session, now, audit),
             now=now,
         )
 

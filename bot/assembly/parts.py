@@ -29,6 +29,8 @@ from bot.domain import link
 from bot.opening import rules_of
 from bot.renewal.watched import Watched
 from bot.sealing import KeyedSealing
+from bot.services.asker import Reception
+from bot.services.choices import Apps
 from bot.services.closer import Closer
 from bot.services.decide import Decide
 from bot.services.deliver import Deliver
@@ -42,6 +44,7 @@ from bot.services.page import page
 from bot.services.probe import Probe
 from bot.services.propose import Propose
 from bot.services.recover import Recover
+from bot.services.sight import Sight
 from bot.services.snapshot import Snapshot
 from bot.services.take_in import Intake, TakeIn
 from store.records import InboxKind, NewInboxItem
@@ -142,7 +145,7 @@ class Making:
         address = _address(settings.public_url, links)
         kept = before if before and before.settings.public_url == settings.public_url else None
         deliver = self._deliverer(outside, keys, address, kept)
-        admission = self._admitting(outside)
+        admission = self._admitting(outside, rules)
         meaning = partial(settings.alerts.labels.where, known=channels)
         steps = {
             "take_in": TakeIn(store, channels, meaning=meaning).step,
@@ -288,7 +291,7 @@ class Making:
             clock=utc_now,
         )
 
-    def _admitting(self, outside: Outside) -> Admission | None:
+    def _admitting(self, outside: Outside, rules: Rules) -> Admission | None:
         """What takes in from Slack, whichever way; a worker takes in nothing."""
         if self._process.role is Role.WORKER:
             return None
@@ -299,7 +302,11 @@ class Making:
             self._nudge("decide", "command")
             return new
 
-        return Admission(build_bolt(put=put, forms=outside.messenger), team=outside.directory.team)
+        directory = outside.directory
+        sight = Sight(self._store, directory, watched=rules.channels, policy_of=rules.policy)
+        apps = Apps(Reception(directory), sight)
+        bolt = build_bolt(put=put, forms=outside.messenger, apps=apps)
+        return Admission(bolt, team=directory.team)
 
 
 async def retire(old: Parts, new: Parts) -> None:

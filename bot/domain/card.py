@@ -53,7 +53,10 @@ class CardGlass:
 
 @dataclass(frozen=True)
 class CardButton:
-    """A button: approve, reject, break_glass, undo or difference; `value` is opaque and signed."""
+    """A button: approve, reject, break_glass, undo, another or difference.
+
+    `value` is opaque and signed.
+    """
 
     action: str
     value: str

@@ -22,6 +22,7 @@ from bot.domain.diff.joined import joined
 from bot.domain.words import FindingCode
 from store.records import (
     Case,
+    CaseState,
     Firing,
     FiringStatus,
     Json,
@@ -40,6 +41,16 @@ _VOTES: Mapping[State, tuple[str, ...]] = {
     State.BROKEN_GLASS: ("reject",),
 }
 _BREAK_GLASS = "break_glass"
+_ANOTHER = "another"
+# What a card says that suggests nothing, while people may know better.
+_NOTHING_SUGGESTED = frozenset(
+    {FindingCode.NO_CHANGE, FindingCode.LOAD, FindingCode.UPSTREAM, FindingCode.PLATFORM}
+    | {FindingCode.DEPENDENCY, FindingCode.FLAPPING, FindingCode.PREDATES, FindingCode.SLOW_DRIFT}
+    | {FindingCode.OUTSIDE, FindingCode.UNSURE, FindingCode.TWO_CHANGES, FindingCode.OVER}
+    | {FindingCode.NO_SOUND_VERSION, FindingCode.WENT_BACK, FindingCode.COOLING_DOWN}
+    | {FindingCode.REJECTED_BEFORE, FindingCode.SECRETS_OUT_OF_REACH, FindingCode.SECRETS_GONE}
+    | {FindingCode.SUGGESTIONS_PAUSED, FindingCode.LOOK_FAILED}
+)
 Sign = Callable[[Rollback, str], str]  # (rollback, action) → the button's value
 
 
@@ -61,6 +72,7 @@ def build(
     sign: Sign,
     pages: Sequence[str] = (),
     lost: str = "",
+    another: str = "",
 ) -> CardView:
     """Return the card of *case*; the same state gives the same card.
 
@@ -75,6 +87,8 @@ def build(
             later whether the chain was rewritten.
         sign: Makes the value of a button.
         lost: What going back gives up besides the suspect, in words.
+        another: The value of the button that asks for a version where none is suggested; "" where
+            there is nothing to choose from.
         pages: The address of the page of each leg's difference; empty where there is none.
     """
     facts = CardView(
@@ -89,7 +103,8 @@ def build(
         audit_head=head[1],
     )
     if rollback is None:
-        return replace(facts, **_difference(changes[0] if changes else None))
+        buttons = (CardButton(_ANOTHER, another),) if another and _nothing_said(case) else ()
+        return replace(facts, buttons=buttons, **_difference(changes[0] if changes else None))
     page = pages[0] if pages else ""
     legs = _legs(rollback, versions, pages)
     facts = replace(facts, page=page, legs=legs, lost=lost)
@@ -227,10 +242,22 @@ def _buttons(
     as_bound = [difference.digest for difference in changes] == bound
     actions: Sequence[str] = ("difference",)
     if rollback.policy.named and as_bound:
-        actions = (*_VOTES.get(rollback.state, ()), *actions, *_alone(rollback))
+        actions = (*_VOTES.get(rollback.state, ()), *actions)
+    if rollback.state is State.PENDING_APPROVAL and not rollback.joint:
+        actions = (*actions, _ANOTHER)
+    if rollback.policy.named and as_bound:
+        actions = (*actions, *_alone(rollback))
     if rollback.state is State.COMPLETED:
         actions = (*actions, "undo")
     return tuple(CardButton(action, sign(rollback, action)) for action in actions)
+
+
+def _nothing_said(case: Case) -> bool:
+    """Whether people may ask for a version here, where Keyturn suggests none."""
+    finding = case.finding
+    return (
+        case.state is CaseState.OPEN and finding is not None and finding.code in _NOTHING_SUGGESTED
+    )
 
 
 def _alone(rollback: Rollback) -> tuple[str, ...]:

@@ -14,6 +14,8 @@ from store.records import AppEnv
 
 LONGEST = 300
 ANY_APP: Final = "APP@ENV"  # stands in a form for an app that was not said
+PAUSE_MIN: Final = 4 * 60  # where nobody says how long
+LONGEST_PAUSE_MIN: Final = 7 * 24 * 60
 LIVE: Final = "live"
 _FORMS: Final = {
     "help": "help",
@@ -33,9 +35,13 @@ _FORMS: Final = {
     "untag": f"untag {ANY_APP} NAME",
     "condemn": f"condemn {ANY_APP} VERSION REASON",
     "absolve": f"absolve {ANY_APP} VERSION REASON",
+    "audit": f"audit {ANY_APP}",
+    "pause": f"pause {ANY_APP} 2h REASON",
+    "resume": f"resume {ANY_APP}",
 }
 _NAMED: Final = frozenset(_FORMS) - {"help", "status"}  # verbs about an app
 _NUMBER = re.compile(r"[vV#]?([1-9][0-9]{0,8})")
+_SPAN = re.compile(r"(?:(\d{1,2})d)?(?:(\d{1,3})h)?(?:(\d{1,4})m(?:in)?)?", re.ASCII)
 _AND, _TOGETHER = "and", "together"
 _LIVE_WORDS = frozenset({LIVE, "newest", "latest"})
 
@@ -43,6 +49,11 @@ _LIVE_WORDS = frozenset({LIVE, "newest", "latest"})
 @dataclass(frozen=True)
 class Help:
     """Say what can be asked."""
+
+
+@dataclass(frozen=True)
+class Choose:
+    """Let an app and a version be chosen in a dialog."""
 
 
 @dataclass(frozen=True)
@@ -190,6 +201,30 @@ class Review:
 
 
 @dataclass(frozen=True)
+class Audit:
+    """Tell what the audit chain says of *where*; page 1 has the newest entries."""
+
+    where: AppEnv
+    page: int = 1
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Let Keyturn suggest nothing for *minutes*; *where* None is all that they may ask for."""
+
+    where: AppEnv | None = None
+    minutes: int = PAUSE_MIN
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Let Keyturn suggest again; *where* None is all that the person may ask for."""
+
+    where: AppEnv | None = None
+
+
+@dataclass(frozen=True)
 class Who:
     """Say who may vote, ask and see in the environment of *where*."""
 
@@ -200,20 +235,29 @@ class Who:
 OfOne = BreakGlass | Review | TakeBack | Withdraw  # a person's own word on what is open
 Judging = Condemn | Absolve
 Naming = Tags | Tag | Untag
-Named = To | ToTag | Undo | DryRun | OfOne | Naming | Judging | Log | Diff | Take | Who
-Command = Help | Status | Named
+Suggesting = Pause | Resume
+Reading = DryRun | Tags | Log | Diff | Audit | Who
+Named = To | ToTag | Undo | OfOne | Naming | Judging | Suggesting | Reading | Take
+Command = Choose | Help | Status | Named
 
 
 def parse(text: str) -> Command:
-    """Return what *text* asks for; no words at all ask for help.
+    """Return what *text* asks for; no words at all ask for the dialog.
 
     Raises:
         BadCommand: It makes no sense; the error names the nearest form if one is near.
     """
     if len(text) > LONGEST or not text.replace("\t", " ").isprintable():
         raise BadCommand(text[:LONGEST])
-    name, *words = text.split() or ["help"]
+    if not text.strip():
+        return Choose()
+    name, *words = text.split()
     verb = name.casefold()
+    return _of_all(verb, words) or _of_one(text, name, words)
+
+
+def _of_all(verb: str, words: Sequence[str]) -> Command | None:
+    """What *verb* asks for without naming an app; None where it has to name one."""
     match (verb, words):
         case ("help", _):
             return Help()
@@ -221,10 +265,19 @@ def parse(text: str) -> Command:
             return Status()
         case ("snapshot", []):
             return Take()
-        case _ if verb in _NAMED:
-            return _named(text, verb, words)
+        case ("resume", []):
+            return Resume()
+        case ("pause", _) if not words or _minutes(words[0]):
+            return _pause(None, words)
         case _:
-            raise _nonsense(text, name)
+            return None
+
+
+def _of_one(text: str, name: str, words: Sequence[str]) -> Named:
+    verb = name.casefold()
+    if verb not in _NAMED:
+        raise _nonsense(text, name)
+    return _named(text, verb, words)
 
 
 def _named(text: str, verb: str, words: Sequence[str]) -> Named:
@@ -248,9 +301,16 @@ def _asked(verb: str, where: AppEnv, rest: Sequence[str]) -> Named | None:
     if verb in ("tag", "untag"):
         return _tag(where, rest) if verb == "tag" else _untag(where, rest)
     words, page = _paged(rest)
-    if page is None:
+    return None if page is None else _on_page(verb, where, words, page)
+
+
+def _on_page(verb: str, where: AppEnv, words: Sequence[str], page: int) -> Named | None:
+    if verb == "diff":
+        return _diff(where, words, page)
+    at = _page(words, page)
+    if at is None:
         return None
-    return _log(where, words, page) if verb == "log" else _diff(where, words, page)
+    return Log(where, at) if verb == "log" else Audit(where, at)
 
 
 _BARE: Final[Mapping[str, Callable[[AppEnv], Named]]] = {
@@ -258,6 +318,7 @@ _BARE: Final[Mapping[str, Callable[[AppEnv], Named]]] = {
     "snapshot": Take,
     "take-back": TakeBack,
     "withdraw": Withdraw,
+    "resume": Resume,
 }
 
 
@@ -304,11 +365,25 @@ def _goal(word: str) -> int | str | None:
     return name if is_tag(name) else None
 
 
+def _pause(where: AppEnv | None, words: Sequence[str]) -> Pause:
+    minutes = _minutes(words[0]) if words else 0
+    reason = " ".join(words[1:] if minutes else words)
+    return Pause(where, minutes or PAUSE_MIN, reason)
+
+
+def _minutes(word: str) -> int:
+    """How long *word* says, as `2h`, `90m` or `1d12h`; 0 where it says something else."""
+    found = _SPAN.fullmatch(word.casefold())
+    days, hours, minutes = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
+    return (days * 24 + hours) * 60 + minutes
+
+
 # whose words at the end are a sentence of the person
 _SAID: Final[Mapping[str, Callable[[AppEnv, Sequence[str]], Named | None]]] = {
     "to": _to,
     "break-glass": _break_glass,
     "review": _review,
+    "pause": _pause,
 }
 
 
@@ -354,10 +429,11 @@ def _untag(where: AppEnv, words: Sequence[str]) -> Untag | None:
     return Untag(where, name) if is_tag(name) else None
 
 
-def _log(where: AppEnv, words: Sequence[str], page: int) -> Log | None:
-    if len(words) == 1 and page == 1 and (number := _number(words[0])):
-        return Log(where, number)
-    return Log(where, page) if not words else None
+def _page(words: Sequence[str], page: int) -> int | None:
+    """The page that is asked for, by its number alone too; None for anything else."""
+    if len(words) == 1 and page == 1:
+        return _number(words[0])
+    return page if not words else None
 
 
 def _diff(where: AppEnv, words: Sequence[str], page: int) -> Diff | None:

@@ -57,6 +57,8 @@ class FindingCode(StrEnum):
     TAKEN_BACK = "taken_back_elsewhere"  # rollback: int, where_of: the app whose card it has
     FROZEN = "frozen"  # suspect: int, candidate: int, until
     COOLING_DOWN = "cooling_down"  # suspect: int, candidate: int, count: int, minutes: int, until
+    # suspect: int, candidate: int, slack_id (who paused), until, reason ("" for none)
+    SUGGESTIONS_PAUSED = "suggestions_paused"
     REJECTED_BEFORE = "rejected_before"  # suspect: int, candidate: int
 
 
@@ -233,6 +235,9 @@ class NoteCode(StrEnum):
     DRIFT = "drift"
     # a message of its own: where, number: int, before: int (0: unknown), author
     CONDEMNED_AGAIN = "condemned_again"
+    # messages of their own: apps: list[str], count: int, slack_id, until, reason ("" for none)
+    SUGGESTIONS_OFF = "suggestions_off"
+    SUGGESTIONS_ON = "suggestions_on"  # apps: list[str], count: int, slack_id
     NOT_RENEWED = "not_renewed"  # slack_id, text: one sentence, already safe to show
 
 
@@ -249,7 +254,8 @@ class AnswerCode(StrEnum):
     OUT_OF_DATE = "out_of_date"  # permalink ("" when unknown)
     HELP = "help"
     # rows: list of {where, number, published_at, rollback (id or 0), state, permalink,
-    # not_imported: int (how many older versions), reviews: list of {rollback: int, slack_id (who
+    # not_imported: int (how many older versions), paused_until ("": suggestions are not paused),
+    # paused_by, reviews: list of {rollback: int, slack_id (who
     # broke the glass), count: int, needed: int}}
     STATUS = "status"
     ASKED = "asked"  # where, number: int; of several apps also: list of {where, number: int}
@@ -280,9 +286,19 @@ class AnswerCode(StrEnum):
     # askers, viewers: list[str] (beside the voters), unknown_groups: list[str], you (a Slack id),
     # you_may_vote: bool, you_may_ask: bool
     WHO = "who"
+    # where ("" for several), count: int, until, reason ("" for none)
+    YOU_PAUSED = "you_paused"
+    # where ("" for several), count: int (0: they were not paused)
+    YOU_RESUMED = "you_resumed"
+    # where, page: int, pages: int, head_seq: int, head (of the whole chain, in short), changed:
+    # bool (an entry of this page), rows: list of {seq: int, at, who, action, resource, status,
+    # hash, changed: bool (it is not the hash of what the entry says)}
+    AUDIT = "audit"
     # where, number: int, live: int, verdict (blocks, missing, unknown, clear), lines: list[str]
     DRY_RUN = "dry_run"
     DIFFERENCE = "difference"  # text, permalink
     BEING_MADE = "being_made"
+    CHOICES = "choices"  # where, page: int; what stands on that page is read when it is shown
+    BEING_READ = "being_read"
     FORM_NOT_OPENED = "form_not_opened"  # form (a button's action; reject where it is missing)
     FAILED = "failed"  # something on our side

@@ -8,9 +8,13 @@ from typing import Protocol
 
 from bot.domain.card import CardView
 from bot.domain.chart.view import ChartView
+from bot.domain.choices import Choices
 from bot.domain.diff.browse import Sheet
 from bot.domain.diff.picture import Picture
 from store.records import Json
+
+# How the ids of dialogs begin that are filled after they were opened.
+DIFFERENCE, CHOICE = "difference", "choose"
 
 
 @dataclass(frozen=True)
@@ -62,13 +66,21 @@ class Note:
 class Window:
     """A dialog that is open before one person: the id that we gave it, and what opened it.
 
-    `value`, `channel` and `ts` are the button's and its card's.
+    `value`, `channel` and `ts` are the button's and its card's; `value` and `ts` are "" where a
+    command opened it, of which `response_url` is. `where` is the app whose versions it shows.
     """
 
     id: str
     value: str
     channel: str
     ts: str
+    response_url: str = ""
+    where: str = ""
+
+    @property
+    def chooses(self) -> bool:
+        """Whether an app and a version are chosen in it; else a difference is read."""
+        return self.id.startswith(f"{CHOICE}.")
 
 
 class Messenger(Protocol):
@@ -106,7 +118,7 @@ class Messenger(Protocol):
         """Tell one person only: by *response_url* when there is one, else in the channel."""
         ...
 
-    async def fill(self, window: Window, shown: Sheet | Note) -> None:
+    async def fill(self, window: Window, shown: Sheet | Choices | Note) -> None:
         """Show something in an open dialog, in place of what it shows now.
 
         Raises:

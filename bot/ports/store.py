@@ -34,6 +34,7 @@ from store.records import (
     Search,
     Slot,
     State,
+    SuggestionsPaused,
     Tag,
     Version,
 )
@@ -309,6 +310,17 @@ class Audit(Protocol):
         ...
 
     async def entries(self, *, after: int = 0, limit: int = 1000) -> list[AuditEntry]: ...
+    async def about(self, where: AppEnv, *, limit: int, skip: int = 0) -> list[AuditEntry]:
+        """Entries about rollbacks and cases of *where*, and about itself, newest first."""
+        ...
+
+    async def count_about(self, where: AppEnv) -> int:
+        """How many entries `about` has."""
+        ...
+
+    def flaw(self, entry: AuditEntry) -> str:
+        """What is wrong with *entry* by itself, wherever it stands; "" when nothing is."""
+        ...
 
 
 class Inbox(Protocol):
@@ -438,6 +450,24 @@ class Figures(Protocol):
         ...
 
 
+class Suggestions(Protocol):
+    """Where Keyturn suggests nothing for a while, because people said so."""
+
+    async def paused(self, where: AppEnv) -> SuggestionsPaused | None:
+        """The pause of *where* that is not over by database time; None for none."""
+        ...
+
+    async def pause(
+        self, where: AppEnv, until: datetime, *, slack_id: str, reason: str, entry: AuditDraft
+    ) -> None:
+        """Pause until *until*, in place of any pause before, with *entry*. Raises `Stale`."""
+        ...
+
+    async def resume(self, where: AppEnv, *, entry: AuditDraft) -> None:
+        """End the pause of *where*, with *entry*. Raises `Stale`."""
+        ...
+
+
 class Transaction(Protocol):
     """One database transaction: all of it or nothing. No HTTP call is made inside one."""
 
@@ -471,6 +501,8 @@ class Transaction(Protocol):
     def pause(self) -> Pause: ...
     @property
     def figures(self) -> Figures: ...
+    @property
+    def suggestions(self) -> Suggestions: ...
     async def now(self) -> datetime:
         """Database time, aware, UTC."""
         ...

@@ -6,17 +6,19 @@ import asyncio
 
 from bot.domain import link
 from bot.domain.card_view import Sign
+from bot.domain.choices import Choices
 from bot.domain.diff.browse import Sheet, place_in, sheet
 from bot.domain.diff.changes import compare
 from bot.domain.diff.text import mini
 from bot.domain.words import AnswerCode, NoteCode
-from bot.errors import UpstreamRefused
+from bot.errors import Refused, UpstreamRefused
 from bot.ports.people import Messenger, Note
 from bot.ports.store import Store
+from bot.services.choices import choices
 from bot.services.drawing import Address, Differences
 from bot.services.page import name_of_versions
 from bot.services.review import ACTION as SIGN_REVIEW
-from store.records import Json
+from store.records import AppEnv, Json
 
 DRIFT_LINES = 12  # in a channel, where nobody asked for it
 DIFFERENCE_LINES = 40  # what a message shows of it; the whole is in the thread
@@ -81,6 +83,13 @@ class Answers:
             rollback = await tx.rollbacks.get(facts["rollback_id"])
         changes = await self._differences.shown(self._store, rollback)
         return await asyncio.to_thread(sheet, changes, place_in(facts.get("place", "")))
+
+    async def choices(self, facts: dict[str, Json]) -> Choices | Note:
+        """Return the versions that a `CHOICES` answer is about, or why there are none."""
+        try:
+            return await choices(self._store, AppEnv.parse(facts["where"]), facts["page"])
+        except Refused as error:
+            return Note(AnswerCode.REFUSED, {"text": error.to_person()})
 
     async def _drift(self, facts: dict[str, Json]) -> dict[str, Json]:
         """What a change without a publish changed: the first lines of it, and where the rest is."""

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from bot.domain import policy
 from bot.domain.policy import Groups, MemberFacts
 from bot.errors import NotAllowed, NotEligible, UpstreamRefused
 from bot.ports.people import Directory, Member
 from bot.services.eligibility import NOBODY, Eligibility, facts_of
-from store.records import InboxItem, PolicySnapshot
+from store.records import PolicySnapshot
+
+
+class Sender(Protocol):
+    """An account as a payload of Slack names it, with its workspace."""
+
+    @property
+    def slack_id(self) -> str: ...
+    @property
+    def team_id(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -95,7 +105,7 @@ class Reception:
         self._directory = directory
         self._eligibility = Eligibility(directory)
 
-    async def of(self, item: InboxItem, *entries: Iterable[str], channel: str = "") -> Asker:
+    async def of(self, item: Sender, *entries: Iterable[str], channel: str = "") -> Asker:
         """Return the sender of *item* with the members of every group among *entries*.
 
         Args:
@@ -128,5 +138,5 @@ class Reception:
             raise
 
 
-def _nobody(item: InboxItem) -> MemberFacts:
+def _nobody(item: Sender) -> MemberFacts:
     return MemberFacts(item.slack_id, item.slack_id, item.team_id, stranger=True)

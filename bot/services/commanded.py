@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from bot.domain import commands
 from bot.domain.commands import (
     Absolve,
+    Audit,
     BreakGlass,
+    Choose,
     Condemn,
     Diff,
     DryRun,
@@ -15,6 +17,9 @@ from bot.domain.commands import (
     Log,
     Named,
     OfOne,
+    Pause,
+    Reading,
+    Resume,
     Review,
     Status,
     Tag,
@@ -39,11 +44,13 @@ from bot.services.hearing import Hearing, Matter
 from bot.services.received import Words
 from bot.services.review import Reviewing
 from bot.services.sight import Sight, nearest
+from bot.services.slash.audit import audit
 from bot.services.slash.condemn import Judging
 from bot.services.slash.diff import diff
 from bot.services.slash.dry_run import Rehearsing, dry_run
 from bot.services.slash.log import log
 from bot.services.slash.own import Own
+from bot.services.slash.pause import Pausing
 from bot.services.slash.snapshot import Takes
 from bot.services.slash.status import status
 from bot.services.slash.tag import Tagging
@@ -71,10 +78,10 @@ _ACTIONS = {
     Review: "review.sign",
     TakeBack: "vote.take_back",
     Withdraw: "rollback.withdraw",
+    Audit: "audit.see",
+    Pause: "suggestions.pause",
+    Resume: "suggestions.resume",
 }
-
-
-_Reading = DryRun | Tags | Log | Diff | Who
 
 
 @dataclass(frozen=True)
@@ -93,6 +100,7 @@ class Verbs:
     review: Reviewing
     undo: Undoing
     rehearse: Rehearsing
+    pause: Pausing
 
 
 class Commanded:
@@ -115,12 +123,23 @@ class Commanded:
             await self._not_understood(hearing, error)
             return
         match asked:
+            case Choose():  # the listener has opened its dialog, or asks for help
+                async with self._store.write() as tx:
+                    await hearing.finish(tx, "asked_to_choose")
             case Help():
                 await self._tell(hearing, Told(AnswerCode.HELP, {}))
             case Status():
                 await self._status(hearing)
             case _:
                 await self._named(hearing, words, asked)
+
+    async def asked(self, hearing: Hearing, words: Words, asked: Named) -> None:
+        """Do what was *asked* for in a dialog, or say why not, as if it had been typed.
+
+        Raises:
+            UpstreamDown: Slack or the target cannot say now; the sender was told once.
+        """
+        await self._named(hearing, words, asked)
 
     async def _tell(self, hearing: Hearing, told: Told) -> None:
         async with self._store.write() as tx:
@@ -211,12 +230,15 @@ class Commanded:
                 await self._verbs.judge(hearing, asked, asker, _matter(asked, asker))
             case BreakGlass() | Review() | TakeBack() | Withdraw():
                 await self._word(hearing, asked, asker)
+            case Pause() | Resume():
+                matter = _matter(asked, asker)
+                await self._verbs.pause(hearing, asked, asker, places, matter)
             case Take():
                 await self._verbs.take(hearing, places, _matter(asked, asker))
             case _:
                 await self._tell(hearing, await self._told(asker, asked))
 
-    async def _told(self, asker: Asker, asked: _Reading) -> Told:
+    async def _told(self, asker: Asker, asked: Reading) -> Told:
         """What is asked by who only wants to know."""
         match asked:
             case DryRun():
@@ -227,6 +249,8 @@ class Commanded:
                 return await log(self._store, asked)
             case Diff():
                 return await diff(self._store, asked)
+            case Audit():
+                return await audit(self._store, asked)
             case Who():
                 return await self._verbs.who(asker, asked)
 
@@ -281,7 +305,7 @@ def _matter(asked: Named, asker: Asker) -> Matter:
         what["number"] = asked.number
     if isinstance(asked, To | ToTag):
         what |= _asked(asked)
-    if isinstance(asked, BreakGlass | Undo | Condemn | Absolve) and asked.reason:
+    if isinstance(asked, BreakGlass | Undo | Condemn | Absolve | Pause) and asked.reason:
         what["reason"] = asked.reason
     if isinstance(asked, Review) and asked.remark:
         what["remark"] = asked.remark

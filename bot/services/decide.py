@@ -19,6 +19,7 @@ from bot.ports.store import Store
 from bot.services import emergency, received, review
 from bot.services.asker import Reception
 from bot.services.ballot import Ballot
+from bot.services.choosing import Choosing
 from bot.services.commanded import Commanded, Verbs
 from bot.services.companions import Companions
 from bot.services.emergency import Emergency
@@ -28,6 +29,7 @@ from bot.services.sight import Sight
 from bot.services.slash.condemn import Judging
 from bot.services.slash.dry_run import Rehearsing
 from bot.services.slash.own import Own
+from bot.services.slash.pause import Pausing
 from bot.services.slash.snapshot import Refresh, Takes
 from bot.services.slash.tag import Tagging
 from bot.services.slash.to import Ask, Asking
@@ -97,8 +99,10 @@ class Decide:
         self._review = Reviewing(store, reception, keys=keys, policy_of=policy_of)
         asking = Asking(store, ask)
         self._undo = Undoing(store, reception, asking, refresh, keys=keys)
+        sight = Sight(store, directory, watched=channels, policy_of=policy_of)
+        self._choose = Choosing(store, reception, sight, keys=keys, policy_of=policy_of)
         verbs = Verbs(
-            Sight(store, directory, watched=channels, policy_of=policy_of),
+            sight,
             asking,
             Takes(store, refresh, watched=channels, within=lease * 2 / 3),
             Electorate(store, directory, channels=channels, policy_of=policy_of),
@@ -110,6 +114,7 @@ class Decide:
             self._review,
             self._undo,
             rehearse,
+            Pausing(store, directory, policy_of=policy_of, channels=channels),
         )
         self._commanded = Commanded(store, reception, verbs)
 
@@ -158,15 +163,14 @@ class Decide:
             await self._fail(item, error)
 
     async def _by_kind(self, item: InboxItem) -> None:
-        if item.kind is InboxKind.COMMAND and item.action == "undo":  # by the form of a card
-            await self._undo.pressed(self._hearing(item), received.press(item))
-            return
+        hearing = self._hearing(item)
         if item.kind is InboxKind.COMMAND:
-            words = received.words(item)
-            await self._commanded(self._hearing(item), words)
+            await self._command(item, hearing)
+            return
+        if item.action == "choose":
+            await self._choose.picked(hearing, received.looked(item))
             return
         press = received.press(item)
-        hearing = self._hearing(item)
         match (item.kind, press.action):
             case (InboxKind.CLICK, "approve"):
                 await self._ballot.vote(hearing, press, Choice.APPROVE)
@@ -178,10 +182,23 @@ class Decide:
                 await self._review.press(hearing, press)
             case (InboxKind.CLICK, "reject" | "undo" | emergency.ACTION | review.ACTION):
                 await self._done(item, "asked_for_reason")  # the listener has opened its form
+            case (InboxKind.CLICK, "another"):
+                await self._choose.pressed(hearing, press)
             case (InboxKind.CLICK, "difference"):
                 await self._ballot.difference(hearing, press)
             case _:
                 raise BadInput(f"nothing of ours does {press.action!r}")
+
+    async def _command(self, item: InboxItem, hearing: Hearing) -> None:
+        """What people type, and what they send from dialogs that ask for a rollback."""
+        match item.action:
+            case "undo":
+                await self._undo.pressed(hearing, received.press(item))
+            case "choose":
+                asked, words = received.choice(item)
+                await self._commanded.asked(hearing, words, asked)
+            case _:
+                await self._commanded(hearing, received.words(item))
 
     async def _later(self, item: InboxItem, error: UpstreamDown) -> None:
         log.warning("item has to wait", extra={"why": error.code, "system": error.system})
@@ -218,5 +235,6 @@ def _window(told: Mapping[str, str]) -> Window | None:
     if not told.get("window"):
         return None
     return Window(
-        told["window"], told.get("value", ""), told.get("channel", ""), told.get("ts", "")
+        told["window"],
+        *(told.get(name, "") for name in ("value", "channel", "ts", "response_url", "where")),
     )

@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import timedelta
 from enum import Enum, auto
 
+from bot.domain.choices import Choices
 from bot.domain.diff.browse import Sheet
 from bot.domain.words import AnswerCode
 from bot.errors import UpstreamDown, UpstreamRefused
@@ -61,7 +62,9 @@ class Dialogs:
             raise
         return await self._sent(row)
 
-    async def _shown(self, body: Mapping[str, Json]) -> Sheet | Note:
+    async def _shown(self, body: Mapping[str, Json]) -> Sheet | Choices | Note:
+        if body["code"] == AnswerCode.CHOICES:
+            return await self._answers.choices(body["facts"])
         if body["code"] == AnswerCode.DIFFERENCE:
             return await self._answers.leaf(body["facts"])
         return await self._answers.complete(body["code"], body["facts"])
@@ -74,8 +77,10 @@ class Dialogs:
                 said = "its dialog is not open yet"
                 await tx.outbox.defer(row.id, owner=self._owner, delay=_OPENS_SOON, error=said)
             return Told.LATER
-        # one in which a page was turned was open, and is no more: there is nobody to tell
-        return await self._sent(row) if row.body["facts"].get("place") else Told.NOT
+        # one in which a page was turned was open, and is no more; one of choices was closed, or is
+        # about another app by now, or the listener said that it did not open: nobody is to be told
+        over = row.body["facts"].get("place") or row.body["code"] == AnswerCode.CHOICES
+        return await self._sent(row) if over else Told.NOT
 
     async def _sent(self, row: Outgoing) -> Told:
         async with self._store.write() as tx:

@@ -20,10 +20,11 @@ from bot.domain.lost import Later
 from bot.domain.secrets import expected
 from bot.domain.words import FindingCode
 from bot.ports.store import Store, Transaction
+from bot.services.choosing import ACTION as ANOTHER
 from bot.services.comparing import between
 from bot.services.page import name_of_rollback
 from store.document import Document
-from store.records import Case, Firing, Leg, Rollback, Version
+from store.records import Case, Firing, Leg, Rollback, Version, VersionKind
 
 log = logging.getLogger(__name__)
 Address = Callable[[str, datetime], str]  # (name of a page, when the link is over) → its address
@@ -138,6 +139,7 @@ class _Facts:
     versions: dict[int, Version]
     firings: Sequence[Firing]
     head: tuple[int, str]
+    choosable: bool  # whether there are versions that a person may ask for
 
 
 class Drawing:
@@ -174,6 +176,7 @@ class Drawing:
             sign=self.sign,
             pages=self._pages(rollback),
             lost=await self._lost(facts),
+            another=self._another(facts),
         )
         return Shown(facts.case, view)
 
@@ -192,6 +195,12 @@ class Drawing:
             return None
         live_id = finding.facts["live_id"]
         return await self._differences.between(self._store, live_id, finding.candidate_id)
+
+    def _another(self, facts: _Facts) -> str:
+        """The value of the button that asks for a version of the case's app; "" for none."""
+        if not facts.choosable:
+            return ""
+        return button.sign_case(facts.case, ANOTHER, keys=self._keys)
 
     async def _lost(self, facts: _Facts) -> str:
         """What else goes when the rollback is carried out, or went with it."""
@@ -232,7 +241,14 @@ async def _facts(tx: Transaction, case_id: int) -> _Facts:
             for version_id in (leg.from_version_id, leg.to_version_id):
                 versions[version_id] = await tx.versions.get(version_id)
     firings = await tx.alerts.of_case(case_id)
-    return _Facts(case, rollback, versions, firings, await tx.audit.head())
+    newest = await tx.versions.newest(case.where) if rollback is None else None
+    head = await tx.audit.head()
+    return _Facts(case, rollback, versions, firings, head, newest is not None and _several(newest))
+
+
+def _several(newest: Version) -> bool:
+    """Whether there is one to go back to. What has no versions in its target is by hand mostly."""
+    return (newest.number or 0) > 1 and newest.kind is not VersionKind.MODEL_CONFIG
 
 
 def _drawn(live: Document, candidate: Document, changes: ChangeList) -> Picture | None:

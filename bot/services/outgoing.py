@@ -134,6 +134,19 @@ def condemned_again_row(version: Version, before: Version | None, channel: str) 
     )
 
 
+def suggestions_row(
+    channel: str, code: NoteCode, facts: Mapping[str, Json], cause: str
+) -> NewOutgoing:
+    """Say in *channel* that suggestions for apps of it were paused, or are made again; once."""
+    return NewOutgoing(
+        kind=OutboxKind.NOTICE,
+        destination=channel,
+        order_key=f"suggestions:{channel}",
+        dedupe_id=f"suggestions:{channel}:{cause}",
+        body={"code": code.value, "facts": dict(facts)},
+    )
+
+
 def glass_row(case: Case, rollback: Rollback, facts: Mapping[str, Json]) -> NewOutgoing:
     """Say in the app's channel, by a message of its own, that the glass of *rollback* was broken.
 

@@ -7,17 +7,24 @@ The door has verified the bytes and keeps of each payload only what stands here:
     submission  value, channel, ts, response_url, reason   the first three as the click gave them
     command     text, channel, response_url; or with the action `undo` what a submission has
 
-`action` is the button's: approve, reject, undo, difference (a prefix up to a dot is left out).
+What is done in the dialog in which an app and a version are chosen has the action `choose`: a
+click says of which app (`where`) which page (`place`) of versions is to be shown, what was sent is
+a command with `where`, `number` and `reason`.
+
+`action` is the button's: approve, reject, undo, another, difference (a prefix up to a dot is left
+out).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.domain.commands import To
 from bot.errors import BadInput
-from store.records import InboxItem
+from store.records import AppEnv, InboxItem
 
 LONGEST_REASON = 500
+_DIGITS = 9
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,14 @@ class Words:
     response_url: str
 
 
+@dataclass(frozen=True)
+class Look:
+    """The versions of *where* that somebody looks for in a dialog."""
+
+    where: AppEnv
+    page: int
+
+
 def press(item: InboxItem) -> Press:
     """Return what was pressed. Raises `BadInput` when the row is not of the form above."""
     return Press(
@@ -62,6 +77,31 @@ def words(item: InboxItem) -> Words:
         channel=_text(item, "channel"),
         response_url=_text(item, "response_url", default=""),
     )
+
+
+def looked(item: InboxItem) -> Look:
+    """Return what is looked for in a dialog. Raises `BadInput`."""
+    page = _text(item, "place")
+    if not page.isascii() or not page.isdigit() or len(page) > _DIGITS:
+        raise BadInput(f"inbox item {item.id} has no page")
+    return Look(_where(item), int(page))
+
+
+def choice(item: InboxItem) -> tuple[To, Words]:
+    """Return what a sent dialog asks for. Raises `BadInput` when the row is not as above."""
+    number = _text(item, "number")
+    if not number.isascii() or not number.isdigit() or len(number) > _DIGITS:
+        raise BadInput(f"inbox item {item.id} has no version")
+    reason = _sentence(_text(item, "reason", default=""))
+    words = Words("", _text(item, "channel"), _text(item, "response_url", default=""))
+    return To(_where(item), int(number), reason), words
+
+
+def _where(item: InboxItem) -> AppEnv:
+    try:
+        return AppEnv.parse(_text(item, "where"))
+    except ValueError as error:
+        raise BadInput(f"inbox item {item.id} names no app") from error
 
 
 def _text(item: InboxItem, name: str, *, default: str | None = None) -> str:

@@ -20,6 +20,7 @@ function place(name, html) {
   const spot = document.querySelector(`[data-fragment="${name}"]`);
   const focused = document.activeElement?.id;
   if (name === "feed") placeMessages(spot, html, first);
+  else if (name === "modal") placeForm(spot, html);
   else spot.innerHTML = html;
   for (const [id, open] of folded) {
     const box = document.getElementById(id);
@@ -27,6 +28,20 @@ function place(name, html) {
   }
   if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus();
   if (name === "steps") tellTheEnd(spot, first);
+}
+
+// What the reader wrote stays in a form that the app redraws, where the field is still there.
+function placeForm(spot, html) {
+  const before = spot.querySelector("form");
+  const written = before ? new FormData(before) : new FormData();
+  const old = before?.dataset.modal;
+  spot.innerHTML = html;
+  const form = spot.querySelector("form");
+  if (!form || form.dataset.modal !== old) return;
+  for (const field of form.querySelectorAll("textarea, input:not([type=radio], [type=hidden])"))
+    if (field.name && written.get(field.name)) field.value = written.get(field.name);
+  for (const field of form.querySelectorAll("input[type=radio]"))
+    if (written.get(field.name) === field.value) field.checked = true;
 }
 
 function placeMessages(spot, html, first) {
@@ -80,9 +95,11 @@ function arrive(element, first) {
 // The dialog is open exactly while there is a form in it, whoever put it there or took it away.
 function showModal() {
   const form = modal.querySelector("form");
-  if (form && !modal.open) modal.showModal();
+  const opens = form && !modal.open;
+  if (opens) modal.showModal();
   if (!form && modal.open) modal.close();
-  if (form) form.querySelector("textarea, input")?.focus();
+  const wrong = form?.querySelector("[aria-invalid=true]");
+  if (opens || wrong) (wrong ?? form.querySelector("textarea, input:not([type=hidden])"))?.focus();
 }
 
 function tellTheEnd(spot, first) {
@@ -185,9 +202,99 @@ function confirmed(of) {
   });
 }
 
+// -- menus of a form: their options are the app's, looked up as the reader types ---------------
+
+async function offer(input, typed) {
+  const menu = input.closest("[data-menu]");
+  const { view, menu: action, known } = menu.dataset;
+  const written = input.value;
+  const options = known ? matching(JSON.parse(known), typed) : await lookUp(view, action, typed);
+  if (input.value !== written || !input.isConnected) return; // more was typed meanwhile
+  const list = menu.querySelector("[role=listbox]");
+  list.replaceChildren(...options.map(asButton));
+  if (!options.length) list.append(Object.assign(document.createElement("p"), { textContent: "No results" }));
+  show(menu, true);
+}
+
+function matching(options, typed) {
+  const all = options.map((one) => ({ text: one.text.text, value: one.value }));
+  return all.filter((one) => one.text.toLowerCase().includes(typed.toLowerCase()));
+}
+
+async function lookUp(view, action, typed) {
+  try {
+    const answer = await fetch("/options", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ as: me, view, action, typed }),
+    });
+    return (await answer.json()).options;
+  } catch {
+    say("The playground does not answer.");
+    return [];
+  }
+}
+
+function asButton(option) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.setAttribute("role", "option");
+  button.dataset.option = option.value;
+  button.textContent = option.text;
+  return button;
+}
+
+function show(menu, open) {
+  menu.querySelector("[role=listbox]").hidden = !open;
+  menu.querySelector("[role=combobox]").setAttribute("aria-expanded", String(open));
+}
+
+async function pick(button) {
+  const menu = button.closest("[data-menu]");
+  const { view, menu: action, dispatches } = menu.dataset;
+  menu.querySelector("[type=hidden]").value = button.dataset.option;
+  menu.querySelector("[role=combobox]").value = button.textContent;
+  show(menu, false);
+  if (!dispatches) return;
+  const values = Object.fromEntries(new FormData(menu.closest("form")));
+  await send("/choose", { view, action, value: button.dataset.option, values });
+}
+
+document.addEventListener("input", (event) => {
+  if (event.target.matches("[role=combobox]")) offer(event.target, event.target.value);
+});
+
+document.addEventListener("keydown", (event) => {
+  const menu = event.target.closest?.("[data-menu]");
+  if (!menu) return;
+  const buttons = [...menu.querySelectorAll("[role=option]")];
+  const at = buttons.indexOf(event.target);
+  if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+    event.preventDefault();
+    if (menu.querySelector("[role=listbox]").hidden) offer(menu.querySelector("[role=combobox]"), "");
+    else buttons[(at + (event.key === "ArrowDown" ? 1 : buttons.length - 1)) % buttons.length]?.focus();
+  }
+  if (event.key === "Enter" && event.target.matches("[role=combobox]")) {
+    event.preventDefault();
+    buttons[0]?.click();
+  }
+  if (event.key === "Escape" && !menu.querySelector("[role=listbox]").hidden) {
+    event.preventDefault();
+    event.stopPropagation();
+    show(menu, false);
+  }
+});
+
 document.addEventListener("click", (event) => {
+  if (event.target.matches("[role=combobox]")) {
+    event.target.select();
+    offer(event.target, ""); // all of them, whatever is chosen now
+  }
+  for (const menu of document.querySelectorAll("[data-menu]"))
+    if (!menu.contains(event.target)) show(menu, false);
   const button = event.target.closest("button");
   if (!button) return;
+  if (button.dataset.option !== undefined) pick(button);
   if (button.dataset.action) press(button);
   if (button.dataset.story) send("/story", { name: button.dataset.story }, button);
   if (button.dataset.close) send("/close", { view: button.dataset.close }, button);

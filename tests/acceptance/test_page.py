@@ -228,6 +228,8 @@ async def test_what_the_commands_answer_fits_a_phone(
         "/rollback diff support-triage@prod 6": "gpt-4o-mini",
         "/rollback who support-triage@prod": "May ask:",
         "/rollback snapshot": "nothing new; version 7 is live",
+        "/rollback pause support-triage@prod 2h the gateway is moved": "Suggestions for",
+        "/rollback audit support-triage@prod": "keyturn audit verify",
     }
     async with reading(stage, browser, tmp_path, size=PHONE, scheme="light") as reader:
         await reader.page.locator("#story-publish_bad").click()
@@ -239,3 +241,60 @@ async def test_what_the_commands_answer_fits_a_phone(
             await reader.sees(answered)
             await reader.page.locator("#feed > *").last.scroll_into_view_if_needed()
             await reader.check_layout(f"command-{number}")
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(PHONE, "dark"), (DESK, "light")])
+async def test_a_version_is_chosen_in_a_dialog(
+    stage: Stage, browser: Browser, tmp_path: Path, size: dict[str, int], scheme: str
+) -> None:
+    async with reading(stage, browser, tmp_path, size=size, scheme=scheme) as reader:
+        page, dialog = reader.page, reader.page.locator("#modal")
+        await reader.sees("v6 more articles", inside=".live")
+        await page.locator("#say").fill("/rollback")
+        await page.keyboard.press("Enter")
+        await expect(dialog).to_be_visible()
+        await reader.check_layout("choose-1-open")
+
+        await dialog.get_by_role("combobox").fill("triage")
+        await dialog.get_by_role("option", name="support-triage@prod").click()
+        await reader.sees("Live is version 6", inside="#modal")
+        await dialog.get_by_label("Why?").fill("answers were better")
+        await dialog.get_by_role("radio").nth(1).check()
+        await reader.check_layout("choose-2-versions")
+        await dialog.get_by_role("button", name="Ask for it").click()
+
+        await expect(dialog).not_to_be_visible()
+        await reader.sees("Why: answers were better")
+        await reader.check_layout("choose-3-card")
+
+        await reader.act_as(CAROL)
+        await reader.press("Another version")
+        await reader.sees("You ask for another version", inside="#modal")
+        await dialog.get_by_role("button", name="Ask for it").click()
+        await reader.sees("Choose the version to go back to", inside="#modal")
+        await reader.check_layout("choose-4-another")
+        await dialog.get_by_role("radio").first.check()
+        await dialog.get_by_role("button", name="Ask for it").click()
+        await expect(dialog).not_to_be_visible()
+        await reader.sees("v6 → v5")
+        await reader.check_layout("choose-5-replaced")
+
+
+async def test_a_version_is_chosen_by_keyboard_alone(
+    stage: Stage, browser: Browser, tmp_path: Path
+) -> None:
+    async with reading(stage, browser, tmp_path, size=DESK, scheme="light") as reader:
+        keyboard, dialog = reader.page.keyboard, reader.page.locator("#modal")
+        await reader.page.locator("#say").fill("/rollback")
+        await keyboard.press("Enter")
+        await expect(dialog.get_by_role("combobox")).to_be_focused()
+        await keyboard.press("ArrowDown")
+        await expect(dialog.get_by_role("option")).to_have_count(1)
+        await keyboard.press("ArrowDown")
+        await keyboard.press("Enter")
+        await reader.sees("Live is version 6", inside="#modal")
+        await dialog.get_by_role("radio").first.focus()
+        await keyboard.press("Space")
+        await dialog.get_by_role("button", name="Ask for it").focus()
+        await keyboard.press("Enter")
+        await reader.sees("v6 → v5")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bot.domain.card import CardView
 from bot.domain.chart.view import ChartView
+from bot.domain.choices import Choices
 from bot.domain.diff.browse import Sheet
 from bot.domain.diff.picture import Picture
 from bot.errors import BotError, UpstreamRefused
@@ -55,7 +56,7 @@ class FakeMessenger:
         self.pictures: list[Picture] = []
         self.charts: list[ChartView] = []
         self.answers: list[Answered] = []
-        self.windows: dict[str, list[Sheet | Note]] = {}  # open dialogs with all they showed
+        self.windows: dict[str, list[Sheet | Choices | Note]] = {}  # all that open dialogs showed
         self.failing: list[BotError] = []
         self.applies_anyway = False
         self.used_up: set[str] = set()  # response_urls that Slack takes no more
@@ -112,7 +113,7 @@ class FakeMessenger:
         self._checked("" if response_url else channel)
         self.answers.append(Answered(channel, slack_id, ts, response_url, note))
 
-    async def fill(self, window: Window, shown: Sheet | Note) -> None:
+    async def fill(self, window: Window, shown: Sheet | Choices | Note) -> None:
         self._checked("")
         if window.id not in self.windows:
             raise UpstreamRefused("slack", "no such view", "not_found")

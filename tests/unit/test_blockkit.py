@@ -9,7 +9,14 @@ import pytest
 from slack_sdk.models.blocks import Block
 
 from bot import blockkit
-from bot.blockkit import Problem, message_problems, problems, text_size, view_problems
+from bot.blockkit import (
+    Problem,
+    message_problems,
+    options_problems,
+    problems,
+    text_size,
+    view_problems,
+)
 
 Json = dict[str, Any]
 
@@ -283,3 +290,36 @@ def test_a_problem_never_repeats_a_long_value() -> None:
 def test_the_limits_are_named_for_those_who_must_fit_in() -> None:
     assert (blockkit.MESSAGE_BLOCK_TEXT, blockkit.SECTION_TEXT) == (10_000, 3_000)
     assert Problem("", "x") == Problem(pointer="", text="x")
+
+
+def a_menu(**more: object) -> Json:
+    menu = {"type": "external_select", "action_id": "a", **more}
+    return {"type": "input", "label": plain("Which?"), "element": menu, "dispatch_action": True}
+
+
+def test_a_menu_whose_options_are_looked_up_is_checked() -> None:
+    option = {"text": plain("a"), "value": "a"}
+
+    assert problems([a_menu(min_query_length=0, initial_option=option)], surface="modal") == []
+    (asks,) = problems([a_menu(options=[option])], surface="modal")
+    (letters,) = problems([a_menu(min_query_length=-1)], surface="modal")
+    assert asks.pointer == "/0/element/options"
+    assert letters.pointer == "/0/element/min_query_length"
+
+
+@pytest.mark.parametrize(
+    ("answer", "pointer"),
+    [
+        ({"options": []}, None),
+        ({"options": [{"text": plain("a"), "value": "a"}] * 100}, None),
+        ({"options": [{"text": plain("a"), "value": "a"}] * 101}, "/options"),
+        ({"options": [{"text": mrkdwn("a"), "value": "a"}]}, "/options/0/text/type"),
+        ({"options": [{"text": plain("a" * 76), "value": "a"}]}, "/options/0/text/text"),
+        ({"options": [{"text": plain("a"), "value": "a" * 151}]}, "/options/0/value"),
+        (None, ""),
+    ],
+)
+def test_what_is_offered_in_a_menu_is_checked(answer: object, pointer: str | None) -> None:
+    assert [found.pointer for found in options_problems(answer)] == (
+        [] if pointer is None else [pointer]
+    )

@@ -171,6 +171,13 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
     FindingCode.SECRETS_GONE: {"candidate": 6, "names": ["API_KEY"], "system": "dify.prod"},
     FindingCode.REVIEWERS_UNKNOWN: {"upstream_code": "no_such_subteam"},
     FindingCode.REJECTED_BEFORE: {"suspect": 7, "candidate": 6},
+    FindingCode.SUGGESTIONS_PAUSED: {
+        "suspect": 7,
+        "candidate": 6,
+        "slack_id": ALICE,
+        "until": AT,
+        "reason": "the gateway is moved <!channel>",
+    },
     FindingCode.PART_OF: {"rollback": 17, "where_of": "support-triage@prod"},
     FindingCode.TAKEN_BACK: {"rollback": 17, "where_of": "support-triage@prod"},
     FindingCode.FROZEN: {"suspect": 7, "candidate": 6, "until": AT},
@@ -264,6 +271,18 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
     NoteCode.WAITING_FOR_TARGET: {"system": "dify.prod"},
     NoteCode.WAITING_FOR_LOGIN: {"system": "dify.prod"},
     NoteCode.WAITING_THOUGH_REFUSED: {"system": "dify.prod", "upstream_code": "app_not_found"},
+    NoteCode.SUGGESTIONS_OFF: {
+        "apps": ["support-triage@prod", "kb-search@prod"],
+        "count": 7,
+        "slack_id": ALICE,
+        "until": AT,
+        "reason": "the gateway is moved <!channel>",
+    },
+    NoteCode.SUGGESTIONS_ON: {
+        "apps": ["support-triage@prod"],
+        "count": 1,
+        "slack_id": ALICE,
+    },
     NoteCode.NOT_RENEWED: {"slack_id": ALICE, "text": "That version is what is live already."},
     NoteCode.DRIFT: {
         "where": "support-triage@prod",
@@ -352,6 +371,44 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
         "left": 12,
         "address": LINK,
         "lines": ["[prompt] changed: Triage", "- be brief", "+ be kind"],
+    },
+    AnswerCode.CHOICES: {"where": "support-triage@prod", "page": 1},
+    AnswerCode.YOU_PAUSED: {
+        "where": "support-triage@prod",
+        "count": 1,
+        "until": AT,
+        "reason": "",
+    },
+    AnswerCode.YOU_RESUMED: {"where": "", "count": 3},
+    AnswerCode.AUDIT: {
+        "where": "support-triage@prod",
+        "page": 2,
+        "pages": 3,
+        "head_seq": 97,
+        "head": "0a1b2c3d4e",
+        "changed": True,
+        "rows": [
+            {
+                "seq": 41,
+                "at": AT,
+                "who": ALICE,
+                "action": "vote.approve",
+                "resource": "rollback/17",
+                "status": "ok",
+                "hash": "aa11bb22cc",
+                "changed": False,
+            },
+            {
+                "seq": 40,
+                "at": AT,
+                "who": "keyturn",
+                "action": "rollback.present <!channel>",
+                "resource": "case/5",
+                "status": "refused",
+                "hash": "dd11bb22cc",
+                "changed": True,
+            },
+        ],
     },
     AnswerCode.DRY_RUN: {
         "where": "support-triage@prod",
@@ -698,6 +755,7 @@ def test_help_has_one_command_a_line() -> None:
     lines = answer(Note(AnswerCode.HELP, {})).text.split("\n")
 
     assert [line[:18] for line in lines if line.startswith("`")] == [
+        "`/rollback` alone ",
         "`/rollback status`",
         "`/rollback log APP",
         "`/rollback diff AP",
@@ -712,6 +770,8 @@ def test_help_has_one_command_a_line() -> None:
         "`/rollback withdra",
         "`/rollback tag APP",
         "`/rollback untag A",
+        "`/rollback audit A",
+        "`/rollback pause A",
         "`/rollback condemn",
         "`/rollback help`: ",
     ]

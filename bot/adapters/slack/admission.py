@@ -19,7 +19,7 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
 from bot.adapters.slack import wire
-from bot.adapters.slack.listeners import ENVELOPE, Envelope
+from bot.adapters.slack.envelope import ENVELOPE, Envelope
 from bot.errors import BadInput, TooLarge, Unauthorised
 from store.records import Unavailable
 

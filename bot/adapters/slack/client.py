@@ -15,6 +15,7 @@ from bot.charting.apart import chart_apart
 from bot.domain.card import CardView
 from bot.domain.chart.view import ChartView
 from bot.domain.chart.words import in_words
+from bot.domain.choices import Choices
 from bot.domain.diff.browse import Sheet
 from bot.domain.diff.picture import Picture
 from bot.domain.words import AnswerCode
@@ -28,6 +29,8 @@ _RESPONSE_HOSTS = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
 _UPLOAD_HOSTS = frozenset({"files.slack.com", "files.slack-gov.com"})
 # https://docs.slack.dev/reference/methods/chat.postMessage#errors
 _BLOCKS_REFUSED = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"})
+# https://docs.slack.dev/reference/methods/views.update#errors
+_MOVED_ON = "hash_conflict"
 _log = logging.getLogger(__name__)
 
 
@@ -155,17 +158,37 @@ class SlackMessenger:
         view = render.difference_view(window, None)
         await called(self._web.views_open(trigger_id=trigger_id, view=view))
 
-    async def fill(self, window: Window, shown: Sheet | Note) -> None:
+    async def open_choice(self, window: Window, *, trigger_id: str) -> None:
+        """Open the dialog in which a version is chosen; *trigger_id* lives three seconds."""
+        view = render.choice_view(window, None)
+        await called(self._web.views_open(trigger_id=trigger_id, view=view))
+
+    async def await_choices(self, window: Window, *, view_id: str, view_hash: str) -> None:
+        """Say in an open dialog that the versions of the app chosen there are being read.
+
+        From now on it has *window*'s id, and takes no versions that were asked for before. Where
+        it moved on since it was touched, older versions came in between: what the person chose
+        last goes before them.
+        """
+        view = render.choice_view(window, None)
+        try:
+            await called(self._web.views_update(view_id=view_id, hash=view_hash, view=view))
+        except UpstreamRefused as error:
+            if error.upstream_code != _MOVED_ON:
+                raise
+            await called(self._web.views_update(view_id=view_id, view=view))
+
+    async def fill(self, window: Window, shown: Sheet | Choices | Note) -> None:
         """Show something in an open dialog.
 
         Raises:
             UpstreamRefused: Also `not_found`: it was closed, or has not opened yet.
         """
         try:
-            view = render.difference_view(window, shown)
+            view = render.filled(window, shown)
         except BrokenBlocks as error:
             _log.exception("could not be drawn", extra={"what": "a dialog", "why": str(error)})
-            view = render.difference_view(window, Note(AnswerCode.FAILED, {}))
+            view = render.filled(window, Note(AnswerCode.FAILED, {}))
         await called(self._web.views_update(external_id=window.id, view=view))
 
     # -- how ------------------------------------------------------------------------------------

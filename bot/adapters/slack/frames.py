@@ -12,6 +12,7 @@ from typing import Any
 
 from bot.adapters.slack import wire
 from bot.adapters.slack.admission import Answer, digest_of
+from bot.adapters.slack.reading import load, shallow
 from bot.errors import BadInput
 
 _MAX_ID = 200
@@ -60,7 +61,7 @@ _READERS: Mapping[str, Callable[[Mapping[str, Any]], wire.Received]] = {
 
 def parse(text: str) -> Frame:
     """Read one message. Raises `BadInput` when it is none of Slack's."""
-    found = wire.load(text)
+    found = load(text)
     if not isinstance(found, dict):
         raise BadInput("not a JSON object")
     kind, envelope_id = found.get("type"), found.get("envelope_id")
@@ -81,7 +82,7 @@ def read(envelope: Enveloped) -> wire.Received:
     reader = _READERS.get(envelope.type)
     if reader is None:
         raise BadInput("an envelope of a type that is not taken")
-    return reader(wire.shallow(envelope.payload))
+    return reader(shallow(envelope.payload))
 
 
 def digest(envelope: Enveloped) -> str:

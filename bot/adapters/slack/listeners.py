@@ -7,52 +7,27 @@ the acknowledgement comes last, and what went wrong is handed to the door in the
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext
 from slack_bolt.authorization import AuthorizeResult
 
-from bot.adapters.slack import wire
+from bot.adapters.slack import choosing, wire
+from bot.adapters.slack.envelope import Put, commit, envelope_of
 from bot.domain import glass
 from bot.domain.words import AnswerCode
 from bot.errors import BadInput, BotError, ReasonMissing, ReasonTooShort, UndoReasonMissing
 from bot.ports.people import Note, Window
-from store.records import NewInboxItem, StoreError, Unavailable
+from store.records import NewInboxItem
 
-ENVELOPE = "keyturn_envelope"
 COMMAND = "/rollback"
-COMMIT_S = 2.3  # Slack waits three seconds for the whole answer
 _log = logging.getLogger(__name__)
 
-Put = Callable[[NewInboxItem], Awaitable[bool]]
 
-
-@dataclass
-class Envelope:
-    """Travels with a request through Bolt: its digest in, what became of it out.
-
-    `later` holds what goes on after the acknowledgement: Bolt keeps no hold of it.
-    """
-
-    digest: str
-    later: set[asyncio.Task[None]] = field(default_factory=set)
-    handled: bool = False
-    trouble: BotError | StoreError | None = None
-
-    def go_on(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do *work* beside the answer."""
-        task = asyncio.create_task(work)
-        self.later.add(task)
-        task.add_done_callback(self.later.discard)
-
-
-class OpensForms(Protocol):
-    """What the buttons need of the Slack client that open something."""
+class OpensForms(choosing.OpensChoices, Protocol):
+    """What the listeners need of the Slack client that open something."""
 
     async def open_form(
         self, action: str, *, trigger_id: str, value: str, channel: str, ts: str
@@ -63,12 +38,13 @@ class OpensForms(Protocol):
     ) -> None: ...
 
 
-def build_app(*, put: Put, forms: OpensForms) -> AsyncApp:
+def build_app(*, put: Put, forms: OpensForms, apps: choosing.Apps) -> AsyncApp:
     """Return Bolt's application with our listeners; the door has verified every request.
 
     Args:
         put: Commits an inbox row; False when the same bytes came before.
-        forms: Opens dialogs: the forms that ask for words, and the difference.
+        forms: Opens dialogs: the forms that ask for words, the difference, and the choice.
+        apps: Says which apps somebody may choose among.
     """
     app = AsyncApp(
         name="keyturn",
@@ -84,7 +60,8 @@ def build_app(*, put: Put, forms: OpensForms) -> AsyncApp:
     )
     _clicks(app, put, forms)
     _forms(app, put)
-    _commands(app, put)
+    _commands(app, put, forms)
+    choosing.listen(app, put, forms, apps)
     return app
 
 
@@ -94,24 +71,28 @@ async def _authorize(**_: Any) -> AuthorizeResult:
 
 
 def _clicks(app: AsyncApp, put: Put, forms: OpensForms) -> None:
-    @app.action(re.compile(r"^rollback\.(approve|reject|undo|difference|break_glass|sign_review)$"))
+    @app.action(
+        re.compile(r"^rollback\.(approve|reject|undo|difference|another|break_glass|sign_review)$")
+    )
     async def press(
         ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
     ) -> None:
-        item = await _commit(context, put, lambda digest: wire.click(body, action, digest))
+        item = await commit(context, put, lambda digest: wire.click(body, action, digest))
         await ack()
         if item is None:
             return
         if f"rollback.{item.action}" in wire.FORMS:
-            _envelope(context).go_on(_open_form(forms, body, item))
+            envelope_of(context).go_on(_open_form(forms, body, item))
         elif item.action == "difference":
-            _envelope(context).go_on(_open_difference(forms, body, item))
+            envelope_of(context).go_on(_open_difference(forms, body, item))
+        elif item.action == "another":
+            envelope_of(context).go_on(_open_choice(forms, body, item))
 
     @app.action(re.compile(r"^rollback\.page\.(before|after|contents)$"))
     async def turn(
         ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
     ) -> None:
-        await _commit(context, put, lambda digest: wire.turned(body, action, digest))
+        await commit(context, put, lambda digest: wire.turned(body, action, digest))
         await ack()
 
 
@@ -120,36 +101,20 @@ def _forms(app: AsyncApp, put: Put) -> None:
     async def submit(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
         missing = _missing(body)
         if missing:
-            _envelope(context).handled = True
+            envelope_of(context).handled = True
             await ack(response_action="errors", errors={wire.REASON_BLOCK: missing})
             return
-        await _commit(context, put, lambda digest: wire.submission(body, digest))
+        await commit(context, put, lambda digest: wire.submission(body, digest))
         await ack()
 
 
-def _commands(app: AsyncApp, put: Put) -> None:
+def _commands(app: AsyncApp, put: Put, forms: OpensForms) -> None:
     @app.command(COMMAND)
     async def typed(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
-        await _commit(context, put, lambda digest: wire.command(body, digest))
+        item = await commit(context, put, lambda digest: wire.command(body, digest))
         await ack()
-
-
-async def _commit(
-    context: AsyncBoltContext, put: Put, make: Callable[[str], NewInboxItem]
-) -> NewInboxItem | None:
-    """Commit the row; None when it is not new. What went wrong goes into the envelope."""
-    envelope = _envelope(context)
-    envelope.handled = True
-    try:
-        item = make(envelope.digest)
-        async with asyncio.timeout(COMMIT_S):
-            return item if await put(item) else None
-    except TimeoutError:
-        envelope.trouble = Unavailable(f"not committed within {COMMIT_S:g} s")
-        return None
-    except (BotError, StoreError) as error:
-        envelope.trouble = error
-        return None
+        if item is not None and not item.payload["text"].strip():
+            envelope_of(context).go_on(choosing.open_for_command(put, forms, body, item))
 
 
 async def _open_form(forms: OpensForms, body: dict[str, Any], item: NewInboxItem) -> None:
@@ -188,6 +153,12 @@ async def _open_difference(forms: OpensForms, body: dict[str, Any], item: NewInb
         _log.warning("the difference did not open", extra={"why": why})
 
 
+async def _open_choice(forms: OpensForms, body: dict[str, Any], item: NewInboxItem) -> None:
+    """Open the dialog of versions, which a worker will fill, or say that it did not open."""
+    if not await choosing.open_for_button(forms, body, item):
+        await _say_it_did_not_open(forms, item)
+
+
 async def _say_it_did_not_open(forms: OpensForms, item: NewInboxItem) -> None:
     pressed = item.payload
     try:
@@ -218,11 +189,6 @@ def _missing(body: dict[str, Any]) -> str:
         enough = len(" ".join(reason.split())) >= least
         return "" if enough else ReasonTooShort(least).to_person()
     return "" if reason else ReasonMissing.user_message
-
-
-def _envelope(context: AsyncBoltContext) -> Envelope:
-    envelope: Envelope = context[ENVELOPE]
-    return envelope
 
 
 # -- Bolt's log -------------------------------------------------------------------------------

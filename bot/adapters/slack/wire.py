@@ -6,25 +6,24 @@ https://docs.slack.dev/interactivity/implementing-slash-commands.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
+from bot.adapters.slack.reading import an_id, an_object, decoded, part, text_of
 from bot.errors import BadInput
+from bot.ports.people import CHOICE, DIFFERENCE
 from store.records import InboxKind, NewInboxItem
 
 # Buttons that open a form, whose `callback_id` is the button's `action_id`.
 FORMS = frozenset(
     {"rollback.reject", "rollback.undo", "rollback.break_glass", "rollback.sign_review"}
 )
+_WINDOWS = {"difference": DIFFERENCE, "another": CHOICE}  # buttons that open a dialog to read in
 REASON_BLOCK, REASON_INPUT = "reason", "text"
 _FORM = "application/x-www-form-urlencoded"
-_ID = re.compile(r"[A-Z0-9]{1,64}")
 _MOST_FIELDS = 100
-_DEEPEST = 40  # Slack's own payloads with rich text stay below twenty
 
 
 @dataclass(frozen=True)
@@ -57,25 +56,25 @@ def parse(body: bytes, content_type: str) -> Received:
     """
     if content_type.partition(";")[0].strip().lower() == _FORM:
         return _form(_fields(body))
-    return event(_object(_text(body)))
+    return event(an_object(decoded(body)))
 
 
 def interaction(payload: Mapping[str, Any]) -> Received:
     """A pressed button or a sent form. Raises `BadInput` when nobody known has sent it."""
-    return Received("interaction", _interaction_sender(payload), payload)
+    return Received("interaction", sender_of(payload), payload)
 
 
 def typed(fields: Mapping[str, Any]) -> Received:
     """A slash command. Raises `BadInput` when nobody known has typed it."""
-    team = _id(fields, "team_id")
-    return Received("command", Sender(team, _id(fields, "user_id"), team), fields)
+    team = an_id(fields, "team_id")
+    return Received("command", Sender(team, an_id(fields, "user_id"), team), fields)
 
 
 def event(body: Mapping[str, Any]) -> Received:
     """An event, or Slack's question whether this address is ours."""
     if body.get("type") == "url_verification":
-        return Received("url_verification", None, challenge=_str(body, "challenge"))
-    team = _str(body, "team_id")
+        return Received("url_verification", None, challenge=text_of(body, "challenge"))
+    team = text_of(body, "team_id")
     user = body.get("event", {}).get("user", "") if isinstance(body.get("event"), dict) else ""
     return Received("event", Sender(team, user if isinstance(user, str) else "", team), body)
 
@@ -83,10 +82,11 @@ def event(body: Mapping[str, Any]) -> Received:
 def click(payload: Mapping[str, Any], action: Mapping[str, Any], digest: str) -> NewInboxItem:
     """Return the inbox row of a pressed button of a message.
 
-    A difference is shown in a dialog, which is named after the delivery that asked for it.
+    A difference and the versions of an app are shown in a dialog, which is named after the
+    delivery that asked for it.
     """
-    sender = _interaction_sender(payload)
-    name = _str(action, "action_id").rpartition(".")[2]
+    sender = sender_of(payload)
+    name = text_of(action, "action_id").rpartition(".")[2]
     return NewInboxItem(
         digest=digest,
         kind=InboxKind.CLICK,
@@ -94,11 +94,11 @@ def click(payload: Mapping[str, Any], action: Mapping[str, Any], digest: str) ->
         slack_id=sender.slack_id,
         team_id=sender.user_team_id,
         payload={
-            "value": _str(action, "value", default=""),
-            "channel": _id(_dict(payload, "channel"), "id"),
-            "ts": _str(_dict(payload, "container"), "message_ts"),
-            "response_url": _str(payload, "response_url", default=""),
-            **({"window": f"difference.{digest}"} if name == "difference" else {}),
+            "value": text_of(action, "value", default=""),
+            "channel": an_id(part(payload, "channel"), "id"),
+            "ts": text_of(part(payload, "container"), "message_ts"),
+            "response_url": text_of(payload, "response_url", default=""),
+            **({"window": f"{_WINDOWS[name]}.{digest}"} if name in _WINDOWS else {}),
         },
     )
 
@@ -110,8 +110,8 @@ def turned(payload: Mapping[str, Any], action: Mapping[str, Any], digest: str) -
     `private_metadata`, and says where.
     """
     where = {
-        "window": _str(_dict(payload, "view"), "external_id"),
-        "place": _str(action, "value"),
+        "window": text_of(part(payload, "view"), "external_id"),
+        "place": text_of(action, "value"),
     }
     return _in_dialog(InboxKind.CLICK, "difference", payload, digest, where)
 
@@ -122,8 +122,8 @@ def submission(payload: Mapping[str, Any], digest: str) -> NewInboxItem:
     Undo asks for a rollback, as a command does, and waits among those: it reads the target, which
     must not hold up what people press.
     """
-    view = _dict(payload, "view")
-    action = _str(view, "callback_id").rpartition(".")[2]
+    view = part(payload, "view")
+    action = text_of(view, "callback_id").rpartition(".")[2]
     kind = InboxKind.COMMAND if action == "undo" else InboxKind.SUBMISSION
     return _in_dialog(kind, action, payload, digest, {"reason": reason_in(view)})
 
@@ -132,8 +132,8 @@ def _in_dialog(
     kind: InboxKind, action: str, payload: Mapping[str, Any], digest: str, more: Mapping[str, str]
 ) -> NewInboxItem:
     """What was done in a dialog: a press of the button that opened it, and *more*."""
-    sender = _interaction_sender(payload)
-    pressed = _object(_str(_dict(payload, "view"), "private_metadata"))
+    sender = sender_of(payload)
+    pressed = an_object(text_of(part(payload, "view"), "private_metadata"))
     return NewInboxItem(
         digest=digest,
         kind=kind,
@@ -141,9 +141,9 @@ def _in_dialog(
         slack_id=sender.slack_id,
         team_id=sender.user_team_id,
         payload={
-            "value": _str(pressed, "value"),
-            "channel": _id(pressed, "channel"),
-            "ts": _str(pressed, "ts"),
+            "value": text_of(pressed, "value"),
+            "channel": an_id(pressed, "channel"),
+            "ts": text_of(pressed, "ts"),
             "response_url": "",
             **more,
         },
@@ -152,9 +152,9 @@ def _in_dialog(
 
 def reason_in(view: Mapping[str, Any]) -> str:
     """Return what was written into a form, without space around it; "" for nothing."""
-    values = _dict(_dict(view, "state"), "values")
-    field = _dict(_dict(values, REASON_BLOCK), REASON_INPUT)
-    return (_str(field, "value", default="") if field.get("value") is not None else "").strip()
+    values = part(part(view, "state"), "values")
+    field = part(part(values, REASON_BLOCK), REASON_INPUT)
+    return (text_of(field, "value", default="") if field.get("value") is not None else "").strip()
 
 
 def command(form: Mapping[str, Any], digest: str) -> NewInboxItem:
@@ -162,13 +162,13 @@ def command(form: Mapping[str, Any], digest: str) -> NewInboxItem:
     return NewInboxItem(
         digest=digest,
         kind=InboxKind.COMMAND,
-        action=_str(form, "command").lstrip("/"),
-        slack_id=_id(form, "user_id"),
-        team_id=_id(form, "team_id"),
+        action=text_of(form, "command").lstrip("/"),
+        slack_id=an_id(form, "user_id"),
+        team_id=an_id(form, "team_id"),
         payload={
-            "text": _str(form, "text", default=""),
-            "channel": _id(form, "channel_id"),
-            "response_url": _str(form, "response_url", default=""),
+            "text": text_of(form, "text", default=""),
+            "channel": an_id(form, "channel_id"),
+            "response_url": text_of(form, "response_url", default=""),
         },
     )
 
@@ -178,7 +178,7 @@ def command(form: Mapping[str, Any], digest: str) -> NewInboxItem:
 
 def _form(fields: Mapping[str, str]) -> Received:
     if "payload" in fields:
-        return interaction(_object(fields["payload"]))
+        return interaction(an_object(fields["payload"]))
     if "command" in fields:
         return typed(fields)
     if fields.get("ssl_check") == "1":
@@ -186,16 +186,17 @@ def _form(fields: Mapping[str, str]) -> Received:
     raise BadInput("a form that is neither an interaction nor a command")
 
 
-def _interaction_sender(payload: Mapping[str, Any]) -> Sender:
-    user, team = _dict(payload, "user"), _dict(payload, "team")
-    team_id = _id(team, "id")
-    return Sender(team_id, _id(user, "id"), _str(user, "team_id", default=team_id))
+def sender_of(payload: Mapping[str, Any]) -> Sender:
+    """Who pressed, chose or sent something. Raises `BadInput`."""
+    user, team = part(payload, "user"), part(payload, "team")
+    team_id = an_id(team, "id")
+    return Sender(team_id, an_id(user, "id"), text_of(user, "team_id", default=team_id))
 
 
 def _fields(body: bytes) -> dict[str, str]:
     try:
         parsed = parse_qsl(
-            _text(body), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS
+            decoded(body), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS
         )
     except ValueError as error:  # UnicodeDecodeError is one of them
         raise BadInput("the form cannot be decoded") from error
@@ -203,75 +204,3 @@ def _fields(body: bytes) -> dict[str, str]:
     if len(fields) != len(parsed):  # which of the two was meant?
         raise BadInput("a field is there twice")
     return fields
-
-
-def _object(text: str) -> dict[str, Any]:
-    return shallow(load(text))
-
-
-def load(text: str) -> object:
-    """What *text* says as JSON. Raises `BadInput` when it is none."""
-    try:
-        return json.loads(text, parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
-        raise BadInput("not JSON") from error
-
-
-def shallow(found: object) -> dict[str, Any]:
-    """*found*, if it is an object that can be walked. Raises `BadInput`."""
-    if not isinstance(found, dict):
-        raise BadInput("not a JSON object")
-    if not _shallow(found):
-        raise BadInput(f"nested deeper than {_DEEPEST}")
-    return found
-
-
-def _no_number(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _shallow(found: dict[str, Any]) -> bool:
-    level: list[Any] = [found]
-    for _ in range(_DEEPEST):
-        level = [
-            inner
-            for value in level
-            for inner in (value.values() if isinstance(value, dict) else value)
-            if isinstance(inner, dict | list)
-        ]
-        if not level:
-            return True
-    return False
-
-
-def _text(body: bytes) -> str:
-    try:
-        return body.decode()
-    except UnicodeDecodeError as error:
-        raise BadInput("not UTF-8") from error
-
-
-def _dict(holder: Mapping[str, Any], name: str) -> dict[str, Any]:
-    found = holder.get(name)
-    if not isinstance(found, dict):
-        raise BadInput(f"{name} is missing or not an object")
-    return found
-
-
-def _id(holder: Mapping[str, Any], name: str) -> str:
-    """A Slack id: https://docs.slack.dev/reference/objects."""
-    found = _str(holder, name)
-    if not _ID.fullmatch(found):
-        raise BadInput(f"{name} is not a Slack id")
-    return found
-
-
-def _str(holder: Mapping[str, Any], name: str, *, default: str | None = None) -> str:
-    found = holder.get(name, default)
-    if not isinstance(found, str):
-        raise BadInput(f"{name} is missing or not text")
-    try:
-        found.encode()
-    except UnicodeEncodeError as error:
-        raise BadInput(f"{name} has half a character") from error
-    return found.replace("\0", "")

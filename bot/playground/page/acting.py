@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 
 from bot.playground.dify.state import DifyState
 from bot.playground.page.story import Progress, Story, live_id
-from bot.playground.slack.driver import Answer, NoSuchButton
+from bot.playground.slack.driver import Answer
+from bot.playground.slack.filling import NoSuchButton
 from bot.playground.slack.server import RunningSlack
 from bot.playground.slack.shapes import Forge
 from bot.playground.slack.things import Message
@@ -30,6 +31,7 @@ class Acting:
         """The acts by the path that they are posted to."""
         return {
             "/click": self._click,
+            "/choose": self._choose,
             "/submit": self._submit,
             "/close": self._close,
             "/say": self._say,
@@ -51,6 +53,30 @@ class Acting:
         except (NoSuchButton, KeyError):
             return "That button is gone: the message has changed."
         return _told(answer)
+
+    async def _choose(self, said: Said) -> str:
+        values = said.get("values")
+        try:
+            answer = await self._slack.driver.choose(
+                self._who(said),
+                _text(said, "view"),
+                _text(said, "action"),
+                _text(said, "value"),
+                values=values if isinstance(values, dict) else None,
+            )
+        except (NoSuchButton, KeyError):
+            return "That is not to be chosen any more: the form has changed."
+        return _told(answer)
+
+    async def options(self, said: Said) -> list[dict[str, str]]:
+        """What the app offers in a menu of a form for what the reader typed there."""
+        try:
+            offered = await self._slack.driver.look_up(
+                self._who(said), _text(said, "view"), _text(said, "action"), _text(said, "typed")
+            )
+        except (NoSuchButton, KeyError):
+            return []
+        return [{"text": str(one["text"]["text"]), "value": str(one["value"])} for one in offered]
 
     async def _submit(self, said: Said) -> str:
         values = said.get("values")

@@ -47,8 +47,8 @@ def safe(fragments: Mapping[str, str]) -> dict[str, Markup]:
     return {name: Markup(html) for name, html in fragments.items()}  # noqa: S704  # drawn above
 
 
-def bound_to(names: Names) -> dict[str, Callable[..., Markup]]:
-    """The functions that draw text, for templates that show what *names* names."""
+def bound_to(names: Names) -> dict[str, Callable[..., object]]:
+    """The functions that templates draw with, where *names* says who is who."""
 
     def words(text: Json) -> Markup:
         """A text object, plain_text or mrkdwn."""
@@ -60,4 +60,26 @@ def bound_to(names: Names) -> dict[str, Callable[..., Markup]]:
         "words": words,
         "sentence": lambda text: mrkdwn(text, names),
         "rich": lambda parts: rich_text(parts, names),
+        "picked": _picked,
+        "written": _written,
     }
+
+
+def _picked(element: Json, block_id: str, shown: object) -> Json | None:
+    """The option that is chosen in *element* of the modal *shown*; None for none."""
+    held = _held(element, block_id, shown)
+    chosen: Json | None = held.get("selected_option") or element.get("initial_option")
+    return chosen
+
+
+def _written(element: Json, block_id: str, shown: object) -> str:
+    """What stands in the text field *element* of the modal *shown*."""
+    held = _held(element, block_id, shown)
+    return str(held.get("value") or element.get("initial_value") or "")
+
+
+def _held(element: Json, block_id: str, shown: object) -> Json:
+    """What Slack keeps of *element*; nothing in a message, which keeps nothing here."""
+    values: Json = getattr(shown, "values", {})
+    held: Json = values.get(block_id, {}).get(element.get("action_id"), {})
+    return held

@@ -77,6 +77,7 @@ class Form:
     submit: Json | None
     close: Json | None
     errors: dict[str, str]
+    values: Json  # what stands in it, as Slack keeps it
 
 
 def form(view: View | None) -> Form | None:
@@ -84,8 +85,15 @@ def form(view: View | None) -> Form | None:
     if view is None:
         return None
     content = view.content
-    submit, close = content.get("submit"), content.get("close")
-    return Form(view.id, content["title"], content["blocks"], submit, close, view.errors)
+    return Form(
+        id=view.id,
+        title=content["title"],
+        blocks=content["blocks"],
+        submit=content.get("submit"),
+        close=content.get("close"),
+        errors=view.errors,
+        values=view.values,
+    )
 
 
 def _drawable(blocks: list[Json], broken: Iterable[Problem]) -> list[Json]:

@@ -87,6 +87,7 @@ class _Page:
         app.router.add_get("/events", self._follow)
         for path, act in self._acting.doors().items():
             app.router.add_post(path, _door(act))
+        app.router.add_post("/options", self._options)
         app.router.add_get("/static/{name:page\\.(?:css|js)}", _static)
         return app
 
@@ -101,6 +102,9 @@ class _Page:
 
     async def _parts(self, request: web.Request) -> web.Response:
         return web.json_response(self._fragments.draw(self._reader(request)))
+
+    async def _options(self, request: web.Request) -> web.Response:
+        return web.json_response({"options": await self._acting.options(await _said(request))})
 
     async def _follow(self, request: web.Request) -> web.StreamResponse:
         """Send the fragments now, and the changed ones whenever something changes."""
@@ -128,16 +132,21 @@ def _door(act: Callable[[dict[str, object]], Awaitable[str]]) -> Handler:
     """Let *act* have the JSON body; what it returns is said to the reader, "" being all well."""
 
     async def handle(request: web.Request) -> web.Response:
-        try:
-            said = json.loads(await request.read())
-        except (ValueError, RecursionError):
-            raise web.HTTPBadRequest from None
-        if not isinstance(said, dict):
-            raise web.HTTPBadRequest
-        text = await act(said)
+        text = await act(await _said(request))
         return web.json_response({"ok": not text, "text": text})
 
     return handle
+
+
+async def _said(request: web.Request) -> dict[str, object]:
+    """The JSON object that the page sent."""
+    try:
+        said = json.loads(await request.read())
+    except (ValueError, RecursionError):
+        raise web.HTTPBadRequest from None
+    if not isinstance(said, dict):
+        raise web.HTTPBadRequest
+    return said
 
 
 async def _static(request: web.Request) -> web.FileResponse:

@@ -45,6 +45,7 @@ class Story:
     channel: str = people.INCIDENTS
     people: tuple[Person, ...] = CAST
     commands: tuple[str, ...] = (
+        "/rollback",
         "/rollback status",
         "/rollback log support-triage@prod",
         "/rollback diff support-triage@prod 6",

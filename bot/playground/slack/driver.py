@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 import aiohttp
 
+from bot import blockkit
 from bot.playground.slack import hooks, shapes, views
+from bot.playground.slack.filling import NoSuchButton, button, element, filled, option
 from bot.playground.slack.shapes import HONEST, Forge
 from bot.playground.slack.signing import Signed, as_envelope, sign, sign_form
 from bot.playground.slack.state import Hook, SlackState
@@ -30,10 +32,6 @@ class Answer:
     @property
     def ok(self) -> bool:
         return self.status == 200
-
-
-class NoSuchButton(LookupError):
-    """The message, as it stands now, has no such button."""
 
 
 class Driver:
@@ -98,16 +96,62 @@ class Driver:
     ) -> Signed:
         """Sign a click on a button that the message has now."""
         message = self._message(message_ts, channel)
-        button = _button(message.blocks, action_id, value)
-        payload = shapes.click(self._state, user, message, button, forge)
+        pressed = button(message.blocks, action_id, value)
+        payload = shapes.click(self._state, user, message, pressed, forge)
         return self._sign_payload(payload, forge)
 
     async def click_in_view(self, user: str, view_id: str, action_id: str) -> Answer:
         """Press a button inside a modal or App Home."""
         view = self._view(view_id)
-        button = _button(view.content["blocks"], action_id, None)
-        payload = shapes.view_click(self._state, user, view, button, HONEST)
+        pressed = button(view.content["blocks"], action_id, None)
+        payload = shapes.view_click(self._state, user, view, pressed, HONEST)
         return await self.send(self._sign_payload(payload))
+
+    # -- choosing in a modal --------------------------------------------------------------------
+
+    async def look_up(self, user: str, view_id: str, action_id: str, typed: str) -> list[Json]:
+        """Type into a menu whose options the app knows; return what it offers.
+
+        Slack does not ask before enough letters are there, and shows nothing that breaks its
+        rules.
+        """
+        view = self._view(view_id)
+        asked = element(view, action_id)
+        if len(typed) < asked.get("min_query_length", 3):
+            return []
+        payload = shapes.suggestion(self._state, user, view, asked, typed)
+        answer = await self.send(self._sign_payload(payload))
+        try:
+            said = json.loads(answer.body) if answer.ok and answer.body else None
+        except ValueError:
+            said = None
+        if found := blockkit.options_problems(said):
+            self._state.complain("options", found)
+            self._state.trouble(user, f"The app offered nothing to choose from ({_why(answer)}).")
+            return []
+        options: list[Json] = said["options"] if isinstance(said, dict) else []
+        view.offered[asked["action_id"]] = options
+        return options
+
+    async def choose(
+        self, user: str, view_id: str, action_id: str, value: str, *, values: Json | None = None
+    ) -> Answer:
+        """Choose in a menu or among radio buttons; *values* is what else stands in the form.
+
+        The app hears of it at once only where the block says so; else with the whole form.
+
+        Raises:
+            NoSuchButton: The modal offers no such thing now.
+        """
+        view = self._view(view_id)
+        asked = element(view, action_id)
+        picked = option(view, asked, value)
+        view.values = filled(view, {**(values or {}), asked["action_id"]: value})
+        if not asked["dispatches"]:
+            return Answer(200, "")
+        return await self.send(
+            self._sign_payload(shapes.chosen(self._state, user, view, asked, picked))
+        )
 
     # -- modals -------------------------------------------------------------------------------
 
@@ -138,7 +182,7 @@ class Driver:
         forge: Forge = HONEST,
     ) -> Signed:
         view = self._view(view_id)
-        view.values = _filled(view, values)
+        view.values = filled(view, values)
         payload = shapes.submission(self._state, user, view, forge)
         return self._sign_payload(payload, forge)
 
@@ -250,32 +294,6 @@ class Driver:
     def _view(self, view_id: str) -> View:
         homes = {view.id: view for view in self._state.homes.values()}
         return {**homes, **self._state.views}[view_id]
-
-
-def _button(blocks: list[Json], action_id: str, value: str | None) -> Json:
-    for block in blocks:
-        for element in [*block.get("elements", []), block.get("accessory")]:
-            if not isinstance(element, dict) or element.get("type") != "button":
-                continue
-            own = element.get("action_id", "")
-            named = own == action_id or own.endswith((f".{action_id}", f":{action_id}"))
-            if named and value in {None, element.get("value")}:
-                return {**element, "block_id": block.get("block_id", "")}
-    raise NoSuchButton(f"there is no button {action_id} now")
-
-
-def _filled(view: View, values: Json) -> Json:
-    """Slack's `state.values`: every input, with null where nothing was given."""
-    filled: Json = {}
-    for block in view.content["blocks"]:
-        if block.get("type") != "input":
-            continue
-        element, block_id = block["element"], block["block_id"]
-        action = element["action_id"]
-        given = values.get(block_id, {}).get(action) if block_id in values else values.get(action)
-        value = given if isinstance(given, dict) else {"value": given or None}
-        filled[block_id] = {action: {"type": element["type"], **value}}
-    return filled
 
 
 def _command_reply(body: str) -> tuple[str, list[Json], bool]:

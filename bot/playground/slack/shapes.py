@@ -65,6 +65,27 @@ def view_click(state: SlackState, user: str, view: View, button: Json, forge: Fo
     }
 
 
+def chosen(state: SlackState, user: str, view: View, element: Json, option: Json) -> Json:
+    """`block_actions` from a choice in a modal: the element with what is chosen now."""
+    sent = {name: element[name] for name in ("type", "action_id", "block_id")}
+    return view_click(state, user, view, {**sent, "selected_option": option}, HONEST)
+
+
+def suggestion(state: SlackState, user: str, view: View, element: Json, typed: str) -> Json:
+    """`block_suggestion`: what somebody typed into a menu whose options the app knows."""
+    common = _common(state, user, HONEST)
+    del common["trigger_id"]  # nothing opens because somebody types
+    return {
+        "type": "block_suggestion",
+        **common,
+        "container": {"type": "view", "view_id": view.id},
+        "view": view.as_json(team=state.team, app=state.app, bot=state.bot),
+        "action_id": element["action_id"],
+        "block_id": element["block_id"],
+        "value": typed,
+    }
+
+
 def submission(state: SlackState, user: str, view: View, forge: Forge) -> Json:
     """`view_submission`, with the values that stand in *view*."""
     shown = view.as_json(team=state.team, app=state.app, bot=state.bot)

@@ -115,6 +115,7 @@ class View:
     previous_id: str = ""
     values: Json = field(default_factory=dict)  # block_id -> action_id -> {type, value}
     errors: dict[str, str] = field(default_factory=dict)  # block_id -> the app's complaint
+    offered: dict[str, list[Json]] = field(default_factory=dict)  # action_id -> options looked up
 
     def as_json(self, *, team: str, app: str, bot: str) -> Json:
         plain: Json = {"private_metadata": "", "callback_id": "", "external_id": "", "title": None}

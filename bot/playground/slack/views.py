@@ -6,6 +6,7 @@ Rules: docs.slack.dev/surfaces/modals, docs.slack.dev/reference/methods/views.up
 from __future__ import annotations
 
 from bot import blockkit
+from bot.playground.slack import filling
 from bot.playground.slack.arguments import Arguments
 from bot.playground.slack.posting import says, with_ids
 from bot.playground.slack.state import SlackState
@@ -82,8 +83,12 @@ def put(state: SlackState, user: str, content: Json, *, below: View | None = Non
 
 
 def replace(state: SlackState, view: View, content: Json) -> View:
-    """Put *content* in the place of what *view* shows."""
-    view.content, view.hash, view.values, view.errors = content, _new_hash(state), {}, {}
+    """Put *content* in the place of what *view* shows.
+
+    What was filled in stays where the block and the element keep their ids.
+    """
+    view.values = filling.kept(view.values, content["blocks"])
+    view.content, view.hash, view.errors = content, _new_hash(state), {}
     state.touch()
     return view
 

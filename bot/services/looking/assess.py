@@ -50,7 +50,7 @@ MEASURE_AGAIN = timedelta(minutes=1)  # after what measures did not answer
 AT_ONCE = 4  # cases of one target
 AT_ONCE_IN_ALL = 16
 WINDOW = 500  # due cases among which targets take turns
-_PUT_OFF = frozenset({FindingCode.FROZEN, FindingCode.COOLING_DOWN})
+_PUT_OFF = frozenset({FindingCode.FROZEN, FindingCode.COOLING_DOWN, FindingCode.SUGGESTIONS_PAUSED})
 
 
 class Assess:

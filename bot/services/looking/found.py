@@ -19,7 +19,18 @@ from bot.errors import (
     ValuesMasked,
 )
 from bot.services.looking.judge import Judgement
-from store.records import AppEnv, Case, Finding, Firing, Json, NewRollback, Rollback, State, Version
+from store.records import (
+    AppEnv,
+    Case,
+    Finding,
+    Firing,
+    Json,
+    NewRollback,
+    Rollback,
+    State,
+    SuggestionsPaused,
+    Version,
+)
 
 # What moves a little whenever more was measured: a card is not drawn anew for that.
 _NUMBERS = frozenset(
@@ -70,6 +81,17 @@ def frozen(finding: Finding, until: datetime) -> Finding:
             "until": until.astimezone(UTC).isoformat(),
         },
     )
+
+
+def suggestions_paused(finding: Finding, paused: SuggestionsPaused) -> Finding:
+    """The suggestion *finding* as facts only, because a person paused suggestions."""
+    facts: dict[str, Json] = {
+        "slack_id": paused.slack_id,
+        "until": paused.until.astimezone(UTC).isoformat(),
+        "reason": paused.reason,
+    }
+    code = FindingCode.SUGGESTIONS_PAUSED
+    return replace(finding, code=code, facts={**finding.facts, **facts})
 
 
 def cooling_down(finding: Finding, *, count: int, cool_down: timedelta, until: datetime) -> Finding:

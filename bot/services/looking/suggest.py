@@ -67,7 +67,7 @@ class Suggest:
             UpstreamDown: Slack does not say who may approve.
         """
         rules = self._rules.policy(case.where)
-        if await self._not_now(case, rules, finding):
+        if await self._paused(case, finding, chart) or await self._not_now(case, rules, finding):
             return
         try:
             shared = await self._directory.shared_channel(case.channel)
@@ -107,6 +107,17 @@ class Suggest:
             await self._telling.only_facts(case, found.rejected_before(finding))
         else:
             await self._open(case, new, finding, chart)
+
+    async def _paused(self, case: Case, finding: Finding, chart: ChartView | None) -> bool:
+        """Show facts alone, all of them, while people have paused suggestions."""
+        async with self._store.read() as tx:
+            now, paused = await tx.now(), await tx.suggestions.paused(case.where)
+        if paused is None:
+            return False
+        again = max(paused.until - now, LOOK_AGAIN)
+        facts = found.suggestions_paused(finding, paused)
+        await self._telling.only_facts(case, facts, again=again, chart=chart)
+        return True
 
     async def _not_now(self, case: Case, rules: Policy, finding: Finding) -> bool:
         """Show facts alone in a freeze, and when going back has not helped before."""

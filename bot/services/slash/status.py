@@ -38,6 +38,7 @@ async def _row(
 ) -> Json:
     live = await tx.versions.newest(where)
     oldest = await tx.versions.import_mark(where)
+    paused = await tx.suggestions.paused(where)
     return {
         "where": str(where),
         "number": live.number if live else None,
@@ -46,6 +47,8 @@ async def _row(
         "state": rollback.state.value if rollback else "",
         "case_id": rollback.case_id if rollback else 0,
         "not_imported": (oldest or 1) - 1,
+        "paused_until": paused.until.isoformat() if paused else "",
+        "paused_by": paused.slack_id if paused else "",
         "reviews": [_review(ended) for ended in reviews],
     }
 

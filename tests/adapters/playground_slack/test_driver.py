@@ -14,7 +14,7 @@ from slack_sdk.signature import SignatureVerifier
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.playground.slack import people
-from bot.playground.slack.driver import NoSuchButton
+from bot.playground.slack.filling import NoSuchButton
 from bot.playground.slack.people import ALICE, BOB, INCIDENTS
 from bot.playground.slack.server import RunningSlack
 from bot.playground.slack.shapes import Forge
@@ -336,3 +336,129 @@ async def test_the_home_tab_is_an_event_with_an_id_of_its_own(
     home = {"type": "home", "blocks": [{"type": "divider"}]}
     await client.views_publish(user_id=ALICE, view=home)
     assert slack.state.homes[ALICE].content["type"] == "home"
+
+
+# -- menus ----------------------------------------------------------------------------------------
+
+MENU: Json = {"type": "external_select", "action_id": "which", "min_query_length": 2}
+RADIO: Json = {
+    "type": "radio_buttons",
+    "action_id": "how",
+    "options": [
+        {"text": {"type": "plain_text", "text": name}, "value": name} for name in ("a", "b")
+    ],
+}
+
+
+def asking(*more: Json) -> Json:
+    def block(block_id: str, element: Json, **rest: Any) -> Json:
+        label = {"type": "plain_text", "text": "Which?"}
+        return {"type": "input", "block_id": block_id, "label": label, "element": element, **rest}
+
+    return {**WHY, "blocks": [*WHY["blocks"], block("m", MENU, dispatch_action=True), *more]}
+
+
+OFFERED = {"options": [{"text": {"type": "plain_text", "text": "Triage"}, "value": "t"}]}
+
+
+async def shown(slack: RunningSlack, client: AsyncWebClient, view: Json) -> str:
+    trigger = slack.state.new_trigger(BOB)
+    opened = await client.views_open(trigger_id=trigger, view=view)
+    return str(opened["view"]["id"])
+
+
+async def test_a_menu_asks_the_app_for_what_is_typed_and_only_when_it_is_enough(
+    slack: RunningSlack, client: AsyncWebClient, app: Listening
+) -> None:
+    view_id = await shown(slack, client, asking())
+    app.answer = json.dumps(OFFERED)
+
+    assert await slack.driver.look_up(BOB, view_id, "which", "t") == []
+    assert app.received == []
+    assert await slack.driver.look_up(BOB, view_id, "which", "tr") == OFFERED["options"]
+    sent = payload(app)
+    assert (sent["type"], sent["value"]) == ("block_suggestion", "tr")
+    assert (sent["action_id"], sent["block_id"]) == ("which", "m")
+    assert "trigger_id" not in sent
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "",
+        "not JSON",
+        json.dumps({"options": OFFERED["options"] * 101}),
+        json.dumps({"options": [{"text": {"type": "mrkdwn", "text": "x"}, "value": "t"}]}),
+        json.dumps({"options": [{"text": {"type": "plain_text", "text": "x" * 76}, "value": "t"}]}),
+    ],
+)
+async def test_what_breaks_slack_s_rules_is_not_offered(
+    slack: RunningSlack, client: AsyncWebClient, app: Listening, answer: str
+) -> None:
+    view_id = await shown(slack, client, asking())
+    app.answer = answer
+
+    assert await slack.driver.look_up(BOB, view_id, "which", "tr") == []
+    assert [complaint.method for complaint in slack.state.problems] == ["options"]
+
+
+async def test_a_choice_is_heard_of_at_once_where_the_block_says_so(
+    slack: RunningSlack, client: AsyncWebClient, app: Listening
+) -> None:
+    view_id = await shown(slack, client, asking())
+    app.answer = json.dumps(OFFERED)
+    await slack.driver.look_up(BOB, view_id, "which", "tr")
+    app.answer = ""
+
+    await slack.driver.choose(BOB, view_id, "which", "t", values={"reason": "so far"})
+
+    sent = payload(app)
+    (action,) = sent["actions"]
+    assert (sent["type"], action["selected_option"]["value"]) == ("block_actions", "t")
+    values = sent["view"]["state"]["values"]
+    assert values["m"]["which"]["selected_option"]["value"] == "t"
+    assert values["why"]["reason"]["value"] == "so far"
+    assert sent["view"]["hash"]
+
+
+async def test_what_was_not_offered_cannot_be_chosen(
+    slack: RunningSlack, client: AsyncWebClient, app: Listening
+) -> None:
+    view_id = await shown(slack, client, asking())
+
+    with pytest.raises(NoSuchButton):
+        await slack.driver.choose(BOB, view_id, "which", "t")
+
+
+async def test_radio_buttons_are_sent_with_the_form(
+    slack: RunningSlack, client: AsyncWebClient, app: Listening
+) -> None:
+    label = {"type": "plain_text", "text": "How?"}
+    block = {"type": "input", "block_id": "r", "label": label, "element": RADIO}
+    view_id = await shown(slack, client, {**asking(block)})
+
+    await slack.driver.choose(BOB, view_id, "how", "b")
+    assert app.received == []
+    await slack.driver.submit(BOB, view_id, {"reason": "because"})
+
+    values = payload(app)["view"]["state"]["values"]
+    assert values["r"]["how"]["selected_option"]["value"] == "b"
+    assert values["m"]["which"]["selected_option"] is None
+
+
+async def test_what_was_filled_in_stays_where_the_field_stays(
+    slack: RunningSlack, client: AsyncWebClient, app: Listening
+) -> None:
+    label = {"type": "plain_text", "text": "How?"}
+    block = {"type": "input", "block_id": "r", "label": label, "element": RADIO}
+    view_id = await shown(slack, client, asking(block))
+    await slack.driver.choose(BOB, view_id, "how", "b", values={"reason": "because"})
+    view = slack.state.views[view_id]
+
+    moved = {**block, "block_id": "r2"}
+    await client.views_update(view_id=view_id, hash=view.hash, view=asking(moved))
+
+    assert view.values["why"]["reason"]["value"] == "because"
+    assert "r2" not in view.values
+    with pytest.raises(SlackApiError, match="hash_conflict"):
+        await client.views_update(view_id=view_id, hash="1.old", view=asking())

@@ -21,7 +21,7 @@ from bot.playground.slack import server
 from bot.playground.slack.people import ALICE, TEAM
 from bot.playground.slack.server import RunningSlack
 from bot.playground.slack.state import SlackState
-from store.records import NewInboxItem
+from store.records import AppEnv, NewInboxItem
 from tests.adapters.slack.sent import OLD_SECRET, SECRET
 from tests.builders import NOON
 
@@ -55,6 +55,26 @@ class FakeInbox:
     def only(self) -> NewInboxItem:
         (row,) = self.rows.values()
         return row
+
+
+class FakeApps:
+    """The apps that each person may choose among; `fault` is raised instead."""
+
+    def __init__(self) -> None:
+        self.of: dict[str, list[AppEnv]] = {}
+        self.typed: list[str] = []
+        self.fault: Exception | None = None
+
+    async def __call__(self, slack_id: str, team_id: str, typed: str) -> list[AppEnv]:
+        self.typed.append(typed)
+        if self.fault:
+            raise self.fault
+        return [where for where in self.of.get(slack_id, []) if typed in str(where)]
+
+
+async def no_apps(slack_id: str, team_id: str, typed: str) -> list[AppEnv]:
+    """Nobody may choose anything."""
+    return []
 
 
 class OurTeam:
@@ -111,6 +131,11 @@ def inbox() -> FakeInbox:
 
 
 @pytest.fixture
+def apps() -> FakeApps:
+    return FakeApps()
+
+
+@pytest.fixture
 def team() -> OurTeam:
     return OurTeam()
 
@@ -128,13 +153,14 @@ async def door(
     inbox: FakeInbox,
     team: OurTeam,
     secrets: list[bytes],
+    apps: FakeApps,
 ) -> AsyncIterator[TestServer]:
     """The service's HTTP side, as far as Slack sees it."""
 
     async def ready() -> web.Readiness:
         return web.Readiness()
 
-    bolt = build_app(put=inbox.put, forms=messenger)
+    bolt = build_app(put=inbox.put, forms=messenger, apps=apps)
     admit = Admission(bolt, team=team)
     mounted = routes(admit, signing_secrets=secrets, clock=lambda: NOON)
     running = TestServer(web.build(routes=mounted, ready=ready))

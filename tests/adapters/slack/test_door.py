@@ -19,7 +19,7 @@ from aiohttp.test_utils import TestServer
 from multidict import CIMultiDict
 
 from bot.adapters.slack import door as door_module
-from bot.adapters.slack import listeners
+from bot.adapters.slack import envelope
 from bot.adapters.slack.admission import MAX_BYTES
 from bot.errors import UpstreamDown
 from bot.playground.slack.people import ALICE, OTHER_TEAM, TEAM
@@ -401,8 +401,8 @@ async def test_what_could_not_be_stored_is_503(
 async def test_a_database_that_hangs_is_503_before_slack_gives_up(
     send: Any, inbox: FakeInbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert listeners.COMMIT_S < 2.7
-    monkeypatch.setattr(listeners, "COMMIT_S", 0.05)
+    assert envelope.COMMIT_S < 2.7
+    monkeypatch.setattr(envelope, "COMMIT_S", 0.05)
     inbox.gate.clear()
 
     async with asyncio.timeout(2.5):  # Bolt's own three seconds are too late

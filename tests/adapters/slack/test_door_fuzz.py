@@ -19,7 +19,7 @@ from bot.adapters.slack.door import routes
 from bot.adapters.slack.listeners import build_app
 from bot.playground.slack.people import TEAM
 from bot.ports.people import Note, Window
-from tests.adapters.slack.conftest import FakeInbox, OurTeam
+from tests.adapters.slack.conftest import FakeInbox, OurTeam, no_apps
 from tests.adapters.slack.sent import (
     FORM,
     SECRET,
@@ -53,6 +53,8 @@ class NoForms:
         self, action: str, *, trigger_id: str, value: str, channel: str, ts: str
     ) -> None: ...
     async def open_difference(self, window: Window, *, trigger_id: str) -> None: ...
+    async def open_choice(self, window: Window, *, trigger_id: str) -> None: ...
+    async def await_choices(self, window: Window, *, view_id: str, view_hash: str) -> None: ...
     async def answer(
         self, note: Note, *, channel: str, slack_id: str, ts: str, response_url: str
     ) -> None: ...
@@ -68,7 +70,7 @@ def a_door(inbox: FakeInbox) -> Iterator[Send]:
                 return web.Readiness()
 
             mounted = routes(
-                Admission(build_app(put=inbox.put, forms=NoForms()), team=OurTeam()),
+                Admission(build_app(put=inbox.put, forms=NoForms(), apps=no_apps), team=OurTeam()),
                 signing_secrets=[SECRET.encode()],
                 clock=lambda: NOON,
             )

@@ -17,7 +17,7 @@ from bot.adapters.slack.frames import Enveloped
 from bot.adapters.slack.listeners import build_app
 from bot.errors import BadInput, Unauthorised
 from bot.playground.slack.people import TEAM
-from tests.adapters.slack.conftest import FakeInbox, OurTeam
+from tests.adapters.slack.conftest import FakeInbox, OurTeam, no_apps
 from tests.adapters.slack.sent import a_click, a_command, a_submission, an_event
 from tests.adapters.slack.test_door_fuzz import (
     ANY,
@@ -58,7 +58,7 @@ def test_any_text_is_a_message_or_refused(text: str) -> None:
 def test_one_odd_value_anywhere_is_refused_by_name_or_makes_a_sound_row() -> None:
     inbox = FakeInbox()
     with asyncio.Runner() as runner:
-        admit = Admission(build_app(put=inbox.put, forms=NoForms()), team=OurTeam())
+        admit = Admission(build_app(put=inbox.put, forms=NoForms(), apps=no_apps), team=OurTeam())
 
         async def take(envelope: Enveloped) -> None:
             answer = await admit(

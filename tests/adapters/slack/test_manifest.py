@@ -27,7 +27,9 @@ def test_the_scopes_are_those_that_the_calls_need_and_no_more(manifest_scopes: s
 
 def test_every_address_is_our_one_door(manifest: dict[str, Any]) -> None:
     (command,) = manifest["features"]["slash_commands"]
-    addresses = {command["url"], manifest["settings"]["interactivity"]["request_url"]}
+    interactivity = manifest["settings"]["interactivity"]
+    addresses = {command["url"], interactivity["request_url"]}
+    addresses |= {interactivity["message_menu_options_url"]}
 
     assert addresses == {f"https://keyturn.example.com{PATH}"}
 
@@ -49,6 +51,7 @@ def test_the_app_of_socket_mode_is_the_same_but_for_the_addresses(manifest: dict
     socket = yaml.safe_load(MANIFEST.with_name("slack-manifest-socket.yaml").read_text())
     (command,) = manifest["features"]["slash_commands"]
     del command["url"], manifest["settings"]["interactivity"]["request_url"]
+    del manifest["settings"]["interactivity"]["message_menu_options_url"]
     manifest["settings"]["socket_mode_enabled"] = True
 
     assert socket == manifest

@@ -26,7 +26,7 @@ from bot.playground.slack.sockets import MOST_LINKS
 from bot.playground.slack.state import SlackState
 from bot.playground.slack.things import Message
 from store.records import InboxKind, Unavailable
-from tests.adapters.slack.conftest import TOKEN, FakeInbox, OurTeam
+from tests.adapters.slack.conftest import TOKEN, FakeInbox, OurTeam, no_apps
 from tests.adapters.slack.sent import SECRET, a_click, a_submission, interaction
 
 APP_TOKEN = "xapp-1-for-tests"
@@ -89,7 +89,8 @@ class Service:
     ) -> AsyncIterator[SocketMode]:
         async with ClientSession(timeout=ClientTimeout(total=5)) as http:
             forms = SlackMessenger(token=TOKEN, base_url=self.slack.url, session=http)
-            self.admit = Admission(build_app(put=self.inbox.put, forms=forms), team=self.team)
+            bolt = build_app(put=self.inbox.put, forms=forms, apps=no_apps)
+            self.admit = Admission(bolt, team=self.team)
             socket = SocketMode(
                 app_token=app_token,
                 base_url=self.slack.url,

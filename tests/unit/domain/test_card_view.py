@@ -97,13 +97,14 @@ def test_alerts_are_shown_with_their_severity_and_whether_they_fire() -> None:
     )
 
 
-def test_a_pending_rollback_can_be_approved_rejected_and_looked_at() -> None:
+def test_a_pending_rollback_can_be_approved_rejected_looked_at_and_replaced() -> None:
     card = view(a_shown_rollback())
 
     assert [(b.action, b.value) for b in card.buttons] == [
         ("approve", "approve:17:1"),
         ("reject", "reject:17:1"),
         ("difference", "difference:17:1"),
+        ("another", "another:17:1"),
     ]
 
 
@@ -152,11 +153,13 @@ def test_what_was_carried_out_can_be_undone() -> None:
 def test_without_a_policy_nobody_is_asked_to_approve() -> None:
     card = view(a_shown_rollback(policy=a_policy(named=False)))
 
-    assert (card.policy_named, actions(card)) == (False, ["difference"])
+    assert (card.policy_named, actions(card)) == (False, ["difference", "another"])
 
 
 def test_nobody_is_asked_to_approve_a_difference_that_the_votes_do_not_bind_to() -> None:
-    assert actions(view(a_shown_rollback(), changes=[some_changes(2)])) == ["difference"]
+    shown = actions(view(a_shown_rollback(), changes=[some_changes(2)]))
+
+    assert shown == ["difference", "another"]
 
 
 def test_without_its_difference_a_card_has_no_button() -> None:

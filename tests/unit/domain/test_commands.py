@@ -7,13 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.commands import (
+    PAUSE_MIN,
     Absolve,
+    Audit,
+    Choose,
     Command,
     Condemn,
     Diff,
     DryRun,
     Help,
     Log,
+    Pause,
     Status,
     Tag,
     Tags,
@@ -32,8 +36,13 @@ from tests.builders import PROD
 KB = AppEnv("kb", "prod")
 
 
-@pytest.mark.parametrize("text", ["", "   ", "help", "HELP", "help me please"])
-def test_no_words_and_help_ask_for_help(text: str) -> None:
+@pytest.mark.parametrize("text", ["", "   "])
+def test_no_words_ask_for_the_dialog(text: str) -> None:
+    assert parse(text) == Choose()
+
+
+@pytest.mark.parametrize("text", ["help", "HELP", "help me please"])
+def test_help_asks_for_help(text: str) -> None:
     assert parse(text) == Help()
 
 
@@ -168,3 +177,36 @@ def test_whatever_is_typed_is_a_command_or_a_bad_one(text: str) -> None:
     except BadCommand:
         return
     assert isinstance(asked, Command)
+
+
+@pytest.mark.parametrize(
+    ("text", "minutes", "reason"),
+    [
+        ("pause a@prod", PAUSE_MIN, ""),
+        ("pause a@prod 90m", 90, ""),
+        ("pause a@prod 2H moving house", 120, "moving house"),
+        ("pause a@prod 1d12h", 36 * 60, ""),
+        ("pause a@prod 45min", 45, ""),
+        ("pause a@prod moving house 2h", PAUSE_MIN, "moving house 2h"),
+        ("pause a@prod 0m", PAUSE_MIN, "0m"),
+    ],
+)
+def test_how_long_suggestions_are_paused_is_said_before_why(
+    text: str, minutes: int, reason: str
+) -> None:
+    assert parse(text) == Pause(AppEnv("a", "prod"), minutes, reason)
+
+
+def test_all_apps_are_paused_only_by_words_that_name_none() -> None:
+    assert parse("pause") == Pause(None)
+    assert parse("pause 2h the gateway") == Pause(None, 120, "the gateway")
+    with pytest.raises(BadCommand):
+        parse("pause support-triage 2h")
+
+
+def test_the_audit_chain_is_read_a_page_at_a_time() -> None:
+    where = AppEnv("a", "prod")
+
+    said = [parse(f"audit a@prod{end}") for end in ("", " 2", " page 3")]
+
+    assert said == [Audit(where), Audit(where, 2), Audit(where, 3)]

@@ -231,6 +231,20 @@ async def test_a_button_of_another_action_is_out_of_date(scene: ExecutionScene) 
     assert (await presses(scene, DAVE, rollback, ts="1.2")).state is State.PENDING_APPROVAL
 
 
+async def test_a_second_copy_of_the_card_starts_nothing_and_leads_to_the_right_one(
+    scene: ExecutionScene,
+) -> None:
+    rollback = await shown(scene)
+
+    after = await presses(scene, DAVE, rollback, ts="1764000000.999999")
+    await scene.tell()
+
+    case = await scene.case(rollback)
+    told = scene.messenger.answers[-1].note
+    assert (after.state, told.code) == (State.PENDING_APPROVAL, "out_of_date")
+    assert told.facts["permalink"].endswith(case.card_ts.replace(".", ""))
+
+
 async def test_without_an_open_rollback_the_command_says_how_to_ask(scene: ExecutionScene) -> None:
     await scene.snapshot.refresh(PROD)
     await scene.command(DAVE, f"break-glass {PROD} {REASON} <!channel>")

@@ -36,8 +36,16 @@ async def said(scene: Scene, who: str, text: str) -> dict[str, Any]:
 
 
 async def test_help_needs_no_look_up(scene: Scene) -> None:
-    assert await said(scene, ALICE, "") == {"code": "help"}
+    assert await said(scene, ALICE, "help") == {"code": "help"}
     assert scene.directory.asked == 0
+
+
+async def test_no_words_are_answered_by_the_dialog_alone(scene: Scene) -> None:
+    await scene.command(ALICE, "")
+    await scene.judge()
+    await scene.tell()
+
+    assert (scene.messenger.answers, scene.directory.asked) == ([], 0)
 
 
 async def test_words_without_sense_are_answered_with_the_nearest_command_and_not_recorded(

@@ -401,7 +401,8 @@ async def test_a_difference_that_votes_do_not_bind_to_is_drawn_without_a_vote(
 
     await scene.tell()
 
-    assert [button.action for button in scene.messenger.drawn[-1].buttons] == ["difference"]
+    shown = [button.action for button in scene.messenger.drawn[-1].buttons]
+    assert shown == ["difference", "another"]
     assert "difference is not what votes bind to" in caplog.messages
 
 

@@ -60,6 +60,7 @@ def build(
     head: tuple[int, str],
     sign: Sign,
     pages: Sequence[str] = (),
+    record: str = "",
     lost: str = "",
 ) -> CardView:
     """Return the card of *case*; the same state gives the same card.
@@ -76,6 +77,7 @@ def build(
         sign: Makes the value of a button.
         lost: What going back gives up besides the suspect, in words.
         pages: The address of the page of each leg's difference; empty where there is none.
+        record: The address of the page of the whole record; "" where there is none.
     """
     facts = CardView(
         case_id=case.id,
@@ -92,7 +94,7 @@ def build(
         return replace(facts, **_difference(changes[0] if changes else None))
     page = pages[0] if pages else ""
     legs = _legs(rollback, versions, pages)
-    facts = replace(facts, page=page, legs=legs, lost=lost)
+    facts = replace(facts, page=page, record=record, legs=legs, lost=lost)
     return _with_rollback(facts, rollback, versions, changes, sign)
 
 

@@ -21,6 +21,7 @@ _FORMS: Final = {
     "log": f"log {ANY_APP}",
     "diff": f"diff {ANY_APP} A B",
     "who": f"who {ANY_APP}",
+    "record": f"record {ANY_APP}",
     "snapshot": f"snapshot {ANY_APP}",
     "to": f"to {ANY_APP} VERSION",
     "dry-run": f"dry-run {ANY_APP} VERSION",
@@ -153,6 +154,14 @@ class Diff:
 
 
 @dataclass(frozen=True)
+class Record:
+    """Give the link to the whole record of a rollback of *where*; None is the newest one."""
+
+    where: AppEnv
+    rollback: int | None = None
+
+
+@dataclass(frozen=True)
 class Take:
     """Take a snapshot of *where*; None is all that the person may see."""
 
@@ -200,7 +209,7 @@ class Who:
 OfOne = BreakGlass | Review | TakeBack | Withdraw  # a person's own word on what is open
 Judging = Condemn | Absolve
 Naming = Tags | Tag | Untag
-Named = To | ToTag | Undo | DryRun | OfOne | Naming | Judging | Log | Diff | Take | Who
+Named = To | ToTag | Undo | DryRun | OfOne | Naming | Judging | Log | Diff | Take | Who | Record
 Command = Help | Status | Named
 
 
@@ -269,6 +278,11 @@ def _review(where: AppEnv, words: Sequence[str]) -> Review:
     return Review(where, " ".join(words))
 
 
+def _record(where: AppEnv, words: Sequence[str]) -> Record | None:
+    numbers = [_number(word) for word in words]
+    return Record(where, *numbers) if len(numbers) <= 1 and None not in numbers else None
+
+
 def _to(where: AppEnv, words: Sequence[str]) -> To | ToTag | None:
     if not words:
         return None
@@ -304,11 +318,12 @@ def _goal(word: str) -> int | str | None:
     return name if is_tag(name) else None
 
 
-# whose words at the end are a sentence of the person
+# whose words at the end may be left out, or are a sentence of the person
 _SAID: Final[Mapping[str, Callable[[AppEnv, Sequence[str]], Named | None]]] = {
     "to": _to,
     "break-glass": _break_glass,
     "review": _review,
+    "record": _record,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from bot.domain import commands
 from bot.domain.commands import (
@@ -15,6 +16,7 @@ from bot.domain.commands import (
     Log,
     Named,
     OfOne,
+    Record,
     Review,
     Status,
     Tag,
@@ -44,6 +46,7 @@ from bot.services.slash.diff import diff
 from bot.services.slash.dry_run import Rehearsing, dry_run
 from bot.services.slash.log import log
 from bot.services.slash.own import Own
+from bot.services.slash.record import record
 from bot.services.slash.snapshot import Takes
 from bot.services.slash.status import status
 from bot.services.slash.tag import Tagging
@@ -67,6 +70,7 @@ _ACTIONS = {
     Diff: "difference.see",
     Take: "snapshot.ask",
     Who: "policy.see",
+    Record: "record.see",
     BreakGlass: "rollback.break_glass",
     Review: "review.sign",
     TakeBack: "vote.take_back",
@@ -74,7 +78,7 @@ _ACTIONS = {
 }
 
 
-_Reading = DryRun | Tags | Log | Diff | Who
+_Reading = DryRun | Tags | Log | Diff | Who | Record
 
 
 @dataclass(frozen=True)
@@ -229,6 +233,9 @@ class Commanded:
                 return await diff(self._store, asked)
             case Who():
                 return await self._verbs.who(asker, asked)
+            case Record():
+                sees = partial(self._verbs.sight.named, asker)
+                return await record(self._store, asked, sees=sees)
 
     async def _word(self, hearing: Hearing, asked: OfOne, asker: Asker) -> None:
         match asked:

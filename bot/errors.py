@@ -143,6 +143,20 @@ class LiveIsAnother(Refused):
         )
 
 
+class NoRecord(Refused):
+    """There is no such rollback of the app, or none that this person may see."""
+
+    user_message = "There is no record of that."
+
+    def __init__(self, where: str, rollback: int | None) -> None:
+        super().__init__(f"no rollback {rollback or ''} of {where} that they may see")
+        self.where, self.rollback = where, rollback
+
+    def to_person(self) -> str:
+        which = f"rollback {self.rollback}" if self.rollback else "rollback"
+        return f"There is no {which} of `{_plain(self.where)}` whose record you may see."
+
+
 class NoVote(Refused):
     """There is no vote of this person that could be taken back."""
 

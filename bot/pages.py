@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -23,10 +25,22 @@ from markupsafe import Markup
 
 from bot import raster
 from bot.colouring import MOST_CHARACTERS, ColouredRow, Segment, coloured, size
+from bot.domain.chart.words import in_words as in_words_of_chart
 from bot.domain.diff.page import DiffPage, Language, PageChange
 from bot.domain.diff.picture import Fate, Picture
 from bot.domain.diff.words import RunOp
+from bot.domain.record.entries import as_text
+from bot.domain.record.pack import pack
+from bot.domain.record.view import RecordPage
+from bot.prose import as_html
+from bot.wording import FILTERS
 
+_SAID: Final = frozenset(  # sentences of the catalogue and their parts that a record says too
+    {
+        *("finding_words", "evidence_words", "outcome_words", "recovery_words", "draft_words"),
+        *("impact_in_full", "mention", "reviewers", "seconds", "span"),
+    }
+)
 _ZOOM, _MOST_PIXELS = 2.0, 3200
 _HERE = Path(__file__).parent
 _FOLDERS = [_HERE / "templates", _HERE.parent / "templates"]
@@ -92,6 +106,59 @@ def _coloured(
     return made
 
 
+def record(page: RecordPage, *, chart: bytes | None, download: str = "") -> Page:
+    """Return the page of a rollback's record, with *chart*; *download* is where its pack is."""
+    return _record(page, chart, download=download)
+
+
+def evidence(page: RecordPage, *, chart: bytes | None) -> Page:
+    """Return the page of a rollback's record as a file that says how it is checked.
+
+    The audit entries are in it as data, in the form that their hashes are made of.
+    """
+    data = json.dumps(pack(page), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    # no text of anybody ends the element, and the JSON stays the same
+    data = data.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    check = _text("record/check.py.txt")
+    return _record(page, chart, data=Markup(data), check=check)  # noqa: S704
+
+
+def _record(
+    page: RecordPage, chart: bytes | None, *, download: str = "", data: str = "", check: str = ""
+) -> Page:
+    style, script = f"{_text('diff.css')}\n{_text('record.css')}", _text("diff.js")
+    policy = (
+        f"default-src 'none'; style-src 'sha256-{_digest(style)}'; "
+        f"script-src 'sha256-{_digest(script)}'; img-src data:; frame-ancestors 'none'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    differences = [
+        (leg, _coloured(leg.page.changes), _coloured(leg.page.drawn)) if leg.page else (leg, [], [])
+        for leg in page.legs
+    ]
+    html = (
+        _environment()
+        .get_template("web/record.html.j2")
+        .render(
+            page=page,
+            legs=differences,
+            kinds=_KINDS,
+            chart=_inline(chart) if chart and page.chart else "",
+            download=download,
+            data=data,
+            check=check,
+            style=Markup(style),  # noqa: S704  # ours, from a file
+            script=Markup(script),  # noqa: S704
+            policy=policy,
+        )
+    )
+    return Page(html, policy)
+
+
+def _inline(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+
+
 def refusal(title: str, sentence: str) -> Page:
     """Return a page that says why there is nothing to see."""
     style = _text("diff.css")
@@ -109,6 +176,7 @@ def svg(drawn: Picture) -> str:
         .render(
             picture=drawn,
             alone=True,
+            mark="",
             style=Markup(_text("graph.css")),  # noqa: S704
         )
     )
@@ -150,7 +218,22 @@ def _environment() -> ImmutableSandboxedEnvironment:
         lstrip_blocks=True,
     )
     made.filters["by_op"] = _by_op
+    made.filters["utc"] = _utc
+    made.filters["detail"] = as_text
+    made.filters["chart_words"] = in_words_of_chart
+    made.filters |= {name: _told(said) for name, said in FILTERS.items() if name in _SAID}
     return made
+
+
+def _told(said: Callable[..., str]) -> Callable[..., Markup]:
+    return lambda *args, **named: as_html(said(*args, **named))
+
+
+def _utc(at: datetime | str) -> Markup:
+    moment = at if isinstance(at, datetime) else datetime.fromisoformat(at)
+    utc = moment.astimezone(UTC)
+    said = f"{utc:%Y-%m-%d %H:%M:%S} UTC"
+    return Markup('<time datetime="{}">{}</time>').format(utc.isoformat(), said)
 
 
 def _by_op(segments: Sequence[Segment]) -> list[tuple[RunOp, list[Segment]]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from sqlalchemy import ColumnElement, String, cast, func, or_, select
@@ -17,6 +18,7 @@ from store.records import AppEnv, AuditDraft, AuditEntry, Corrupt
 from store.tables import AuditHeadRow, AuditRow, CaseRow, LegRow
 
 BATCH = 2_000
+BACK = timedelta(days=1)  # a database's clock may have been set back
 _HEAD = 1
 
 
@@ -111,6 +113,60 @@ class Audit:
     def flaw(self, entry: AuditEntry) -> str:
         """What is wrong with *entry* by itself, wherever it stands; "" when nothing is."""
         return chain.flaw(entry, seq=entry.seq, prev=entry.prev)
+
+    async def about_any(self, resources: Collection[str], *, since: datetime) -> list[AuditEntry]:
+        """The entries about any of *resources*, from about *since* on, oldest first.
+
+        Raises:
+            Corrupt: One of them cannot be read.
+        """
+        first = await self._first_since(since - BACK)
+        query = select(AuditRow).where(
+            col(AuditRow.seq) >= first, col(AuditRow.resource).in_(list(resources))
+        )
+        try:
+            rows = await self._session.scalars(query.order_by(col(AuditRow.seq)))
+            return [_entry(row) for row in rows]
+        except ValueError:
+            raise Corrupt(f"an entry after {first} was changed: it cannot be read") from None
+
+    async def _first_since(self, at: datetime) -> int:
+        """The number of the first entry from *at* on, found by halves: times follow the numbers."""
+        low, high = 1, (await self.head())[0] + 1
+        wanted = chain.timestamp(at)
+        while low < high:
+            middle = (low + high) // 2
+            said: str | None = await self._session.scalar(
+                select(col(AuditRow.timestamp)).where(col(AuditRow.seq) == middle)
+            )
+            if said is not None and said >= wanted:
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
+    async def flaw_in(self, entries: Sequence[AuditEntry]) -> str:
+        """What is wrong with *entries* or where they stand in the chain; "" when nothing is.
+
+        Each is held against its own hash and against the entry before it; that all between the
+        first entry and the head is whole, `verify` alone says.
+        """
+        newest, head = await self.head()
+        before = {seq - 1 for seq in (entry.seq for entry in entries)}
+        found = await self._session.execute(
+            select(col(AuditRow.seq), col(AuditRow.hash)).where(
+                col(AuditRow.seq).in_({*before, newest})
+            )
+        )
+        hashes = {0: chain.GENESIS}
+        hashes.update((seq, said) for seq, said in found.all())
+        for entry in entries:
+            why = chain.flaw(entry, seq=entry.seq, prev=hashes.get(entry.seq - 1, ""))
+            if why or (why := _beyond(entry, newest)):
+                return why
+        if hashes.get(newest) != head:
+            return f"the chain does not end at its recorded head {newest} ({head[:12]})"
+        return ""
 
     async def _read(self, after: int, limit: int) -> list[AuditEntry]:
         rows = await self._session.scalars(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Select, case, func, select, update
@@ -108,17 +109,7 @@ class Outbox:
             return None
         queue.hold(row, owner, now + lease)
         await self._session.flush()
-        return Outgoing(
-            id=row.id,
-            kind=OutboxKind(row.kind),
-            destination=row.destination,
-            order_key=row.order_key,
-            dedupe_id=row.dedupe_id,
-            body=row.body,
-            coalesce_key=row.coalesce_key,
-            attempts=row.attempts,
-            created_at=row.created_at,
-        )
+        return _outgoing(row, row.id)
 
     async def sent(self, row_id: int, *, owner: str, reference: str = "") -> None:
         """Mark it sent. Raises `Stale` when taken over."""
@@ -147,6 +138,15 @@ class Outbox:
         query = select(func.count()).select_from(OutboxRow).where(col(OutboxRow.done_at).is_(None))
         return await self._session.scalar(query) or 0
 
+    async def queued(self, order_key: str, kinds: Collection[OutboxKind]) -> list[Outgoing]:
+        """Every row of *order_key* and of these *kinds* that is kept, sent or not, oldest first."""
+        rows = await self._session.scalars(
+            select(OutboxRow)
+            .where(col(OutboxRow.order_key) == order_key, col(OutboxRow.kind).in_(list(kinds)))
+            .order_by(col(OutboxRow.id))
+        )
+        return [_outgoing(row, row.id) for row in rows if row.id is not None]
+
 
 def _way(row: type[OutboxRow]) -> ColumnElement[str]:
     """Which limit a row counts for: its destination's, or there that of answers to one person."""
@@ -161,4 +161,18 @@ def _quiet(now: datetime) -> Select[str]:
         col(waits.done_at).is_(None),
         col(waits.not_before) > now,
         col(waits.last_error) == _THROTTLED,
+    )
+
+
+def _outgoing(row: OutboxRow, row_id: int) -> Outgoing:
+    return Outgoing(
+        id=row_id,
+        kind=OutboxKind(row.kind),
+        destination=row.destination,
+        order_key=row.order_key,
+        dedupe_id=row.dedupe_id,
+        body=row.body,
+        coalesce_key=row.coalesce_key,
+        attempts=row.attempts,
+        created_at=row.created_at,
     )

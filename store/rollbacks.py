@@ -135,11 +135,17 @@ class Rollbacks:
         query = select(RollbackRow).where(col(RollbackRow.state).in_(list(states)))
         return await self._many(query.order_by(col(RollbackRow.id)).limit(limit))
 
-    async def newest(self, *, limit: int = 20) -> list[Rollback]:
-        """The newest rollbacks, newest first."""
-        return await self._many(
-            select(RollbackRow).order_by(col(RollbackRow.id).desc()).limit(limit)
-        )
+    async def newest(self, *, limit: int = 20, where: AppEnv | None = None) -> list[Rollback]:
+        """The newest rollbacks, newest first; of *where*, or of all apps."""
+        query = select(RollbackRow)
+        if where is not None:
+            query = query.where(col(RollbackRow.id).in_(_of_app(where)))
+        return await self._many(query.order_by(col(RollbackRow.id).desc()).limit(limit))
+
+    async def lived(self, rollback_id: int) -> list[tuple[datetime, Rollback]]:
+        """The rollback as it was after each of its lifecycle events, and when; oldest first."""
+        events = await self._events.of(AGGREGATE, rollback_id)
+        return [(event.at, rollback_form.from_json(event.data)) for event in events]
 
     async def open_of(self, where: AppEnv) -> Rollback | None:
         """The open rollback of *where*."""

@@ -24,6 +24,7 @@ from bot.adapters.slack.listeners import build_app as build_bolt
 from bot.assembly.measuring import Measuring
 from bot.assembly.outside import Outside
 from bot.assembly.process import Process, Role
+from bot.charting.apart import chart_apart
 from bot.config.settings import Settings
 from bot.domain import link
 from bot.opening import rules_of
@@ -43,6 +44,7 @@ from bot.services.opening import Rules
 from bot.services.page import page
 from bot.services.probe import Probe
 from bot.services.propose import Propose
+from bot.services.record import Records
 from bot.services.recover import Recover
 from bot.services.sight import Sight
 from bot.services.snapshot import Snapshot
@@ -217,7 +219,13 @@ class Making:
         """The pages for browsers, of a process that has a door; without a key nothing opens."""
         if self._process.role is Role.WORKER:
             return []
-        return page_routes(keys=links, show=partial(page, self._store), now=utc_now)
+        return page_routes(
+            keys=links,
+            show=partial(page, self._store),
+            tell=Records(self._store),
+            draw=chart_apart,
+            now=utc_now,
+        )
 
     def _deliverer(
         self,

@@ -7,7 +7,6 @@ import json
 import re
 import sys
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -86,12 +85,6 @@ def tail(
     run(_tail(existing_database(), lines, follow=follow, as_json=as_json))
 
 
-def line_of(entry: AuditEntry) -> str:
-    """*entry* in its canonical form (keys sorted, no spaces, UTF-8), with its hash."""
-    fields = {**asdict(entry), "what": entry.what}
-    return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
 @contextmanager
 def _written(out: Path | None) -> Iterator[TextIO]:
     """Standard output, or the file *out*, which is there only when all of it is."""
@@ -112,6 +105,7 @@ def _written(out: Path | None) -> Iterator[TextIO]:
 
 
 async def _export(url: str, file: TextIO, after: int) -> tuple[int, str]:
+    from bot.domain.record.entries import canonical_line
     from bot.opening import opened
 
     async with opened(url) as store, store.read() as tx:  # one moment, so that it ends at a head
@@ -119,7 +113,7 @@ async def _export(url: str, file: TextIO, after: int) -> tuple[int, str]:
         at, count = after, 0
         with progress("audit entries", max(newest - after, 0)) as advance:
             while batch := await tx.audit.entries(after=at, limit=BATCH):
-                file.writelines(f"{line_of(entry)}\n" for entry in batch)
+                file.writelines(f"{canonical_line(entry)}\n" for entry in batch)
                 at, count = batch[-1].seq, count + len(batch)
                 advance(count, "")
     return count, head
@@ -154,7 +148,9 @@ async def _show_after(store: Store, at: int, *, as_json: bool) -> int:
 
 def _show(entry: AuditEntry, *, as_json: bool) -> None:
     if as_json:
-        say(line_of(entry))
+        from bot.domain.record.entries import canonical_line
+
+        say(canonical_line(entry))
         return
     from rich.text import Text
 

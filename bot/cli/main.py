@@ -18,6 +18,7 @@ from bot.cli.diff import diff
 from bot.cli.discover import discover
 from bot.cli.drafts import drafts
 from bot.cli.dry_run import dry_run
+from bot.cli.evidence import evidence
 from bot.cli.export import export
 from bot.cli.log import log
 from bot.cli.pausing import pause, resume
@@ -52,6 +53,7 @@ for command in (
     diff,
     dry_run,
     export,
+    evidence,
     replay,
     verify,
     prune,

@@ -71,6 +71,7 @@ def build(
     head: tuple[int, str],
     sign: Sign,
     pages: Sequence[str] = (),
+    record: str = "",
     lost: str = "",
     another: str = "",
 ) -> CardView:
@@ -90,6 +91,7 @@ def build(
         another: The value of the button that asks for a version where none is suggested; "" where
             there is nothing to choose from.
         pages: The address of the page of each leg's difference; empty where there is none.
+        record: The address of the page of the whole record; "" where there is none.
     """
     facts = CardView(
         case_id=case.id,
@@ -107,7 +109,7 @@ def build(
         return replace(facts, buttons=buttons, **_difference(changes[0] if changes else None))
     page = pages[0] if pages else ""
     legs = _legs(rollback, versions, pages)
-    facts = replace(facts, page=page, legs=legs, lost=lost)
+    facts = replace(facts, page=page, record=record, legs=legs, lost=lost)
     return _with_rollback(facts, rollback, versions, changes, sign)
 
 

@@ -23,6 +23,7 @@ _FORMS: Final = {
     "log": f"log {ANY_APP}",
     "diff": f"diff {ANY_APP} A B",
     "who": f"who {ANY_APP}",
+    "record": f"record {ANY_APP}",
     "snapshot": f"snapshot {ANY_APP}",
     "to": f"to {ANY_APP} VERSION",
     "dry-run": f"dry-run {ANY_APP} VERSION",
@@ -164,6 +165,14 @@ class Diff:
 
 
 @dataclass(frozen=True)
+class Record:
+    """Give the link to the whole record of a rollback of *where*; None is the newest one."""
+
+    where: AppEnv
+    rollback: int | None = None
+
+
+@dataclass(frozen=True)
 class Take:
     """Take a snapshot of *where*; None is all that the person may see."""
 
@@ -236,7 +245,7 @@ OfOne = BreakGlass | Review | TakeBack | Withdraw  # a person's own word on what
 Judging = Condemn | Absolve
 Naming = Tags | Tag | Untag
 Suggesting = Pause | Resume
-Reading = DryRun | Tags | Log | Diff | Audit | Who
+Reading = DryRun | Log | Diff | Audit | Who | Record
 Named = To | ToTag | Undo | OfOne | Naming | Judging | Suggesting | Reading | Take
 Command = Choose | Help | Status | Named
 
@@ -330,6 +339,11 @@ def _review(where: AppEnv, words: Sequence[str]) -> Review:
     return Review(where, " ".join(words))
 
 
+def _record(where: AppEnv, words: Sequence[str]) -> Record | None:
+    numbers = [_number(word) for word in words]
+    return Record(where, *numbers) if len(numbers) <= 1 and None not in numbers else None
+
+
 def _to(where: AppEnv, words: Sequence[str]) -> To | ToTag | None:
     if not words:
         return None
@@ -378,12 +392,13 @@ def _minutes(word: str) -> int:
     return (days * 24 + hours) * 60 + minutes
 
 
-# whose words at the end are a sentence of the person
+# whose words at the end may be left out, or are a sentence of the person
 _SAID: Final[Mapping[str, Callable[[AppEnv, Sequence[str]], Named | None]]] = {
     "to": _to,
     "break-glass": _break_glass,
     "review": _review,
     "pause": _pause,
+    "record": _record,
 }
 
 

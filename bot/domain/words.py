@@ -212,8 +212,8 @@ class NoteCode(StrEnum):
     VOTE_REJECTED = "vote_rejected"  # slack_id, reason
     VOTE_VOID = "vote_void"  # slack_id, why
     EXECUTING = "executing"  # slack_ids: list[str]; broken_by, if it runs by break-glass
-    # outcome (an OutcomeCode), facts: dict, seconds: float | None; call: list[str], user groups
-    # too, when people have to look
+    # outcome (an OutcomeCode), facts: dict, seconds: float | None; record (the address of the
+    # whole record), if there is one; call: list[str], user groups too, when people have to look
     ENDED = "ended"
     # recovery (a RecoveryCode), facts: dict; times: dict of seconds: float from the alert's first
     # firing (seconds_to_suggested, …_quorum, …_verified, …_recovered, as far as they came), call:
@@ -296,6 +296,8 @@ class AnswerCode(StrEnum):
     AUDIT = "audit"
     # where, number: int, live: int, verdict (blocks, missing, unknown, clear), lines: list[str]
     DRY_RUN = "dry_run"
+    # where, rollback: int, state, address (of its page, "" for none)
+    RECORD = "record"
     DIFFERENCE = "difference"  # text, permalink
     BEING_MADE = "being_made"
     CHOICES = "choices"  # where, page: int; what stands on that page is read when it is shown

@@ -27,6 +27,7 @@ from store.records import (
     NewOutgoing,
     NewRollback,
     NewVersion,
+    OutboxKind,
     Outgoing,
     Paused,
     PauseOrigin,
@@ -252,7 +253,14 @@ class Rollbacks(Protocol):
         """Rollbacks in these states, oldest first."""
         ...
 
-    async def newest(self, *, limit: int = 20) -> list[Rollback]: ...
+    async def newest(self, *, limit: int = 20, where: AppEnv | None = None) -> list[Rollback]:
+        """The newest rollbacks, newest first; of *where*, or of all apps."""
+        ...
+
+    async def lived(self, rollback_id: int) -> list[tuple[datetime, Rollback]]:
+        """The rollback as it was after each of its lifecycle events, and when; oldest first."""
+        ...
+
     async def open_of(self, where: AppEnv) -> Rollback | None: ...
     async def completed(self, where: AppEnv, *, since: datetime) -> list[Rollback]:
         """What of *where* was COMPLETED from *since* on, oldest first."""
@@ -322,6 +330,18 @@ class Audit(Protocol):
         """What is wrong with *entry* by itself, wherever it stands; "" when nothing is."""
         ...
 
+    async def about_any(self, resources: Collection[str], *, since: datetime) -> list[AuditEntry]:
+        """The entries about any of *resources*, from about *since* on, oldest first.
+
+        Raises:
+            Corrupt: One of them cannot be read.
+        """
+        ...
+
+    async def flaw_in(self, entries: Sequence[AuditEntry]) -> str:
+        """What is wrong with *entries* or where they stand in the chain; "" when nothing is."""
+        ...
+
 
 class Inbox(Protocol):
     """What came from Slack, as committed rows that workers claim."""
@@ -375,6 +395,10 @@ class Outbox(Protocol):
 
     async def waiting(self) -> int:
         """How many rows are not sent yet."""
+        ...
+
+    async def queued(self, order_key: str, kinds: Collection[OutboxKind]) -> list[Outgoing]:
+        """Every row of *order_key* and of these *kinds* that is kept, sent or not, oldest first."""
         ...
 
 

@@ -15,8 +15,9 @@ from bot.errors import Refused, UpstreamRefused
 from bot.ports.people import Messenger, Note
 from bot.ports.store import Store
 from bot.services.choices import choices
-from bot.services.drawing import Address, Differences
+from bot.services.drawing import Address, Differences, link_to_record
 from bot.services.page import name_of_versions
+from bot.services.record import name_of_record
 from bot.services.review import ACTION as SIGN_REVIEW
 from store.records import AppEnv, Json
 
@@ -57,6 +58,8 @@ class Answers:
             case AnswerCode.STATUS:
                 rows = [await self._row(row) for row in facts["rows"]]
                 return Note(code, {"rows": rows})
+            case AnswerCode.RECORD:
+                return Note(code, {**facts, "address": await self._record(facts["rollback"])})
             case AnswerCode.COMPARED:
                 told = {key: value for key, value in facts.items() if key != "rows"}
                 old, new = facts.get("rows") or (0, 0)  # an older release queues none
@@ -69,6 +72,8 @@ class Answers:
         match code:
             case NoteCode.DRIFT:
                 return await self._drift(facts)
+            case NoteCode.ENDED if "rollback" in facts:  # an older release queued none
+                return await self._ended(facts)
             case NoteCode.GLASS_BROKEN:
                 told = {key: value for key, value in facts.items() if key != "case_id"}
                 return {**told, "permalink": await self._permalink(facts["case_id"])}
@@ -111,6 +116,21 @@ class Answers:
             return ""
         async with self._store.read() as tx:
             return self._address(name_of_versions(old, new), await tx.now() + link.LASTS)
+
+    async def _record(self, rollback_id: int) -> str:
+        """A new link to a rollback's record; "" for none."""
+        if self._address is None:
+            return ""
+        async with self._store.read() as tx:
+            return self._address(name_of_record(rollback_id), await tx.now() + link.LASTS)
+
+    async def _ended(self, facts: dict[str, Json]) -> dict[str, Json]:
+        """How a rollback ended, with the link that its card has too."""
+        async with self._store.read() as tx:
+            rollback = await tx.rollbacks.get(facts["rollback"])
+        told = {key: value for key, value in facts.items() if key != "rollback"}
+        record = link_to_record(rollback, self._address)
+        return {**told, "record": record} if record else told
 
     async def _review(self, facts: dict[str, Json]) -> dict[str, Json]:
         """Who has signed by now, and the button for those who have not; none when it is closed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from bot.domain import commands
 from bot.domain.commands import (
@@ -19,6 +20,7 @@ from bot.domain.commands import (
     OfOne,
     Pause,
     Reading,
+    Record,
     Resume,
     Review,
     Status,
@@ -51,6 +53,7 @@ from bot.services.slash.dry_run import Rehearsing, dry_run
 from bot.services.slash.log import log
 from bot.services.slash.own import Own
 from bot.services.slash.pause import Pausing
+from bot.services.slash.record import record
 from bot.services.slash.snapshot import Takes
 from bot.services.slash.status import status
 from bot.services.slash.tag import Tagging
@@ -74,6 +77,7 @@ _ACTIONS = {
     Diff: "difference.see",
     Take: "snapshot.ask",
     Who: "policy.see",
+    Record: "record.see",
     BreakGlass: "rollback.break_glass",
     Review: "review.sign",
     TakeBack: "vote.take_back",
@@ -243,8 +247,6 @@ class Commanded:
         match asked:
             case DryRun():
                 return await dry_run(self._store, self._verbs.rehearse, asked)
-            case Tags():
-                return await self._verbs.tag.listed(asked)
             case Log():
                 return await log(self._store, asked)
             case Diff():
@@ -253,6 +255,9 @@ class Commanded:
                 return await audit(self._store, asked)
             case Who():
                 return await self._verbs.who(asker, asked)
+            case Record():
+                sees = partial(self._verbs.sight.named, asker)
+                return await record(self._store, asked, sees=sees)
 
     async def _word(self, hearing: Hearing, asked: OfOne, asker: Asker) -> None:
         match asked:

@@ -18,7 +18,7 @@ from bot.domain.diff.label import visible
 from bot.domain.diff.text import as_text
 from bot.errors import Throttled, UpstreamDown, UpstreamRefused
 from bot.log import bound
-from bot.ports.people import Messenger, Note
+from bot.ports.people import Messenger
 from bot.ports.store import Store, Transaction
 from bot.services.answer import Answers
 from bot.services.dialogs import Dialogs, Told
@@ -149,7 +149,7 @@ class Deliver:
 
     async def _note(self, row: Outgoing) -> None:
         case = await self._with_card(row.body["case_id"])
-        note = Note(row.body["code"], row.body["facts"])
+        note = await self._answers.complete(row.body["code"], row.body["facts"])
         await self._messenger.reply(note, channel=case.channel, ts=case.card_ts)
         await self._sent(row)
 

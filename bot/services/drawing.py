@@ -23,6 +23,7 @@ from bot.ports.store import Store, Transaction
 from bot.services.choosing import ACTION as ANOTHER
 from bot.services.comparing import between
 from bot.services.page import name_of_rollback
+from bot.services.record import name_of_record
 from store.document import Document
 from store.records import Case, Firing, Leg, Rollback, Version, VersionKind
 
@@ -175,6 +176,7 @@ class Drawing:
             head=facts.head,
             sign=self.sign,
             pages=self._pages(rollback),
+            record=link_to_record(rollback, self._address) if rollback else "",
             lost=await self._lost(facts),
             another=self._another(facts),
         )
@@ -229,6 +231,13 @@ class Drawing:
     def sign(self, rollback: Rollback, action: str) -> str:
         """Return the value of *rollback*'s *action* button."""
         return button.sign(rollback, action, keys=self._keys)
+
+
+def link_to_record(rollback: Rollback, address: Address | None) -> str:
+    """The link to the record of a rollback that has ended, over a day after that; "" for none."""
+    if address is None or rollback.finished_at is None:
+        return ""
+    return address(name_of_record(rollback.id), rollback.finished_at + link.LASTS)
 
 
 async def _facts(tx: Transaction, case_id: int) -> _Facts:

@@ -60,6 +60,11 @@ async def supersede(tx: Transaction, rollback: Rollback, code: OutcomeCode) -> C
     again = None if code in _NOTHING_LEFT else now
     case = await tx.cases.save(replace(case, assess_at=again), was=case.revision)
     await tx.outbox.put(card_row(case, moved(ended)))
-    facts: dict[str, Json] = {"outcome": code, "facts": {}, "seconds": None}
+    facts: dict[str, Json] = {
+        "outcome": code,
+        "facts": {},
+        "seconds": None,
+        "rollback": ended.id,
+    }
     await tx.outbox.put(note_row(case, NoteCode.ENDED, facts, moved(ended)))
     return case

@@ -70,7 +70,12 @@ def note_row(case: Case, code: NoteCode, facts: Mapping[str, Json], cause: str =
 def ended_facts(rollback: Rollback) -> dict[str, Json]:
     """What `NoteCode.ENDED` tells of a rollback that was not executed."""
     facts = dict(rollback.outcome_facts)
-    return {"outcome": rollback.outcome, "facts": facts, "seconds": None}
+    return {
+        "outcome": rollback.outcome,
+        "facts": facts,
+        "seconds": None,
+        "rollback": rollback.id,
+    }
 
 
 def snippet_row(case: Case, rollback: Rollback) -> NewOutgoing:

@@ -179,6 +179,7 @@ class Settle:
             "outcome": after.outcome,
             "facts": dict(after.outcome_facts),
             "seconds": seconds_to_verified(after) if after.state is State.COMPLETED else None,
+            "rollback": after.id,
         }
         if after.state is State.NEEDS_ATTENTION:
             facts["call"] = to_call(after)

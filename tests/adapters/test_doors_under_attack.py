@@ -31,7 +31,7 @@ from bot.playground.slack.signing import Signed
 from store.records import AppEnv
 from tests.adapters.alertmanager.bodies import a_message, an_alert, as_body
 from tests.adapters.alertmanager.test_routes import Intake
-from tests.adapters.slack.conftest import FakeInbox, OurTeam
+from tests.adapters.slack.conftest import FakeInbox, OurTeam, no_apps
 from tests.adapters.slack.sent import (
     FORM,
     MARK,
@@ -206,7 +206,7 @@ async def doors(inbox: FakeInbox, intake: Intake) -> AsyncIterator[TestServer]:
     async def ready() -> web.Readiness:
         return web.Readiness()
 
-    admission = Admission(build_app(put=inbox.put, forms=NoForms()), team=OurTeam())
+    admission = Admission(build_app(put=inbox.put, forms=NoForms(), apps=no_apps), team=OurTeam())
     mounted = [
         *slack.routes(admission, signing_secrets=[SECRET.encode()], clock=lambda: NOON),
         *alertmanager.routes(

@@ -362,6 +362,12 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
             },
         ],
     },
+    AnswerCode.RECORD: {
+        "where": "support-triage@prod",
+        "rollback": 17,
+        "state": "COMPLETED",
+        "address": LINK,
+    },
     AnswerCode.COMPARED: {
         "where": "support-triage@prod",
         "old": 6,
@@ -760,6 +766,7 @@ def test_help_has_one_command_a_line() -> None:
         "`/rollback log APP",
         "`/rollback diff AP",
         "`/rollback who APP",
+        "`/rollback record ",
         "`/rollback snapsho",
         "`/rollback to APP@",
         "`/rollback dry-run",
@@ -887,6 +894,23 @@ def test_a_page_of_a_difference_says_how_much_is_left_and_how_to_see_it() -> Non
 
     assert below.startswith("12 more lines: `/rollback diff support-triage@prod 6 7 page 2`")
     assert "`keyturn diff support-triage@prod 6 7`" in below
+
+
+def test_a_record_is_linked_or_it_is_said_how_it_is_written_as_a_file() -> None:
+    facts = FACTS[AnswerCode.RECORD]
+    alone = {**facts, "address": "", "state": "REJECTED"}
+
+    assert f"<{LINK}|Its whole record> (for a day)" in answer(Note(AnswerCode.RECORD, facts)).text
+    assert "`keyturn evidence 17`" in answer(Note(AnswerCode.RECORD, alone)).text
+
+
+def test_how_a_rollback_ended_is_said_with_the_link_to_its_record_where_there_is_one() -> None:
+    facts = FACTS[NoteCode.ENDED]
+
+    assert "record" not in note(Note(NoteCode.ENDED, facts)).text
+    assert note(Note(NoteCode.ENDED, {**facts, "record": LINK})).text.endswith(
+        f"<{LINK}|The whole record>"
+    )
 
 
 def test_what_nobody_published_is_not_said_to_have_been_published() -> None:

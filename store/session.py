@@ -21,6 +21,7 @@ from store.clock import DatabaseClock
 from store.engine import LOCK_TIMEOUT_S, POSTGRES_LIMITS, open_engines, settled
 from store.events import Events
 from store.faults import named_faults
+from store.homes import Homes
 from store.inbox import Inbox
 from store.included import Included
 from store.outbox import Outbox
@@ -29,13 +30,14 @@ from store.records import Corrupt, NotMigrated, State, Unavailable
 from store.remembered import Remembered
 from store.retention import Retention
 from store.rollbacks import Rollbacks
+from store.schedule import Schedule
 from store.seals import Seals
 from store.slots import Slots
 from store.tags import Tags
 from store.versions import Versions
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-HEAD = "0010"
+HEAD = "0011"
 Moves = Mapping[State, frozenset[State]]
 Clock = Callable[[], datetime]
 
@@ -55,6 +57,8 @@ class Transaction:
     outbox: Outbox
     events: Events
     slots: Slots
+    schedule: Schedule
+    homes: Homes
     included: Included
     pause: Pause
     retention: Retention
@@ -153,6 +157,8 @@ class SqlStore:
             outbox=Outbox(session, now),
             events=events,
             slots=Slots(session, now),
+            schedule=Schedule(session, now, audit),
+            homes=Homes(session, now, audit),
             included=Included(session, now, audit),
             pause=Pause(session, now, audit),
             now=now,

@@ -489,6 +489,46 @@ class SlotRow(SQLModel, table=True):
     finished_at: datetime | None = _time(nullable=True)
 
 
+class JobRow(SQLModel, table=True):
+    """A scheduled job: its newest run in whichever process, whether it is paused, or asked for.
+
+    `owner` and `lease_until` are of the process that runs it because somebody asked.
+    """
+
+    __tablename__ = "job"
+    name: str = Field(sa_column=Column(SafeText, primary_key=True))
+    started_at: datetime | None = _time(nullable=True)
+    finished_at: datetime | None = _time(nullable=True)
+    failure: str = _text()
+    paused_by: str = _text()
+    paused_at: datetime | None = _time(nullable=True)
+    asked_by: str = _text()
+    asked_at: datetime | None = _time(nullable=True)
+    owner: str = _text()
+    lease_until: datetime | None = _time(nullable=True)
+
+
+class HomeRow(SQLModel, table=True):
+    """One person's App Home. It is to be drawn while `wanted` is more than `drawn`."""
+
+    __tablename__ = "home"
+    __table_args__ = (Index("home_seen", "seen_at"),)
+    slack_id: str = Field(sa_column=Column(SafeText, primary_key=True))
+    team_id: str = _text()
+    page: int = _big(nullable=False)
+    said: Any = _json(nullable=True)
+    seen_at: datetime = _time()
+    wanted: int = _big(nullable=False)
+    drawn: int = _big(nullable=False)
+    mark: str = _text()
+    substance: str = _text()
+    hash: str = _text()
+    not_before: datetime = _time()
+    attempts: int = _big(nullable=False)
+    owner: str = _text()
+    lease_until: datetime | None = _time(nullable=True)
+
+
 class IncludedRow(SQLModel, table=True):
     """An app of a target that is watched without a table of its own, and under which name."""
 

@@ -160,6 +160,10 @@ class Versions:
 
     async def newest_target_ids(self) -> dict[AppEnv, str]:
         """The id by which targets know the newest numbered version, of every app@env."""
+        return {where: version.target_id for where, version in (await self.newest_of_all()).items()}
+
+    async def newest_of_all(self) -> dict[AppEnv, Version]:
+        """The numbered version with the highest number, of every app@env."""
         newest = (
             select(col(VersionRow.app), col(VersionRow.env), func.max(VersionRow.number).label("n"))
             .where(col(VersionRow.number).is_not(None))
@@ -175,7 +179,7 @@ class Versions:
             )
         )
         versions = map(_version, rows)
-        return {version.where: version.target_id for version in versions}
+        return {version.where: version for version in versions}
 
     async def import_mark(self, where: AppEnv) -> int | None:
         """The lowest number imported so far; None before first contact."""

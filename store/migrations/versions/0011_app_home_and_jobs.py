@@ -1,0 +1,55 @@
+"""What each person's App Home shows, and how the scheduled jobs fare over all processes"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from store import types
+
+revision = "0011"
+down_revision = "0010"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "home",
+        sa.Column("slack_id", types.SafeText(), nullable=False),
+        sa.Column("team_id", types.SafeText(), nullable=False),
+        sa.Column("page", sa.BigInteger(), nullable=False),
+        sa.Column("said", types.JsonText(), nullable=True),
+        sa.Column("seen_at", types.UtcDateTime(), nullable=False),
+        sa.Column("wanted", sa.BigInteger(), nullable=False),
+        sa.Column("drawn", sa.BigInteger(), nullable=False),
+        sa.Column("mark", types.SafeText(), nullable=False),
+        sa.Column("substance", types.SafeText(), nullable=False),
+        sa.Column("hash", types.SafeText(), nullable=False),
+        sa.Column("not_before", types.UtcDateTime(), nullable=False),
+        sa.Column("attempts", sa.BigInteger(), nullable=False),
+        sa.Column("owner", types.SafeText(), nullable=False),
+        sa.Column("lease_until", types.UtcDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("slack_id"),
+    )
+    op.create_index("home_seen", "home", ["seen_at"])
+    op.create_table(
+        "job",
+        sa.Column("name", types.SafeText(), nullable=False),
+        sa.Column("started_at", types.UtcDateTime(), nullable=True),
+        sa.Column("finished_at", types.UtcDateTime(), nullable=True),
+        sa.Column("failure", types.SafeText(), nullable=False),
+        sa.Column("paused_by", types.SafeText(), nullable=False),
+        sa.Column("paused_at", types.UtcDateTime(), nullable=True),
+        sa.Column("asked_by", types.SafeText(), nullable=False),
+        sa.Column("asked_at", types.UtcDateTime(), nullable=True),
+        sa.Column("owner", types.SafeText(), nullable=False),
+        sa.Column("lease_until", types.UtcDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("name"),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("job")
+    op.drop_index("home_seen", table_name="home")
+    op.drop_table("home")

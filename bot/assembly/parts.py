@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,6 +35,10 @@ from bot.services.deliver import Deliver
 from bot.services.drawing import Address, Differences, Drawing
 from bot.services.execute import Execute
 from bot.services.follow_up import FollowUp
+from bot.services.home.drawing import HomeDrawing
+from bot.services.home.jobs import JobButtons, Managers
+from bot.services.home.keeping import HomeKeeping
+from bot.services.home.recent import RecentDirectory
 from bot.services.include import Inclusion
 from bot.services.include import Rules as IncludeRules
 from bot.services.opening import Rules
@@ -41,6 +46,7 @@ from bot.services.page import page
 from bot.services.probe import Probe
 from bot.services.propose import Propose
 from bot.services.recover import Recover
+from bot.services.sight import Sight
 from bot.services.snapshot import Snapshot
 from bot.services.take_in import Intake, TakeIn
 from store.records import InboxKind, NewInboxItem
@@ -151,6 +157,7 @@ class Making:
             ).step,
             "deliver": deliver.step,
             "import": snapshot.backfill,
+            "home": self._homes(settings, outside, rules).step,
         }
         return Parts(
             settings=settings,
@@ -224,6 +231,30 @@ class Making:
             address=address,
         )
 
+    def _homes(self, settings: Settings, outside: Outside, rules: Rules) -> HomeKeeping:
+        """What keeps App Homes: drawn by what Slack said lately, decided by what it says now."""
+        recent = RecentDirectory(outside.directory, clock=time.monotonic)
+        named = settings.job_managers
+        drawing = HomeDrawing(
+            self._store,
+            outside.messenger,
+            recent,
+            Sight(self._store, recent, watched=rules.channels, policy_of=rules.policy),
+            policy_of=rules.policy,
+            managers=Managers(recent, named),
+        )
+        managers = Managers(outside.directory, named)
+        return HomeKeeping(
+            self._store,
+            outside.messenger,
+            drawing,
+            JobButtons(self._store, outside.directory, managers),
+            owner=self._process.owner,
+            nudge=lambda: self._nudge("jobs"),
+            jitter=random.random,
+            lease=2 * self._process.lease,
+        )
+
     def _decider(
         self,
         outside: Outside,
@@ -280,7 +311,7 @@ class Making:
         async def put(item: NewInboxItem) -> bool:
             async with self._store.write() as tx:
                 new = await tx.inbox.put(item)
-            self._nudge("decide", "command")
+            self._nudge("decide", "command", "home")
             return new
 
         return Admission(build_bolt(put=put, forms=outside.messenger), team=outside.directory.team)

@@ -242,6 +242,7 @@ def _settings(
             alerts=document.retention.alerts,
             drafts=document.retention.drafts,
         ),
+        job_managers=tuple(document.jobs.managers),
         people=document.people.aliases,
         authors=document.people.authors,
         execution_lease=environment.execution_lease,

@@ -123,6 +123,7 @@ class Settings:
     people: Mapping[str, str] = field(default_factory=dict)
     authors: Mapping[str, str] = field(default_factory=dict)  # e-mail in Dify → Slack account
     keeping: Keeping = field(default_factory=Keeping)
+    job_managers: tuple[str, ...] = ()  # who may run and pause jobs; empty: nobody
     execution_lease: timedelta = DEFAULT_EXECUTION_LEASE
     failpoint: str = ""
     notices: tuple[str, ...] = field(default=(), compare=False)  # no mistakes, but to be known

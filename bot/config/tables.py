@@ -365,6 +365,16 @@ class RetentionTable(Table):
     )
 
 
+class JobsTable(Table):
+    """`[jobs]`."""
+
+    managers: list[fields.Who] = Field(
+        default_factory=list,
+        description="Who may run jobs at once and pause those that may be paused, on App Home: "
+        "people and user groups. Default: nobody",
+    )
+
+
 class PeopleTable(Table):
     """`[people]`."""
 
@@ -389,5 +399,6 @@ class Document(Table):
     alerts: AlertsTable = AlertsTable()
     people: PeopleTable = PeopleTable()
     retention: RetentionTable = RetentionTable()
+    jobs: JobsTable = JobsTable()
     prometheus: PrometheusTable | None = None
     alertmanager: AlertmanagerTable | None = None

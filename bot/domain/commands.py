@@ -18,6 +18,7 @@ LIVE: Final = "live"
 _FORMS: Final = {
     "help": "help",
     "status": "status",
+    "jobs": "jobs",
     "log": f"log {ANY_APP}",
     "diff": f"diff {ANY_APP} A B",
     "who": f"who {ANY_APP}",
@@ -34,7 +35,7 @@ _FORMS: Final = {
     "condemn": f"condemn {ANY_APP} VERSION REASON",
     "absolve": f"absolve {ANY_APP} VERSION REASON",
 }
-_NAMED: Final = frozenset(_FORMS) - {"help", "status"}  # verbs about an app
+_NAMED: Final = frozenset(_FORMS) - {"help", "status", "jobs"}  # verbs about an app
 _NUMBER = re.compile(r"[vV#]?([1-9][0-9]{0,8})")
 _AND, _TOGETHER = "and", "together"
 _LIVE_WORDS = frozenset({LIVE, "newest", "latest"})
@@ -48,6 +49,11 @@ class Help:
 @dataclass(frozen=True)
 class Status:
     """Say what is live and which rollbacks are open."""
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """Say what runs by the clock, and how it fares."""
 
 
 @dataclass(frozen=True)
@@ -201,7 +207,7 @@ OfOne = BreakGlass | Review | TakeBack | Withdraw  # a person's own word on what
 Judging = Condemn | Absolve
 Naming = Tags | Tag | Untag
 Named = To | ToTag | Undo | DryRun | OfOne | Naming | Judging | Log | Diff | Take | Who
-Command = Help | Status | Named
+Command = Help | Status | Jobs | Named
 
 
 def parse(text: str) -> Command:
@@ -219,6 +225,8 @@ def parse(text: str) -> Command:
             return Help()
         case ("status", []):
             return Status()
+        case ("jobs", []):
+            return Jobs()
         case ("snapshot", []):
             return Take()
         case _ if verb in _NAMED:

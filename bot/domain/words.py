@@ -252,6 +252,10 @@ class AnswerCode(StrEnum):
     # not_imported: int (how many older versions), reviews: list of {rollback: int, slack_id (who
     # broke the glass), count: int, needed: int}}
     STATUS = "status"
+    # rows: list of {job, every: float (seconds), doing (a `bot.domain.schedule.Doing`), at ("" for
+    # never), seconds: float, failure, next_at ("" when due or paused), paused_by, paused_at,
+    # asked_by, pausable: bool}
+    JOBS = "jobs"
     ASKED = "asked"  # where, number: int; of several apps also: list of {where, number: int}
     # where, page: int, pages: int, newest: int, not_imported: int, rows: list of {number: int,
     # live: bool, name (or comment), author, published_at, counts: dict | None (oldest that is

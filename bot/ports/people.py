@@ -10,6 +10,7 @@ from bot.domain.card import CardView
 from bot.domain.chart.view import ChartView
 from bot.domain.diff.browse import Sheet
 from bot.domain.diff.picture import Picture
+from bot.domain.home import HomeView
 from store.records import Json
 
 
@@ -115,3 +116,10 @@ class Messenger(Protocol):
         ...
 
     async def permalink(self, *, channel: str, ts: str) -> str: ...
+    async def publish(self, home: HomeView, *, slack_id: str, stands: str) -> str:
+        """Draw a person's App Home in place of what *stands* there ("": whatever); return its hash.
+
+        Raises:
+            UpstreamRefused: Also `hash_conflict`: something else stands there by now.
+        """
+        ...

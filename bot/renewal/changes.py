@@ -20,6 +20,7 @@ _PARTS: Mapping[str, Callable[[Settings], object]] = {
     "app": lambda s: (s.apps, s.places),
     "policy": lambda s: s.policies,
     "alerts": lambda s: s.alerts,
+    "jobs": lambda s: s.job_managers,
     "people": lambda s: (s.people, s.authors),
     "prometheus": lambda s: s.prometheus,
     "alertmanager": lambda s: s.alertmanager_url,

@@ -239,3 +239,28 @@ async def test_what_the_commands_answer_fits_a_phone(
             await reader.sees(answered)
             await reader.page.locator("#feed > *").last.scroll_into_view_if_needed()
             await reader.check_layout(f"command-{number}")
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(PHONE, "light"), (DESK, "light")])
+async def test_app_home_shows_what_waits_and_lets_a_manager_pause_a_job(
+    stage: Stage, browser: Browser, tmp_path: Path, size: dict[str, int], scheme: str
+) -> None:
+    async with reading(stage, browser, tmp_path, size=size, scheme=scheme) as reader:
+        page = reader.page
+        await reader.break_the_bot()
+        await expect(page.locator("#feed").get_by_role("button", name="Approve")).to_be_visible()
+        await page.get_by_role("tab", name="App Home").click()
+        await reader.sees("approvals 0 of 2", inside="#home")
+        await reader.check_layout("8-home")
+
+        await page.get_by_role("button", name="Pause: closer").click()
+        await page.locator("#confirm-yes").click()
+        await reader.sees("You paused closer", inside="#home")
+        await reader.check_layout("9-home-paused")
+
+        await reader.act_as(DAVE)
+        await reader.sees("Nothing waits for your vote.", inside="#home")
+        await expect(page.locator("#home").get_by_role("button")).to_have_count(0)
+        await page.get_by_role("tab", name="Channel").click()
+        await expect(page.locator("#home")).to_be_hidden()
+        await reader.sees("HighErrorRate")

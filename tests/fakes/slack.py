@@ -8,6 +8,7 @@ from bot.domain.card import CardView
 from bot.domain.chart.view import ChartView
 from bot.domain.diff.browse import Sheet
 from bot.domain.diff.picture import Picture
+from bot.domain.home import HomeView
 from bot.errors import BotError, UpstreamRefused
 from bot.ports.people import Note, Window
 from tests.builders import CHANNEL
@@ -56,6 +57,8 @@ class FakeMessenger:
         self.charts: list[ChartView] = []
         self.answers: list[Answered] = []
         self.windows: dict[str, list[Sheet | Note]] = {}  # open dialogs with all they showed
+        self.homes: dict[str, tuple[str, HomeView]] = {}  # by person, with its hash
+        self.published: list[str] = []  # whose home was drawn, in order
         self.failing: list[BotError] = []
         self.applies_anyway = False
         self.used_up: set[str] = set()  # response_urls that Slack takes no more
@@ -121,6 +124,15 @@ class FakeMessenger:
     async def permalink(self, *, channel: str, ts: str) -> str:
         self._checked(channel, ts)
         return f"https://example.slack.com/archives/{channel}/p{ts.replace('.', '')}"
+
+    async def publish(self, home: HomeView, *, slack_id: str, stands: str) -> str:
+        self._checked("")
+        there = self.homes.get(slack_id, ("", None))[0]
+        if stands and stands != there:
+            raise UpstreamRefused("slack", "moved on", "hash_conflict")
+        self.published.append(slack_id)
+        self.homes[slack_id] = (f"hash{len(self.published)}", home)
+        return self.homes[slack_id][0]
 
     def _checked(self, channel: str, ts: str = "") -> None:
         if (error := self._fault()) is not None:

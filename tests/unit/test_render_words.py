@@ -301,6 +301,15 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
         ]
     },
     AnswerCode.ASKED: {"where": "support-triage@prod", "number": 6},
+    AnswerCode.JOBS: {
+        "rows": [
+            {
+                **{"job": "prune", "every": 21600.0, "doing": "failed", "at": AT, "seconds": 2.0},
+                **{"failure": "Unavailable", "next_at": "", "paused_by": ALICE, "paused_at": AT},
+                **{"asked_by": BOB, "pausable": True},
+            },
+        ]
+    },
     AnswerCode.TAGS: {
         "where": "support-triage@prod",
         "rows": [
@@ -699,6 +708,7 @@ def test_help_has_one_command_a_line() -> None:
 
     assert [line[:18] for line in lines if line.startswith("`")] == [
         "`/rollback status`",
+        "`/rollback jobs`: ",
         "`/rollback log APP",
         "`/rollback diff AP",
         "`/rollback who APP",

@@ -17,6 +17,7 @@ from bot.domain.chart.view import ChartView
 from bot.domain.chart.words import in_words
 from bot.domain.diff.browse import Sheet
 from bot.domain.diff.picture import Picture
+from bot.domain.home import HomeView, Said
 from bot.domain.words import AnswerCode
 from bot.errors import UpstreamRefused
 from bot.ports.people import Note, Window
@@ -168,6 +169,24 @@ class SlackMessenger:
             view = render.difference_view(window, Note(AnswerCode.FAILED, {}))
         await called(self._web.views_update(external_id=window.id, view=view))
 
+    async def publish(self, home: HomeView, *, slack_id: str, stands: str) -> str:
+        """Draw a person's App Home in place of what *stands* there; return its hash.
+
+        See https://docs.slack.dev/reference/methods/views.publish
+
+        Raises:
+            UpstreamRefused: Also `hash_conflict`, and `not_enabled` where the app has no home tab.
+        """
+        try:
+            view = render.home_view(home)
+        except BrokenBlocks as error:
+            _log.exception("could not be drawn", extra={"what": "App Home", "why": str(error)})
+            view = render.home_view(HomeView(home.at, notices=((Said.UNDRAWN, {}),)))
+        answer = await called(
+            self._web.views_publish(user_id=slack_id, view=view, hash=stands or None)
+        )
+        return str(_part(answer, "view").get("hash") or "")
+
     # -- how ------------------------------------------------------------------------------------
 
     async def _post_message(
@@ -240,6 +259,11 @@ class SlackMessenger:
         status = await posted(self._session, url, proxy=self._web.proxy, data=content)
         if status >= 300:
             raise UpstreamRefused(SYSTEM, f"upload answered {status}", "upload_refused")
+
+
+def _part(answer: dict[str, Any], name: str) -> dict[str, Any]:
+    found = answer.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def _drawn(draw: Callable[[], Message], what: str) -> Message:

@@ -85,6 +85,7 @@ def build_app(*, put: Put, forms: OpensForms) -> AsyncApp:
     _clicks(app, put, forms)
     _forms(app, put)
     _commands(app, put)
+    _home(app, put)
     return app
 
 
@@ -131,6 +132,27 @@ def _commands(app: AsyncApp, put: Put) -> None:
     @app.command(COMMAND)
     async def typed(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
         await _commit(context, put, lambda digest: wire.command(body, digest))
+        await ack()
+
+
+def _home(app: AsyncApp, put: Put) -> None:
+    async def keep(
+        body: dict[str, Any], context: AsyncBoltContext, next_: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Commit before Bolt acknowledges: of an event it does so before its listener is called."""
+        if body["event"].get("tab") == "home":  # its messages tab says the same
+            await _commit(context, put, lambda _: wire.home_opened(body))
+        await next_()
+
+    @app.event("app_home_opened", middleware=[keep])
+    async def opened(ack: AsyncAck) -> None:
+        await ack()
+
+    @app.action(re.compile(r"^home\.(page\.(before|after)|job\.(run|pause|resume))$"))
+    async def press(
+        ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
+        await _commit(context, put, lambda digest: wire.pressed_at_home(body, action, digest))
         await ack()
 
 

@@ -6,6 +6,7 @@ https://docs.slack.dev/interactivity/implementing-slash-commands.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ FORMS = frozenset(
 REASON_BLOCK, REASON_INPUT = "reason", "text"
 _FORM = "application/x-www-form-urlencoded"
 _ID = re.compile(r"[A-Z0-9]{1,64}")
+_EVENT_ID = re.compile(r"[A-Za-z0-9]{1,64}")
 _MOST_FIELDS = 100
 _DEEPEST = 40  # Slack's own payloads with rich text stay below twenty
 
@@ -114,6 +116,38 @@ def turned(payload: Mapping[str, Any], action: Mapping[str, Any], digest: str) -
         "place": _str(action, "value"),
     }
     return _in_dialog(InboxKind.CLICK, "difference", payload, digest, where)
+
+
+def home_opened(body: Mapping[str, Any]) -> NewInboxItem:
+    """Return the inbox row of a person who looks at App Home.
+
+    Slack sends an event again when it heard no answer, each time signed anew: it is known by its
+    `event_id` (https://docs.slack.dev/apis/events-api).
+    """
+    team, event_id = _id(body, "team_id"), _id(body, "event_id", _EVENT_ID)
+    return NewInboxItem(
+        digest=hashlib.sha256(f"event\n{team}\n{event_id}".encode()).hexdigest(),
+        kind=InboxKind.HOME,
+        action="opened",
+        slack_id=_id(_dict(body, "event"), "user"),
+        team_id=team,
+        payload={},
+    )
+
+
+def pressed_at_home(
+    payload: Mapping[str, Any], action: Mapping[str, Any], digest: str
+) -> NewInboxItem:
+    """Return the inbox row of a button of App Home; what follows the first dot is its name."""
+    sender = _interaction_sender(payload)
+    return NewInboxItem(
+        digest=digest,
+        kind=InboxKind.HOME,
+        action=_str(action, "action_id").partition(".")[2],
+        slack_id=sender.slack_id,
+        team_id=sender.user_team_id,
+        payload={"value": _str(action, "value", default="")},
+    )
 
 
 def submission(payload: Mapping[str, Any], digest: str) -> NewInboxItem:
@@ -258,10 +292,10 @@ def _dict(holder: Mapping[str, Any], name: str) -> dict[str, Any]:
     return found
 
 
-def _id(holder: Mapping[str, Any], name: str) -> str:
+def _id(holder: Mapping[str, Any], name: str, form: re.Pattern[str] = _ID) -> str:
     """A Slack id: https://docs.slack.dev/reference/objects."""
     found = _str(holder, name)
-    if not _ID.fullmatch(found):
+    if not form.fullmatch(found):
         raise BadInput(f"{name} is not a Slack id")
     return found
 

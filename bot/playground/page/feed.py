@@ -88,6 +88,19 @@ def form(view: View | None) -> Form | None:
     return Form(view.id, content["title"], content["blocks"], submit, close, view.errors)
 
 
+@dataclass(frozen=True)
+class Home:
+    """A person's App Home on the page."""
+
+    id: str
+    blocks: list[Json]
+
+
+def home(view: View | None) -> Home | None:
+    """Return what the page draws of *view*; None while the app has drawn nothing."""
+    return Home(view.id, view.content["blocks"]) if view is not None else None
+
+
 def _drawable(blocks: list[Json], broken: Iterable[Problem]) -> list[Json]:
     """The blocks, with a mark in the place of each that breaks a rule and may lack anything."""
     ill = {problem.pointer.split("/")[1] for problem in broken if problem.pointer}

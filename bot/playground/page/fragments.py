@@ -44,6 +44,7 @@ class Fragments:
                 channel=names.channel(channel),
                 **text,
             ),
+            "home": self._render("home", home=feed.home(self._slack.homes.get(reader)), **text),
             "dify": self._render(
                 "dify", panel=dify_panel.panel(self._dify, self._story.app, names)
             ),

@@ -46,6 +46,7 @@ class Story:
     people: tuple[Person, ...] = CAST
     commands: tuple[str, ...] = (
         "/rollback status",
+        "/rollback jobs",
         "/rollback log support-triage@prod",
         "/rollback diff support-triage@prod 6",
         "/rollback who support-triage@prod",

@@ -35,7 +35,7 @@ async def test_people_see_what_waits_for_them_and_how_it_ended(world_by_each: Wo
         voted = await shows(world, ALICE, lambda text: "waits for approval" in text)
         await world.turn_second_key()
         await world.ended()
-        done = await shows(world, BOB, lambda text: "is done" in text)
+        done = await shows(world, BOB, lambda text: "→ 6 is done" in text)
 
     (card,) = world.slack.state.messages(INCIDENTS)
     assert "Nothing waits for your vote." in before

@@ -62,7 +62,7 @@ FEEDS = {
     "command": ("propose", "deliver", "import"),
     "execute": ("propose", "deliver"),
     "import": ("propose", "deliver"),
-    "home": ("home",),
+    "deliver": ("direct",),
 }
 
 

@@ -82,6 +82,8 @@ def note(note: Note) -> Message:
         return _review(note)
     if note.code in (NoteCode.GLASS_BROKEN, NoteCode.IMPACT):
         return _paragraphs("note", note)
+    if note.code == NoteCode.DIRECT:
+        return _reply("note", note, rows=_fact(note, "rows"), below=True)
     if note.code == NoteCode.EDITS_SLIPPED_IN:
         return _reply("note", note, lines=_fact(note, "lines"))
     return _reply("note", note)

@@ -793,6 +793,7 @@ class OutboxKind(StrEnum):
     CHART = "chart"  # what was measured, drawn in the case's thread
     NOTICE = "notice"  # a message of its own, of no case
     ANSWER = "answer"  # to one person only
+    CALL = "call"  # direct messages to those who may vote
 
 
 @dataclass(frozen=True)
@@ -868,6 +869,35 @@ class JobState:
     @property
     def paused(self) -> bool:
         return self.paused_at is not None
+
+
+@dataclass(frozen=True)
+class DirectCall:
+    """A person is called to vote on a rollback; `code` says for what (see `bot.domain.calling`).
+
+    The message that told it stands in `channel` under `ts`, both empty before; `said` is how it
+    was told there last. Nothing is told any more of what is `over`.
+    """
+
+    id: int
+    slack_id: str
+    rollback_id: int
+    code: str
+    made_at: datetime
+    channel: str = ""
+    ts: str = ""
+    said: str = ""
+    over: bool = False
+
+
+@dataclass(frozen=True)
+class Addressee:
+    """A person whom direct messages are for, whom a worker holds; `off`: they want none."""
+
+    slack_id: str
+    off: bool
+    told_at: datetime | None
+    attempts: int
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from store.alerts import Alerts
 from store.audit import Audit
 from store.cases import Cases
 from store.clock import DatabaseClock
+from store.direct import Direct
 from store.engine import LOCK_TIMEOUT_S, POSTGRES_LIMITS, open_engines, settled
 from store.events import Events
 from store.faults import named_faults
@@ -59,6 +60,7 @@ class Transaction:
     slots: Slots
     schedule: Schedule
     homes: Homes
+    direct: Direct
     included: Included
     pause: Pause
     retention: Retention
@@ -159,6 +161,7 @@ class SqlStore:
             slots=Slots(session, now),
             schedule=Schedule(session, now, audit),
             homes=Homes(session, now, audit),
+            direct=Direct(session, now, audit),
             included=Included(session, now, audit),
             pause=Pause(session, now, audit),
             now=now,

@@ -40,6 +40,21 @@ class SlackTable(Table):
         "`SLACK_APP_TOKEN` is set, else `http`",
     )
 
+    direct: bool = Field(
+        default=True,
+        description="Tell those who may vote by a direct message too; each may turn theirs off on "
+        "App Home",
+    )
+    direct_every: fields.PositiveDuration = Field(
+        default=timedelta(minutes=10),
+        description="A person gets no more than one in this time; what waits meanwhile is in it",
+    )
+    quiet: list[fields.TimeWindow] = Field(
+        default_factory=list,
+        description="When nobody gets one, on each person's own clock, in the form of "
+        "`policy.ENV.quiet`; an escalation to `backups` goes through it",
+    )
+
 
 class DifyTable(Table):
     """`[dify.NAME]`."""

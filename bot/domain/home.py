@@ -43,9 +43,11 @@ class Said(StrEnum):
     PAUSED = "paused"
     UNDRAWN = "undrawn"
     REFUSED = "refused"  # text: one sentence, already safe to show
-    JOB_PAUSED = "job_paused"  # job
-    JOB_RESUMED = "job_resumed"  # job
-    JOB_ASKED = "job_asked"  # job
+    DIRECT_OFF = "direct_off"
+    DIRECT_ON = "direct_on"
+    JOB_PAUSED = "job_paused"  # job, anew: bool (it was not so before)
+    JOB_RESUMED = "job_resumed"  # as JOB_PAUSED
+    JOB_ASKED = "job_asked"  # as JOB_PAUSED
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,10 @@ class JobRow:
 
 @dataclass(frozen=True)
 class HomeView:
-    """A person's App Home. `before` and `after` are pages of apps, 0 where there is none."""
+    """A person's App Home. `before` and `after` are pages of apps, 0 where there is none.
+
+    `direct` says whether they get direct messages, "on" or "off"; "" where nobody does.
+    """
 
     at: datetime
     notices: tuple[tuple[Said, Mapping[str, Json]], ...] = ()
@@ -76,6 +81,7 @@ class HomeView:
     jobs: tuple[JobRow, ...] = ()
     page: int = 1
     pages: int = 1
+    direct: str = ""
 
     @property
     def before(self) -> int:
@@ -89,5 +95,5 @@ class HomeView:
     def substance(self) -> str:
         """A digest that changes only with what is worth drawing again: no run of a job does."""
         jobs = [(job.name, job.press, job.facts["paused_by"]) for job in self.jobs]
-        worth = repr((self.notices, self.lists, jobs, self.page, self.pages))
+        worth = repr((self.notices, self.lists, jobs, self.page, self.pages, self.direct))
         return hashlib.sha256(worth.encode()).hexdigest()

@@ -233,6 +233,10 @@ class NoteCode(StrEnum):
     DRIFT = "drift"
     # a message of its own: where, number: int, before: int (0: unknown), author
     CONDEMNED_AGAIN = "condemned_again"
+    # a direct message: waiting: int, rows: list of {where, more: int (other apps), old: int, new:
+    # int (numbers, 0 when unknown), call (a `bot.domain.calling.Call`), stands (a `Told` of it),
+    # state, count: int, needed: int, until, permalink ("" when unknown)}
+    DIRECT = "direct"
     NOT_RENEWED = "not_renewed"  # slack_id, text: one sentence, already safe to show
 
 

@@ -26,6 +26,7 @@ class Member:
     bot: bool = False
     guest: bool = False
     stranger: bool = False
+    tz: str = ""  # as the tz database names it; "" when Slack does not say
 
 
 class Directory(Protocol):
@@ -116,6 +117,18 @@ class Messenger(Protocol):
         ...
 
     async def permalink(self, *, channel: str, ts: str) -> str: ...
+    async def tell(self, note: Note, *, slack_id: str) -> tuple[str, str]:
+        """Tell one person by a direct message; return its channel and ts."""
+        ...
+
+    async def retell(self, note: Note, *, channel: str, ts: str) -> None:
+        """Say something else in the place of a direct message.
+
+        Raises:
+            UpstreamRefused: Also `message_not_found`, when it was deleted.
+        """
+        ...
+
     async def publish(self, home: HomeView, *, slack_id: str, stands: str) -> str:
         """Draw a person's App Home in place of what *stands* there ("": whatever); return its hash.
 

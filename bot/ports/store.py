@@ -10,11 +10,13 @@ from typing import Protocol
 from store.differing import Differing
 from store.document import Document
 from store.records import (
+    Addressee,
     AppEnv,
     AuditDraft,
     AuditEntry,
     Case,
     Delivery,
+    DirectCall,
     Event,
     Firing,
     Home,
@@ -452,6 +454,45 @@ class Homes(Protocol):
         ...
 
 
+class Direct(Protocol):
+    """Who is called by direct messages, to which rollbacks, and what was told of them."""
+
+    async def call(self, slack_ids: Collection[str], rollback_id: int, code: str) -> None:
+        """Call these people to a rollback, each once for the same *code*."""
+        ...
+
+    async def look_again(self, rollback_id: int) -> None:
+        """Something about the rollback has changed: what was told of it may hold no more."""
+        ...
+
+    async def claim(self, owner: str, *, lease: timedelta) -> Addressee | None:
+        """The person who is due for longest and whom nobody holds."""
+        ...
+
+    async def calls(self, slack_id: str) -> list[DirectCall]:
+        """The calls of a person that are not over, oldest first."""
+        ...
+
+    async def of_message(self, channel: str, ts: str) -> list[DirectCall]:
+        """The calls that one message tells, oldest first."""
+        ...
+
+    async def save(self, calls: Iterable[DirectCall]) -> None:
+        """Store what was told of *calls*, and whether they are over."""
+        ...
+
+    async def release(
+        self, slack_id: str, *, owner: str, due_in: timedelta | None, told: bool = False
+    ) -> None:
+        """Give a person back, to be looked at again after *due_in*; *told* counts as a message."""
+        ...
+
+    async def is_off(self, slack_id: str) -> bool: ...
+    async def switch(self, slack_id: str, *, off: bool, entry: AuditDraft) -> bool:
+        """Turn a person's messages off or on, with *entry*; False when they are so already."""
+        ...
+
+
 class Included(Protocol):
     """Apps that are watched without a table of their own."""
 
@@ -521,6 +562,8 @@ class Transaction(Protocol):
     def schedule(self) -> Schedule: ...
     @property
     def homes(self) -> Homes: ...
+    @property
+    def direct(self) -> Direct: ...
     @property
     def included(self) -> Included: ...
     @property

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from bot.playground.slack.people import ALICE, BOB, DAVE, GUEST, INCIDENTS
+from bot.playground.slack.people import ALICE, BOB, CAROL, DAVE, GUEST, INCIDENTS
+from bot.playground.slack.things import Message
 from tests.acceptance.world import LIMIT_S, WHERE, World
 
 
@@ -79,6 +80,40 @@ async def test_a_job_is_paused_by_a_manager_stays_so_after_a_restart_and_runs_on
     async with world.store.read() as tx:
         entries = [entry.action for entry in await tx.audit.entries()]
     assert [name for name in entries if name.startswith("job.")] == ["job.pause", "job.run"]
+    assert (await world.audit()).ok
+
+
+def direct_to(world: World, who: str) -> list[Message]:
+    return world.slack.state.messages(f"D{who[1:]}")
+
+
+def say(message: Message) -> str:
+    return f"{message.text} {message.blocks}"
+
+
+async def test_those_who_may_vote_are_told_directly_and_read_how_it_ended(
+    world_by_each: World,
+) -> None:
+    world = world_by_each
+    async with asyncio.timeout(3 * LIMIT_S), world.here():
+        await world.read_history()
+        await look(world, CAROL)
+        await press(world, CAROL, "home.direct.off", "on")
+        await shows(world, CAROL, lambda text: "Direct messages are off" in text)
+        await world.alarm()
+        (told,) = await world.slack.state.until(lambda _: direct_to(world, BOB), within=LIMIT_S)
+        first = say(told)
+        for who in (ALICE, BOB):
+            await world.turn_key(who)
+        await world.ended()
+        await world.slack.state.until(lambda _: "is done" in say(told), within=LIMIT_S)
+
+    (card,) = world.slack.state.messages(INCIDENTS)
+    assert world.slack.state.permalink(card) in first
+    assert "A rollback waits for your vote." in first
+    assert "Nothing here waits for your vote any more." in say(told)
+    assert [len(direct_to(world, who)) for who in (ALICE, BOB, CAROL, DAVE)] == [1, 1, 0, 0]
+    assert world.slack.state.problems == []
     assert (await world.audit()).ok
 
 

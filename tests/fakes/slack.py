@@ -58,6 +58,7 @@ class FakeMessenger:
         self.answers: list[Answered] = []
         self.windows: dict[str, list[Sheet | Note]] = {}  # open dialogs with all they showed
         self.homes: dict[str, tuple[str, HomeView]] = {}  # by person, with its hash
+        self.direct: dict[tuple[str, str], list[Note]] = {}  # all that each message said
         self.published: list[str] = []  # whose home was drawn, in order
         self.failing: list[BotError] = []
         self.applies_anyway = False
@@ -124,6 +125,21 @@ class FakeMessenger:
     async def permalink(self, *, channel: str, ts: str) -> str:
         self._checked(channel, ts)
         return f"https://example.slack.com/archives/{channel}/p{ts.replace('.', '')}"
+
+    async def tell(self, note: Note, *, slack_id: str) -> tuple[str, str]:
+        lost = self._fault()
+        self._posted += 1
+        channel, ts = f"D{slack_id[1:]}", f"1764000000.{self._posted:06d}"
+        self.direct[channel, ts] = [note]
+        if lost is not None:
+            raise lost
+        return channel, ts
+
+    async def retell(self, note: Note, *, channel: str, ts: str) -> None:
+        self._checked("")
+        if (channel, ts) not in self.direct:
+            raise UpstreamRefused("slack", "no such message", "message_not_found")
+        self.direct[channel, ts].append(note)
 
     async def publish(self, home: HomeView, *, slack_id: str, stands: str) -> str:
         self._checked("")

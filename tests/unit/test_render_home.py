@@ -37,6 +37,8 @@ SAID: dict[Said, dict[str, Any]] = {
     Said.PAUSED: {},
     Said.UNDRAWN: {},
     Said.REFUSED: {"text": "You may not."},
+    Said.DIRECT_OFF: {},
+    Said.DIRECT_ON: {},
     Said.JOB_PAUSED: {"job": "prune", "anew": True},
     Said.JOB_RESUMED: {"job": "prune", "anew": True},
     Said.JOB_ASKED: {"job": "prune", "anew": True},

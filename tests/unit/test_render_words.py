@@ -301,6 +301,18 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
         ]
     },
     AnswerCode.ASKED: {"where": "support-triage@prod", "number": 6},
+    NoteCode.DIRECT: {
+        "waiting": 1,
+        "rows": [
+            {
+                **{"where": "support-triage@prod", "more": 1, "old": 7, "new": 6, "call": call},
+                **{"stands": stands, "state": "PENDING_APPROVAL", "count": 1, "needed": 2},
+                **{"until": AT, "permalink": LINK},
+            }
+            for call in ("asked", "reminder", "escalated")
+            for stands in ("waits", "voted", "approved", "over")
+        ],
+    },
     AnswerCode.JOBS: {
         "rows": [
             {

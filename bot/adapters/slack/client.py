@@ -169,6 +169,32 @@ class SlackMessenger:
             view = render.difference_view(window, Note(AnswerCode.FAILED, {}))
         await called(self._web.views_update(external_id=window.id, view=view))
 
+    async def tell(self, note: Note, *, slack_id: str) -> tuple[str, str]:
+        """Tell one person by a direct message; return its channel and ts.
+
+        A person's id stands for the conversation with them
+        (https://docs.slack.dev/reference/methods/chat.postMessage).
+
+        Raises:
+            UpstreamRefused: Also `messages_tab_disabled`, where the app's manifest has none.
+        """
+        what = f"the direct message {note.code}"
+        answer = await _or_plainly(
+            lambda drawn: self._post_message(drawn, channel=slack_id),
+            _drawn(lambda: render.note(note), what),
+            what,
+        )
+        return str(answer.get("channel") or ""), str(answer.get("ts") or "")
+
+    async def retell(self, note: Note, *, channel: str, ts: str) -> None:
+        """Say something else in the place of a direct message."""
+        what = f"the direct message {note.code}"
+        await _or_plainly(
+            lambda drawn: self._update(drawn, channel=channel, ts=ts, metadata=None),
+            _drawn(lambda: render.note(note), what),
+            what,
+        )
+
     async def publish(self, home: HomeView, *, slack_id: str, stands: str) -> str:
         """Draw a person's App Home in place of what *stands* there; return its hash.
 
@@ -216,7 +242,7 @@ class SlackMessenger:
         )
 
     async def _update(
-        self, message: Message, *, channel: str, ts: str, metadata: dict[str, Any]
+        self, message: Message, *, channel: str, ts: str, metadata: dict[str, Any] | None
     ) -> dict[str, Any]:
         return await called(
             self._web.chat_update(

@@ -148,7 +148,9 @@ def _home(app: AsyncApp, put: Put) -> None:
     async def opened(ack: AsyncAck) -> None:
         await ack()
 
-    @app.action(re.compile(r"^home\.(page\.(before|after)|job\.(run|pause|resume))$"))
+    @app.action(
+        re.compile(r"^home\.(page\.(before|after)|job\.(run|pause|resume)|direct\.(off|on))$")
+    )
     async def press(
         ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
     ) -> None:

@@ -63,6 +63,7 @@ class HomeDrawing:
         *,
         policy_of: Callable[[AppEnv], Policy],
         managers: Managers,
+        calls: bool = False,
     ) -> None:
         """Take where it is read from.
 
@@ -73,6 +74,7 @@ class HomeDrawing:
             sight: What a person may see, by that directory.
             policy_of: The configured policy of an app@env; who may sign a review.
             managers: Who may press the buttons of jobs.
+            calls: Whether people are told by direct messages, which they may turn off.
         """
         self._store = store
         self._messenger = messenger
@@ -81,6 +83,7 @@ class HomeDrawing:
         self._sight = sight
         self._policy_of = policy_of
         self._managers = managers
+        self._calls = calls
         self._links: dict[tuple[str, str], str] = {}
 
     async def __call__(self, home: Home) -> HomeView:
@@ -107,7 +110,14 @@ class HomeDrawing:
             jobs=told(known.jobs, at=known.at, manages=manages),
             page=page,
             pages=pages,
+            direct=await self._direct(home.slack_id),
         )
+
+    async def _direct(self, slack_id: str) -> str:
+        if not self._calls:
+            return ""
+        async with self._store.read() as tx:
+            return "off" if await tx.direct.is_off(slack_id) else "on"
 
     async def _read(self, seen: Collection[AppEnv]) -> _Known:
         async with self._store.read() as tx:

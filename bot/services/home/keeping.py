@@ -17,8 +17,10 @@ from bot.log import bound
 from bot.ports.people import Messenger
 from bot.ports.store import Store
 from bot.services.hearing import Hearing
+from bot.services.home import switching
 from bot.services.home.drawing import HomeDrawing
 from bot.services.home.jobs import PRESSES, JobButtons
+from bot.services.home.switching import DirectSwitch
 from bot.services.waiting import backoff
 from store.records import Home, InboxItem, InboxKind, Stale
 
@@ -40,6 +42,7 @@ class HomeKeeping:
         messenger: Messenger,
         drawing: HomeDrawing,
         buttons: JobButtons,
+        switch: DirectSwitch,
         *,
         owner: str,
         nudge: Callable[[], None],
@@ -51,6 +54,7 @@ class HomeKeeping:
         self._messenger = messenger
         self._drawing = drawing
         self._buttons = buttons
+        self._switch = switch
         self._owner = owner
         self._nudge = nudge
         self._jitter = jitter
@@ -97,6 +101,9 @@ class HomeKeeping:
             hearing = Hearing(item, self._owner, channel="")
             await self._buttons.press(hearing, str(item.payload.get("value", "")), press)
             self._nudge()
+            return
+        if verb == "direct" and press in switching.PRESSES:
+            await self._switch.press(Hearing(item, self._owner, channel=""), press)
             return
         async with self._store.write() as tx:
             if verb == OPENED:

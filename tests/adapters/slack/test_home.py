@@ -5,16 +5,20 @@ from __future__ import annotations
 import pytest
 
 from bot.adapters.slack.client import SlackMessenger
+from bot.adapters.slack.directory import SlackDirectory
 from bot.domain.home import HomeView, JobRow
+from bot.domain.words import NoteCode
 from bot.errors import UpstreamRefused
 from bot.playground.slack.people import ALICE, BOB, TEAM
 from bot.playground.slack.server import RunningSlack
 from bot.playground.slack.signing import Signed, sign
+from bot.ports.people import Note
 from store.records import InboxKind, Unavailable
 from tests.adapters.slack.conftest import FakeInbox
 from tests.adapters.slack.sent import SECRET
 from tests.builders import NOON
 from tests.unit.test_render_home import JOB, a_home
+from tests.unit.test_render_words import FACTS
 
 pytestmark = pytest.mark.usefixtures("door")
 
@@ -112,3 +116,42 @@ async def test_a_page_is_turned(
     inbox.rows.clear()
     await slack.driver.click_in_view(BOB, view, "home.job.resume")
     assert inbox.only.action == "job.resume"
+
+
+async def test_a_direct_message_goes_to_one_person_and_is_mended_in_its_place(
+    slack: RunningSlack, messenger: SlackMessenger
+) -> None:
+    facts = FACTS[NoteCode.DIRECT]
+    channel, ts = await messenger.tell(Note(NoteCode.DIRECT, facts), slack_id=BOB)
+    over = {**facts, "waiting": 0}
+    await messenger.retell(Note(NoteCode.DIRECT, over), channel=channel, ts=ts)
+
+    (message,) = slack.state.messages(f"D{BOB[1:]}")
+    assert (message.channel, message.ts, message.updates) == (channel, ts, 1)
+    assert message.text == "Nothing here waits for your vote any more."
+    assert slack.state.problems == []
+
+
+async def test_without_a_messages_tab_slack_takes_none(
+    slack: RunningSlack, messenger: SlackMessenger
+) -> None:
+    slack.state.messages_tab = False
+
+    with pytest.raises(UpstreamRefused) as refused:
+        await messenger.tell(Note(NoteCode.DIRECT, FACTS[NoteCode.DIRECT]), slack_id=BOB)
+
+    assert refused.value.upstream_code == "messages_tab_disabled"
+
+
+async def test_direct_messages_are_turned_off_by_a_press(
+    slack: RunningSlack, inbox: FakeInbox, messenger: SlackMessenger
+) -> None:
+    await messenger.publish(a_home(direct="on"), slack_id=BOB, stands="")
+
+    await slack.driver.click_in_view(BOB, slack.state.homes[BOB].id, "home.direct.off")
+
+    assert (inbox.only.kind, inbox.only.action) == (InboxKind.HOME, "direct.off")
+
+
+async def test_the_clock_of_a_person_is_known(directory: SlackDirectory) -> None:
+    assert (await directory.member(BOB)).tz == "Europe/Berlin"

@@ -42,7 +42,8 @@ def test_the_command_is_the_one_that_is_listened_for(manifest: dict[str, Any]) -
 
 
 def test_the_home_tab_is_there_and_its_opening_is_told(manifest: dict[str, Any]) -> None:
-    assert manifest["features"]["app_home"]["home_tab_enabled"] is True
+    tabs = ("home_tab_enabled", "messages_tab_enabled", "messages_tab_read_only_enabled")
+    assert manifest["features"]["app_home"] == dict.fromkeys(tabs, True)
     assert manifest["settings"]["event_subscriptions"]["bot_events"] == ["app_home_opened"]
 
 

@@ -18,6 +18,7 @@ from bot.services.home.drawing import HomeDrawing
 from bot.services.home.jobs import JobButtons, Managers
 from bot.services.home.keeping import HomeKeeping
 from bot.services.home.recent import KEPT_S, RecentDirectory
+from bot.services.home.switching import DirectSwitch
 from bot.services.sight import Sight
 from store.records import (
     AppEnv,
@@ -59,6 +60,7 @@ class House:
             sight,
             policy_of=self.policy_of,
             managers=Managers(recent, self.managers),
+            calls=True,
         )
         asked = Managers(scene.directory, self.managers)
         return HomeKeeping(
@@ -66,6 +68,7 @@ class House:
             scene.messenger,
             drawing,
             JobButtons(scene.store, scene.directory, asked),
+            DirectSwitch(scene.store, scene.directory),
             owner=owner,
             nudge=self._nudge,
             jitter=lambda: -1.0,
@@ -340,6 +343,30 @@ async def test_an_item_of_no_form_of_ours_is_done_with(house: House) -> None:
     await house.work()
 
     assert house.scene.messenger.published == []
+
+
+async def test_a_person_turns_their_own_direct_messages_off_and_on(house: House) -> None:
+    assert (await house.open(ALICE)).direct == "on"
+    off = await house.press(ALICE, "direct.off", "on")
+    assert (off.direct, notices(off)) == ("off", [Said.DIRECT_OFF])
+    assert (await house.open(BOB)).direct == "on"
+
+    on = await house.press(ALICE, "direct.on", "off")
+
+    assert (on.direct, notices(on)) == ("on", [Said.DIRECT_ON])
+    entries = await house.scene.entries("direct.")
+    assert [(e.action, e.user_id) for e in entries] == [
+        ("direct.off", ALICE),
+        ("direct.on", ALICE),
+    ]
+
+
+async def test_a_guest_turns_nothing_off(house: House) -> None:
+    house.scene.directory.change(ALICE, guest=True)
+    await house.put(ALICE, "direct.off", "on")
+    await house.work()
+
+    assert await house.scene.entries("direct.") == []
 
 
 # -- Jobs -------------------------------------------------------------------------------------

@@ -31,7 +31,9 @@ from bot.assembly.admin import Admin
 from bot.assembly.measuring import Measuring
 from bot.assembly.parts import Making, Parts, retire
 from bot.assembly.process import Patience, Process, Role
+from bot.assembly.scheduled import SLOT_LEASE, Scheduled
 from bot.config.settings import Settings
+from bot.domain import schedule
 from bot.domain.quorum import KEYTURN
 from bot.opening import open_migrated
 from bot.renewal.bound import bound, bound_routes
@@ -46,18 +48,12 @@ from bot.web import build as build_web
 from bot.web import serve as open_door
 from store import failpoint
 from store.audit import Verification, verify
-from store.records import IncludedApp, NotMigrated, Slot, Unavailable
+from store.records import IncludedApp, NotMigrated, Unavailable
 from store.session import SqlStore
 
 log = logging.getLogger(__name__)
-SNAPSHOTS_EVERY = timedelta(seconds=30)
-CLOSER_EVERY = timedelta(minutes=15)  # two calls an app
-FOLLOW_UP_EVERY = timedelta(seconds=10)
-RECOVER_EVERY = timedelta(seconds=15)  # one look back for each rollback that is watched
 PROBE_EVERY = timedelta(seconds=30)
-PRUNE_EVERY = timedelta(hours=6)
 INCLUDED_EVERY = timedelta(seconds=10)  # what another process found out
-SLOT_LEASE = timedelta(minutes=5)
 OUR_CALLS_S = 20.0
 # What may wait for a target a long time, and how much of it at once: others do not wait behind.
 AT_ONCE = {"command": 8, "execute": 8}
@@ -69,6 +65,7 @@ FEEDS = {
     "command": ("propose", "deliver", "import"),
     "execute": ("propose", "deliver"),
     "import": ("propose", "deliver"),
+    "deliver": ("direct",),
 }
 
 
@@ -205,6 +202,9 @@ class _Assembly:
         self._workers = jobs.Workers()
         self._timer = jobs.scheduler()
         owner = f"{socket.gethostname()}-{secrets.token_hex(4)}"
+        self._scheduled = Scheduled(
+            store, self._timer, owner=owner, nudge=partial(self._workers.nudge, "home")
+        )
         self._process = Process(role, owner, settings.execution_lease, patience)
         self._making = Making(
             self._process,
@@ -232,6 +232,7 @@ class _Assembly:
             fed = partial(nudge, *FEEDS[name]) if name in FEEDS else None
             self._workers.add(name, _then(step, fed), at_once=AT_ONCE.get(name, 1))
         first = () if self._process.role is Role.WEB else self._jobs(current)
+        self._workers.add("jobs", self._scheduled.step, stuck_after_s=SLOT_LEASE.total_seconds())
         look = self._renewal.look_at_included
         jobs.add_local(self._timer, "included", INCLUDED_EVERY, run=look)
         routes = bound_routes(current, lambda parts: parts.routes)
@@ -261,17 +262,16 @@ class _Assembly:
     def _jobs(self, current: Current[Parts]) -> tuple[jobs.Run, ...]:
         sweep = _sweeper(current)
         follow_up = FollowUp(self._store)
-        first = self._every(SNAPSHOTS_EVERY, "snapshot", sweep)
-        self._every(CLOSER_EVERY, "closer", bound(current, lambda parts: parts.look_closer()))
-        self._every(FOLLOW_UP_EVERY, "expire", follow_up.expire_overdue)
-        self._every(FOLLOW_UP_EVERY, "close", follow_up.close_cases)
-        self._every(
-            FOLLOW_UP_EVERY, "remind", bound(current, lambda parts: parts.follow_up.remind())
-        )
+        every = self._scheduled.every
+        first = every(schedule.SNAPSHOT, sweep)
+        every(schedule.CLOSER, bound(current, lambda parts: parts.look_closer()))
+        every(schedule.EXPIRE, follow_up.expire_overdue)
+        every(schedule.CLOSE, follow_up.close_cases)
+        every(schedule.REMIND, bound(current, lambda parts: parts.follow_up.remind()))
         reviews = bound(current, lambda parts: parts.follow_up.remind_of_reviews())
-        self._every(FOLLOW_UP_EVERY, "remind-reviews", reviews)
-        self._every(RECOVER_EVERY, "recover", bound(current, _see_recovery))
-        tidy = self._every(PRUNE_EVERY, "prune", bound(current, self._prune))
+        every(schedule.REMIND_REVIEWS, reviews)
+        every(schedule.RECOVER, bound(current, _see_recovery))
+        tidy = every(schedule.PRUNE, bound(current, self._prune))
         ask = bound(current, lambda parts: parts.probe())
         return first, tidy, jobs.add_local(self._timer, "probe", PROBE_EVERY, run=ask)
 
@@ -285,21 +285,6 @@ class _Assembly:
 
     async def _look_at_included(self) -> None:
         await self._renewal.look_at_included()
-
-    def _every(self, period: timedelta, name: str, run: jobs.Run) -> jobs.Run:
-        """Run *run* once a period over all replicas: each tick claims its slot."""
-
-        async def claim(job: str, length: timedelta) -> Slot | None:
-            async with self._store.write() as tx:
-                return await tx.slots.claim(
-                    job, period=length, owner=self._process.owner, lease=SLOT_LEASE
-                )
-
-        async def finish(slot: Slot) -> None:
-            async with self._store.write() as tx:
-                await tx.slots.finish(slot)
-
-        return jobs.add(self._timer, name, period, claim=claim, finish=finish, run=run)
 
     def _slack_socket(self, current: Current[Parts]) -> SocketMode | None:
         """The links to Slack of a process that takes in, when Slack comes in that way."""

@@ -571,6 +571,36 @@ class PauseTooLong(Refused):
     user_message = "Suggestions are paused for seven days at most."
 
 
+class JobNotManaged(Refused):
+    """This person may not run or pause jobs."""
+
+    user_message = (
+        "You may not run or pause jobs: `[jobs] managers` of the configuration names who may."
+    )
+
+
+class NoSuchJob(Refused):
+    """There is no such job, or nothing of that kind is done with one."""
+
+    user_message = "There is no such job any more."
+
+
+class JobNotPausable(Refused):
+    """A promise rests on this job: `name` is never paused."""
+
+    user_message = "This job is never paused."
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def to_person(self) -> str:
+        return (
+            f"The job `{_plain(self.name)}` is never paused: what Keyturn promises of open "
+            "rollbacks rests on it."
+        )
+
+
 class KeyturnPaused(Refused):
     """The database is paused: nothing is opened, voted on or executed."""
 

@@ -33,6 +33,7 @@ from bot.domain.card import CardView
 from bot.domain.choices import Choices
 from bot.domain.choices import spelled as spelled_choice
 from bot.domain.diff.browse import CONTENTS, Place, Sheet, spelled
+from bot.domain.home import HomeView, Listed
 from bot.domain.words import AnswerCode, NoteCode
 from bot.errors import BotError
 from bot.ports.people import Note, Window
@@ -86,6 +87,8 @@ def note(note: Note) -> Message:
         return _review(note)
     if note.code in (NoteCode.GLASS_BROKEN, NoteCode.IMPACT):
         return _paragraphs("note", note)
+    if note.code == NoteCode.DIRECT:
+        return _reply("note", note, rows=_fact(note, "rows"), below=True)
     if note.code == NoteCode.EDITS_SLIPPED_IN:
         return _reply("note", note, lines=_fact(note, "lines"))
     return _reply("note", note)
@@ -104,7 +107,7 @@ def answer(note: Note) -> Message:
             return _reply("answer", note, rows=rows, below=True)
         case AnswerCode.WHO:
             return _paragraphs("answer", note)
-        case AnswerCode.STATUS | AnswerCode.SNAPSHOT | AnswerCode.TAGS:
+        case AnswerCode.STATUS | AnswerCode.SNAPSHOT | AnswerCode.TAGS | AnswerCode.JOBS:
             return _reply("answer", note, rows=_fact(note, "rows"))
         case _:
             return _reply("answer", note)
@@ -129,6 +132,35 @@ def form_view(action: str, *, value: str, channel: str, ts: str) -> dict[str, An
     if found := view_problems(view):
         raise BrokenBlocks("dialog", found)
     return view
+
+
+def home_view(home: HomeView) -> dict[str, Any]:
+    """Return a person's App Home.
+
+    Raises:
+        BrokenBlocks: A code has no words, a fact is missing, or Slack would refuse it.
+    """
+    try:
+        view = _parsed(
+            "home",
+            home=home,
+            drawn=textsafe.when(home.at),
+            notices=[say("home", code, facts) for code, facts in home.notices],
+            lists=[_home_list(listed) for listed in home.lists],
+            jobs=[(job, say("row", AnswerCode.JOBS, job.facts)) for job in home.jobs],
+        )
+    except NoWords as error:
+        raise BrokenBlocks(str(error)) from error
+    if found := view_problems(view):
+        raise BrokenBlocks("App Home", found)
+    return view
+
+
+def _home_list(listed: Listed) -> dict[str, object]:
+    """A list with its rows as few texts, or the sentence of an empty one."""
+    rows = [say("home", listed.part, row) for row in listed.rows]
+    pages = _pages(rows) or [say("home", f"no_{listed.part}", {})]
+    return {"part": listed.part.value, "pages": pages, "more": listed.more, "empty": not rows}
 
 
 def difference_view(window: Window, shown: Sheet | Note | None) -> dict[str, Any]:

@@ -135,6 +135,13 @@ def utc(value: object) -> str:
     return f"{_moment(value):%-d %b %Y, %H:%M} UTC"
 
 
+def tick(value: object) -> str:
+    """Return the time of day to the second, in the reader's zone."""
+    moment = _moment(value)
+    fallback = moment.strftime("%H:%M:%S UTC")
+    return f"<!date^{int(moment.timestamp())}^{{time_secs}}|{fallback}>"
+
+
 _TOKEN: Final = re.compile(r"<[^<>|]*\|([^<>]*)>|<[@!]?([^<>]*)>")
 
 

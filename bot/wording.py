@@ -36,6 +36,25 @@ _STATES: Final = {
     "EXECUTING": "is running",
     "VERIFYING": "is being verified",
 }
+_ENDS: Final = {
+    "COMPLETED": "is done",
+    "REJECTED": "was rejected",
+    "EXPIRED": "expired",
+    "WITHDRAWN": "was withdrawn",
+    "SUPERSEDED": "gave way to another",
+    "FAILED": "failed; the old version stays live",
+    "NEEDS_ATTENTION": "*needs attention*",
+}
+_JOBS: Final = {
+    "snapshot": "reads what was published",
+    "closer": "looks for drift, and at drafts",
+    "remind": "reminds those who may vote",
+    "remind-reviews": "reminds of open reviews",
+    "prune": "clears away what is done with",
+    "expire": "ends what was not approved in time",
+    "close": "closes cases that are over",
+    "recover": "watches whether a rollback helped",
+}
 _BARS: Final = {
     "deleted": "deactivated",
     "bot": "a bot",
@@ -246,6 +265,12 @@ def _span(minutes: int) -> str:
     return f"{count} {unit}{'' if count == 1 else 's'}"
 
 
+def _period(seconds: int) -> str:
+    if seconds % _MINUTE_S:
+        return f"{seconds} seconds"
+    return _span(seconds // _MINUTE_S)
+
+
 # -- Measurements -----------------------------------------------------------------------------
 
 _METRICS: Final = {"errors": "The share of errors", "latency": "Latency", "load": "Load"}
@@ -378,6 +403,10 @@ FILTERS: Final[dict[str, Callable[..., str]]] = {
     "impact_in_full": lambda part: say("impact_in_full", part["code"], part),
     "span": _span,
     "state_words": lambda state: _STATES.get(state, "is over"),
+    "end_words": lambda state: _ENDS.get(state, "is over"),
+    "job_words": lambda name: _JOBS.get(name, "a job"),
+    "tick": textsafe.tick,
+    "period": lambda seconds: _period(int(seconds)),
     "emoji": lambda code: _EMOJI.get(code, ":warning:"),
     "not_eligible": lambda why: NotEligible(str(why)).to_person(),
     "no_glass": lambda why: GlassRefused(str(why)).to_person(),

@@ -765,6 +765,7 @@ class InboxKind(StrEnum):
     CLICK = "click"
     SUBMISSION = "submission"
     COMMAND = "command"
+    HOME = "home"  # App Home was opened, or a button of it pressed
 
 
 @dataclass(frozen=True)
@@ -803,6 +804,7 @@ class OutboxKind(StrEnum):
     CHART = "chart"  # what was measured, drawn in the case's thread
     NOTICE = "notice"  # a message of its own, of no case
     ANSWER = "answer"  # to one person only
+    CALL = "call"  # direct messages to those who may vote
 
 
 @dataclass(frozen=True)
@@ -865,6 +867,79 @@ class Slot:
     job: str
     slot: int
     owner: str
+
+
+@dataclass(frozen=True)
+class JobState:
+    """How a scheduled job fares over all processes; times are None where nothing happened yet.
+
+    `finished_at` is of the run that began at `started_at`, None until it has ended; `failure`
+    names the kind of error that ended it, "" when it ended well.
+    """
+
+    name: str
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    failure: str = ""
+    paused_by: str = ""
+    paused_at: datetime | None = None
+    asked_by: str = ""
+    asked_at: datetime | None = None
+
+    @property
+    def paused(self) -> bool:
+        return self.paused_at is not None
+
+
+@dataclass(frozen=True)
+class DirectCall:
+    """A person is called to vote on a rollback; `code` says for what (see `bot.domain.calling`).
+
+    The message that told it stands in `channel` under `ts`, both empty before; `said` is how it
+    was told there last. Nothing is told any more of what is `over`.
+    """
+
+    id: int
+    slack_id: str
+    rollback_id: int
+    code: str
+    made_at: datetime
+    channel: str = ""
+    ts: str = ""
+    said: str = ""
+    over: bool = False
+
+
+@dataclass(frozen=True)
+class Addressee:
+    """A person whom direct messages are for, whom a worker holds; `off`: they want none."""
+
+    slack_id: str
+    off: bool
+    told_at: datetime | None
+    attempts: int
+
+
+@dataclass(frozen=True)
+class Home:
+    """One person's App Home that a worker holds, to be drawn.
+
+    `said` is a sentence for them alone, as `{code, facts}`, until they open it again. `asked`
+    says that they, or what they did, asked for it; else something in the store has changed.
+    `mark` is where the store stood, `hash` Slack's of what stands there, and `substance` tells
+    whether another drawing says anything new.
+    """
+
+    slack_id: str
+    team_id: str
+    page: int
+    said: Mapping[str, Json] | None
+    wanted: int
+    asked: bool
+    mark: str
+    hash: str
+    substance: str
+    attempts: int
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,12 @@ from store.alerts import Alerts
 from store.audit import Audit
 from store.cases import Cases
 from store.clock import DatabaseClock
+from store.direct import Direct
 from store.engine import LOCK_TIMEOUT_S, POSTGRES_LIMITS, open_engines, settled
 from store.events import Events
 from store.faults import named_faults
 from store.figures import Figures
+from store.homes import Homes
 from store.inbox import Inbox
 from store.included import Included
 from store.outbox import Outbox
@@ -30,6 +32,7 @@ from store.records import Corrupt, NotMigrated, State, Unavailable
 from store.remembered import Remembered
 from store.retention import Retention
 from store.rollbacks import Rollbacks
+from store.schedule import Schedule
 from store.seals import Seals
 from store.slots import Slots
 from store.suggestions import Suggestions
@@ -37,7 +40,7 @@ from store.tags import Tags
 from store.versions import Versions
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-HEAD = "0010"
+HEAD = "0011"
 Moves = Mapping[State, frozenset[State]]
 Clock = Callable[[], datetime]
 
@@ -57,6 +60,9 @@ class Transaction:
     outbox: Outbox
     events: Events
     slots: Slots
+    schedule: Schedule
+    homes: Homes
+    direct: Direct
     included: Included
     pause: Pause
     suggestions: Suggestions
@@ -158,6 +164,9 @@ class SqlStore:
             outbox=Outbox(session, now),
             events=events,
             slots=Slots(session, now),
+            schedule=Schedule(session, now, audit),
+            homes=Homes(session, now, audit),
+            direct=Direct(session, now, audit),
             included=Included(session, now, audit),
             pause=Pause(session, now, audit),
             suggestions=Suggestions(session, now, audit),

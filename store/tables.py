@@ -489,6 +489,86 @@ class SlotRow(SQLModel, table=True):
     finished_at: datetime | None = _time(nullable=True)
 
 
+class JobRow(SQLModel, table=True):
+    """A scheduled job: its newest run in whichever process, whether it is paused, or asked for.
+
+    `owner` and `lease_until` are of the process that runs it because somebody asked.
+    """
+
+    __tablename__ = "job"
+    name: str = Field(sa_column=Column(SafeText, primary_key=True))
+    started_at: datetime | None = _time(nullable=True)
+    finished_at: datetime | None = _time(nullable=True)
+    failure: str = _text()
+    paused_by: str = _text()
+    paused_at: datetime | None = _time(nullable=True)
+    asked_by: str = _text()
+    asked_at: datetime | None = _time(nullable=True)
+    owner: str = _text()
+    lease_until: datetime | None = _time(nullable=True)
+
+
+class HomeRow(SQLModel, table=True):
+    """One person's App Home. It is to be drawn while `wanted` is more than `drawn`."""
+
+    __tablename__ = "home"
+    __table_args__ = (Index("home_seen", "seen_at"),)
+    slack_id: str = Field(sa_column=Column(SafeText, primary_key=True))
+    team_id: str = _text()
+    page: int = _big(nullable=False)
+    said: Any = _json(nullable=True)
+    seen_at: datetime = _time()
+    wanted: int = _big(nullable=False)
+    drawn: int = _big(nullable=False)
+    mark: str = _text()
+    substance: str = _text()
+    hash: str = _text()
+    not_before: datetime = _time()
+    attempts: int = _big(nullable=False)
+    owner: str = _text()
+    lease_until: datetime | None = _time(nullable=True)
+
+
+class DirectRow(SQLModel, table=True):
+    """A person whom direct messages are for; `due_at` is when somebody has to look what is new."""
+
+    __tablename__ = "direct"
+    __table_args__ = (
+        Index(
+            "direct_due",
+            "due_at",
+            sqlite_where=text("due_at IS NOT NULL"),
+            postgresql_where=text("due_at IS NOT NULL"),
+        ),
+    )
+    slack_id: str = Field(sa_column=Column(SafeText, primary_key=True))
+    off: bool = Field(sa_column=Column(Boolean, nullable=False))
+    told_at: datetime | None = _time(nullable=True)
+    due_at: datetime | None = _time(nullable=True)
+    attempts: int = _big(nullable=False)
+    owner: str = _text()
+    lease_until: datetime | None = _time(nullable=True)
+
+
+class CallRow(SQLModel, table=True):
+    """One call of one person to one rollback; `ts` is empty until a message told it."""
+
+    __tablename__ = "call"
+    __table_args__ = (
+        UniqueConstraint("slack_id", "rollback_id", "code"),
+        Index("call_of_rollback", "rollback_id"),
+    )
+    id: int | None = _id()
+    slack_id: str = _text()
+    rollback_id: int = _big(ForeignKey("rollback.id"), nullable=False)
+    code: str = _text()
+    made_at: datetime = _time()
+    channel: str = _text()
+    ts: str = _text()
+    said: str = _text()
+    over: bool = Field(sa_column=Column(Boolean, nullable=False))
+
+
 class IncludedRow(SQLModel, table=True):
     """An app of a target that is watched without a table of its own, and under which name."""
 

@@ -160,9 +160,9 @@ class Versions:
 
     async def newest_target_ids(self) -> dict[AppEnv, str]:
         """The id by which targets know the newest numbered version, of every app@env."""
-        return {version.where: version.target_id for version in await self.all_newest()}
+        return {where: version.target_id for where, version in (await self.newest_of_all()).items()}
 
-    async def all_newest(self) -> list[Version]:
+    async def newest_of_all(self) -> dict[AppEnv, Version]:
         """The numbered version with the highest number, of every app@env."""
         newest = (
             select(col(VersionRow.app), col(VersionRow.env), func.max(VersionRow.number).label("n"))
@@ -178,7 +178,8 @@ class Versions:
                 & (_VERSION.c.number == newest.c.n),
             )
         )
-        return [_version(row) for row in rows]
+        versions = map(_version, rows)
+        return {version.where: version for version in versions}
 
     async def import_mark(self, where: AppEnv) -> int | None:
         """The lowest number imported so far; None before first contact."""

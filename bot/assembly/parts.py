@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,6 +32,7 @@ from bot.opening import rules_of
 from bot.renewal.watched import Watched
 from bot.sealing import KeyedSealing
 from bot.services.asker import Reception
+from bot.services.calling import Calling
 from bot.services.choices import Apps
 from bot.services.closer import Closer
 from bot.services.decide import Decide
@@ -38,6 +40,11 @@ from bot.services.deliver import Deliver
 from bot.services.drawing import Address, Differences, Drawing
 from bot.services.execute import Execute
 from bot.services.follow_up import FollowUp
+from bot.services.home.drawing import HomeDrawing
+from bot.services.home.jobs import JobButtons, Managers
+from bot.services.home.keeping import HomeKeeping
+from bot.services.home.recent import RecentDirectory
+from bot.services.home.switching import DirectSwitch
 from bot.services.include import Inclusion
 from bot.services.include import Rules as IncludeRules
 from bot.services.opening import Rules
@@ -146,7 +153,16 @@ class Making:
         links = derive(settings.secret_keys, b"keyturn/links/v1")
         address = _address(settings.public_url, links)
         kept = before if before and before.settings.public_url == settings.public_url else None
-        deliver = self._deliverer(outside, keys, address, kept)
+        recent = RecentDirectory(outside.directory, clock=time.monotonic)
+        calling = Calling(
+            store,
+            outside.messenger,
+            recent,
+            settings.slack.calling,
+            owner=self._process.owner,
+            jitter=random.random,
+        )
+        deliver = self._deliverer(outside, keys, address, kept, calling)
         admission = self._admitting(outside, rules)
         meaning = partial(settings.alerts.labels.where, known=channels)
         steps = {
@@ -166,6 +182,8 @@ class Making:
             ).step,
             "deliver": deliver.step,
             "import": snapshot.backfill,
+            "home": self._homes(settings, outside, recent, rules).step,
+            "direct": calling.step,
         }
         return Parts(
             settings=settings,
@@ -233,9 +251,10 @@ class Making:
         keys: Sequence[bytes],
         address: Address | None,
         before: Parts | None,
+        calling: Calling,
     ) -> Deliver:
         """What Slack asked to wait for is not forgotten while nothing changes there."""
-        if before and before.outside.messenger is outside.messenger and before.keys == keys:
+        if before and _told_alike(before, outside, keys, calling):
             return before.deliver
         differences = Differences()
         return Deliver(
@@ -247,6 +266,34 @@ class Making:
             jitter=random.random,
             lease=3 * self._process.lease,
             address=address,
+            calling=calling,
+        )
+
+    def _homes(
+        self, settings: Settings, outside: Outside, recent: RecentDirectory, rules: Rules
+    ) -> HomeKeeping:
+        """What keeps App Homes: drawn by what Slack said lately, decided by what it says now."""
+        named = settings.job_managers
+        drawing = HomeDrawing(
+            self._store,
+            outside.messenger,
+            recent,
+            Sight(self._store, recent, watched=rules.channels, policy_of=rules.policy),
+            policy_of=rules.policy,
+            managers=Managers(recent, named),
+            calls=settings.slack.calling.on,
+        )
+        managers = Managers(outside.directory, named)
+        return HomeKeeping(
+            self._store,
+            outside.messenger,
+            drawing,
+            JobButtons(self._store, outside.directory, managers),
+            DirectSwitch(self._store, outside.directory),
+            owner=self._process.owner,
+            nudge=lambda: self._nudge("jobs"),
+            jitter=random.random,
+            lease=2 * self._process.lease,
         )
 
     def _decider(
@@ -307,7 +354,7 @@ class Making:
         async def put(item: NewInboxItem) -> bool:
             async with self._store.write() as tx:
                 new = await tx.inbox.put(item)
-            self._nudge("decide", "command")
+            self._nudge("decide", "command", "home")
             return new
 
         directory = outside.directory
@@ -315,6 +362,16 @@ class Making:
         apps = Apps(Reception(directory), sight)
         bolt = build_bolt(put=put, forms=outside.messenger, apps=apps)
         return Admission(bolt, team=directory.team)
+
+
+def _told_alike(before: Parts, outside: Outside, keys: Sequence[bytes], calling: Calling) -> bool:
+    """Whether messages go out by the same rules, to the same people and with the same buttons."""
+    return (
+        before.outside.messenger is outside.messenger
+        and before.outside.directory is outside.directory
+        and before.settings.slack.calling == calling.manner
+        and before.keys == keys
+    )
 
 
 async def retire(old: Parts, new: Parts) -> None:

@@ -30,6 +30,7 @@ from bot.config.settings import (
     SlackSettings,
 )
 from bot.config.variables import named_secret, notice_unknown, with_secret_files
+from bot.domain.calling import Manner
 from bot.domain.including import Include
 from bot.domain.naming import LabelMap, Match, sole_environments
 from bot.domain.policy import Policy
@@ -225,6 +226,11 @@ def _settings(
             api_url=environment.slack_api_url,
             channel=document.slack.channel or "",
             team=document.slack.team or "",
+            calling=Manner(
+                on=document.slack.direct,
+                every=document.slack.direct_every,
+                quiet=windows(document.slack.quiet, ZoneInfo("UTC")),
+            ),
         ),
         dify={
             name: replace(_dify(table, secrets[name]), include=_include(table, document))
@@ -244,6 +250,7 @@ def _settings(
             alerts=document.retention.alerts,
             drafts=document.retention.drafts,
         ),
+        job_managers=tuple(document.jobs.managers),
         people=document.people.aliases,
         authors=document.people.authors,
         execution_lease=environment.execution_lease,

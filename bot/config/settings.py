@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import SecretStr
 
 from bot.adapters.prometheus.questions import LOOKBACK, STEP, TIMEOUT, Questions
+from bot.domain.calling import Manner
 from bot.domain.including import Include
 from bot.domain.naming import LabelMap
 from bot.domain.policy import Policy
@@ -35,6 +36,7 @@ class SlackSettings:
     api_url: str = SLACK_API_URL
     channel: str = ""
     team: str = ""
+    calling: Manner = field(default_factory=Manner)
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,7 @@ class Settings:
     people: Mapping[str, str] = field(default_factory=dict)
     authors: Mapping[str, str] = field(default_factory=dict)  # e-mail in Dify → Slack account
     keeping: Keeping = field(default_factory=Keeping)
+    job_managers: tuple[str, ...] = ()  # who may run and pause jobs; empty: nobody
     execution_lease: timedelta = DEFAULT_EXECUTION_LEASE
     failpoint: str = ""
     notices: tuple[str, ...] = field(default=(), compare=False)  # no mistakes, but to be known

@@ -40,6 +40,21 @@ class SlackTable(Table):
         "`SLACK_APP_TOKEN` is set, else `http`",
     )
 
+    direct: bool = Field(
+        default=True,
+        description="Tell those who may vote by a direct message too; each may turn theirs off on "
+        "App Home",
+    )
+    direct_every: fields.PositiveDuration = Field(
+        default=timedelta(minutes=10),
+        description="A person gets no more than one in this time; what waits meanwhile is in it",
+    )
+    quiet: list[fields.TimeWindow] = Field(
+        default_factory=list,
+        description="When nobody gets one, on each person's own clock, in the form of "
+        "`policy.ENV.quiet`; an escalation to `backups` goes through it",
+    )
+
 
 class DifyTable(Table):
     """`[dify.NAME]`."""
@@ -365,6 +380,16 @@ class RetentionTable(Table):
     )
 
 
+class JobsTable(Table):
+    """`[jobs]`."""
+
+    managers: list[fields.Who] = Field(
+        default_factory=list,
+        description="Who may run jobs at once and pause those that may be paused, on App Home: "
+        "people and user groups. Default: nobody",
+    )
+
+
 class PeopleTable(Table):
     """`[people]`."""
 
@@ -389,5 +414,6 @@ class Document(Table):
     alerts: AlertsTable = AlertsTable()
     people: PeopleTable = PeopleTable()
     retention: RetentionTable = RetentionTable()
+    jobs: JobsTable = JobsTable()
     prometheus: PrometheusTable | None = None
     alertmanager: AlertmanagerTable | None = None

@@ -170,6 +170,7 @@ def _settings(
                 named=True,
             )
         },
+        job_managers=(people.ALICE,),
         # nobody waits minutes to see whether the story's alert begins again
         alerts=AlertSettings(usual_for=timedelta(minutes=1), quiet=timedelta(0)),
     )

@@ -20,6 +20,7 @@ LIVE: Final = "live"
 _FORMS: Final = {
     "help": "help",
     "status": "status",
+    "jobs": "jobs",
     "log": f"log {ANY_APP}",
     "diff": f"diff {ANY_APP} A B",
     "who": f"who {ANY_APP}",
@@ -40,7 +41,7 @@ _FORMS: Final = {
     "pause": f"pause {ANY_APP} 2h REASON",
     "resume": f"resume {ANY_APP}",
 }
-_NAMED: Final = frozenset(_FORMS) - {"help", "status"}  # verbs about an app
+_NAMED: Final = frozenset(_FORMS) - {"help", "status", "jobs"}  # verbs about an app
 _NUMBER = re.compile(r"[vV#]?([1-9][0-9]{0,8})")
 _SPAN = re.compile(r"(?:(\d{1,2})d)?(?:(\d{1,3})h)?(?:(\d{1,4})m(?:in)?)?", re.ASCII)
 _AND, _TOGETHER = "and", "together"
@@ -60,6 +61,11 @@ class Choose:
 @dataclass(frozen=True)
 class Status:
     """Say what is live and which rollbacks are open."""
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """Say what runs by the clock, and how it fares."""
 
 
 @dataclass(frozen=True)
@@ -247,7 +253,7 @@ Naming = Tags | Tag | Untag
 Suggesting = Pause | Resume
 Reading = DryRun | Log | Diff | Audit | Who | Record
 Named = To | ToTag | Undo | OfOne | Naming | Judging | Suggesting | Reading | Take
-Command = Choose | Help | Status | Named
+Command = Choose | Help | Status | Jobs | Named
 
 
 def parse(text: str) -> Command:
@@ -267,19 +273,20 @@ def parse(text: str) -> Command:
 
 def _of_all(verb: str, words: Sequence[str]) -> Command | None:
     """What *verb* asks for without naming an app; None where it has to name one."""
-    match (verb, words):
-        case ("help", _):
-            return Help()
-        case ("status", []):
-            return Status()
-        case ("snapshot", []):
-            return Take()
-        case ("resume", []):
-            return Resume()
-        case ("pause", _) if not words or _minutes(words[0]):
-            return _pause(None, words)
-        case _:
-            return None
+    if verb == "help":
+        return Help()
+    if verb == "pause" and (not words or _minutes(words[0])):
+        return _pause(None, words)
+    return _ALONE[verb]() if verb in _ALONE and not words else None
+
+
+# what is asked for by one word
+_ALONE: Final[Mapping[str, Callable[[], Command]]] = {
+    "status": Status,
+    "jobs": Jobs,
+    "snapshot": Take,
+    "resume": Resume,
+}
 
 
 def _of_one(text: str, name: str, words: Sequence[str]) -> Named:

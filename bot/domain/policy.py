@@ -294,6 +294,13 @@ def may_tag(
     return standing(member, team_id=team_id) is None and _among(member, voters, groups)
 
 
+def may_manage_jobs(
+    member: MemberFacts, *, managers: tuple[str, ...], groups: Groups, team_id: str
+) -> bool:
+    """Return whether *member* may run and pause jobs: who is named, and nobody else."""
+    return standing(member, team_id=team_id) is None and _among(member, managers, groups)
+
+
 def groups_of(slack_id: str, groups: Groups) -> tuple[str, ...]:
     """Return the ids of the groups that *slack_id* is in, sorted."""
     return tuple(sorted(name for name, people in groups.items() if slack_id in people))

@@ -238,6 +238,10 @@ class NoteCode(StrEnum):
     # messages of their own: apps: list[str], count: int, slack_id, until, reason ("" for none)
     SUGGESTIONS_OFF = "suggestions_off"
     SUGGESTIONS_ON = "suggestions_on"  # apps: list[str], count: int, slack_id
+    # a direct message: waiting: int, rows: list of {where, more: int (other apps), old: int, new:
+    # int (numbers, 0 when unknown), call (a `bot.domain.calling.Call`), stands (a `Told` of it),
+    # state, count: int, needed: int, until, permalink ("" when unknown)}
+    DIRECT = "direct"
     NOT_RENEWED = "not_renewed"  # slack_id, text: one sentence, already safe to show
 
 
@@ -258,6 +262,10 @@ class AnswerCode(StrEnum):
     # paused_by, reviews: list of {rollback: int, slack_id (who
     # broke the glass), count: int, needed: int}}
     STATUS = "status"
+    # rows: list of {job, every: float (seconds), doing (a `bot.domain.schedule.Doing`), at ("" for
+    # never), seconds: float, failure, next_at ("" when due or paused), paused_by, paused_at,
+    # asked_by, pausable: bool}
+    JOBS = "jobs"
     ASKED = "asked"  # where, number: int; of several apps also: list of {where, number: int}
     # where, page: int, pages: int, newest: int, not_imported: int, rows: list of {number: int,
     # live: bool, name (or comment), author, published_at, counts: dict | None (oldest that is

@@ -11,6 +11,7 @@ from bot.domain.chart.view import ChartView
 from bot.domain.choices import Choices
 from bot.domain.diff.browse import Sheet
 from bot.domain.diff.picture import Picture
+from bot.domain.home import HomeView
 from store.records import Json
 
 # How the ids of dialogs begin that are filled after they were opened.
@@ -29,6 +30,7 @@ class Member:
     bot: bool = False
     guest: bool = False
     stranger: bool = False
+    tz: str = ""  # as the tz database names it; "" when Slack does not say
 
 
 class Directory(Protocol):
@@ -127,3 +129,22 @@ class Messenger(Protocol):
         ...
 
     async def permalink(self, *, channel: str, ts: str) -> str: ...
+    async def tell(self, note: Note, *, slack_id: str) -> tuple[str, str]:
+        """Tell one person by a direct message; return its channel and ts."""
+        ...
+
+    async def retell(self, note: Note, *, channel: str, ts: str) -> None:
+        """Say something else in the place of a direct message.
+
+        Raises:
+            UpstreamRefused: Also `message_not_found`, when it was deleted.
+        """
+        ...
+
+    async def publish(self, home: HomeView, *, slack_id: str, stands: str) -> str:
+        """Draw a person's App Home in place of what *stands* there ("": whatever); return its hash.
+
+        Raises:
+            UpstreamRefused: Also `hash_conflict`: something else stands there by now.
+        """
+        ...

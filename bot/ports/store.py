@@ -10,17 +10,22 @@ from typing import Protocol
 from store.differing import Differing
 from store.document import Document
 from store.records import (
+    Addressee,
     AppEnv,
     AuditDraft,
     AuditEntry,
     Backlog,
     Case,
     Delivery,
+    DirectCall,
     Event,
     Firing,
+    Home,
     InboxItem,
     InboxKind,
     IncludedApp,
+    JobState,
+    Json,
     Keeping,
     LeftBehind,
     NewInboxItem,
@@ -99,7 +104,7 @@ class Versions(Protocol):
         """The id by which targets know the newest numbered version, of every app@env."""
         ...
 
-    async def all_newest(self) -> list[Version]:
+    async def newest_of_all(self) -> dict[AppEnv, Version]:
         """The numbered version with the highest number, of every app@env."""
         ...
 
@@ -420,6 +425,119 @@ class Slots(Protocol):
     async def finish(self, slot: Slot) -> None: ...
 
 
+class Schedule(Protocol):
+    """How the scheduled jobs fare over all processes, and what people want of them."""
+
+    async def all(self) -> dict[str, JobState]:
+        """Every job that ever ran, was paused or asked for, by its name."""
+        ...
+
+    async def paused(self, job: str) -> bool: ...
+    async def began(self, job: str) -> None:
+        """A run begins, whoever runs it."""
+        ...
+
+    async def ended(self, job: str, *, failure: str = "") -> None:
+        """The run has ended; *failure* names the kind of error, "" when it ended well."""
+        ...
+
+    async def pause(self, job: str, *, by: str, entry: AuditDraft) -> bool:
+        """Let no tick run it, with *entry*; False when it is paused already."""
+        ...
+
+    async def resume(self, job: str, *, entry: AuditDraft) -> bool:
+        """Let its ticks run it again, with *entry*; False when it is not paused."""
+        ...
+
+    async def ask(self, job: str, *, by: str, entry: AuditDraft) -> bool:
+        """Ask for one run now, with *entry*; False when one is asked for already."""
+        ...
+
+    async def take(self, owner: str, *, lease: timedelta) -> JobState | None:
+        """The job that was asked for first and that nobody runs yet."""
+        ...
+
+    async def done(self, job: str, *, owner: str) -> None:
+        """What was asked for was run; nothing happens when somebody else has taken it over."""
+        ...
+
+
+class Homes(Protocol):
+    """What each person's App Home shows, and which of them are to be drawn."""
+
+    async def opened(self, slack_id: str, team_id: str) -> None:
+        """The person looks at it: it is to be drawn, from its first page."""
+        ...
+
+    async def change(
+        self,
+        slack_id: str,
+        team_id: str,
+        *,
+        page: int | None = None,
+        said: Mapping[str, Json] | None = None,
+    ) -> None:
+        """The person did something there: it is to be drawn, on *page* if given, with *said*."""
+        ...
+
+    async def redraw(self, slack_id: str) -> None:
+        """What the person asked for has come about; nothing, if they have no home."""
+        ...
+
+    async def claim(self, owner: str, *, lease: timedelta, seen_within: timedelta) -> Home | None:
+        """One that was asked for, or that was seen lately and before something changed."""
+        ...
+
+    async def drawn(
+        self, home: Home, *, owner: str, stands: str, substance: str, rest: timedelta
+    ) -> None:
+        """It stands in Slack under the hash *stands*; what changes elsewhere waits for *rest*."""
+        ...
+
+    async def defer(self, home: Home, *, owner: str, delay: timedelta) -> None:
+        """Give it back to be tried again after *delay*."""
+        ...
+
+
+class Direct(Protocol):
+    """Who is called by direct messages, to which rollbacks, and what was told of them."""
+
+    async def call(self, slack_ids: Collection[str], rollback_id: int, code: str) -> None:
+        """Call these people to a rollback, each once for the same *code*."""
+        ...
+
+    async def look_again(self, rollback_id: int) -> None:
+        """Something about the rollback has changed: what was told of it may hold no more."""
+        ...
+
+    async def claim(self, owner: str, *, lease: timedelta) -> Addressee | None:
+        """The person who is due for longest and whom nobody holds."""
+        ...
+
+    async def calls(self, slack_id: str) -> list[DirectCall]:
+        """The calls of a person that are not over, oldest first."""
+        ...
+
+    async def of_message(self, channel: str, ts: str) -> list[DirectCall]:
+        """The calls that one message tells, oldest first."""
+        ...
+
+    async def save(self, calls: Iterable[DirectCall]) -> None:
+        """Store what was told of *calls*, and whether they are over."""
+        ...
+
+    async def release(
+        self, slack_id: str, *, owner: str, due_in: timedelta | None, told: bool = False
+    ) -> None:
+        """Give a person back, to be looked at again after *due_in*; *told* counts as a message."""
+        ...
+
+    async def is_off(self, slack_id: str) -> bool: ...
+    async def switch(self, slack_id: str, *, off: bool, entry: AuditDraft) -> bool:
+        """Turn a person's messages off or on, with *entry*; False when they are so already."""
+        ...
+
+
 class Included(Protocol):
     """Apps that are watched without a table of their own."""
 
@@ -519,6 +637,12 @@ class Transaction(Protocol):
     def events(self) -> Events: ...
     @property
     def slots(self) -> Slots: ...
+    @property
+    def schedule(self) -> Schedule: ...
+    @property
+    def homes(self) -> Homes: ...
+    @property
+    def direct(self) -> Direct: ...
     @property
     def included(self) -> Included: ...
     @property

@@ -15,11 +15,12 @@ from pydantic import SecretStr
 from bot.config.settings import Settings
 
 _PARTS: Mapping[str, Callable[[Settings], object]] = {
-    "slack": lambda s: (s.slack.channel, s.slack.team),
+    "slack": lambda s: (s.slack.channel, s.slack.team, s.slack.calling),
     "dify": lambda s: s.dify,
     "app": lambda s: (s.apps, s.places),
     "policy": lambda s: s.policies,
     "alerts": lambda s: s.alerts,
+    "jobs": lambda s: s.job_managers,
     "people": lambda s: (s.people, s.authors),
     "prometheus": lambda s: s.prometheus,
     "alertmanager": lambda s: s.alertmanager_url,

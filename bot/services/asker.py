@@ -116,17 +116,28 @@ class Reception:
         Raises:
             UpstreamDown: Slack cannot say: nothing may be decided.
         """
-        member = await self._member(item.slack_id)
-        facts = _nobody(item) if member is None else facts_of(member)
-        if item.team_id != self._directory.team_id:
-            facts = replace(facts, team_id=item.team_id)
+        groups = await self._eligibility.groups(*entries)
+        asker = await self.named(item.slack_id, item.team_id, groups)
+        shared = bool(channel) and await self._directory.shared_channel(channel)
+        return replace(asker, shared=shared)
+
+    async def named(self, slack_id: str, team_id: str, groups: Groups) -> Asker:
+        """Return the person *slack_id* of the workspace *team_id*, with the *groups* as given.
+
+        Raises:
+            UpstreamDown: Slack cannot say.
+        """
+        member = await self._member(slack_id)
+        facts = _nobody(slack_id, team_id) if member is None else facts_of(member)
+        if team_id != self._directory.team_id:
+            facts = replace(facts, team_id=team_id)
         return Asker(
-            slack_id=item.slack_id,
+            slack_id=slack_id,
             member=member,
             facts=facts,
-            groups=await self._eligibility.groups(*entries),
+            groups=groups,
             team_id=self._directory.team_id,
-            shared=bool(channel) and await self._directory.shared_channel(channel),
+            shared=False,
         )
 
     async def _member(self, slack_id: str) -> Member | None:
@@ -138,5 +149,5 @@ class Reception:
             raise
 
 
-def _nobody(item: Sender) -> MemberFacts:
-    return MemberFacts(item.slack_id, item.slack_id, item.team_id, stranger=True)
+def _nobody(slack_id: str, team_id: str) -> MemberFacts:
+    return MemberFacts(slack_id, slack_id, team_id, stranger=True)

@@ -15,6 +15,7 @@ from bot.domain.commands import (
     Diff,
     DryRun,
     Help,
+    Jobs,
     Log,
     Named,
     OfOne,
@@ -50,6 +51,7 @@ from bot.services.slash.audit import audit
 from bot.services.slash.condemn import Judging
 from bot.services.slash.diff import diff
 from bot.services.slash.dry_run import Rehearsing, dry_run
+from bot.services.slash.jobs import jobs
 from bot.services.slash.log import log
 from bot.services.slash.own import Own
 from bot.services.slash.pause import Pausing
@@ -134,6 +136,8 @@ class Commanded:
                 await self._tell(hearing, Told(AnswerCode.HELP, {}))
             case Status():
                 await self._status(hearing)
+            case Jobs():
+                await self._jobs(hearing)
             case _:
                 await self._named(hearing, words, asked)
 
@@ -181,6 +185,15 @@ class Commanded:
             await self._refuse(hearing, asker, error)
             return
         await self._tell(hearing, await status(self._store, seen))
+
+    async def _jobs(self, hearing: Hearing) -> None:
+        asker = await self._reception.of(hearing.item)
+        try:
+            asker.must_be_member()
+        except Refused as error:
+            await self._refuse(hearing, asker, error)
+            return
+        await self._tell(hearing, await jobs(self._store))
 
     # -- what names an app ----------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from bot.log import bound
 from bot.ports.people import Messenger
 from bot.ports.store import Store, Transaction
 from bot.services.answer import Answers
+from bot.services.calling import Calling
 from bot.services.dialogs import Dialogs, Told
 from bot.services.drawing import Address, Differences, Drawing, Shown
 from bot.services.waiting import backoff
@@ -67,10 +68,11 @@ class Deliver:
         jitter: Callable[[], float],
         lease: timedelta = LEASE,
         address: Address | None = None,
+        calling: Calling | None = None,
     ) -> None:
         """Take what sending needs; *jitter* gives a number from 0 to 1, another each time.
 
-        With an *address* answers link to pages.
+        With an *address* answers link to pages; without *calling* nobody is told directly.
         """
         self._store = store
         self._messenger = messenger
@@ -78,6 +80,7 @@ class Deliver:
         self._differences = differences
         self._answers = Answers(store, messenger, differences, address, drawing.sign)
         self._dialogs = Dialogs(store, messenger, self._answers, owner=owner)
+        self._calling = calling
         self._owner = owner
         self._jitter = jitter
         self._lease = lease
@@ -132,11 +135,13 @@ class Deliver:
                 await self._chart(row)
             case OutboxKind.NOTICE:
                 await self._notice(row)
+            case OutboxKind.CALL:
+                await (self._sent(row) if self._calling is None else self._calling.spread(row))
             case OutboxKind.ANSWER:
                 return await self._answer(row)
         return True
 
-    # -- the seven kinds -------------------------------------------------------------------------
+    # -- the kinds -------------------------------------------------------------------------
 
     async def _card(self, row: Outgoing) -> None:
         shown = await self._drawing.card(row.body["case_id"])
@@ -145,6 +150,8 @@ class Deliver:
             if ts != shown.case.card_ts:
                 case = await tx.cases.get(shown.case.id, lock=True)
                 await tx.cases.save(replace(case, card_ts=ts), was=case.revision)
+            if shown.case.rollback_id is not None:  # what a card shows anew, messages said before
+                await tx.direct.look_again(shown.case.rollback_id)
             await tx.outbox.sent(row.id, owner=self._owner, reference=ts)
 
     async def _note(self, row: Outgoing) -> None:

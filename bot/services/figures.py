@@ -76,7 +76,7 @@ class Figures:
             await self._count_rollbacks(tx)
             return Reading(
                 at=await tx.now(),
-                live=await tx.versions.all_newest(),
+                live=list((await tx.versions.newest_of_all()).values()),
                 rollbacks=tuple(self._told.values()),
                 open_cases=len(await tx.cases.open_cases()),
                 backlogs=await tx.figures.backlogs(),

@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from bot.domain import approval, reminders
+from bot.domain.calling import Call
 from bot.domain.words import NoteCode
 from bot.ports.store import Store
 from bot.services.apart import Apart
 from bot.services.closing import close_if_over
-from bot.services.outgoing import card_row, ended_facts, moved, note_row, review_row
+from bot.services.outgoing import call_row, card_row, ended_facts, moved, note_row, review_row
 from store.records import AppEnv, AuditDraft, Json, Stale, State
 
 log = logging.getLogger(__name__)
@@ -76,6 +77,7 @@ class FollowUp:
             cause = f"rollback:{rollback.id}:{due}"
             if not await tx.outbox.put(note_row(case, due, facts, cause)):
                 return False
+            await tx.outbox.put(call_row(case, rollback, Call(due.value)))
             called: Json = facts["voters"]
             await tx.audit.append(
                 AuditDraft(

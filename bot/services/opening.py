@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.domain import approval, dry_run, impact, impact_told, lost, marker, quorum
+from bot.domain.calling import Call
 from bot.domain.diff.changes import ChangeList, compare
 from bot.domain.dry_run import Hitch
 from bot.domain.impact import Impact
@@ -32,7 +33,14 @@ from bot.errors import (
 from bot.ports.people import Member
 from bot.ports.store import Store, Transaction
 from bot.ports.target import Targets
-from bot.services.outgoing import card_row, moved, note_row, picture_row, snippet_row
+from bot.services.outgoing import (
+    call_row,
+    card_row,
+    moved,
+    note_row,
+    picture_row,
+    snippet_row,
+)
 from bot.services.reach import Reach
 from store.document import Document
 from store.records import (
@@ -46,6 +54,7 @@ from store.records import (
     NewRollback,
     PolicySnapshot,
     Rollback,
+    State,
     Version,
     VersionKind,
     VersionSource,
@@ -400,6 +409,8 @@ async def open_in(
     if quorum.reached(shown, ()):
         shown = await _nobody_is_needed(tx, case, shown, user_id)
     await tx.outbox.put(card_row(case, moved(shown)))
+    if shown.state is State.PENDING_APPROVAL:
+        await tx.outbox.put(call_row(case, shown, Call.ASKED))
     await tx.outbox.put(snippet_row(case, shown))
     for position in range(len(shown.legs)):
         await tx.outbox.put(picture_row(case, shown, position))

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import asdict
 
+from bot.domain.calling import Call
 from bot.domain.words import AnswerCode, NoteCode
 from bot.ports.people import Window
 from store.records import AuditDraft, Case, Json, NewOutgoing, OutboxKind, Rollback, Version
@@ -64,6 +65,17 @@ def note_row(case: Case, code: NoteCode, facts: Mapping[str, Json], cause: str =
         order_key=_order(case),
         dedupe_id=f"note:{case.id}:{code.value}:{_fact(cause)}",
         body={"case_id": case.id, "code": code.value, "facts": dict(facts)},
+    )
+
+
+def call_row(case: Case, rollback: Rollback, code: Call) -> NewOutgoing:
+    """Call those who may vote on *rollback* by direct messages, once for each *code*."""
+    return NewOutgoing(
+        kind=OutboxKind.CALL,
+        destination=case.channel,
+        order_key=f"call:{rollback.id}",
+        dedupe_id=f"call:{rollback.id}:{code.value}",
+        body={"case_id": case.id, "rollback_id": rollback.id, "code": code.value},
     )
 
 

@@ -185,6 +185,17 @@ async function press(button) {
   await send("/click", { ...target, action: of.action, value: of.value }, button);
 }
 
+// Looking at App Home is an event that the app hears of, each time.
+function showTab(name) {
+  for (const tab of document.querySelectorAll("[data-tab]")) {
+    const chosen = tab.dataset.tab === name;
+    tab.setAttribute("aria-selected", chosen);
+    document.getElementById(tab.dataset.tab).hidden = !chosen;
+  }
+  document.querySelector("[data-composer]").hidden = name !== "feed";
+  if (name === "home") send("/home", {});
+}
+
 function confirmed(of) {
   const dialog = document.getElementById("confirm");
   const [yes, no] = ["confirm-yes", "confirm-no"].map((id) => document.getElementById(id));
@@ -297,6 +308,7 @@ document.addEventListener("click", (event) => {
   if (button.dataset.option !== undefined) pick(button);
   if (button.dataset.action) press(button);
   if (button.dataset.story) send("/story", { name: button.dataset.story }, button);
+  if (button.dataset.tab) showTab(button.dataset.tab);
   if (button.dataset.close) send("/close", { view: button.dataset.close }, button);
 });
 
@@ -315,6 +327,8 @@ document.addEventListener("change", (event) => {
   localStorage.setItem("me", me);
   shown.delete("feed"); // what the new person was told before is not news
   follow();
+  const tab = document.querySelector('[data-tab][aria-selected="true"]');
+  if (tab.dataset.tab === "home") showTab("home");
 });
 
 document.addEventListener("toggle", (event) => folded.set(event.target.id, event.target.open), true);

@@ -298,3 +298,34 @@ async def test_a_version_is_chosen_by_keyboard_alone(
         await dialog.get_by_role("button", name="Ask for it").focus()
         await keyboard.press("Enter")
         await reader.sees("v6 → v5")
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(PHONE, "light"), (DESK, "light")])
+async def test_app_home_shows_what_waits_and_lets_a_manager_pause_a_job(
+    stage: Stage, browser: Browser, tmp_path: Path, size: dict[str, int], scheme: str
+) -> None:
+    async with reading(stage, browser, tmp_path, size=size, scheme=scheme) as reader:
+        page = reader.page
+        await reader.break_the_bot()
+        await expect(page.locator("#feed").get_by_role("button", name="Approve")).to_be_visible()
+        await page.get_by_role("tab", name="App Home").click()
+        await reader.sees("approvals 0 of 2", inside="#home")
+        await reader.check_layout("8-home")
+
+        await page.get_by_role("button", name="Pause: closer").click()
+        await page.locator("#confirm-yes").click()
+        await reader.sees("You paused closer", inside="#home")
+        await reader.check_layout("9-home-paused")
+
+        await page.get_by_role("tab", name="Direct messages").click()
+        await reader.sees("A rollback waits for your vote.", inside="#direct")
+        await reader.check_layout("10-direct")
+        await page.get_by_role("tab", name="App Home").click()
+
+        await reader.act_as(DAVE)
+        await reader.sees("Nothing waits for your vote.", inside="#home")
+        buttons = page.locator("#home").get_by_role("button")
+        await expect(buttons).to_have_text(["Turn off"])
+        await page.get_by_role("tab", name="Channel").click()
+        await expect(page.locator("#home")).to_be_hidden()
+        await reader.sees("HighErrorRate")

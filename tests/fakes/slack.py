@@ -9,6 +9,7 @@ from bot.domain.chart.view import ChartView
 from bot.domain.choices import Choices
 from bot.domain.diff.browse import Sheet
 from bot.domain.diff.picture import Picture
+from bot.domain.home import HomeView
 from bot.errors import BotError, UpstreamRefused
 from bot.ports.people import Note, Window
 from tests.builders import CHANNEL
@@ -57,6 +58,9 @@ class FakeMessenger:
         self.charts: list[ChartView] = []
         self.answers: list[Answered] = []
         self.windows: dict[str, list[Sheet | Choices | Note]] = {}  # all that open dialogs showed
+        self.homes: dict[str, tuple[str, HomeView]] = {}  # by person, with its hash
+        self.direct: dict[tuple[str, str], list[Note]] = {}  # all that each message said
+        self.published: list[str] = []  # whose home was drawn, in order
         self.failing: list[BotError] = []
         self.applies_anyway = False
         self.used_up: set[str] = set()  # response_urls that Slack takes no more
@@ -122,6 +126,30 @@ class FakeMessenger:
     async def permalink(self, *, channel: str, ts: str) -> str:
         self._checked(channel, ts)
         return f"https://example.slack.com/archives/{channel}/p{ts.replace('.', '')}"
+
+    async def tell(self, note: Note, *, slack_id: str) -> tuple[str, str]:
+        lost = self._fault()
+        self._posted += 1
+        channel, ts = f"D{slack_id[1:]}", f"1764000000.{self._posted:06d}"
+        self.direct[channel, ts] = [note]
+        if lost is not None:
+            raise lost
+        return channel, ts
+
+    async def retell(self, note: Note, *, channel: str, ts: str) -> None:
+        self._checked("")
+        if (channel, ts) not in self.direct:
+            raise UpstreamRefused("slack", "no such message", "message_not_found")
+        self.direct[channel, ts].append(note)
+
+    async def publish(self, home: HomeView, *, slack_id: str, stands: str) -> str:
+        self._checked("")
+        there = self.homes.get(slack_id, ("", None))[0]
+        if stands and stands != there:
+            raise UpstreamRefused("slack", "moved on", "hash_conflict")
+        self.published.append(slack_id)
+        self.homes[slack_id] = (f"hash{len(self.published)}", home)
+        return self.homes[slack_id][0]
 
     def _checked(self, channel: str, ts: str = "") -> None:
         if (error := self._fault()) is not None:

@@ -320,6 +320,27 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
         ]
     },
     AnswerCode.ASKED: {"where": "support-triage@prod", "number": 6},
+    NoteCode.DIRECT: {
+        "waiting": 1,
+        "rows": [
+            {
+                **{"where": "support-triage@prod", "more": 1, "old": 7, "new": 6, "call": call},
+                **{"stands": stands, "state": "PENDING_APPROVAL", "count": 1, "needed": 2},
+                **{"until": AT, "permalink": LINK},
+            }
+            for call in ("asked", "reminder", "escalated")
+            for stands in ("waits", "voted", "approved", "over")
+        ],
+    },
+    AnswerCode.JOBS: {
+        "rows": [
+            {
+                **{"job": "prune", "every": 21600.0, "doing": "failed", "at": AT, "seconds": 2.0},
+                **{"failure": "Unavailable", "next_at": "", "paused_by": ALICE, "paused_at": AT},
+                **{"asked_by": BOB, "pausable": True},
+            },
+        ]
+    },
     AnswerCode.TAGS: {
         "where": "support-triage@prod",
         "rows": [
@@ -763,6 +784,7 @@ def test_help_has_one_command_a_line() -> None:
     assert [line[:18] for line in lines if line.startswith("`")] == [
         "`/rollback` alone ",
         "`/rollback status`",
+        "`/rollback jobs`: ",
         "`/rollback log APP",
         "`/rollback diff AP",
         "`/rollback who APP",

@@ -18,6 +18,7 @@ from bot.domain.chart.words import in_words
 from bot.domain.choices import Choices
 from bot.domain.diff.browse import Sheet
 from bot.domain.diff.picture import Picture
+from bot.domain.home import HomeView, Said
 from bot.domain.words import AnswerCode
 from bot.errors import UpstreamRefused
 from bot.ports.people import Note, Window
@@ -191,6 +192,50 @@ class SlackMessenger:
             view = render.filled(window, Note(AnswerCode.FAILED, {}))
         await called(self._web.views_update(external_id=window.id, view=view))
 
+    async def tell(self, note: Note, *, slack_id: str) -> tuple[str, str]:
+        """Tell one person by a direct message; return its channel and ts.
+
+        A person's id stands for the conversation with them
+        (https://docs.slack.dev/reference/methods/chat.postMessage).
+
+        Raises:
+            UpstreamRefused: Also `messages_tab_disabled`, where the app's manifest has none.
+        """
+        what = f"the direct message {note.code}"
+        answer = await _or_plainly(
+            lambda drawn: self._post_message(drawn, channel=slack_id),
+            _drawn(lambda: render.note(note), what),
+            what,
+        )
+        return str(answer.get("channel") or ""), str(answer.get("ts") or "")
+
+    async def retell(self, note: Note, *, channel: str, ts: str) -> None:
+        """Say something else in the place of a direct message."""
+        what = f"the direct message {note.code}"
+        await _or_plainly(
+            lambda drawn: self._update(drawn, channel=channel, ts=ts, metadata=None),
+            _drawn(lambda: render.note(note), what),
+            what,
+        )
+
+    async def publish(self, home: HomeView, *, slack_id: str, stands: str) -> str:
+        """Draw a person's App Home in place of what *stands* there; return its hash.
+
+        See https://docs.slack.dev/reference/methods/views.publish
+
+        Raises:
+            UpstreamRefused: Also `hash_conflict`, and `not_enabled` where the app has no home tab.
+        """
+        try:
+            view = render.home_view(home)
+        except BrokenBlocks as error:
+            _log.exception("could not be drawn", extra={"what": "App Home", "why": str(error)})
+            view = render.home_view(HomeView(home.at, notices=((Said.UNDRAWN, {}),)))
+        answer = await called(
+            self._web.views_publish(user_id=slack_id, view=view, hash=stands or None)
+        )
+        return str(_part(answer, "view").get("hash") or "")
+
     # -- how ------------------------------------------------------------------------------------
 
     async def _post_message(
@@ -220,7 +265,7 @@ class SlackMessenger:
         )
 
     async def _update(
-        self, message: Message, *, channel: str, ts: str, metadata: dict[str, Any]
+        self, message: Message, *, channel: str, ts: str, metadata: dict[str, Any] | None
     ) -> dict[str, Any]:
         return await called(
             self._web.chat_update(
@@ -263,6 +308,11 @@ class SlackMessenger:
         status = await posted(self._session, url, proxy=self._web.proxy, data=content)
         if status >= 300:
             raise UpstreamRefused(SYSTEM, f"upload answered {status}", "upload_refused")
+
+
+def _part(answer: dict[str, Any], name: str) -> dict[str, Any]:
+    found = answer.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def _drawn(draw: Callable[[], Message], what: str) -> Message:

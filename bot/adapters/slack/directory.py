@@ -80,6 +80,7 @@ class SlackDirectory:
             bot=bool(user.get("is_bot")) or slack_id == SLACKBOT,
             guest=bool(user.get("is_restricted")) or bool(user.get("is_ultra_restricted")),
             stranger=bool(user.get("is_stranger")),
+            tz=str(user.get("tz") or "")[:64],
         )
 
     async def members_of(self, group_id: str) -> frozenset[str]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext
 from slack_bolt.authorization import AuthorizeResult
 
-from bot.adapters.slack import choosing, wire
+from bot.adapters.slack import at_home, choosing, wire
 from bot.adapters.slack.envelope import Put, commit, envelope_of
 from bot.domain import glass
 from bot.domain.words import AnswerCode
@@ -62,6 +63,7 @@ def build_app(*, put: Put, forms: OpensForms, apps: choosing.Apps) -> AsyncApp:
     _forms(app, put)
     _commands(app, put, forms)
     choosing.listen(app, put, forms, apps)
+    _home(app, put)
     return app
 
 
@@ -115,6 +117,29 @@ def _commands(app: AsyncApp, put: Put, forms: OpensForms) -> None:
         await ack()
         if item is not None and not item.payload["text"].strip():
             envelope_of(context).go_on(choosing.open_for_command(put, forms, body, item))
+
+
+def _home(app: AsyncApp, put: Put) -> None:
+    async def keep(
+        body: dict[str, Any], context: AsyncBoltContext, next_: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Commit before Bolt acknowledges: of an event it does so before its listener is called."""
+        if body["event"].get("tab") == "home":  # its messages tab says the same
+            await commit(context, put, lambda _: at_home.opened(body))
+        await next_()
+
+    @app.event("app_home_opened", middleware=[keep])
+    async def opened(ack: AsyncAck) -> None:
+        await ack()
+
+    @app.action(
+        re.compile(r"^home\.(page\.(before|after)|job\.(run|pause|resume)|direct\.(off|on))$")
+    )
+    async def press(
+        ack: AsyncAck, body: dict[str, Any], action: dict[str, Any], context: AsyncBoltContext
+    ) -> None:
+        await commit(context, put, lambda digest: at_home.pressed(body, action, digest))
+        await ack()
 
 
 async def _open_form(forms: OpensForms, body: dict[str, Any], item: NewInboxItem) -> None:

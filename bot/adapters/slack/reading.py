@@ -69,10 +69,10 @@ def part(holder: Mapping[str, Any], name: str) -> dict[str, Any]:
     return found
 
 
-def an_id(holder: Mapping[str, Any], name: str) -> str:
-    """A Slack id: https://docs.slack.dev/reference/objects."""
+def an_id(holder: Mapping[str, Any], name: str, form: re.Pattern[str] = _ID) -> str:
+    """A Slack id: https://docs.slack.dev/reference/objects; another *form* than of most."""
     found = text_of(holder, name)
-    if not _ID.fullmatch(found):
+    if not form.fullmatch(found):
         raise BadInput(f"{name} is not a Slack id")
     return found
 

@@ -35,6 +35,7 @@ class Acting:
             "/submit": self._submit,
             "/close": self._close,
             "/say": self._say,
+            "/home": self._home,
             "/story": self._happen,
         }
 
@@ -43,7 +44,7 @@ class Acting:
         driver = self._slack.driver
         try:
             if view := _text(said, "view"):
-                return _told(await driver.click_in_view(who, view, action))
+                return _told(await driver.click_in_view(who, view, action, value=value or None))
             ts, channel = _text(said, "ts"), _text(said, "channel")
             try:
                 answer = await driver.click(who, ts, action, channel=channel, value=value or None)
@@ -94,6 +95,10 @@ class Acting:
         except KeyError:
             return ""  # it is closed already
         return ""
+
+    async def _home(self, said: Said) -> str:
+        """Look at the app's home tab: the app hears of it, and draws."""
+        return _told(await self._slack.driver.open_home(self._who(said)))
 
     async def _say(self, said: Said) -> str:
         who, text = self._who(said), _text(said, "text").strip()

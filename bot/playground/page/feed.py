@@ -54,8 +54,13 @@ class Entry:
     replies: tuple[Entry, ...] = field(default=())
 
 
-def feed(state: SlackState, channel: str, reader: str, names: Names) -> list[Entry]:
-    """Return what *reader* sees of *channel*, oldest first, each message with its thread."""
+def feed(
+    state: SlackState, channel: str, reader: str, names: Names, *, troubles: bool = True
+) -> list[Entry]:
+    """Return what *reader* sees of *channel*, oldest first, each message with its thread.
+
+    With *troubles* what Slack itself says to them stands at the end.
+    """
     here = [m for m in state.everything() if m.channel == channel and m.only_for in {"", reader}]
     tops = [m for m in here if m.thread_ts in {"", m.ts}]
     roots = {m.ts for m in tops}
@@ -64,7 +69,8 @@ def feed(state: SlackState, channel: str, reader: str, names: Names) -> list[Ent
         below = [m for m in here if m.thread_ts == top.ts and m is not top]
         entries.append(_entry(top, names, [_entry(reply, names) for reply in below]))
     strays = [m for m in here if m not in tops and m.thread_ts not in roots]
-    return entries + [_entry(stray, names) for stray in strays] + _troubles(state, reader, names)
+    entries += [_entry(stray, names) for stray in strays]
+    return entries + (_troubles(state, reader, names) if troubles else [])
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,19 @@ def form(view: View | None) -> Form | None:
         errors=view.errors,
         values=view.values,
     )
+
+
+@dataclass(frozen=True)
+class Home:
+    """A person's App Home on the page."""
+
+    id: str
+    blocks: list[Json]
+
+
+def home(view: View | None) -> Home | None:
+    """Return what the page draws of *view*; None while the app has drawn nothing."""
+    return Home(view.id, view.content["blocks"]) if view is not None else None
 
 
 def _drawable(blocks: list[Json], broken: Iterable[Problem]) -> list[Json]:

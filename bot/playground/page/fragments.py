@@ -44,6 +44,12 @@ class Fragments:
                 channel=names.channel(channel),
                 **text,
             ),
+            "home": self._render("home", home=feed.home(self._slack.homes.get(reader)), **text),
+            "direct": self._render(
+                "direct",
+                entries=feed.feed(self._slack, f"D{reader[1:]}", reader, names, troubles=False),
+                **text,
+            ),
             "dify": self._render(
                 "dify", panel=dify_panel.panel(self._dify, self._story.app, names)
             ),

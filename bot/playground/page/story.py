@@ -47,6 +47,7 @@ class Story:
     commands: tuple[str, ...] = (
         "/rollback",
         "/rollback status",
+        "/rollback jobs",
         "/rollback log support-triage@prod",
         "/rollback diff support-triage@prod 6",
         "/rollback who support-triage@prod",

@@ -100,10 +100,12 @@ class Driver:
         payload = shapes.click(self._state, user, message, pressed, forge)
         return self._sign_payload(payload, forge)
 
-    async def click_in_view(self, user: str, view_id: str, action_id: str) -> Answer:
-        """Press a button inside a modal or App Home."""
+    async def click_in_view(
+        self, user: str, view_id: str, action_id: str, *, value: str | None = None
+    ) -> Answer:
+        """Press a button inside a modal or App Home; *value* picks among those of one action id."""
         view = self._view(view_id)
-        pressed = button(view.content["blocks"], action_id, None)
+        pressed = button(view.content["blocks"], action_id, value)
         payload = shapes.view_click(self._state, user, view, pressed, HONEST)
         return await self.send(self._sign_payload(payload))
 

@@ -70,6 +70,7 @@ class SlackState:
         self.groups: dict[str, UserGroup] = people.some_groups()
         self.channels: dict[str, Channel] = people.some_channels()
         self.scopes = set(SCOPES)
+        self.messages_tab = True  # `features.app_home.messages_tab_enabled` of the manifest
         self.files: dict[str, File] = {}
         self.uploads: dict[str, str] = {}  # upload token -> file id
         self.views: dict[str, View] = {}  # open modals by id
@@ -156,6 +157,8 @@ class SlackState:
         channel = self.channel(channel_id)
         if channel.is_archived:
             raise SlackError("is_archived")
+        if channel.is_im and not self.messages_tab:
+            raise SlackError("messages_tab_disabled")
         if self.bot_user not in channel.members:
             raise SlackError("channel_not_found" if channel.is_private else "not_in_channel")
         return channel

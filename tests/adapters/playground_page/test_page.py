@@ -264,7 +264,7 @@ async def test_changes_are_pushed_to_the_page(stage: Stage) -> None:
         post(stage, text="news")
         second = json.loads((await stream.content.readuntil(b"\n\n"))[6:])
 
-    assert set(first) == {"steps", "feed", "dify", "modal"}
+    assert set(first) == {"steps", "feed", "home", "direct", "dify", "modal"}
     assert set(second) == {"feed"}
     assert "news" in second["feed"]
 

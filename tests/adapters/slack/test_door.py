@@ -421,7 +421,10 @@ OTHERS: dict[str, Signed] = {
     "a shortcut": _inside(type="shortcut", callback_id="x"),
     "a kind that we never heard of": _inside(type="brand_new"),
     "another command": form(a_command(command="/rollbackk", text=MARK)),
-    "a home that was opened": event(an_event()),
+    "another event": event(an_event(event={"type": "team_join", "user": MARK})),
+    "a messages tab that was opened": event(
+        an_event(event={"type": "app_home_opened", "user": "U0ALICE0001", "tab": "messages"})
+    ),
     "a message": event(an_event(event={"type": "message", "text": MARK})),
 }
 

@@ -27,9 +27,11 @@ def test_the_scopes_are_those_that_the_calls_need_and_no_more(manifest_scopes: s
 
 def test_every_address_is_our_one_door(manifest: dict[str, Any]) -> None:
     (command,) = manifest["features"]["slash_commands"]
-    interactivity = manifest["settings"]["interactivity"]
+    settings = manifest["settings"]
+    interactivity = settings["interactivity"]
     addresses = {command["url"], interactivity["request_url"]}
     addresses |= {interactivity["message_menu_options_url"]}
+    addresses |= {settings["event_subscriptions"]["request_url"]}
 
     assert addresses == {f"https://keyturn.example.com{PATH}"}
 
@@ -39,6 +41,12 @@ def test_the_command_is_the_one_that_is_listened_for(manifest: dict[str, Any]) -
 
     assert command["command"] == COMMAND
     assert command["should_escape"] is False  # what was typed is kept as it was typed
+
+
+def test_the_home_tab_is_there_and_its_opening_is_told(manifest: dict[str, Any]) -> None:
+    tabs = ("home_tab_enabled", "messages_tab_enabled", "messages_tab_read_only_enabled")
+    assert manifest["features"]["app_home"] == dict.fromkeys(tabs, True)
+    assert manifest["settings"]["event_subscriptions"]["bot_events"] == ["app_home_opened"]
 
 
 def test_slack_comes_in_by_http(manifest: dict[str, Any]) -> None:
@@ -52,6 +60,7 @@ def test_the_app_of_socket_mode_is_the_same_but_for_the_addresses(manifest: dict
     (command,) = manifest["features"]["slash_commands"]
     del command["url"], manifest["settings"]["interactivity"]["request_url"]
     del manifest["settings"]["interactivity"]["message_menu_options_url"]
+    del manifest["settings"]["event_subscriptions"]["request_url"]
     manifest["settings"]["socket_mode_enabled"] = True
 
     assert socket == manifest

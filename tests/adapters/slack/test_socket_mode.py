@@ -155,9 +155,18 @@ async def test_a_command_is_kept_and_acknowledged(service: Service) -> None:
 
 async def test_an_event_that_nobody_listens_to_is_acknowledged(service: Service) -> None:
     async with service.connected():
-        assert (await service.slack.driver.open_home(ALICE)).ok
+        joined = service.slack.driver.prepare_event({"type": "team_join", "user": ALICE})
+        assert (await service.slack.driver.send(joined)).ok
 
     assert service.inbox.rows == {}
+
+
+async def test_an_opened_home_is_one_row_however_often_slack_sends_it(service: Service) -> None:
+    async with service.connected():
+        assert (await service.slack.driver.open_home(ALICE)).ok
+
+    row = service.inbox.only
+    assert (row.kind, row.action, row.slack_id) == (InboxKind.HOME, "opened", ALICE)
 
 
 async def test_a_form_without_a_reason_is_answered_in_the_acknowledgement(

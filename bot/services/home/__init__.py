@@ -1,0 +1,1 @@
+"""App Home: what each person sees there, and what they do there."""

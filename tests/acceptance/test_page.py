@@ -329,3 +329,25 @@ async def test_app_home_shows_what_waits_and_lets_a_manager_pause_a_job(
         await page.get_by_role("tab", name="Channel").click()
         await expect(page.locator("#home")).to_be_hidden()
         await reader.sees("HighErrorRate")
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(PHONE, "dark"), (DESK, "light")])
+async def test_while_suggestions_are_paused_the_card_has_facts_and_a_choice(
+    stage: Stage, browser: Browser, tmp_path: Path, size: dict[str, int], scheme: str
+) -> None:
+    async with reading(stage, browser, tmp_path, size=size, scheme=scheme) as reader:
+        page, dialog = reader.page, reader.page.locator("#modal")
+        await reader.sees("v6 more articles", inside=".live")
+        await page.locator("#say").fill("/rollback pause support-triage@prod 2h gateway moves")
+        await page.keyboard.press("Enter")
+        await reader.sees("paused suggestions for")
+        await reader.break_the_bot()
+        await reader.sees("suggestions are paused by @alice")
+        await expect(page.locator("#feed").get_by_role("button", name="Approve")).to_have_count(0)
+        await reader.check_layout("paused-1-card")
+
+        await reader.press("Another version")
+        await reader.sees("Live is version 7", inside="#modal")
+        await dialog.get_by_role("radio").first.check()
+        await dialog.get_by_role("button", name="Ask for it").click()
+        await expect(page.locator("#feed").get_by_role("button", name="Approve")).to_be_visible()

@@ -20,7 +20,7 @@ TEXTS = sorted(
         *(ROOT / name for name in ("README.md", "Dockerfile", "Procfile", "bot/errors.py")),
         *(ROOT / "docs").rglob("*.md"),
         *(ROOT / "templates").rglob("*.j2"),
-        *(ROOT / "deploy").glob("*"),
+        *(file for file in (ROOT / "deploy").rglob("*") if file.is_file()),
     ]
 )
 FILLED = {"APP@ENV": "support-triage@prod", "VERSION": "6", "PAGE": "2", "A": "5", "B": "live"}

@@ -14,6 +14,7 @@ from bot.domain.commands import (
     DryRun,
     Help,
     Log,
+    Record,
     Status,
     Tag,
     Tags,
@@ -168,3 +169,21 @@ def test_whatever_is_typed_is_a_command_or_a_bad_one(text: str) -> None:
     except BadCommand:
         return
     assert isinstance(asked, Command)
+
+
+@pytest.mark.parametrize(
+    ("text", "rollback"),
+    [("record a@prod", None), ("record a@prod 17", 17), ("RECORD a@prod #7", 7)],
+)
+def test_a_record_is_asked_for_by_its_app_and_perhaps_its_number(
+    text: str, rollback: int | None
+) -> None:
+    assert parse(text) == Record(AppEnv("a", "prod"), rollback)
+
+
+@pytest.mark.parametrize("text", ["record", "record a@prod x", "record a@prod 1 2", "record 17"])
+def test_what_names_no_record_says_how_one_is_asked_for(text: str) -> None:
+    with pytest.raises(BadCommand) as refused:
+        parse(text)
+
+    assert refused.value.nearest.startswith("record ")

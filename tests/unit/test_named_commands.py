@@ -23,7 +23,14 @@ TEXTS = sorted(
         *(file for file in (ROOT / "deploy").rglob("*") if file.is_file()),
     ]
 )
-FILLED = {"APP@ENV": "support-triage@prod", "VERSION": "6", "PAGE": "2", "A": "5", "B": "live"}
+FILLED = {
+    "APP@ENV": "support-triage@prod",
+    "VERSION": "6",
+    "PAGE": "2",
+    "NUMBER": "17",
+    "A": "5",
+    "B": "live",
+}
 # What stands as an end in people's way; the others say themselves what came of it.
 ENDS = {"FAILED", "NEEDS_ATTENTION"}
 

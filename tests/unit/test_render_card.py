@@ -386,6 +386,13 @@ def test_a_card_links_to_its_page_only_where_there_is_one() -> None:
     assert "<https://x/%3E%7C|Side by side>" in str(card(a_view(page="https://x/>|")).blocks)
 
 
+def test_a_card_links_to_the_whole_record_only_where_there_is_one() -> None:
+    url = "https://keyturn.example.com/rollbacks/7?until=1&key=ab"
+
+    assert "Whole record" not in str(card(a_view()).blocks)
+    assert f"<{url.replace('&', '&amp;')}|Whole record>" in str(card(a_view(record=url)).blocks)
+
+
 def test_several_apps_stand_on_the_card_each_with_its_versions_and_page() -> None:
     legs = (
         CardLeg("support-triage@prod", 7, 6, page="https://keyturn.example.com/diffs/r1?a=1&b=2"),

@@ -18,6 +18,7 @@ from bot.domain.commands import (
     Help,
     Log,
     Pause,
+    Record,
     Status,
     Tag,
     Tags,
@@ -210,3 +211,21 @@ def test_the_audit_chain_is_read_a_page_at_a_time() -> None:
     said = [parse(f"audit a@prod{end}") for end in ("", " 2", " page 3")]
 
     assert said == [Audit(where), Audit(where, 2), Audit(where, 3)]
+
+
+@pytest.mark.parametrize(
+    ("text", "rollback"),
+    [("record a@prod", None), ("record a@prod 17", 17), ("RECORD a@prod #7", 7)],
+)
+def test_a_record_is_asked_for_by_its_app_and_perhaps_its_number(
+    text: str, rollback: int | None
+) -> None:
+    assert parse(text) == Record(AppEnv("a", "prod"), rollback)
+
+
+@pytest.mark.parametrize("text", ["record", "record a@prod x", "record a@prod 1 2", "record 17"])
+def test_what_names_no_record_says_how_one_is_asked_for(text: str) -> None:
+    with pytest.raises(BadCommand) as refused:
+        parse(text)
+
+    assert refused.value.nearest.startswith("record ")

@@ -7,11 +7,16 @@ break a document. What people wrote stands in plain_text or rich_text, or went t
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from functools import lru_cache, wraps
+from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from jinja2 import TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from bot import textsafe
@@ -37,6 +42,7 @@ from bot.domain.home import HomeView, Listed
 from bot.domain.words import AnswerCode, NoteCode
 from bot.errors import BotError
 from bot.ports.people import Note, Window
+from bot.voice import OURS, Voice, speaking, spoken
 from bot.wording import FILTERS, NoWords, environment, say
 from store.records import AppEnv, Json
 
@@ -45,6 +51,10 @@ REASON: Final = 500  # characters of a reviewer's reason
 _PAGE: Final = 2_800  # characters of one section of a list
 _SPARE: Final = 200  # below the limit, which Slack does not document
 _LINE: Final = 400  # characters of one line of a difference
+_log = logging.getLogger(__name__)
+_strict: Final[ContextVar[bool]] = ContextVar("strict", default=False)
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class BrokenBlocks(BotError):
@@ -63,6 +73,42 @@ class Message:
     blocks: list[dict[str, Any]]
 
 
+def _or_ours(draw: Callable[P, R]) -> Callable[P, R]:
+    """Draw with the team's templates, and with ours, saying so, where theirs break."""
+
+    @wraps(draw)
+    def drawn(*args: P.args, **named: P.kwargs) -> R:
+        if spoken() is OURS or _strict.get():
+            return draw(*args, **named)
+        try:
+            return draw(*args, **named)
+        except BrokenBlocks as error:
+            _log.error("a template of the team broke", extra={"why": str(error)[:300]})
+            with speaking(OURS):
+                made = draw(*args, **named)
+                return cast(R, _noted(made)) if isinstance(made, Message) else made
+
+    return drawn
+
+
+@contextmanager
+def strictly() -> Iterator[None]:
+    """Let what cannot be drawn in the voice of the moment raise `BrokenBlocks`."""
+    before = _strict.set(True)
+    try:
+        yield
+    finally:
+        _strict.reset(before)
+
+
+def _noted(message: Message) -> Message:
+    """*message* with a line that says why it looks otherwise than the team's, if it has room."""
+    line = _parsed("fallback")
+    with_line = replace(message, blocks=[*message.blocks, line])
+    return with_line if _fits(with_line) else message
+
+
+@_or_ours
 def card(view: CardView) -> Message:
     """Return the one message that shows a case.
 
@@ -79,6 +125,7 @@ def card(view: CardView) -> Message:
     return _checked(fit(draw, min(len(view.changes), CHANGES)), f"card of case {view.case_id}")
 
 
+@_or_ours
 def note(note: Note) -> Message:
     """Return a reply for a case's thread, or a message for a channel. Raises `BrokenBlocks`."""
     if note.code == NoteCode.DRIFT:
@@ -94,6 +141,7 @@ def note(note: Note) -> Message:
     return _reply("note", note)
 
 
+@_or_ours
 def answer(note: Note) -> Message:
     """Return an answer to one person. Raises `BrokenBlocks`."""
     match note.code:
@@ -113,6 +161,7 @@ def answer(note: Note) -> Message:
             return _reply("answer", note)
 
 
+@_or_ours
 def form_view(action: str, *, value: str, channel: str, ts: str) -> dict[str, Any]:
     """Return the dialog that a button opens; it carries the button's *value* and its message.
 
@@ -134,6 +183,7 @@ def form_view(action: str, *, value: str, channel: str, ts: str) -> dict[str, An
     return view
 
 
+@_or_ours
 def home_view(home: HomeView) -> dict[str, Any]:
     """Return a person's App Home.
 
@@ -163,6 +213,7 @@ def _home_list(listed: Listed) -> dict[str, object]:
     return {"part": listed.part.value, "pages": pages, "more": listed.more, "empty": not rows}
 
 
+@_or_ours
 def difference_view(window: Window, shown: Sheet | Note | None) -> dict[str, Any]:
     """Return the dialog in which a difference is read, one change at a time.
 
@@ -185,6 +236,7 @@ def difference_view(window: Window, shown: Sheet | Note | None) -> dict[str, Any
     return view
 
 
+@_or_ours
 def choice_view(window: Window, shown: Choices | Note | None) -> dict[str, Any]:
     """Return the dialog in which an app and one of its versions are chosen.
 
@@ -224,6 +276,7 @@ def filled(window: Window, shown: Sheet | Choices | Note) -> dict[str, Any]:
     return difference_view(window, shown)
 
 
+@_or_ours
 def app_options(apps: Sequence[AppEnv]) -> list[dict[str, Any]]:
     """Return *apps* as options of a select; those whose name is too long are left out."""
     named = [str(where) for where in apps]
@@ -385,7 +438,7 @@ def _drawn(template: str, **context: object) -> Message:
 
 def _parsed(template: str, **context: object) -> dict[str, Any]:
     try:
-        text = _json.get_template(f"slack/{template}.json.j2").render(context)
+        text = _json(spoken()).get_template(f"slack/{template}.json.j2").render(context)
         made: dict[str, Any] = json.loads(text)
     except (NoWords, TemplateError, TypeError, ValueError) as error:
         raise BrokenBlocks(f"{template}: {error}") from error
@@ -401,13 +454,16 @@ def _as_json(value: object) -> Markup:
     return Markup(json.dumps(value))  # noqa: S704  # a JSON literal
 
 
-_json: Final = environment(_as_json)
-_json.filters |= FILTERS
-_json.filters |= {
-    "clean": textsafe.clean,
-    "visible": textsafe.visible,
-    "one_line": textsafe.one_line,
-    "utc": textsafe.utc,
-    "option": _option,
-    "spelled_choice": spelled_choice,
-}
+@lru_cache(maxsize=4)  # as of sentences
+def _json(voice: Voice) -> ImmutableSandboxedEnvironment:
+    made = environment(_as_json, voice)
+    made.filters |= FILTERS
+    made.filters |= {
+        "clean": textsafe.clean,
+        "visible": textsafe.visible,
+        "one_line": textsafe.one_line,
+        "utc": textsafe.utc,
+        "option": _option,
+        "spelled_choice": spelled_choice,
+    }
+    return made

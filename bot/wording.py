@@ -9,10 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateError
+from jinja2 import (
+    ChoiceLoader,
+    DictLoader,
+    FileSystemLoader,
+    StrictUndefined,
+    Template,
+    TemplateError,
+)
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
@@ -20,6 +28,7 @@ from bot import textsafe
 from bot.domain.card import CardAlert, CardLeg, CardView, CardVote
 from bot.domain.quorum import KEYTURN
 from bot.errors import BotError, GlassRefused, NotEligible
+from bot.voice import OURS, Voice, spoken
 from store.records import Choice, Json
 
 _NAMED: Final = 8  # people, alerts or secrets that are named one by one
@@ -94,8 +103,11 @@ def say(catalogue: str, code: str, facts: Mapping[str, Json]) -> str:
     Raises:
         NoWords: There is no such block, or the facts do not fill it.
     """
-    template = _words.get_template(f"slack/words/{catalogue}.j2")
+    template = _catalogue(catalogue, spoken())
     block = template.blocks.get(str(code))
+    if block is None and spoken() is not OURS:  # a team writes only the sentences of its own
+        template = _catalogue(catalogue, OURS)
+        block = template.blocks.get(str(code))
     if block is None:
         raise NoWords(f"no words for {catalogue} {str(code)!r}")
     try:
@@ -106,20 +118,35 @@ def say(catalogue: str, code: str, facts: Mapping[str, Json]) -> str:
     return "\n".join(filter(None, paragraphs))
 
 
-def environment(finalize: Callable[[object], Markup]) -> ImmutableSandboxedEnvironment:
-    """Return a sandboxed environment over the project's templates.
+def _catalogue(name: str, voice: Voice) -> Template:
+    try:
+        return _words(voice).get_template(f"slack/words/{name}.j2")
+    except TemplateError as error:  # one of the team's
+        raise NoWords(f"{name}: {error}") from error
+
+
+def environment(
+    finalize: Callable[[object], Markup], voice: Voice = OURS
+) -> ImmutableSandboxedEnvironment:
+    """Return a sandboxed environment over the project's templates, in *voice*.
 
     *finalize* makes every expression safe for its kind of document; a missing value raises.
     """
-    here = Path(__file__).parent
+    ours = FileSystemLoader(template_folders())
     return ImmutableSandboxedEnvironment(
-        loader=FileSystemLoader([here / "templates", here.parent / "templates"]),
+        loader=ChoiceLoader([DictLoader(voice.templates), ours]),
         autoescape=True,
         finalize=finalize,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def template_folders() -> list[Path]:
+    """Where the project's templates are: in the wheel, or in a checkout."""
+    here = Path(__file__).parent
+    return [here / "templates", here.parent / "templates"]
 
 
 # -- Lists ------------------------------------------------------------------------------------
@@ -441,5 +468,8 @@ def _safe(made: Callable[..., str]) -> Callable[..., Markup]:
     return lambda *args, **named: _trusted(made(*args, **named))
 
 
-_words: Final = environment(_as_mrkdwn)
-_words.filters |= {name: _safe(made) for name, made in FILTERS.items()}
+@lru_cache(maxsize=4)  # voices: ours, the team's, and those of before a reload
+def _words(voice: Voice) -> ImmutableSandboxedEnvironment:
+    made = environment(_as_mrkdwn, voice)
+    made.filters |= {name: _safe(filter_) for name, filter_ in FILTERS.items()}
+    return made

@@ -16,6 +16,7 @@ from bot.config.settings import DifySettings, Settings
 from bot.opening import dify_target, look_back
 from bot.renewal.watched import Watched
 from bot.services.places import Places
+from bot.voice import OURS, Voice
 
 
 class Before(Protocol):
@@ -101,7 +102,9 @@ def _slack_of(
     if before and old and (old.bot_token, old.api_url) == (slack.bot_token, slack.api_url):
         team = team or before.outside.directory.team_id
     token = slack.bot_token.get_secret_value() if slack.bot_token else ""
-    return SlackMessenger(token=token, base_url=slack.api_url, session=http), SlackDirectory(
+    voice = Voice(slack.templates) if slack.templates else OURS
+    messenger = SlackMessenger(token=token, base_url=slack.api_url, session=http, voice=voice)
+    return messenger, SlackDirectory(
         token=token,
         base_url=slack.api_url,
         session=http,

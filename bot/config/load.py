@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr, ValidationError
 
-from bot.config import crosschecks, measuring, tables
+from bot.config import crosschecks, measuring, tables, templates
 from bot.config.environment import Environment
 from bot.config.mistakes import Mistakes
 from bot.config.raw import tables as tables_of
@@ -74,13 +74,20 @@ def load(
     measuring_secrets = _secrets_of_prometheus(raw, file.parent, variables, mistakes)
     notice_unknown(variables, crosschecks.named_variables(raw), mistakes)
     crosschecks.check(raw, mistakes)
+    own = templates.read(_folder_of_templates(document, file), mistakes)
     if serving:
         _serving(raw, variables, mistakes)
     mistakes.raise_if_any()
     assert environment is not None and document is not None  # noqa: S101, PT018 - else mistakes
     settings = _settings(environment, document, secrets, _mode(raw, variables))
     prometheus = measuring.prometheus(document, measuring_secrets)
-    return replace(settings, prometheus=prometheus, notices=mistakes.notices)
+    slack = replace(settings.slack, templates=own)
+    return replace(settings, prometheus=prometheus, slack=slack, notices=mistakes.notices)
+
+
+def _folder_of_templates(document: tables.Document | None, file: Path) -> Path | None:
+    named = document.slack.templates if document is not None else None
+    return file.parent / named if named else None
 
 
 def database_url(environ: Mapping[str, str] | None = None) -> SecretStr:

@@ -37,6 +37,7 @@ class SlackSettings:
     channel: str = ""
     team: str = ""
     calling: Manner = field(default_factory=Manner)
+    templates: Mapping[str, str] = field(default_factory=dict)  # by the names of ours
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,12 @@ class SlackTable(Table):
         description="How Slack comes in: `http` or `socket`. Default: `socket` when only "
         "`SLACK_APP_TOKEN` is set, else `http`",
     )
-
+    templates: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Folder with templates of your own in place of Keyturn's, from here; "
+        "`keyturn templates` writes Keyturn's out to begin with",
+    )
     direct: bool = Field(
         default=True,
         description="Tell those who may vote by a direct message too; each may turn theirs off on "

@@ -23,6 +23,7 @@ from bot.domain.words import AnswerCode
 from bot.errors import UpstreamRefused
 from bot.ports.people import Note, Window
 from bot.render import BrokenBlocks, Message
+from bot.voice import OURS, Voice, speaking
 
 # https://docs.slack.dev/interactivity/handling-user-interaction#message_responses
 _RESPONSE_HOSTS = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
@@ -44,7 +45,16 @@ class SlackMessenger:
     of date.
     """
 
-    def __init__(self, *, token: str, base_url: str, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self,
+        *,
+        token: str,
+        base_url: str,
+        session: aiohttp.ClientSession,
+        voice: Voice = OURS,
+    ) -> None:
+        """Speak to the Slack at *base_url*, in *voice*."""
+        self._voice = voice
         self._web = web_client(token=token, base_url=base_url, session=session)
         self._session = session
         parts = urlsplit(base_url)
@@ -57,7 +67,7 @@ class SlackMessenger:
             UpstreamRefused: Also `message_not_found`, when somebody deleted it.
         """
         named = f"rollback {card.rollback_id}" if card.rollback_id else f"case {card.case_id}"
-        message = _drawn(lambda: render.card(card), f"the card of {named}")
+        message = self._drawn(lambda: render.card(card), f"the card of {named}")
         metadata = {"event_type": "keyturn_card", "event_payload": {"case_id": card.case_id}}
 
         async def send(drawn: Message) -> dict[str, Any]:
@@ -71,7 +81,7 @@ class SlackMessenger:
     async def reply(self, note: Note, *, channel: str, ts: str) -> None:
         """Say *note* in the thread of message *ts*, or by a message of its own without one."""
         what = f"the reply {note.code}"
-        message = _drawn(lambda: render.note(note), what)
+        message = self._drawn(lambda: render.note(note), what)
         await _or_plainly(
             lambda drawn: self._post_message(drawn, channel=channel, thread_ts=ts or None),
             message,
@@ -126,7 +136,7 @@ class SlackMessenger:
         Raises:
             UpstreamRefused: Also `response_url_refused`, when the address takes no more.
         """
-        message = _drawn(lambda: render.answer(note), f"the answer {note.code}")
+        message = self._drawn(lambda: render.answer(note), f"the answer {note.code}")
         if self._is_slack(response_url, _RESPONSE_HOSTS):
             await self._respond(response_url, message)
             return
@@ -151,17 +161,17 @@ class SlackMessenger:
         self, action: str, *, trigger_id: str, value: str, channel: str, ts: str
     ) -> None:
         """Open the form of a button's *action*; *trigger_id* lives three seconds."""
-        view = render.form_view(action, value=value, channel=channel, ts=ts)
+        view = self._view(lambda: render.form_view(action, value=value, channel=channel, ts=ts))
         await called(self._web.views_open(trigger_id=trigger_id, view=view))
 
     async def open_difference(self, window: Window, *, trigger_id: str) -> None:
         """Open the dialog in which a difference will stand; *trigger_id* lives three seconds."""
-        view = render.difference_view(window, None)
+        view = self._view(lambda: render.difference_view(window, None))
         await called(self._web.views_open(trigger_id=trigger_id, view=view))
 
     async def open_choice(self, window: Window, *, trigger_id: str) -> None:
         """Open the dialog in which a version is chosen; *trigger_id* lives three seconds."""
-        view = render.choice_view(window, None)
+        view = self._view(lambda: render.choice_view(window, None))
         await called(self._web.views_open(trigger_id=trigger_id, view=view))
 
     async def await_choices(self, window: Window, *, view_id: str, view_hash: str) -> None:
@@ -171,7 +181,7 @@ class SlackMessenger:
         it moved on since it was touched, older versions came in between: what the person chose
         last goes before them.
         """
-        view = render.choice_view(window, None)
+        view = self._view(lambda: render.choice_view(window, None))
         try:
             await called(self._web.views_update(view_id=view_id, hash=view_hash, view=view))
         except UpstreamRefused as error:
@@ -186,10 +196,10 @@ class SlackMessenger:
             UpstreamRefused: Also `not_found`: it was closed, or has not opened yet.
         """
         try:
-            view = render.filled(window, shown)
+            view = self._view(lambda: render.filled(window, shown))
         except BrokenBlocks as error:
             _log.exception("could not be drawn", extra={"what": "a dialog", "why": str(error)})
-            view = render.filled(window, Note(AnswerCode.FAILED, {}))
+            view = self._view(lambda: render.filled(window, Note(AnswerCode.FAILED, {})))
         await called(self._web.views_update(external_id=window.id, view=view))
 
     async def tell(self, note: Note, *, slack_id: str) -> tuple[str, str]:
@@ -204,7 +214,7 @@ class SlackMessenger:
         what = f"the direct message {note.code}"
         answer = await _or_plainly(
             lambda drawn: self._post_message(drawn, channel=slack_id),
-            _drawn(lambda: render.note(note), what),
+            self._drawn(lambda: render.note(note), what),
             what,
         )
         return str(answer.get("channel") or ""), str(answer.get("ts") or "")
@@ -214,7 +224,7 @@ class SlackMessenger:
         what = f"the direct message {note.code}"
         await _or_plainly(
             lambda drawn: self._update(drawn, channel=channel, ts=ts, metadata=None),
-            _drawn(lambda: render.note(note), what),
+            self._drawn(lambda: render.note(note), what),
             what,
         )
 
@@ -227,16 +237,31 @@ class SlackMessenger:
             UpstreamRefused: Also `hash_conflict`, and `not_enabled` where the app has no home tab.
         """
         try:
-            view = render.home_view(home)
+            view = self._view(lambda: render.home_view(home))
         except BrokenBlocks as error:
             _log.exception("could not be drawn", extra={"what": "App Home", "why": str(error)})
-            view = render.home_view(HomeView(home.at, notices=((Said.UNDRAWN, {}),)))
+            view = self._view(
+                lambda: render.home_view(HomeView(home.at, notices=((Said.UNDRAWN, {}),)))
+            )
         answer = await called(
             self._web.views_publish(user_id=slack_id, view=view, hash=stands or None)
         )
         return str(_part(answer, "view").get("hash") or "")
 
     # -- how ------------------------------------------------------------------------------------
+
+    def _view(self, draw: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        with speaking(self._voice):
+            return draw()
+
+    def _drawn(self, draw: Callable[[], Message], what: str) -> Message:
+        """What *draw* makes, or a fixed text when a rule was broken: never half a message."""
+        try:
+            with speaking(self._voice):
+                return draw()
+        except BrokenBlocks as error:
+            _log.exception("could not be drawn", extra={"what": what, "why": str(error)})
+            return _undrawn(what)
 
     async def _post_message(
         self,
@@ -313,15 +338,6 @@ class SlackMessenger:
 def _part(answer: dict[str, Any], name: str) -> dict[str, Any]:
     found = answer.get(name)
     return found if isinstance(found, dict) else {}
-
-
-def _drawn(draw: Callable[[], Message], what: str) -> Message:
-    """What *draw* makes, or a fixed text when a rule was broken: never half a message."""
-    try:
-        return draw()
-    except BrokenBlocks as error:
-        _log.exception("could not be drawn", extra={"what": what, "why": str(error)})
-        return _undrawn(what)
 
 
 async def _or_plainly(

@@ -19,10 +19,10 @@ from bot.playground.slack.server import RunningSlack
 from bot.playground.slack.shapes import Forge
 from bot.playground.slack.things import View
 from bot.ports.people import Note, Window
+from bot.samples.facts import REVIEW
 from store.records import InboxKind, State, Unavailable
 from tests.adapters.slack.conftest import FakeInbox
 from tests.cards import a_view
-from tests.unit.test_render_words import REVIEW
 
 pytestmark = pytest.mark.usefixtures("door")
 

@@ -1,0 +1,6 @@
+"""`python -m tests.golden` keeps every message as it is drawn now: look at what `git diff` says."""
+
+from tests.golden.kept import KINDS, write
+
+for kind in KINDS:
+    write(kind)

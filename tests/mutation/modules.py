@@ -39,7 +39,11 @@ MODULES: Mapping[str, Module] = {
     ),
     "audit": Module(
         files=("store/audit.py", "store/chain.py"),
-        tests=("tests/unit/store/test_audit_chain.py", "tests/contract/store/test_audit.py"),
+        tests=(
+            "tests/unit/store/test_audit_chain.py",
+            "tests/contract/store/test_audit.py",
+            "tests/contract/store/test_record_reads.py",
+        ),
     ),
     "execute": Module(
         files=tuple(

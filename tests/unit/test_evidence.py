@@ -120,6 +120,14 @@ def test_nothing_that_somebody_wrote_ends_the_data_or_runs() -> None:
     assert data_of(html)["rollback"]["reason"] == HOSTILE
 
 
+def test_entries_that_do_not_verify_are_said_to_on_the_page() -> None:
+    broken = of(a_record(entries=linked(an_entry()), flaw="entry 1 was changed"))
+
+    assert "These entries do not verify:" in broken
+    assert "entry 1 was changed" in broken
+    assert "do not verify" not in of(a_record(entries=linked(an_entry())))
+
+
 def test_the_file_loads_nothing_from_anywhere() -> None:
     html = of(a_record(chart=A_CHART))
 

@@ -27,6 +27,7 @@ from bot.cli.replay import replay
 from bot.cli.snapshot import snapshot
 from bot.cli.tag import tag
 from bot.cli.telling import NO, WRONG_USE, end, say, survive_any_terminal
+from bot.cli.templates import templates
 from bot.cli.verify import verify
 from bot.errors import BotError, ConfigurationWrong
 from store.records import Corrupt, NotMigrated, StoreError, Unavailable
@@ -59,6 +60,7 @@ for command in (
     prune,
     backup,
     copy,
+    templates,
     pause,
     resume,
 ):

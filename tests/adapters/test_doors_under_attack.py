@@ -109,7 +109,7 @@ def malformed(dice: random.Random) -> Attack:
         case 2:
             request = signed(dice.randbytes(dice.randint(1, 400)) + b"\xff", FORM)
         case 3:
-            missing = dice.choice(("user", "team", "channel", "container"))
+            missing = dice.choice(("user", "team", "channel", "container", "actions"))
             request = interaction({k: v for k, v in a_click().items() if k != missing})
         case 4:
             odd: list[Any] = [7, ["U0"], "text", {"id": "u0 <!channel>"}, None]

@@ -61,6 +61,8 @@ def parse(body: bytes, content_type: str) -> Received:
 
 def interaction(payload: Mapping[str, Any]) -> Received:
     """A pressed button or a sent form. Raises `BadInput` when nobody known has sent it."""
+    if payload.get("type") == "block_actions" and not payload.get("actions"):
+        raise BadInput("nothing was pressed")
     return Received("interaction", sender_of(payload), payload)
 
 

@@ -11,6 +11,7 @@ from aiohttp import ClientSession
 from aiohttp.test_utils import unused_port
 
 from bot.adapters.slack.client import SlackMessenger
+from bot.config.templates import ours
 from bot.domain.diff.picture import HEIGHT, WIDTH, Box, Fate, Picture
 from bot.domain.words import AnswerCode, NoteCode
 from bot.errors import Ambiguous, UpstreamDown, UpstreamRefused
@@ -18,7 +19,9 @@ from bot.playground.slack.people import ALICE, ARCHIVED, BOB, ELSEWHERE, INCIDEN
 from bot.playground.slack.server import RunningSlack
 from bot.playground.slack.things import Message
 from bot.ports.people import Note
+from bot.voice import Voice
 from store.records import State
+from tests.adapters.slack.conftest import TOKEN
 from tests.adapters.slack.odd import OddServer, odd_server
 from tests.cards import a_view, facts_only
 
@@ -71,6 +74,20 @@ async def test_a_card_stands_with_its_case_and_nothing_in_it_comes_alive(
     options = QUIET | NO_PREVIEWS
     assert {name: shown.options[name] for name in options} == options
     assert any(block["type"] == "actions" for block in shown.blocks)
+
+
+async def test_a_card_is_drawn_in_the_words_of_the_team(
+    slack: RunningSlack, session: ClientSession
+) -> None:
+    name = "slack/card.json.j2"
+    source = ours()[name].read_text(encoding="utf-8")
+    voice = Voice({name: source.replace("Rollback proposed:", "Shall we go back:")})
+    messenger = SlackMessenger(token=TOKEN, base_url=slack.url, session=session, voice=voice)
+
+    await messenger.show(a_view(), channel=INCIDENTS, ts="")
+
+    (card,) = slack.state.messages(INCIDENTS)
+    assert card.blocks[0]["text"]["text"].startswith("Shall we go back: support-triage@prod")
 
 
 async def test_a_card_is_redrawn_in_its_place(

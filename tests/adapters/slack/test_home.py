@@ -13,12 +13,13 @@ from bot.playground.slack.people import ALICE, BOB, TEAM
 from bot.playground.slack.server import RunningSlack
 from bot.playground.slack.signing import Signed, sign
 from bot.ports.people import Note
+from bot.samples.dialogs import JOB
 from bot.samples.facts import FACTS
 from store.records import InboxKind, Unavailable
 from tests.adapters.slack.conftest import FakeInbox
 from tests.adapters.slack.sent import SECRET
 from tests.builders import NOON
-from tests.unit.test_render_home import JOB, a_home
+from tests.unit.test_render_home import a_home
 
 pytestmark = pytest.mark.usefixtures("door")
 

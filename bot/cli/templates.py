@@ -20,20 +20,26 @@ def templates(
         Path | None,
         typer.Option(help="Write Keyturn's own into this folder; what is there already stays."),
     ] = None,
+    preview: Annotated[
+        Path | None,
+        typer.Option(help="Write a page of every message, as Slack draws it, with yours."),
+    ] = None,
 ) -> None:
     """List the templates of what people read in Slack; `--out` writes Keyturn's own.
 
     Change those that you want otherwise, delete the others, and name the folder as `templates` in
     `[slack]`. Of `words/*.j2` a file may hold only the sentences of your own. Each is tried on
     every message before it is used; one that breaks, or whose buttons would do anything else, is
-    left out, and Keyturn's own is used.
+    left out, and Keyturn's own is used. `--preview` shows them all.
     """
     from bot.config.templates import ours
 
-    if out is None:
-        _list(ours())
-    else:
+    if out is not None:
         _write(ours(), out)
+    if preview is not None:
+        _preview(preview)
+    if out is None and preview is None:
+        _list(ours())
 
 
 def _list(ours: Mapping[str, Path]) -> None:
@@ -60,3 +66,21 @@ def _write(ours: Mapping[str, Path], out: Path) -> None:
     except OSError as error:
         end(WRONG_USE, f"{out} cannot be written to ({error.strerror})")
     remark(f"{written} templates written, {len(ours) - written} were there already")
+
+
+def _preview(page: Path) -> None:
+    from bot.config.load import from_process
+    from bot.playground.page.gallery import gallery
+    from bot.playground.page.names import Names
+    from bot.samples.cards import GROUPS, PEOPLE
+    from bot.samples.drawn import sent
+    from bot.voice import Voice, speaking
+
+    own = from_process().slack.templates
+    with speaking(Voice(own)):
+        html = gallery("What Keyturn says in Slack", sent(), Names(PEOPLE, GROUPS))
+    try:
+        page.write_text(html, encoding="utf-8")
+    except OSError as error:
+        end(WRONG_USE, f"{page} cannot be written to ({error.strerror})")
+    remark(f"every message is on {page}, drawn with {len(own) or 'none'} of your templates")

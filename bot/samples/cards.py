@@ -13,6 +13,8 @@ from store.records import Choice, State
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 ALICE, BOB = "U0ALICE0001", "U0BOB000001"
 REVIEWERS = "S0REVIEWERS"
+PEOPLE = {ALICE: "alice", BOB: "bob", "U0CAROL0001": "carol", "U0DAVE00001": "dave"}
+GROUPS = {REVIEWERS: "reviewers", "S0OWNERS": "owners", "S0OWNERS001": "owners"}
 OUTCOMES: dict[State, tuple[str, dict[str, Any]]] = {
     State.COMPLETED: ("completed", {"number": 8, "candidate": 6, "draft": "put_back"}),
     State.REJECTED: ("rejected", {"slack_id": BOB, "reason": "the fix is on its way"}),

@@ -31,6 +31,16 @@ def samples() -> dict[str, Draw]:
     return dict(_all())
 
 
+def sent() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every sample with what Slack would be sent: `{text, blocks}` of a message, or a view."""
+    for name, draw in samples().items():
+        made = draw()
+        yield (
+            name,
+            {"text": made.text, "blocks": made.blocks} if isinstance(made, Message) else made,
+        )
+
+
 def _all() -> Iterator[tuple[str, Draw]]:
     for name, view in _cards():
         yield f"card/{name}", partial(render.card, view)

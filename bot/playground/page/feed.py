@@ -115,8 +115,8 @@ def home(view: View | None) -> Home | None:
     return Home(view.id, view.content["blocks"]) if view is not None else None
 
 
-def _drawable(blocks: list[Json], broken: Iterable[Problem]) -> list[Json]:
-    """The blocks, with a mark in the place of each that breaks a rule and may lack anything."""
+def drawable(blocks: list[Json], broken: Iterable[Problem]) -> list[Json]:
+    """Return *blocks*, with a mark in the place of each that breaks a rule and may lack things."""
     ill = {problem.pointer.split("/")[1] for problem in broken if problem.pointer}
     return [
         {"type": "", "was": block.get("type")} if str(index) in ill else block
@@ -136,7 +136,7 @@ def _entry(message: Message, names: Names, replies: Iterable[Entry] = ()) -> Ent
         is_app=bool(message.bot_id),
         time=names.date(float(message.ts), "{time}"),
         text=message.text,
-        blocks=_drawable(message.blocks, broken),
+        blocks=drawable(message.blocks, broken),
         only_you=bool(message.only_for),
         edited=bool(message.edited_ts),
         broken=tuple(broken),

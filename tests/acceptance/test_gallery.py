@@ -1,0 +1,63 @@
+"""Every message, dialog and App Home in a real browser: on a phone and a desk, light and dark."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, async_playwright
+
+from bot.samples.drawn import samples
+from tests.acceptance.commands import keyturn
+from tests.acceptance.test_page import CHROMIUM, DESK, PHONE, QUIET
+
+# What overflows its own box or says nothing, by the id of its figure.
+_ILL = """() => [...document.querySelectorAll("figure")].filter(figure =>
+  figure.innerText.trim().length < 20 || figure.scrollWidth > figure.clientWidth
+  || [...figure.querySelectorAll("button, .text, h3")].some(part =>
+       part.getBoundingClientRect().right > figure.getBoundingClientRect().right + 1)
+).map(figure => figure.id)"""
+_SIDEWAYS = "document.documentElement.scrollWidth - innerWidth"
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    if not CHROMIUM.exists():
+        pytest.skip("chromium is not installed")
+    async with async_playwright() as playwright:
+        running = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        yield running
+        await running.close()
+
+
+@pytest.fixture
+async def preview(tmp_path: Path) -> Path:
+    """The page that a team gets to see what its templates make."""
+    page = tmp_path / "preview.html"
+    told = await keyturn("templates", "--preview", str(page), variables={}, cwd=tmp_path)
+    assert told.returncode == 0, told.stderr
+    return page
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+async def test_everything_that_keyturn_says_fits_and_breaks_no_rule(
+    browser: Browser, preview: Path, tmp_path: Path, size: dict[str, int], scheme: str
+) -> None:
+    window = await browser.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
+    page = await window.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda said: complaints.append(said.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    await page.goto(preview.as_uri())
+
+    assert await page.locator("figure").count() == len(samples())
+    assert await page.locator(".broken").count() == 0
+    assert await page.evaluate(_SIDEWAYS) <= 0
+    assert await page.evaluate(_ILL) == []
+    assert complaints == []
+    folder = Path(os.environ.get("KEYTURN_PICTURES", tmp_path))
+    await page.screenshot(path=folder / f"gallery-{size['width']}-{scheme}.png", full_page=True)
+    await window.close()

@@ -571,6 +571,15 @@ class PauseTooLong(Refused):
     user_message = "Suggestions are paused for seven days at most."
 
 
+class PressLost(Refused):
+    """A button of App Home was pressed, and nothing came of it."""
+
+    user_message = (
+        "That came to nothing: it waited for too long, or Slack did not say who you are. "
+        "Press it again."
+    )
+
+
 class JobNotManaged(Refused):
     """This person may not run or pause jobs."""
 

@@ -15,7 +15,8 @@ from store import backup, transfer
 from store.address import shown, translate_url
 from store.audit import verify
 from store.records import Corrupt, NotEmpty, PauseOrigin
-from store.session import HEAD, migrate
+from store.schema import HEAD
+from store.session import migrate
 
 Advance = Callable[[int, int], None]
 

@@ -47,10 +47,29 @@ class Direct:
         called = select(col(CallRow.slack_id)).where(
             col(CallRow.rollback_id) == rollback_id, ~col(CallRow.over)
         )
+        held = await self._session.scalars(  # in the order in which `call` takes them
+            select(col(DirectRow.slack_id))
+            .where(col(DirectRow.slack_id).in_(called))
+            .order_by(col(DirectRow.slack_id))
+            .with_for_update()
+        )
         await self._session.execute(
             update(DirectRow)
-            .where(col(DirectRow.slack_id).in_(called))
+            .where(col(DirectRow.slack_id).in_(held.all()))
             .values(due_at=await self._now())
+            .execution_options(synchronize_session=False)
+        )
+
+    async def rest(self, delay: timedelta) -> None:
+        """Nobody is told anything for *delay*: Slack asked to wait, and means all of us."""
+        now = await self._now()
+        due = (col(DirectRow.due_at) < now + delay, col(DirectRow.owner) == "")
+        ids = select(col(DirectRow.slack_id)).where(*due).order_by(col(DirectRow.slack_id))
+        waiting = await self._session.scalars(skip_locked(self._session, ids))
+        await self._session.execute(
+            update(DirectRow)
+            .where(col(DirectRow.slack_id).in_(waiting.all()))
+            .values(due_at=now + delay)
             .execution_options(synchronize_session=False)
         )
 
@@ -78,9 +97,13 @@ class Direct:
         query = select(CallRow).where(col(CallRow.slack_id) == slack_id, ~col(CallRow.over))
         return [_call(row) for row in await self._session.scalars(query.order_by(col(CallRow.id)))]
 
-    async def of_message(self, channel: str, ts: str) -> list[DirectCall]:
-        """The calls that one message tells, oldest first."""
-        query = select(CallRow).where(col(CallRow.channel) == channel, col(CallRow.ts) == ts)
+    async def of_message(self, slack_id: str, channel: str, ts: str) -> list[DirectCall]:
+        """The calls that one message to a person tells, oldest first."""
+        query = select(CallRow).where(
+            col(CallRow.slack_id) == slack_id,
+            col(CallRow.channel) == channel,
+            col(CallRow.ts) == ts,
+        )
         return [_call(row) for row in await self._session.scalars(query.order_by(col(CallRow.id)))]
 
     async def save(self, calls: Iterable[DirectCall]) -> None:
@@ -100,7 +123,7 @@ class Direct:
         Who became due while they were held stays so. Raises `Stale` when taken over.
         """
         now = await self._now()
-        row = await self._session.get(DirectRow, slack_id)
+        row = await self._session.get(DirectRow, slack_id, with_for_update=True)
         if row is None or row.owner != owner or row.lease_until is None:
             raise Stale(f"{slack_id} is not held by {owner}")
         due_anew = row.due_at is not None and row.due_at < row.lease_until

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -45,11 +46,11 @@ class Figures:
         count, oldest = found.one()
         return Backlog(name, count, oldest)
 
-    async def ticked(self) -> dict[str, datetime]:
-        """When each job was finished last, within the day for which ticks are kept."""
+    async def ticked(self, jobs: Collection[str]) -> dict[str, datetime]:
+        """When each of *jobs* was finished last, within the day for which ticks are kept."""
         rows = await self._session.execute(
             select(col(SlotRow.job), func.max(SlotRow.finished_at))
-            .where(col(SlotRow.finished_at).is_not(None))
+            .where(col(SlotRow.job).in_(list(jobs)), col(SlotRow.finished_at).is_not(None))
             .group_by(col(SlotRow.job))
         )
         return {job: at for job, at in rows if at is not None}

@@ -119,6 +119,19 @@ class Homes:
         """Give it back to be tried again after *delay*. Raises `Stale` when taken over."""
         await self._release(home, owner, not_before=await self._now() + delay)
 
+    async def rest(self, delay: timedelta) -> None:
+        """Draw nothing for *delay*: Slack asked to wait, and means all of us."""
+        until = await self._now() + delay
+        soon = (col(HomeRow.not_before) < until, col(HomeRow.owner) == "")
+        ids = select(col(HomeRow.slack_id)).where(*soon).order_by(col(HomeRow.slack_id))
+        waiting = await self._session.scalars(skip_locked(self._session, ids))
+        await self._session.execute(
+            update(HomeRow)
+            .where(col(HomeRow.slack_id).in_(waiting.all()))
+            .values(not_before=until)
+            .execution_options(synchronize_session=False)
+        )
+
     async def _release(self, home: Home, owner: str, **values: Any) -> None:
         held = (col(HomeRow.slack_id) == home.slack_id, col(HomeRow.owner) == owner)
         changed = await self._session.execute(

@@ -98,9 +98,12 @@ class Outbox:
             )
             .exists()
         )
+        known = col(OutboxRow.kind).in_(
+            [kind.value for kind in OutboxKind]
+        )  # a later release's wait
         oldest = (
             select(OutboxRow)
-            .where(queue.free(OutboxRow, now), ~blocked, ~_way(OutboxRow).in_(_quiet(now)))
+            .where(queue.free(OutboxRow, now), ~blocked, known, ~_way(OutboxRow).in_(_quiet(now)))
             .order_by(col(OutboxRow.id))
             .limit(1)
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import delete, func, select, update
@@ -11,10 +12,11 @@ from sqlmodel import col
 from store.audit import Audit
 from store.clock import DatabaseClock
 from store.records import AuditDraft, LeftBehind, Paused, PauseOrigin
-from store.tables import CaseRow, InboxRow, OutboxRow, PauseRow
+from store.tables import CaseRow, HomeRow, InboxRow, JobRow, OutboxRow, PauseRow
 from store.upsert import insert
 
 _ONE = 1
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _OUTCOME = "left_behind"
 
 
@@ -69,10 +71,21 @@ class Pause:
             else adding.on_conflict_do_nothing()
         )
         stored = await self._session.execute(adding.returning(col(PauseRow.id)))
+        if copied:
+            await self._forget_wishes()
         new = stored.first() is not None
         if new and entry is not None:
             await self._audit.append(entry)
         return new
+
+    async def _forget_wishes(self) -> None:
+        """What people asked the original to draw and to run is the original's to do."""
+        await self._session.execute(
+            update(HomeRow).values(seen_at=_LONG_AGO, drawn=col(HomeRow.wanted))
+        )
+        await self._session.execute(
+            update(JobRow).values(asked_by="", asked_at=None, owner="", lease_until=None)
+        )
 
     async def leave_behind(self, paused: Paused) -> LeftBehind:
         """End what was waiting in a copy: nobody knows whether it was done meanwhile."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import or_, select, update
@@ -76,9 +76,12 @@ class Schedule:
         await self._session.flush()
         return _state(row)
 
-    async def done(self, job: str, *, owner: str) -> None:
-        """What was asked for was run; nothing happens when somebody else has taken it over."""
-        mine = (col(JobRow.name) == job, col(JobRow.owner) == owner)
+    async def done(self, job: str, *, asked_at: datetime | None) -> None:
+        """What was asked for at *asked_at* was run, whoever else runs it now too.
+
+        A run that outlasts its lease is taken over, and would else be asked for for ever.
+        """
+        mine = (col(JobRow.name) == job, col(JobRow.asked_at) == asked_at)
         free = {"asked_by": "", "asked_at": None, "owner": "", "lease_until": None}
         await self._session.execute(update(JobRow).where(*mine).values(**free))
 

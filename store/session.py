@@ -33,6 +33,7 @@ from store.remembered import Remembered
 from store.retention import Retention
 from store.rollbacks import Rollbacks
 from store.schedule import Schedule
+from store.schema import HEAD, newer
 from store.seals import Seals
 from store.slots import Slots
 from store.suggestions import Suggestions
@@ -40,7 +41,6 @@ from store.tags import Tags
 from store.versions import Versions
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-HEAD = "0011"
 Moves = Mapping[State, frozenset[State]]
 Clock = Callable[[], datetime]
 
@@ -130,7 +130,7 @@ class SqlStore:
         with named_faults():
             async with self._reading.connect() as connection:
                 found = await _revision(connection)
-        if found != HEAD:
+        if found != HEAD and not newer(found):
             raise NotMigrated(f"the schema is {found or 'not there'}, wanted {HEAD}")
 
     async def close(self) -> None:
@@ -219,7 +219,8 @@ async def open_store(
 def migrate(url: str) -> None:
     """Bring the database at *url* to the newest schema; safe when several do so at once.
 
-    Blocks; call it outside the event loop or in a thread.
+    One that a later release has brought further stays as it is. Blocks; call it outside the event
+    loop or in a thread.
 
     Raises:
         Unavailable: The database does not answer.

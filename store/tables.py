@@ -359,6 +359,7 @@ class AuditRow(SQLModel, table=True):
     """One link of the chain."""
 
     __tablename__ = "audit"
+    __table_args__ = (Index("audit_resource", "resource", "seq"),)
     seq: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     timestamp: str = _text()
     user_id: str = _text()

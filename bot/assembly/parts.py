@@ -163,7 +163,7 @@ class Making:
             jitter=random.random,
         )
         deliver = self._deliverer(outside, keys, address, kept, calling)
-        admission = self._admitting(outside, rules)
+        admission = self._admitting(outside, recent, rules)
         meaning = partial(settings.alerts.labels.where, known=channels)
         steps = {
             "take_in": TakeIn(store, channels, meaning=meaning).step,
@@ -346,7 +346,9 @@ class Making:
             clock=utc_now,
         )
 
-    def _admitting(self, outside: Outside, rules: Rules) -> Admission | None:
+    def _admitting(
+        self, outside: Outside, recent: RecentDirectory, rules: Rules
+    ) -> Admission | None:
         """What takes in from Slack, whichever way; a worker takes in nothing."""
         if self._process.role is Role.WORKER:
             return None
@@ -357,11 +359,10 @@ class Making:
             self._nudge("decide", "command", "home")
             return new
 
-        directory = outside.directory
-        sight = Sight(self._store, directory, watched=rules.channels, policy_of=rules.policy)
-        apps = Apps(Reception(directory), sight)
+        sight = Sight(self._store, recent, watched=rules.channels, policy_of=rules.policy)
+        apps = Apps(Reception(recent), sight)
         bolt = build_bolt(put=put, forms=outside.messenger, apps=apps)
-        return Admission(bolt, team=directory.team)
+        return Admission(bolt, team=outside.directory.team)
 
 
 def _told_alike(before: Parts, outside: Outside, keys: Sequence[bytes], calling: Calling) -> bool:

@@ -104,5 +104,5 @@ class Scheduled:
             log.exception("job failed", extra={"error": failure})
         async with self._store.write() as tx:
             await tx.schedule.ended(asked.name, failure=failure)
-            await tx.schedule.done(asked.name, owner=self._owner)
+            await tx.schedule.done(asked.name, asked_at=asked.asked_at)
             await tx.homes.redraw(asked.asked_by)

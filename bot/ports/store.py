@@ -457,7 +457,7 @@ class Schedule(Protocol):
         """The job that was asked for first and that nobody runs yet."""
         ...
 
-    async def done(self, job: str, *, owner: str) -> None:
+    async def done(self, job: str, *, asked_at: datetime | None) -> None:
         """What was asked for was run; nothing happens when somebody else has taken it over."""
         ...
 
@@ -494,6 +494,10 @@ class Homes(Protocol):
         """It stands in Slack under the hash *stands*; what changes elsewhere waits for *rest*."""
         ...
 
+    async def rest(self, delay: timedelta) -> None:
+        """Draw nothing for *delay*."""
+        ...
+
     async def defer(self, home: Home, *, owner: str, delay: timedelta) -> None:
         """Give it back to be tried again after *delay*."""
         ...
@@ -518,7 +522,11 @@ class Direct(Protocol):
         """The calls of a person that are not over, oldest first."""
         ...
 
-    async def of_message(self, channel: str, ts: str) -> list[DirectCall]:
+    async def rest(self, delay: timedelta) -> None:
+        """Nobody is told anything for *delay*."""
+        ...
+
+    async def of_message(self, slack_id: str, channel: str, ts: str) -> list[DirectCall]:
         """The calls that one message tells, oldest first."""
         ...
 
@@ -587,8 +595,8 @@ class Figures(Protocol):
         """How much waits in inbox and outbox, and since when."""
         ...
 
-    async def ticked(self) -> Mapping[str, datetime]:
-        """When each job was finished last, within the day for which ticks are kept."""
+    async def ticked(self, jobs: Collection[str]) -> Mapping[str, datetime]:
+        """When each of *jobs* was finished last, within the day for which ticks are kept."""
         ...
 
 

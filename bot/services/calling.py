@@ -21,12 +21,15 @@ from bot.ports.people import Directory, Member, Messenger, Note
 from bot.ports.store import Store, Transaction
 from bot.services.eligibility import NOBODY, facts_of
 from bot.services.sight import expand
+from bot.services.slack_says import CANNOT_EDIT, TO_MEND
 from bot.services.waiting import backoff
 from store.records import Addressee, Case, DirectCall, Json, Outgoing, Rollback, Stale, State
 
 log = logging.getLogger(__name__)
 LEASE: Final = timedelta(seconds=60)
-_GONE: Final = frozenset({"message_not_found", "cant_update_message", "channel_not_found"})
+_GONE: Final = CANNOT_EDIT | {"channel_not_found"}
+_MEND_FIRST_S, _MEND_LONGEST_S = 15.0, 300.0
+_UNLINKED: Final = "unlinked"  # said before the card stood
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,11 @@ class _Matter:
     old: int
     new: int
     stands: Told
+
+    @property
+    def says(self) -> str:
+        """What a message says of it now, as far as a later one may say something else."""
+        return self.stands.value if self.case.card_ts else f"{self.stands.value}.{_UNLINKED}"
 
 
 class Calling:
@@ -97,26 +105,49 @@ class Calling:
         try:
             await self._serve(someone)
         except Throttled as error:
-            await self._later(someone, error, timedelta(seconds=error.retry_after_s))
+            await self._rest(someone, error)
         except UpstreamDown as error:
             await self._later(someone, error, backoff(someone.attempts, jitter=self._jitter()))
         except UpstreamRefused as error:
-            log.error("direct message refused", extra={"why": error.upstream_code})  # noqa: TRY400
-            await self._give_up(someone)
+            await self._refused(someone, error)
         except Stale:
             log.warning("person taken over by another worker")
         return True
 
-    async def _later(self, someone: Addressee, error: UpstreamDown, delay: timedelta) -> None:
+    async def _rest(self, someone: Addressee, error: Throttled) -> None:
+        """Tell nobody anything before Slack's time is over: cards need its patience too."""
+        delay = timedelta(seconds=error.retry_after_s)
+        await self._later(someone, error, delay)
+        async with self._store.write() as tx:
+            await tx.direct.rest(delay)
+
+    async def _refused(self, someone: Addressee, error: UpstreamRefused) -> None:
+        """Wait for a mistake to be mended; what will never be taken is given up."""
+        log.error("direct message refused", extra={"why": error.upstream_code})
+        if error.upstream_code not in TO_MEND:
+            await self._give_up(someone)
+            return
+        jitter = self._jitter()
+        delay = backoff(
+            someone.attempts, jitter=jitter, first_s=_MEND_FIRST_S, longest_s=_MEND_LONGEST_S
+        )
+        await self._later(someone, error, delay)
+
+    async def _later(
+        self, someone: Addressee, error: UpstreamDown | UpstreamRefused, delay: timedelta
+    ) -> None:
         log.warning("direct message has to wait", extra={"why": error.code})
         async with self._store.write() as tx:
             await tx.direct.release(someone.slack_id, owner=self._owner, due_in=delay)
 
     async def _give_up(self, someone: Addressee) -> None:
-        """Slack will never take it: no such person, or no messages tab."""
+        """Slack will never take it: no such person, or no messages tab.
+
+        What was told already is mended when it changes.
+        """
         async with self._store.write() as tx:
             calls = await tx.direct.calls(someone.slack_id)
-            await tx.direct.save(replace(call, over=True) for call in calls)
+            await tx.direct.save(replace(call, over=True) for call in calls if not call.ts)
             await tx.direct.release(someone.slack_id, owner=self._owner, due_in=None)
 
     # -- one person -----------------------------------------------------------------------------
@@ -152,7 +183,7 @@ class Calling:
         note = await self._note(list(newest.values()))
         channel, ts = await self._messenger.tell(note, slack_id=someone.slack_id)
         said = [
-            replace(m.call, channel=channel, ts=ts, said=m.stands.value)
+            replace(m.call, channel=channel, ts=ts, said=m.says)
             if newest[m.rollback.id] is m
             else replace(m.call, over=True)
             for m in wanted
@@ -173,10 +204,12 @@ class Calling:
 
     async def _mend(self, matters: Iterable[_Matter]) -> None:
         """Say in each message that stands what became of it."""
-        stale = [m for m in matters if m.call.ts and m.call.said != m.stands]
-        for channel, ts in sorted({(m.call.channel, m.call.ts) for m in stale}):
+        stale = [m for m in matters if m.call.ts and m.call.said != m.says]
+        for to, channel, ts in sorted(
+            {(m.call.slack_id, m.call.channel, m.call.ts) for m in stale}
+        ):
             async with self._store.read() as tx:
-                calls = await tx.direct.of_message(channel, ts)
+                calls = await tx.direct.of_message(to, channel, ts)
                 here = [await self._matter(tx, call) for call in calls]
             try:
                 await self._messenger.retell(await self._note(here), channel=channel, ts=ts)
@@ -185,7 +218,7 @@ class Calling:
                     raise
             async with self._store.write() as tx:
                 await tx.direct.save(
-                    replace(m.call, said=m.stands.value, over=m.stands is Told.OVER) for m in here
+                    replace(m.call, said=m.says, over=m.stands is Told.OVER) for m in here
                 )
 
     # -- what is so -----------------------------------------------------------------------------
@@ -231,9 +264,17 @@ class Calling:
             groups=(await expand(self._directory, rules.voters)).groups,
             team_id=self._directory.team_id,
             at_open=frozenset(rules.eligible),
-            shared_channel=await self._directory.shared_channel(matter.case.channel),
+            shared_channel=await self._shared(matter.case.channel),
         )
         return why is None
+
+    async def _shared(self, channel: str) -> bool:
+        """Whether others can click there; where Slack lets us not look, nobody is called."""
+        try:
+            return await self._directory.shared_channel(channel)
+        except UpstreamRefused as error:
+            log.warning("channel not looked at", extra={"why": error.upstream_code})
+            return True
 
     async def _note(self, matters: Iterable[_Matter]) -> Note:
         rows = [await self._row(matter) for matter in matters]

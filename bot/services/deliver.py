@@ -24,6 +24,7 @@ from bot.services.answer import Answers
 from bot.services.calling import Calling
 from bot.services.dialogs import Dialogs, Told
 from bot.services.drawing import Address, Differences, Drawing, Shown
+from bot.services.slack_says import CANNOT_EDIT, TO_MEND
 from bot.services.waiting import backoff
 from store.records import (
     Case,
@@ -39,16 +40,6 @@ from store.records import (
 
 log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=90)  # longer than the calls that one row needs, uploads included
-# The card cannot be redrawn where it stands: https://docs.slack.dev/reference/methods/chat.update
-_CARD_FIXED = frozenset({"message_not_found", "edit_window_closed", "cant_update_message"})
-# A mistake in the channel or in the app's rights, which somebody will mend: the same call works
-# then. https://docs.slack.dev/reference/methods/chat.postMessage
-_TO_MEND = frozenset(
-    {"not_in_channel", "channel_not_found", "is_archived", "missing_scope", "no_permission"}
-    | {"access_denied", "not_allowed_token_type", "team_access_not_granted", "restricted_action"}
-    | {"restricted_action_read_only_channel", "restricted_action_non_threadable_channel"}
-    | {"ekm_access_denied", "enterprise_is_restricted"}
-)
 _MEND_FIRST_S, _MEND_LONGEST_S = 15.0, 300.0
 _HELD = timedelta(seconds=30)  # until it is looked at again whether we are still paused
 _MENDED_WITHIN = timedelta(days=7)  # nobody waits any more for what is older
@@ -240,7 +231,7 @@ class Deliver:
         try:
             return await self._messenger.show(shown.view, **where, ts=shown.case.card_ts)
         except UpstreamRefused as error:
-            if error.upstream_code not in _CARD_FIXED or not shown.case.card_ts:
+            if error.upstream_code not in CANNOT_EDIT or not shown.case.card_ts:
                 raise
             facts = {"case": shown.case.id, "why": error.upstream_code}
             log.warning("card cannot be redrawn; posted again", extra=facts)
@@ -279,7 +270,7 @@ class Deliver:
         code = error.upstream_code or error.code
         async with self._store.read() as tx:
             age = await tx.now() - row.created_at
-        mendable = row.kind is not OutboxKind.ANSWER and code in _TO_MEND
+        mendable = row.kind is not OutboxKind.ANSWER and code in TO_MEND
         if not mendable or age > _MENDED_WITHIN:
             await self._drop(row, code, str(error))
             return

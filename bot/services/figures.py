@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from bot.domain import recovery
+from bot.domain import recovery, schedule
 from bot.domain.phases import Phase, phases
 from bot.domain.quorum import KEYTURN
 from bot.ports.store import Store, Transaction
@@ -80,7 +80,7 @@ class Figures:
                 rollbacks=tuple(self._told.values()),
                 open_cases=len(await tx.cases.open_cases()),
                 backlogs=await tx.figures.backlogs(),
-                ticked=await tx.figures.ticked(),
+                ticked=await tx.figures.ticked([job.name for job in schedule.JOBS]),
                 audited=dict(self._audited),
                 audit_seq=self._seq,
                 paused=await tx.pause.current() is not None,

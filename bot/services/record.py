@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.domain import legs
@@ -100,10 +100,10 @@ class Records:
                 rollback=rollback,
                 lived=await tx.rollbacks.lived(rollback_id),
                 case=case,
-                firings=await tx.alerts.of_case(caller),
+                firings=seen_here(await tx.alerts.of_case(caller), rollback),
                 told=await tx.outbox.queued(f"case:{case.id}", _TOLD),
                 versions=await _versions(tx, rollback),
-                others=await tx.rollbacks.newest(limit=OTHERS, where=rollback.leg.where),
+                others=await _others(tx, rollback, case),
                 entries=entries,
                 head=await tx.audit.head(),
                 flaw=await tx.audit.flaw_in(entries),
@@ -153,6 +153,27 @@ def _caller(case: Case) -> int:
         return case.id
     caller: int = finding.facts.get("case", case.id)
     return caller
+
+
+async def _others(tx: Transaction, rollback: Rollback, case: Case) -> list[Rollback]:
+    """What of the app came since the case was opened, and what this undoes; the newest first."""
+    since = await tx.rollbacks.opened(
+        since=case.opened_at, where=rollback.leg.where, after=0, limit=OTHERS
+    )
+    undone = rollback.parent_id
+    if undone is not None and undone not in {one.id for one in since}:
+        since = [await tx.rollbacks.get(undone), *since]
+    return since[::-1]
+
+
+def seen_here(firings: Sequence[Firing], rollback: Rollback) -> list[Firing]:
+    """*firings*; of another app's only what they are called and when, which its people may see."""
+    return [
+        one
+        if one.where is not None and rollback.leg_of(one.where) is not None
+        else replace(one, labels={"alertname": one.alertname}, annotations={})
+        for one in firings
+    ]
 
 
 async def _versions(tx: Transaction, rollback: Rollback) -> dict[int, Version]:

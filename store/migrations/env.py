@@ -6,12 +6,13 @@ import asyncio
 from typing import Any, Literal
 
 from alembic import context
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.engine import URL
 from sqlmodel import SQLModel
 
 import store.tables  # noqa: F401  # so that the metadata is complete
 from store.engine import open_engines
+from store.schema import newer
 
 LOCK = 0x6B657974  # any number that nobody else takes for an advisory lock
 
@@ -19,6 +20,8 @@ LOCK = 0x6B657974  # any number that nobody else takes for an advisory lock
 def _run(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+    if newer(_revision(connection)):
+        return
     context.configure(
         connection=connection,
         target_metadata=SQLModel.metadata,
@@ -27,6 +30,12 @@ def _run(connection: Connection) -> None:
     )
     with context.begin_transaction():
         context.run_migrations()
+
+
+def _revision(connection: Connection) -> str:
+    if not inspect(connection).has_table("alembic_version"):
+        return ""
+    return str(connection.scalar(text("SELECT version_num FROM alembic_version")) or "")
 
 
 def _render(kind: str, item: Any, _: Any) -> str | Literal[False]:

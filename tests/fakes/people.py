@@ -28,6 +28,7 @@ class FakeDirectory:
         }
         self.groups: dict[str, frozenset[str]] = {REVIEWERS: frozenset({ALICE, BOB, CAROL})}
         self.shared: set[str] = set()
+        self.unseen: set[str] = set()  # channels that we are not in
         self.down = False
         self.refuses = ""  # the error code with which Slack refuses every look-up
         self.asked = 0
@@ -65,6 +66,8 @@ class FakeDirectory:
 
     async def shared_channel(self, channel: str) -> bool:
         self._ask()
+        if channel in self.unseen:
+            raise UpstreamRefused("slack", "no such channel", "channel_not_found")
         return channel in self.shared
 
     def _ask(self) -> None:

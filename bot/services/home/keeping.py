@@ -11,18 +11,18 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
-from bot.domain.home import HomeView
-from bot.errors import BadInput, Throttled, UpstreamDown, UpstreamRefused
+from bot.domain.home import HomeView, Said
+from bot.errors import BadInput, PressLost, Throttled, UpstreamDown, UpstreamRefused
 from bot.log import bound
 from bot.ports.people import Messenger
 from bot.ports.store import Store
-from bot.services.hearing import Hearing
+from bot.services.hearing import Hearing, Matter
 from bot.services.home import switching
 from bot.services.home.drawing import HomeDrawing
 from bot.services.home.jobs import PRESSES, JobButtons
 from bot.services.home.switching import DirectSwitch
 from bot.services.waiting import backoff
-from store.records import Home, InboxItem, InboxKind, Stale
+from store.records import Home, InboxItem, InboxKind, Json, Stale
 
 log = logging.getLogger(__name__)
 LEASE: Final = timedelta(seconds=60)  # longer than the calls that one drawing needs
@@ -82,7 +82,7 @@ class HomeKeeping:
 
     async def _take_in(self, item: InboxItem, *, late: bool) -> None:
         try:
-            await (self._done(item, "too_old") if late else self._do(item))
+            await (self._failed(item, "too_old") if late else self._do(item))
         except BadInput as error:
             log.error("item is not of our form", extra={"why": str(error)})  # noqa: TRY400
             await self._done(item, "unreadable")
@@ -93,7 +93,7 @@ class HomeKeeping:
                 await tx.inbox.defer(item.id, owner=self._owner, delay=delay, error=str(error))
         except UpstreamRefused as error:
             log.error("Slack refused a look-up", extra={"why": str(error)})  # noqa: TRY400
-            await self._done(item, f"failed:{error.code}")
+            await self._failed(item, error.code)
 
     async def _do(self, item: InboxItem) -> None:
         verb, _, press = item.action.partition(".")
@@ -114,6 +114,23 @@ class HomeKeeping:
                 raise BadInput(f"nothing of ours does {item.action!r}")
             await tx.inbox.finish(item.id, owner=self._owner, outcome=verb)
 
+    async def _failed(self, item: InboxItem, why: str) -> None:
+        """Record that nothing came of a press, and say so where it was pressed."""
+        verb = item.action.partition(".")[0]
+        if verb in (OPENED, PAGE):  # nothing was decided: they look again
+            await self._done(item, f"failed:{why}")
+            return
+        hearing = Hearing(item, self._owner, channel="")
+        matter = Matter(f"home.{item.action}", f"person/{item.slack_id}")
+        said: dict[str, Json] = {
+            "code": Said.REFUSED.value,
+            "facts": {"text": PressLost().to_person()},
+        }
+        async with self._store.write() as tx:
+            await tx.audit.append(hearing.entry(matter, "failed", why=why))
+            await tx.homes.change(item.slack_id, item.team_id, said=said)
+            await hearing.finish(tx, f"failed:{why}")
+
     async def _done(self, item: InboxItem, outcome: str) -> None:
         async with self._store.write() as tx:
             await tx.inbox.finish(item.id, owner=self._owner, outcome=outcome)
@@ -127,7 +144,10 @@ class HomeKeeping:
             stands = home.hash if same else await self._publish(home, view)
             await self._stands(home, stands, view.substance)
         except Throttled as error:
-            await self._later(home, error, timedelta(seconds=error.retry_after_s))
+            delay = timedelta(seconds=error.retry_after_s)
+            await self._later(home, error, delay)
+            async with self._store.write() as tx:
+                await tx.homes.rest(delay)
         except UpstreamDown as error:
             await self._later(home, error, backoff(home.attempts, jitter=self._jitter()))
         except UpstreamRefused as error:

@@ -29,14 +29,15 @@ class DirectSwitch:
             UpstreamDown, UpstreamRefused: Slack cannot say who this is; nothing was decided.
         """
         item = hearing.item
+        matter = Matter(f"direct.{press}", f"person/{item.slack_id}")
         asker = await self._reception.named(item.slack_id, item.team_id, {})
         try:
             asker.must_be_member()
         except Refused as error:
             async with self._store.write() as tx:
+                await tx.audit.append(hearing.entry(matter, "refused", why=error.code))
                 await hearing.finish(tx, error.code)
             return
-        matter = Matter(f"direct.{press}", f"person/{item.slack_id}")
         async with self._store.write() as tx:
             entry = hearing.entry(matter, "ok")
             await tx.direct.switch(item.slack_id, off=press == OFF, entry=entry)

@@ -12,7 +12,7 @@ from bot.domain.chart.kept import as_json
 from bot.domain.chart.view import ChartView
 from bot.domain.words import FindingCode, NoteCode
 from bot.errors import UpstreamDown, UpstreamRefused
-from bot.ports.store import Store
+from bot.ports.store import Store, Transaction
 from bot.services.looking import found
 from bot.services.opening import entry
 from bot.services.outgoing import card_row, chart_row, note_row
@@ -32,6 +32,10 @@ def below(case: Case, finding: Finding, chart: ChartView | None) -> Iterator[New
         yield note_row(case, NoteCode.EVIDENCE, facts, cause)
     if chart is not None:
         yield chart_row(case, as_json(chart), cause)
+
+
+async def _paused(tx: Transaction, case: Case) -> bool:
+    return await tx.suggestions.paused(case.where) is not None
 
 
 class Telling:
@@ -64,6 +68,8 @@ class Telling:
             current = await tx.cases.get(case.id, lock=True)
             if current.revision != case.revision:
                 return
+            if finding.code == FindingCode.SUGGESTIONS_PAUSED and not await _paused(tx, case):
+                again = timedelta()  # somebody resumed while we looked
             past = again is None and finding.code != FindingCode.REJECTED_BEFORE
             after = replace(
                 current,

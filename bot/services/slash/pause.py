@@ -103,6 +103,7 @@ class Pausing:
         for where in theirs:
             entry = hearing.entry(_of(matter, where), "ok", until=until.isoformat())
             await tx.suggestions.pause(where, until, slack_id=who, reason=asked.reason, entry=entry)
+        await self._look_now(tx, theirs)  # another pause may have ended later, and was told
         facts = {"slack_id": who, "until": until.isoformat(), "reason": asked.reason}
         await self._tell(tx, hearing, NoteCode.SUGGESTIONS_OFF, theirs, facts)
 

@@ -8,8 +8,10 @@ from datetime import timedelta
 
 import pytest
 
+from bot.domain.approval import MOVES
 from store.records import Addressee, Stale
-from store.session import SqlStore
+from store.session import SqlStore, open_store
+from tests.contract.store import behind
 from tests.contract.store.raw import Hand
 from tests.contract.store.things import LEASE, an_entry, an_open_rollback
 
@@ -80,7 +82,7 @@ async def test_who_was_told_is_due_when_something_changes(
     assert due is not None
     assert due.told_at is not None
     async with timed_store.write() as tx:
-        (found,) = await tx.direct.of_message("D1", "1.1")
+        (found,) = await tx.direct.of_message(ALICE, "D1", "1.1")
         assert (found.said, found.over) == ("waits", False)
         await tx.direct.save([replace(found, said="ended", over=True)])
     await release(timed_store, ALICE)
@@ -141,3 +143,66 @@ async def test_messages_are_turned_off_and_on_with_an_entry(timed_store: SqlStor
     async with timed_store.read() as tx:
         found = [entry.action for entry in await tx.audit.entries()]
     assert found == ["direct.True", "direct.False"]
+
+
+async def test_what_comes_due_while_a_person_is_given_back_is_not_lost(
+    postgres_url: str, hand: Hand
+) -> None:
+    """On PostgreSQL alone two write at once; whoever gives back waits until the other is done."""
+    one = await open_store(postgres_url, moves=MOVES, clock=hand, durable=False)
+    other = await open_store(postgres_url, moves=MOVES, clock=hand, durable=False)
+    opened = await an_open_rollback(one)
+    await call(one, opened.id, ALICE)
+    assert await claim(one) is not None
+    hand.passes(seconds=5)
+    async with behind.connected(postgres_url) as sql:
+        async with other.write() as tx:
+            await tx.direct.look_again(opened.id)
+            giving = asyncio.create_task(release(one, ALICE))
+            while not await sql("SELECT 1 FROM pg_locks WHERE NOT granted"):
+                assert not giving.done()
+        await giving
+    hand.passes(seconds=600)
+
+    due = await claim(one)
+
+    assert due is not None
+    await one.close()
+    await other.close()
+
+
+async def test_calling_and_looking_again_at_once_is_no_deadlock(
+    timed_store: SqlStore, replica: SqlStore
+) -> None:
+    opened = await an_open_rollback(timed_store)
+    people = [f"U0P{n:04d}" for n in range(30)]
+    for who in reversed(people):  # as they lie in the table
+        await call(timed_store, opened.id, who)
+
+    async def looking(store: SqlStore) -> None:
+        for _ in range(10):
+            async with store.write() as tx:
+                await tx.direct.look_again(opened.id)
+
+    async def calling() -> None:
+        for n in range(5):
+            await call(timed_store, opened.id, *people, code=f"code {n}")
+
+    await asyncio.gather(calling(), looking(replica), looking(timed_store))
+
+
+async def test_while_slack_asks_to_wait_nobody_is_due(timed_store: SqlStore, hand: Hand) -> None:
+    opened = await an_open_rollback(timed_store)
+    await call(timed_store, opened.id, ALICE, BOB)
+    held = await claim(timed_store)
+    assert held is not None
+    async with timed_store.write() as tx:
+        await tx.direct.release(held.slack_id, owner="w1", due_in=timedelta(seconds=30))
+        await tx.direct.rest(timedelta(seconds=30))
+
+    meanwhile = await claim(timed_store)
+    hand.passes(seconds=30)
+
+    assert meanwhile is None
+    assert await claim(timed_store) is not None
+    assert await claim(timed_store) is not None

@@ -76,7 +76,8 @@ async def test_a_job_tells_when_it_was_finished_last(timed_store: SqlStore, hand
                 await tx.slots.finish(slot)
                 last = now
     async with timed_store.read() as tx:
-        assert await tx.figures.ticked() == {"snapshot": last}
+        assert await tx.figures.ticked(["snapshot", "expire", "prune"]) == {"snapshot": last}
+        assert await tx.figures.ticked(["expire"]) == {}
 
 
 def outgoing(name: str) -> NewOutgoing:

@@ -22,7 +22,8 @@ import store.tables  # noqa: F401  # so that the metadata is complete
 from bot.domain.approval import MOVES
 from store.address import translate_url
 from store.records import NewVersion, StoreError, Unavailable, VersionKind, VersionSource
-from store.session import HEAD, MIGRATIONS, migrate, open_store
+from store.schema import HEAD
+from store.session import MIGRATIONS, migrate, open_store
 from tests.builders import NOON, PROD
 from tests.contract.store import behind
 from tests.contract.store.processes import at_once

@@ -12,6 +12,7 @@ import pytest
 from store.records import InboxItem, InboxKind, OutboxKind, Outgoing, Stale
 from store.session import SqlStore
 from tests.builders import CHANNEL, NOON
+from tests.contract.store import behind
 from tests.contract.store.raw import Hand
 from tests.contract.store.things import LEASE, a_card, an_item, outgoing
 
@@ -476,3 +477,17 @@ async def test_every_row_is_claimed_by_one_of_many_senders(
     while await sending(timed_store, "last") is not None:
         left += 1
     assert len(claimed) + left == 10
+
+
+async def test_a_kind_of_a_later_release_waits_for_it_and_holds_up_no_other(
+    timed_store: SqlStore, database_url: str
+) -> None:
+    await queued(timed_store, "r1", order_key="call/1")
+    await queued(timed_store, "s1", order_key="case/2")
+    async with behind.connected(database_url) as sql:
+        await sql("UPDATE outbox SET kind = 'hologram' WHERE dedupe_id = 'r1'")
+
+    found = [await sending(timed_store), await sending(timed_store)]
+
+    assert [digest_of(row) for row in found] == ["s1", None]
+    assert await waiting(timed_store) == 2

@@ -11,7 +11,7 @@ import pytest
 
 from bot.domain.approval import MOVES
 from store.records import Corrupt, Missing, NotMigrated, StoreError, Unavailable
-from store.session import SqlStore, Transaction, open_store
+from store.session import SqlStore, Transaction, migrate, open_store
 from tests.contract.store import behind
 from tests.contract.store.things import (
     a_delivery,
@@ -207,13 +207,29 @@ async def test_a_database_without_a_schema_is_not_migrated(
             await an_open_case(store)
 
 
-async def test_a_schema_of_another_time_is_not_migrated(database_url: str) -> None:
+@pytest.mark.parametrize("revision", ["0001", "zzzz", "99999"])
+async def test_a_schema_of_before_or_of_nobody_is_not_migrated(
+    database_url: str, revision: str
+) -> None:
     async with behind.connected(database_url) as sql:
-        await sql("UPDATE alembic_version SET version_num = '9999'")
+        await sql(f"UPDATE alembic_version SET version_num = '{revision}'")
 
     async with opened(database_url) as store:
         with pytest.raises(NotMigrated):
             await store.check()
+
+
+async def test_what_a_later_release_has_migrated_is_fine_and_stays_so(database_url: str) -> None:
+    """Replicas are replaced one after the other, and may be put back."""
+    async with behind.connected(database_url) as sql:
+        await sql("UPDATE alembic_version SET version_num = '9999'")
+
+    await asyncio.to_thread(migrate, database_url)
+
+    async with opened(database_url) as store:
+        await store.check()
+    async with behind.connected(database_url) as sql:
+        assert await sql("SELECT version_num FROM alembic_version") == [("9999",)]
 
 
 async def test_a_migrated_database_is_fine(store: SqlStore) -> None:

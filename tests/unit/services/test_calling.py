@@ -340,3 +340,62 @@ async def test_a_paused_copy_tells_nobody(post: Post) -> None:
 
     assert not await telling.step()
     assert post.scene.messenger.direct == {}
+
+
+async def test_a_channel_that_slack_does_not_show_takes_no_other_call_with_it(post: Post) -> None:
+    post.manner = OFTEN
+    gone = "C0GONE00000"
+    first = await post.opened()
+    await post.work()
+    post.scene.messenger.channels.add(gone)
+    post.scene.directory.unseen.add(gone)
+    other = await post.opened(OTHER, channel=gone)
+    async with post.scene.store.write() as tx:
+        await tx.direct.call([ALICE], other.id, Call.ASKED)
+    await post.work()
+
+    await post.moved(approval.expire(first, at=first.expires_at))
+    await post.work()
+
+    (said,) = post.to(ALICE)
+    assert said[-1].facts["rows"][0]["stands"] == "over"
+
+
+async def test_the_way_to_a_card_that_came_later_is_said_once_it_stands(post: Post) -> None:
+    pending = await post.opened()
+    async with post.scene.store.write() as tx:
+        await tx.direct.call([ALICE], pending.id, Call.ASKED)
+    telling = post.calling()
+    while await telling.step():
+        pass
+    (said,) = post.to(ALICE)
+    assert said[0].facts["rows"][0]["permalink"] == ""
+
+    await post.work()
+
+    assert f"/archives/{CHANNEL}/p" in said[-1].facts["rows"][0]["permalink"]
+
+
+async def test_while_slack_asks_to_wait_nobody_else_is_told_either(post: Post) -> None:
+    pending = await post.opened()
+    async with post.scene.store.write() as tx:
+        await tx.direct.call([ALICE, BOB, CAROL], pending.id, Call.ASKED)
+    post.scene.messenger.failing.append(Throttled("slack", 30.0))
+    telling = post.calling()
+
+    while await telling.step():
+        pass
+
+    assert post.scene.messenger.direct == {}
+
+
+async def test_what_somebody_mends_in_slack_is_waited_for(post: Post) -> None:
+    pending = await post.opened()
+    async with post.scene.store.write() as tx:
+        await tx.direct.call([ALICE], pending.id, Call.ASKED)
+    post.scene.messenger.failing.append(UpstreamRefused("slack", "no", "missing_scope"))
+    await post.calling().step()
+
+    async with post.scene.store.read() as tx:
+        (call,) = await tx.direct.calls(ALICE)
+    assert not call.over

@@ -11,6 +11,7 @@ from bot.ports.store import Store
 from bot.services.figures import Figures
 from store.records import PauseOrigin, State
 from tests.builders import ALICE, BOB, PROD, a_firing
+from tests.contract.store.things import LEASE
 from tests.unit.services.execution_scene import BAD, GOOD, ExecutionScene
 from tests.unit.services.scene import ENTRY, a_pending
 from tests.unit.services.test_recover import done, resolved, took, watch
@@ -90,3 +91,13 @@ async def test_a_paused_database_says_so(scene: ExecutionScene) -> None:
         await tx.pause.mark(PauseOrigin.PERSON, "a test", entry=ENTRY)
 
     assert (await Figures(scene.store)()).paused
+
+
+async def test_what_people_type_names_no_job(scene: ExecutionScene) -> None:
+    async with scene.store.write() as tx:
+        for job in ("snapshot", "refusal:0ec6f2"):
+            slot = await tx.slots.claim(job, period=timedelta(minutes=1), owner="w", lease=LEASE)
+            assert slot is not None
+            await tx.slots.finish(slot)
+
+    assert set((await Figures(scene.store)()).ticked) == {"snapshot"}

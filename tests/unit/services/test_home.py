@@ -258,6 +258,28 @@ async def test_how_rollbacks_ended_is_told(house: House) -> None:
     assert (row["state"], row["outcome"]) == (State.EXPIRED.value, "expired")
 
 
+async def test_a_press_that_came_to_nothing_is_recorded_and_said(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "PATIENCE", timedelta(seconds=-1))
+
+    home = await house.press(ALICE, "job.run", "prune")
+
+    assert notices(home) == [Said.REFUSED]
+    entry = (await house.scene.entries("home."))[-1]
+    assert (entry.action, entry.user_id, entry.status) == ("home.job.run", ALICE, "failed")
+
+
+async def test_while_slack_asks_to_wait_no_home_is_drawn(house: House) -> None:
+    house.scene.messenger.failing.append(Throttled("slack", 30.0))
+    await house.put(ALICE, "opened")
+    await house.put(BOB, "opened")
+
+    await house.work()
+
+    assert house.scene.messenger.published == []
+
+
 # -- When it is drawn -------------------------------------------------------------------------
 
 
@@ -366,7 +388,8 @@ async def test_a_guest_turns_nothing_off(house: House) -> None:
     await house.put(ALICE, "direct.off", "on")
     await house.work()
 
-    assert await house.scene.entries("direct.") == []
+    (entry,) = await house.scene.entries("direct.")
+    assert (entry.action, entry.status) == ("direct.off", "refused")
 
 
 # -- Jobs -------------------------------------------------------------------------------------

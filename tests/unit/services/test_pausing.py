@@ -259,3 +259,17 @@ async def test_a_mistyped_app_is_answered_with_the_nearest_one(scene: Scene) -> 
     for verb in ("audit", "pause", "resume"):
         answer = await said(scene, ALICE, f"{verb} suport-triage@prod")
         assert f"Did you mean `{PROD}`?" in answer["text"], verb
+
+
+async def test_a_shorter_pause_is_looked_at_when_that_is_over(incident: ExecutionScene) -> None:
+    await said(incident, DAVE, "pause support-triage@prod 6d")
+    await fire(incident)
+    await incident.propose.step()
+    await said(incident, DAVE, "pause support-triage@prod 1m")
+    await incident.propose.step()
+
+    case = await the_case(incident)
+    async with incident.store.read() as tx:
+        now = await tx.now()
+    assert case.assess_at is not None
+    assert case.assess_at - now <= timedelta(minutes=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from bot.domain.record.moments import What
 from bot.domain.words import NoteCode
 from bot.errors import LinkInvalid, UpstreamDown
 from bot.services.outgoing import chart_row, note_row
-from bot.services.record import Records
+from bot.services.record import Records, seen_here
 from store.document import Document
 from store.records import AppEnv, Firing, FiringStatus, Rollback, State
 from store.session import SqlStore
@@ -223,3 +224,18 @@ async def test_a_rollback_that_is_not_there_has_no_record(
 ) -> None:
     with pytest.raises(LinkInvalid):
         await Records(scene.store)(rollback_id)
+
+
+async def test_of_an_alert_of_another_app_only_its_name_and_times_are_told(
+    scene: ExecutionScene,
+) -> None:
+    """Who may see the app that was rolled back may not see the one that called it."""
+    rollback = await scene.run(await scene.approved())
+    firing = replace(await an_alert(scene, rollback), where=SEARCH)
+
+    (seen,) = seen_here([firing], rollback)
+
+    assert seen.alertname == firing.alertname
+    assert (seen.starts_at, seen.annotations) == (firing.starts_at, {})
+    assert set(seen.labels) == {"alertname"}
+    assert seen_here([replace(firing, where=PROD)], rollback)[0].labels == firing.labels

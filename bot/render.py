@@ -45,6 +45,7 @@ REASON: Final = 500  # characters of a reviewer's reason
 _PAGE: Final = 2_800  # characters of one section of a list
 _SPARE: Final = 200  # below the limit, which Slack does not document
 _LINE: Final = 400  # characters of one line of a difference
+_DRILL: Final = "*Drill*"
 
 
 class BrokenBlocks(BotError):
@@ -113,7 +114,9 @@ def answer(note: Note) -> Message:
             return _reply("answer", note)
 
 
-def form_view(action: str, *, value: str, channel: str, ts: str) -> dict[str, Any]:
+def form_view(
+    action: str, *, value: str, channel: str, ts: str, drill: bool = False
+) -> dict[str, Any]:
     """Return the dialog that a button opens; it carries the button's *value* and its message.
 
     Args:
@@ -121,6 +124,7 @@ def form_view(action: str, *, value: str, channel: str, ts: str) -> dict[str, An
         value: The button's.
         channel: Where its message stands.
         ts: Of its message.
+        drill: Whether that is the card of a drill.
 
     Raises:
         BrokenBlocks: *value* is too long for a dialog; a button's value fits always.
@@ -128,7 +132,13 @@ def form_view(action: str, *, value: str, channel: str, ts: str) -> dict[str, An
     metadata = json.dumps({"value": value, "channel": channel, "ts": ts})
     if len(metadata) > VIEW_PRIVATE_METADATA:
         raise BrokenBlocks("the button's value is too long for a dialog")
-    view = _parsed(action, metadata=metadata, max_length=REASON, min_length=glass.REASON_AT_LEAST)
+    view = _parsed(
+        action,
+        metadata=metadata,
+        max_length=REASON,
+        min_length=glass.REASON_AT_LEAST,
+        drill=drill,
+    )
     if found := view_problems(view):
         raise BrokenBlocks("dialog", found)
     return view
@@ -178,6 +188,7 @@ def difference_view(window: Window, shown: Sheet | Note | None) -> dict[str, Any
         sentence=_in_window(shown),
         turns=[{"name": name, "place": spelled(at)} for name, at in _turns(sheet)],
         id=window.id,
+        drill=window.drill,
         metadata=json.dumps({"value": window.value, "channel": window.channel, "ts": window.ts}),
     )
     if found := view_problems(view):
@@ -206,6 +217,7 @@ def choice_view(window: Window, shown: Choices | Note | None) -> dict[str, Any]:
         where=where,
         of_card=bool(window.ts),
         id=window.id,
+        drill=window.drill,
         key=window.id[-12:],
         max_length=REASON,
         metadata=json.dumps(kept),
@@ -300,7 +312,7 @@ def _reply(
     below: bool = False,
 ) -> Message:
     try:
-        sentence = say(catalogue, note.code, note.facts)
+        sentence = _marked(note, say(catalogue, note.code, note.facts))
         listed = [say("row", note.code, row) for row in rows]
         under = say("below", note.code, note.facts) if below else ""
     except NoWords as error:
@@ -313,20 +325,34 @@ def _reply(
 def _paragraphs(catalogue: str, note: Note) -> Message:
     """Draw a sentence of several lines: notifications get the first, and none is too long."""
     try:
-        sentence, *rest = say(catalogue, note.code, note.facts).split("\n")
+        sentence, *rest = _marked(note, say(catalogue, note.code, note.facts)).split("\n")
     except NoWords as error:
         raise BrokenBlocks(str(error)) from error
     return _laid_out(f"{catalogue} {note.code}", sentence, [], rest, "not shown", "")
 
 
+def _marked(note: Note, sentence: str) -> str:
+    """*sentence*; of a drill it says so first, unless it speaks of nothing else."""
+    marked = note.facts.get("drill") is True and note.code != NoteCode.DRILL_OVER
+    return f"{_DRILL} · {sentence}" if marked else sentence
+
+
 def _review(note: Note) -> Message:
     """Draw what asks for a review, with the button that signs it while it is open."""
     try:
-        sentences = say("note", note.code, note.facts).split("\n")
+        sentences = _marked(note, say("note", note.code, note.facts)).split("\n")
     except NoWords as error:
         raise BrokenBlocks(str(error)) from error
     value, where = _fact(note, "value"), _fact(note, "where")
-    drawn = _drawn("review", text=sentences[0], sentences=sentences, value=value, where=where)
+    drill = note.facts.get("drill") is True
+    drawn = _drawn(
+        "review",
+        text=sentences[0],
+        sentences=sentences,
+        value=value,
+        where=where,
+        drill=drill,
+    )
     return _checked(drawn, f"note {note.code}")
 
 

@@ -94,7 +94,7 @@ class Request:
         """
         new, finding = await self._made([(where, number), *also], by, reason)
         async with self._store.write() as tx:
-            await _make_room(tx, new)
+            new = self._of_drill(new, await _make_room(tx, new))
             case = await self._case(tx, new.legs[0].where, by)
             return await open_in(tx, case, new, _after(case, finding), user_id=by.slack_id)
 
@@ -114,6 +114,7 @@ class Request:
             candidates = [await tx.versions.get(leg.to_version_id) for leg in ended.legs]
         goals = [(candidate.where, candidate.number or 0) for candidate in candidates]
         new, finding = await self._made(goals, by, ended.reason)
+        new = replace(new, drill=ended.drill)
         async with self._store.write() as tx:
             case = await self._case(tx, new.legs[0].where, by)
             if case.rollback_id != ended.id:
@@ -190,6 +191,12 @@ class Request:
         ):
             raise NotAllowed(f"{by.slack_id} may not ask for rollbacks of {where}")
 
+    def _of_drill(self, new: NewRollback, replaced: Sequence[Rollback]) -> NewRollback:
+        """*new* as a part of the drill that it takes the place of, if it stays in drill apps."""
+        drill = any(before.drill for before in replaced)
+        stays = all(self._rules.practises(leg.where) for leg in new.legs)
+        return replace(new, drill=drill and stays)
+
     async def _may_break_glass(self, by: Member, rules: policy.Policy) -> bool:
         """Whether *by* may open it in a freeze: nobody else can start it before its end."""
         snapshot = rules.snapshot()
@@ -208,19 +215,22 @@ class Request:
         return await tx.cases.open_for(where, channel=channel, entry=_opened(where, by.slack_id))
 
 
-async def _make_room(tx: Transaction, new: NewRollback) -> None:
-    """Supersede what is still being voted on in the apps of *new*.
+async def _make_room(tx: Transaction, new: NewRollback) -> list[Rollback]:
+    """Supersede what is still being voted on in the apps of *new*, and return it.
 
     Raises:
         RollbackOpen, AskedAlready: One of them has a rollback that stays.
     """
     found = [await tx.rollbacks.open_of(leg.where) for leg in new.legs]
     ids = sorted({rollback.id for rollback in found if rollback is not None})
+    replaced = []
     for rollback_id in ids:  # locked in one order, and before their cases, as everywhere
         before = await tx.rollbacks.get(rollback_id, lock=True)
         if before.open:
             _may_be_replaced(before, new)
             await supersede(tx, before, OutcomeCode.OTHER_VERSION)
+            replaced.append(before)
+    return replaced
 
 
 def _may_be_replaced(before: Rollback, new: NewRollback) -> None:

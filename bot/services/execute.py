@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime, timedelta
 
+from bot.domain import drill
 from bot.domain.words import NoteCode
 from bot.errors import BotError, LeaseLost, UpstreamDown, UpstreamRefused
 from bot.ports.people import Directory
@@ -150,7 +151,7 @@ class Execute:
                 return
         ended = progress.rollback
         facts = {"rollback": ended.id, "state": ended.state, "outcome": ended.outcome}
-        log.info("rollback ended", extra=facts)
+        log.info("rollback ended", extra={**facts, **drill.mark(ended)})
 
     async def _leg(self, progress: Progress, lease: Lease) -> None:
         """Carry out the leg that *progress* is at."""

@@ -190,7 +190,7 @@ class FollowUp:
                 await over(tx, case, after)
         except Stale:  # one that moved on must not hold up the others
             return False
-        log.info("rollback expired", extra={"rollback": rollback_id})
+        log.info("rollback expired", extra={"rollback": rollback_id, **drill.mark(after)})
         return True
 
     async def close_cases(self) -> int:

@@ -104,7 +104,8 @@ class Recover:
                 await conclude(tx, current, ended)
         except Stale:
             return False
-        log.info("recovery", extra={"rollback": rollback.id, "state": ended.state})
+        facts = {"rollback": rollback.id, "state": ended.state, **drill.mark(rollback)}
+        log.info("recovery", extra=facts)
         return True
 
     async def _aftermath(self, rollback: Rollback, alerting: int) -> _Aftermath | None:

@@ -115,8 +115,10 @@ class TakeIn:
             new = [firing for firing in firings if firing.id not in ids]
             if not new:
                 return  # another worker was quicker
-            await tx.alerts.assign([firing.id for firing in new], case.id)
             rollback = await tx.rollbacks.get(case.rollback_id) if case.rollback_id else None
+            if rollback is not None and drill.real(new) and may_give_way(rollback):
+                return  # a drill was opened in this moment: it makes way first
+            await tx.alerts.assign([firing.id for firing in new], case.id)
             if _has_to_go([*known, *new], rollback):
                 await unsuggested(tx, case, why=OutcomeCode.DRILL_GAVE_WAY)
             another = rollback is not None and closing.another_incident(rollback, new)

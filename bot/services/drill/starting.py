@@ -6,6 +6,7 @@ says no; the way itself checks all of it again.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -35,6 +36,7 @@ from bot.services.hearing import Hearing, Matter
 from bot.services.sight import expand
 from store.records import AppEnv, FiringStatus
 
+log = logging.getLogger(__name__)
 HISTORY = 200  # versions among which one is looked for to go back to
 _WATCHED = 1_000
 
@@ -96,6 +98,7 @@ class Drilling:
             await tx.audit.append(hearing.entry(told_of, "ok"))
             await hearing.answer(tx, AnswerCode.DRILL_BEGUN, {"where": str(where)})
             await hearing.finish(tx, AnswerCode.DRILL_BEGUN.value)
+        log.info("drill begun", extra={"app": str(where)})
         self._nudge()
 
     async def _where(self, asked: Drill, asker: Asker, seen: Sequence[AppEnv]) -> AppEnv:

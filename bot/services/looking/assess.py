@@ -127,7 +127,9 @@ class Assess:
             open_one = await tx.rollbacks.open_of(case.where)
             done = await tx.rollbacks.completed(case.where, since=case.opened_at)
         elsewhere = [
-            one for one in done if one.case_id != case.id and not _began_after(one, firings)
+            one
+            for one in done
+            if one.case_id != case.id and not one.drill and not _began_after(one, firings)
         ]
         if open_one is not None and open_one.case_id != case.id:
             await self._telling.only_facts(case, found.part_of(case, open_one), again=LOOK_AGAIN)

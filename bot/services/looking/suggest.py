@@ -105,7 +105,7 @@ class Suggest:
         except (UpstreamDown, UpstreamRefused) as error:
             await self._telling.not_readable(case, error)
             return
-        if found.rejected(rollback, new) and not practised:
+        if found.rejected(rollback, new):
             await self._telling.only_facts(case, found.rejected_before(finding))
         else:
             await self._open(case, new, finding, chart)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bot import pages
 from bot.domain import drill
 from bot.domain.policy import Policy
 from bot.domain.words import FindingCode, NoteCode, OutcomeCode
@@ -16,6 +17,7 @@ from bot.services.claim import nowhere
 from bot.services.follow_up import FollowUp
 from bot.services.looking.heard import heard
 from bot.services.looking.looking_back import LookingBack
+from bot.services.record import Records
 from bot.services.recover import Recover
 from bot.services.take_in import TakeIn
 from store.records import (
@@ -263,6 +265,21 @@ async def test_status_and_log_mark_it(scene: DrillScene) -> None:
     assert [(one["number"], one["drill"]) for one in rows][:2] == [(4, True), (3, False)]
 
 
+async def test_its_record_and_its_evidence_say_so(scene: DrillScene) -> None:
+    await scene.snapshot.refresh(PROD)
+    rollback = await scene.whole()
+
+    page = await Records(scene.store)(rollback.id)
+
+    assert page.title == f"Drill: rollback {rollback.id} of {PROD}"
+    assert page.cause is not None
+    assert page.cause.code == FindingCode.DRILL
+    assert [alert.name for alert in page.alerts] == [drill.ALERT]
+    html = pages.record(page, chart=None).html
+    assert f"<h1>{page.title}</h1>" in html
+    assert "This is a drill" in html
+
+
 # -- where it stops -------------------------------------------------------------------------------
 
 
@@ -430,6 +447,83 @@ async def test_whoever_picks_another_version_goes_on_with_the_drill(scene: Drill
     assert report["stop"] == ""
     async with scene.store.read() as tx:
         assert await tx.versions.condemned(PROD) == frozenset()
+
+
+async def test_what_a_person_asks_for_before_the_look_is_a_part_of_the_drill(
+    scene: DrillScene,
+) -> None:
+    await scene.snapshot.refresh(PROD)
+    assert (await scene.typed(DAVE, "drill"))["code"] == "drill_begun"
+    await scene.take_in()
+    asked = await scene.asked(1)
+    await scene.go()
+
+    assert asked.drill
+    assert len(await scene.rollbacks()) == 1
+    await scene.carried_out(asked)
+    await scene.seen()
+    assert scene.notes(NoteCode.DRILL_OVER)[0]["stop"] == ""
+
+
+async def test_a_request_with_an_app_that_serves_people_ends_the_drill(scene: DrillScene) -> None:
+    await scene.snapshot.refresh(PROD)
+    other = ExecutionScene.of(scene.store)
+    other.target.name = "dify.other"
+    other.publish(GOOD, BAD)
+    scene.places[BILLING], scene.channels[BILLING] = (other.target, APP), CHANNEL
+    await scene.begun()
+    await scene.snapshot.refresh(BILLING)
+
+    together = await scene.propose.requested(
+        PROD,
+        1,
+        by=await scene.directory.member(DAVE),
+        channel=CHANNEL,
+        response_url="",
+        also=[(BILLING, 1)],
+    )
+    await scene.go()
+
+    assert not together.drill
+    (report,) = scene.notes(NoteCode.DRILL_OVER)
+    assert (report["stop"], report["outcome"]) == ("approval", OutcomeCode.OTHER_VERSION)
+    assert not drill.goes_on(await scene.firings())
+
+
+async def test_a_request_after_a_drill_is_no_drill_and_has_a_case_of_its_own(
+    scene: DrillScene,
+) -> None:
+    await scene.snapshot.refresh(PROD)
+    rollback = await scene.begun()
+    await scene.reject(BOB, rollback, "no time")
+    await scene.judge()
+    await scene.go()
+
+    asked = await scene.asked(1)
+
+    assert not asked.drill
+    assert asked.case_id != rollback.case_id
+
+
+async def test_a_drill_that_opens_in_the_moment_of_a_real_alert_makes_way_first(
+    scene: DrillScene,
+) -> None:
+    await scene.snapshot.refresh(PROD)
+    await scene.begun()
+    await scene.arrives(await real(scene))
+    worker = TakeIn(scene.store, scene.channels, meaning=lambda _: None)
+
+    async def too_early(_worker: TakeIn, _where: AppEnv) -> None:
+        """It looked before the drill was opened."""
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TakeIn, "_make_way", too_early)
+        assert await worker.step()
+    async with scene.store.read() as tx:
+        assert len(await tx.alerts.unassigned([PROD])) == 1
+
+    await scene.go()
+    assert (await scene.rollbacks())[-1].outcome == OutcomeCode.DRILL_GAVE_WAY
 
 
 async def test_drills_do_not_count_for_the_limit_on_suggestions(scene: DrillScene) -> None:

@@ -82,8 +82,8 @@ class Rollbacks:
             parent_id=new.parent_id,
         )
         rollback = await self._insert(drafted)
-        entry = replace(_marked(entry, rollback), resource=f"{AGGREGATE}/{rollback.id}")
-        await self._audit.append(entry)
+        named = replace(entry, resource=f"{AGGREGATE}/{rollback.id}")
+        await self._audit.append(_marked(named, rollback))
         await self._tell(rollback, State.DRAFT)
         return rollback
 

@@ -238,9 +238,17 @@ async def test_a_drill_is_begun_by_a_word_and_says_at_its_end_how_it_went(
         await reader.check_layout("drill-2-reject")
         await page.locator("#modal").get_by_role("button", name="Back").click()
 
-        for who in (ALICE, BOB):
-            await reader.act_as(who)
-            await reader.press("Approve", confirm=True)
+        await reader.act_as(ALICE)
+        for tab, panel in (("Direct messages", "#direct"), ("App Home", "#home")):
+            await page.get_by_role("tab", name=tab).click()
+            await reader.sees("drill in support-triage-drill@prod", inside=panel)
+            await reader.check_layout(f"drill-{panel[1:]}")
+        await page.get_by_role("tab", name="Channel").click()
+
+        await reader.press("Approve", confirm=True)
+        await reader.sees("1 of 2", inside="#feed .fields")
+        await reader.act_as(BOB)
+        await reader.press("Approve", confirm=True)
         await reader.sees("Drill: Rolled back")
         await reader.sees("I watch whether that helped")
         await reader.sees("KeyturnDrill no longer fires")

@@ -113,7 +113,8 @@ def of_drill(action: Mapping[str, Any]) -> bool:
 
     That decides nothing: a dialog that is opened before anything is read says it on its face.
     """
-    return text_of(action, "block_id", default="").startswith(f"actions.{DRILL}.")
+    block = action.get("block_id")
+    return isinstance(block, str) and block.startswith(f"actions.{DRILL}.")
 
 
 def turned(payload: Mapping[str, Any], action: Mapping[str, Any], digest: str) -> NewInboxItem:

@@ -167,3 +167,17 @@ def test_status_and_log_say_so_in_their_rows() -> None:
 
     assert ", a *drill*, waits for approval" in say("row", "status", {**status, "drill": True})
     assert "by rollback 17, a *drill*" in say("row", "log", {**version, "drill": True})
+
+
+def test_the_notification_of_a_drill_alone_does_not_call_it_a_rollback() -> None:
+    row = {**FACTS[NoteCode.DIRECT]["rows"][0], "stands": "waits"}
+
+    def told(*rows: dict[str, Any]) -> str:
+        facts = {"rows": list(rows), "waiting": len(rows)}
+        return note(Note(NoteCode.DIRECT, facts)).text
+
+    practised = {**row, "drill": True}
+    assert told(practised) == "A drill waits for your vote."
+    assert told(practised, practised) == "2 drills wait for your vote."
+    assert told(row) == "A rollback waits for your vote."
+    assert told(row, practised) == "2 rollbacks wait for your vote."

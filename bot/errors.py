@@ -100,6 +100,114 @@ class AskAgain(Refused):
     )
 
 
+class NotForDrills(Refused):
+    """A drill really rolls back, and nobody has said that this app serves nobody."""
+
+    user_message = "This app is not marked for drills."
+
+    def __init__(self, where: str) -> None:
+        super().__init__(f"{where} is not marked for drills")
+        self.where = where
+
+    def to_person(self) -> str:
+        return (
+            "A drill really rolls back, so it is held only in an app that serves nobody, and "
+            f"`{_plain(self.where)}` is not marked as one. {_HOW_TO_MARK}"
+        )
+
+
+class NoDrillApp(Refused):
+    """No app that this person may ask in is marked for drills."""
+
+    user_message = "There is no app for drills that you may ask in."
+
+    def to_person(self) -> str:
+        return f"{self.user_message} {_HOW_TO_MARK}"
+
+
+class SeveralDrillApps(Refused):
+    """A drill was asked for without saying where, and there are several places."""
+
+    user_message = "Say in which app the drill is to be."
+
+    def __init__(self, apps: Sequence[str]) -> None:
+        super().__init__(f"{len(apps)} apps are marked for drills")
+        self.apps = tuple(apps)
+
+    def to_person(self) -> str:
+        named = ", ".join(f"`/rollback drill {_plain(app)}`" for app in self.apps[:8])
+        more = len(self.apps) - 8
+        return f"{self.user_message} {named}{f' and {more} more' if more > 0 else ''}"
+
+
+class DrillUnderWay(Refused):
+    """One drill at a time; *watched* says that it is still looked whether the last one helped."""
+
+    user_message = "A drill of it is under way already."
+
+    def __init__(self, where: str, *, watched: bool = False) -> None:
+        super().__init__(f"a drill of {where} is under way")
+        self.where, self.watched = where, watched
+
+    def to_person(self) -> str:
+        if self.watched:
+            return (
+                f"The last drill of `{_plain(self.where)}` is rolled back, and it is still being "
+                "watched whether the alert stays away; that takes some minutes. Its thread says "
+                "when it is over."
+            )
+        return (
+            f"A drill of `{_plain(self.where)}` is under way already; its card is in the channel."
+        )
+
+
+class AlertIsReal(Refused):
+    """A real alert fires there: no drill comes in between."""
+
+    user_message = "A real alert fires there now, so no drill is begun."
+
+    def __init__(self, where: str) -> None:
+        super().__init__(f"a real alert of {where} fires")
+        self.where = where
+
+    def to_person(self) -> str:
+        return f"A real alert of `{_plain(self.where)}` fires now, so no drill is begun there."
+
+
+class SuggestionsOff(Refused):
+    """Suggestions are paused there, and a drill needs one."""
+
+    user_message = "Suggestions are paused there, so a drill would end at once."
+
+    def __init__(self, where: str, until: datetime) -> None:
+        super().__init__(f"suggestions of {where} are paused until {until.isoformat()}")
+        self.where, self.until = where, until
+
+    def to_person(self) -> str:
+        name, until = _plain(self.where), f"{self.until:%a %d %b %Y, %H:%M %Z}"
+        return (
+            f"Suggestions for `{name}` are paused until {until}, so a drill would end at once. "
+            f"`/rollback resume {name}` ends that."
+        )
+
+
+class NothingToPractise(Refused):
+    """There is no version before live that means something else and is not condemned."""
+
+    user_message = "There is nothing to go back to."
+
+    def __init__(self, where: str) -> None:
+        super().__init__(f"{where} has nothing to go back to")
+        self.where = where
+
+    def to_person(self) -> str:
+        name = _plain(self.where)
+        return (
+            f"`{name}` has no version before the live one that differs from it and is not "
+            "condemned. Change something in it, publish that in Dify, and ask again."
+        )
+
+
 class NothingOpen(Refused):
     """No rollback of the app is open."""
 
@@ -786,6 +894,12 @@ class ConfigurationWrong(BotError):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+_HOW_TO_MARK = (
+    "Make a copy of a real workflow, give it a table of its own in `keyturn.toml`, and write "
+    "`drill = true` into `[app.NAME]`."
+)
 
 
 def _plain(text: str) -> str:

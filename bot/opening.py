@@ -190,6 +190,7 @@ def rules_of(settings: Settings) -> Rules:
         lookback=settings.alerts.lookback,
         thresholds=settings.alerts.thresholds,
         depends_on={name: app.depends_on for name, app in settings.apps.items()},
+        drills=frozenset(name for name, app in settings.apps.items() if app.drill),
     )
 
 

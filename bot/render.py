@@ -55,6 +55,7 @@ _log = logging.getLogger(__name__)
 _strict: Final[ContextVar[bool]] = ContextVar("strict", default=False)
 P = ParamSpec("P")
 R = TypeVar("R")
+_DRILL: Final = "*Drill*"
 
 
 class BrokenBlocks(BotError):
@@ -162,7 +163,9 @@ def answer(note: Note) -> Message:
 
 
 @_or_ours
-def form_view(action: str, *, value: str, channel: str, ts: str) -> dict[str, Any]:
+def form_view(
+    action: str, *, value: str, channel: str, ts: str, drill: bool = False
+) -> dict[str, Any]:
     """Return the dialog that a button opens; it carries the button's *value* and its message.
 
     Args:
@@ -170,6 +173,7 @@ def form_view(action: str, *, value: str, channel: str, ts: str) -> dict[str, An
         value: The button's.
         channel: Where its message stands.
         ts: Of its message.
+        drill: Whether that is the card of a drill.
 
     Raises:
         BrokenBlocks: *value* is too long for a dialog; a button's value fits always.
@@ -177,7 +181,13 @@ def form_view(action: str, *, value: str, channel: str, ts: str) -> dict[str, An
     metadata = json.dumps({"value": value, "channel": channel, "ts": ts})
     if len(metadata) > VIEW_PRIVATE_METADATA:
         raise BrokenBlocks("the button's value is too long for a dialog")
-    view = _parsed(action, metadata=metadata, max_length=REASON, min_length=glass.REASON_AT_LEAST)
+    view = _parsed(
+        action,
+        metadata=metadata,
+        max_length=REASON,
+        min_length=glass.REASON_AT_LEAST,
+        drill=drill,
+    )
     if found := view_problems(view):
         raise BrokenBlocks("dialog", found)
     return view
@@ -229,6 +239,7 @@ def difference_view(window: Window, shown: Sheet | Note | None) -> dict[str, Any
         sentence=_in_window(shown),
         turns=[{"name": name, "place": spelled(at)} for name, at in _turns(sheet)],
         id=window.id,
+        drill=window.drill,
         metadata=json.dumps({"value": window.value, "channel": window.channel, "ts": window.ts}),
     )
     if found := view_problems(view):
@@ -258,6 +269,7 @@ def choice_view(window: Window, shown: Choices | Note | None) -> dict[str, Any]:
         where=where,
         of_card=bool(window.ts),
         id=window.id,
+        drill=window.drill,
         key=window.id[-12:],
         max_length=REASON,
         metadata=json.dumps(kept),
@@ -353,7 +365,7 @@ def _reply(
     below: bool = False,
 ) -> Message:
     try:
-        sentence = say(catalogue, note.code, note.facts)
+        sentence = _marked(note, say(catalogue, note.code, note.facts))
         listed = [say("row", note.code, row) for row in rows]
         under = say("below", note.code, note.facts) if below else ""
     except NoWords as error:
@@ -366,20 +378,34 @@ def _reply(
 def _paragraphs(catalogue: str, note: Note) -> Message:
     """Draw a sentence of several lines: notifications get the first, and none is too long."""
     try:
-        sentence, *rest = say(catalogue, note.code, note.facts).split("\n")
+        sentence, *rest = _marked(note, say(catalogue, note.code, note.facts)).split("\n")
     except NoWords as error:
         raise BrokenBlocks(str(error)) from error
     return _laid_out(f"{catalogue} {note.code}", sentence, [], rest, "not shown", "")
 
 
+def _marked(note: Note, sentence: str) -> str:
+    """*sentence*; of a drill it says so first, unless it speaks of nothing else."""
+    marked = note.facts.get("drill") is True and note.code != NoteCode.DRILL_OVER
+    return f"{_DRILL} · {sentence}" if marked else sentence
+
+
 def _review(note: Note) -> Message:
     """Draw what asks for a review, with the button that signs it while it is open."""
     try:
-        sentences = say("note", note.code, note.facts).split("\n")
+        sentences = _marked(note, say("note", note.code, note.facts)).split("\n")
     except NoWords as error:
         raise BrokenBlocks(str(error)) from error
     value, where = _fact(note, "value"), _fact(note, "where")
-    drawn = _drawn("review", text=sentences[0], sentences=sentences, value=value, where=where)
+    drill = note.facts.get("drill") is True
+    drawn = _drawn(
+        "review",
+        text=sentences[0],
+        sentences=sentences,
+        value=value,
+        where=where,
+        drill=drill,
+    )
     return _checked(drawn, f"note {note.code}")
 
 

@@ -82,7 +82,8 @@ class Rollbacks:
             parent_id=new.parent_id,
         )
         rollback = await self._insert(drafted)
-        await self._audit.append(replace(entry, resource=f"{AGGREGATE}/{rollback.id}"))
+        named = replace(entry, resource=f"{AGGREGATE}/{rollback.id}")
+        await self._audit.append(_marked(named, rollback))
         await self._tell(rollback, State.DRAFT)
         return rollback
 
@@ -124,6 +125,7 @@ class Rollbacks:
             legs = col(LegRow.rollback_id) == saved.id
             await self._session.execute(update(LegRow).where(legs).values(open=False))
         if entry is not None:
+            entry = _marked(entry, saved)
             await self._audit.append(entry)
             if moved and not saved.open:
                 await self._erase_seal(saved, entry)
@@ -214,7 +216,8 @@ class Rollbacks:
             legs = [str(leg.where) for leg in ended.legs]
             lost = list(ended.execution.sealed)
             what = {"app": ", ".join(legs), "not_returned": lost}
-            await self._audit.append(replace(entry, action="draft.unseal", status="ok", what=what))
+            erased = replace(entry, action="draft.unseal", status="ok", what=what)
+            await self._audit.append(_marked(erased, ended))
 
     async def _insert(self, drafted: Rollback) -> Rollback:
         """Store the rollback with its legs, or nothing of it when another one was faster."""
@@ -292,6 +295,11 @@ def replay(events: Sequence[Event]) -> Rollback:
     if not events:
         raise Missing("no events to replay")
     return rollback_form.from_json(events[-1].data)
+
+
+def _marked(entry: AuditDraft, rollback: Rollback) -> AuditDraft:
+    """*entry*; of a drill it says so, whoever wrote it."""
+    return replace(entry, what={**entry.what, "drill": True}) if rollback.drill else entry
 
 
 def _demand_same_content(before: Rollback, after: Rollback) -> None:

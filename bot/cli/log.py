@@ -138,7 +138,8 @@ def _note(one: Told) -> Text:
         marks.append(("live", "bold green"))
     if one.rollback_id is not None:
         to = f" to {one.back_to}" if one.back_to else ""
-        marks.append((f"rollback {one.rollback_id}{to}", "yellow"))
+        what = "drill, rollback" if one.drill else "rollback"
+        marks.append((f"{what} {one.rollback_id}{to}", "yellow"))
     if one.condemned:
         marks.append(("condemned", "red"))
     if one.version.source is VersionSource.DRIFT:
@@ -187,5 +188,6 @@ def _as_json(one: Told) -> Json:
         "condemned": one.condemned,
         "rollback": one.rollback_id,
         "back_to": one.back_to,
+        "drill": one.drill,
         "tags": [*one.tags],
     }

@@ -108,6 +108,8 @@ def _dependencies_exist(raw: Raw, mistakes: Mistakes) -> None:
             path = ("app", app, "depends_on")
             if needed == app:
                 mistakes.add(path, "an app does not depend on itself")
+            elif at(raw, "app", needed, "drill") is True:
+                mistakes.add(path, f'"{needed}" is an app for drills, which serves nobody')
             elif needed not in apps:
                 mistakes.add(path, f'no app is called "{needed}"{did_you_mean(needed, apps)}')
 

@@ -244,7 +244,7 @@ def _settings(
             for name, table in document.dify.items()
         },
         apps={
-            name: AppSettings(table.criticality, tuple(table.depends_on), table.match)
+            name: AppSettings(table.criticality, tuple(table.depends_on), table.match, table.drill)
             for name, table in document.app.items()
         },
         places=_places(document),

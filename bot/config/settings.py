@@ -74,6 +74,7 @@ class AppSettings:
     criticality: str = "medium"
     depends_on: tuple[str, ...] = ()
     match: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    drill: bool = False  # it serves nobody
 
 
 @dataclass(frozen=True)

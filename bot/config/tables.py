@@ -175,6 +175,11 @@ class AppTable(Table):
         description="Roll back an app without a workflow (chat, agent-chat, completion) too: "
         "its configuration is written and live at once. Default: only compared",
     )
+    drill: bool = Field(
+        default=False,
+        description="It is a copy of a real app and serves nobody: `/rollback drill` may roll it "
+        "back to practise",
+    )
     labels: MetricLabelsTable = MetricLabelsTable()
     metrics: MetricsTable = MetricsTable()
 

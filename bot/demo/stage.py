@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import socket as socket_module
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from bot.app import Service, build
 from bot.config.settings import (
     AlertSettings,
+    AppSettings,
     DifySettings,
     Place,
     Settings,
@@ -36,6 +37,7 @@ from store.records import AppEnv
 
 LOOPBACK = "127.0.0.1"
 WHERE = AppEnv(APP, "prod")
+DRILL = AppEnv(seed.DRILL_APP, "prod")  # where `/rollback drill` may practise
 VOTERS = (people.ALICE, people.BOB)
 
 
@@ -101,6 +103,7 @@ async def set_up(
         closing.push_async_callback(slack.stop)
         dify_state = DifyState.of(dify_version)
         app_id = seed.seed(dify_state, password=password, secret=secrets.token_hex(16))
+        drill_id = seed.seed_drill_app(dify_state, secret=secrets.token_hex(16))
         dify = await start_dify(host=LOOPBACK, port=0, state=dify_state)
         closing.push_async_callback(dify.stop)
         port = _free_port()
@@ -109,7 +112,7 @@ async def set_up(
             public_url=f"http://{LOOPBACK}:{port}",
             slack_url=slack.url,
             dify_url=dify.url,
-            app_id=app_id,
+            apps={WHERE: app_id, DRILL: drill_id},
             bot_token=bot_token,
             signing_secret=signing_secret,
             app_token=app_token,
@@ -139,7 +142,7 @@ def _settings(
     public_url: str,
     slack_url: str,
     dify_url: str,
-    app_id: str,
+    apps: Mapping[AppEnv, str],
     bot_token: str,
     signing_secret: str,
     app_token: str,
@@ -161,7 +164,11 @@ def _settings(
             team=people.TEAM,
         ),
         dify={"demo": DifySettings(dify_url, seed.BOT_EMAIL, SecretStr(password))},
-        places={WHERE: Place(WHERE, "dify.demo", app_id, people.INCIDENTS)},
+        apps={DRILL.app: AppSettings(drill=True)},
+        places={
+            where: Place(where, "dify.demo", app_id, people.INCIDENTS)
+            for where, app_id in apps.items()
+        },
         policies={
             WHERE.env: Policy(
                 votes=2,

@@ -146,3 +146,4 @@ class CardView:
     impact: Mapping[str, Json] | None = None  # of NoteCode.IMPACT; None where nobody looked
     risk: str = ""  # the rollback's, where it takes more votes because of it
     lost: str = ""
+    drill: bool = False  # an alert of our own: everything is as in earnest, but for that

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypedDict
 
-from bot.domain import dry_run, glass, impact_told, quorum, recovery
+from bot.domain import drill, dry_run, glass, impact_told, quorum, recovery
 from bot.domain.card import (
     CardAlert,
     CardButton,
@@ -93,6 +93,7 @@ def build(
         pages: The address of the page of each leg's difference; empty where there is none.
         record: The address of the page of the whole record; "" where there is none.
     """
+    alerts = list(firings)
     facts = CardView(
         case_id=case.id,
         app=case.where.app,
@@ -100,9 +101,10 @@ def build(
         state=None,
         finding_code=case.finding.code if case.finding else FindingCode.LOOKING,
         finding_facts=dict(case.finding.facts) if case.finding else {},
-        alerts=tuple(_alert(firing) for firing in firings),
+        alerts=tuple(map(_alert, alerts)),
         audit_seq=head[0],
         audit_head=head[1],
+        drill=drill.practised(alerts) if rollback is None else rollback.drill,
     )
     if rollback is None:
         buttons = (CardButton(_ANOTHER, another),) if another and _nothing_said(case) else ()

@@ -27,6 +27,7 @@ _FORMS: Final = {
     "record": f"record {ANY_APP}",
     "snapshot": f"snapshot {ANY_APP}",
     "to": f"to {ANY_APP} VERSION",
+    "drill": f"drill {ANY_APP}",
     "dry-run": f"dry-run {ANY_APP} VERSION",
     "undo": f"undo {ANY_APP} REASON",
     "break-glass": f"break-glass {ANY_APP} REASON",
@@ -240,6 +241,13 @@ class Resume:
 
 
 @dataclass(frozen=True)
+class Drill:
+    """Begin a drill in *where*; None is the only drill app that the person may ask in."""
+
+    where: AppEnv | None = None
+
+
+@dataclass(frozen=True)
 class Who:
     """Say who may vote, ask and see in the environment of *where*."""
 
@@ -252,7 +260,7 @@ Judging = Condemn | Absolve
 Naming = Tags | Tag | Untag
 Suggesting = Pause | Resume
 Reading = DryRun | Log | Diff | Audit | Who | Record
-Named = To | ToTag | Undo | OfOne | Naming | Judging | Suggesting | Reading | Take
+Named = To | ToTag | Undo | OfOne | Naming | Judging | Suggesting | Reading | Take | Drill
 Command = Choose | Help | Status | Jobs | Named
 
 
@@ -286,6 +294,7 @@ _ALONE: Final[Mapping[str, Callable[[], Command]]] = {
     "jobs": Jobs,
     "snapshot": Take,
     "resume": Resume,
+    "drill": Drill,
 }
 
 
@@ -335,6 +344,7 @@ _BARE: Final[Mapping[str, Callable[[AppEnv], Named]]] = {
     "take-back": TakeBack,
     "withdraw": Withdraw,
     "resume": Resume,
+    "drill": Drill,
 }
 
 

@@ -19,7 +19,7 @@ class Part(StrEnum):
     """A list of App Home, in the order in which they stand; each row's facts are those of its code.
 
     Each row: where, more: int (other apps that go back with it), rollback: int, permalink ("" when
-    unknown), old: int, new: int (numbers; 0 when unknown).
+    unknown), old: int, new: int (numbers; 0 when unknown), and drill: True of a drill.
     """
 
     # until, count: int, needed: int

@@ -41,16 +41,17 @@ def _named(rollback: Rollback, *, backwards: bool) -> str:
 
 
 def comment_of(rollback: Rollback, *, to_number: int | None) -> str:
-    """Return the marked comment: which version came back, and on whose word."""
+    """Return the marked comment: which version came back, on whose word, and if for a drill."""
+    ours = "Keyturn drill" if rollback.drill else "Keyturn"
     if rollback.execution.backwards:
-        return f"Keyturn: version {to_number} put back, another app did not follow"[:COMMENT_LIMIT]
+        return f"{ours}: version {to_number} put back, another app did not follow"[:COMMENT_LIMIT]
     if rollback.broken_by is not None:
         approved = "and approved" if quorum.reached(rollback) else "not approved"
         said = f"by break-glass of {rollback.broken_by.slack_id}, {approved}"
-        return f"Keyturn: back to version {to_number}, {said}"[:COMMENT_LIMIT]
+        return f"{ours}: back to version {to_number}, {said}"[:COMMENT_LIMIT]
     approvers = ", ".join(sorted(vote.slack_id for vote in quorum.approvals(rollback)))
     who = f"approved by {approvers}" if approvers else f"asked by {rollback.requested_slack_id}"
-    return f"Keyturn: back to version {to_number}, {who}"[:COMMENT_LIMIT]
+    return f"{ours}: back to version {to_number}, {who}"[:COMMENT_LIMIT]
 
 
 def rollback_id_in(name: str) -> int | None:

@@ -24,6 +24,9 @@ class FindingCode(StrEnum):
     # as SUGGESTED, and live_id: int (the stored row of what is live)
     BY_HAND = "by_hand"
     VALUES_MASKED = "values_masked"  # as BY_HAND, and names: list[str]
+    # a drill: slack_id (who asked for it), suspect: int (what is live), candidate: int
+    DRILL = "drill"
+    NO_DRILL = "no_drill"  # why: not_marked, by_hand, or "" (there is nothing to go back to)
     # slack_id, candidate: int; of several apps also: list of {where, candidate: int}
     REQUESTED = "requested"
     # Why no rollback would help; each also newest: int, newest_at (what is live), onset_from,
@@ -114,6 +117,8 @@ class OutcomeCode(StrEnum):
     OTHER_VERSION = "other_version"  # SUPERSEDED: somebody asked for another version
     ALREADY_LIVE = "already_live"  # SUPERSEDED: somebody made the candidate live by hand
     OPTED_OUT = "opted_out"  # SUPERSEDED: the app may no longer be written into
+    DRILL_GAVE_WAY = "drill_gave_way"  # SUPERSEDED: a real alert came
+    NO_DRILL_APP = "no_drill_app"  # SUPERSEDED: the app is marked for drills no more
     CARRIED_OUT = "carried_out"  # SUPERSEDED: by the original, after this database was copied
     COPIED = "copied"  # SUPERSEDED: open in a copy of the database
     VERSION_GONE = "version_gone"  # FAILED: deleted in the target meanwhile
@@ -182,7 +187,10 @@ class ImpactCode(StrEnum):
 
 
 class NoteCode(StrEnum):
-    """Replies in the case's thread, and messages of their own in an app's channel."""
+    """Replies in the case's thread, and messages of their own in an app's channel.
+
+    Those of a drill also have drill: True.
+    """
 
     # slack_id, count: int, needed: int, missing: list[str] (of whom one each must approve)
     VOTE_APPROVED = "vote_approved"
@@ -219,6 +227,11 @@ class NoteCode(StrEnum):
     # firing (seconds_to_suggested, …_quorum, …_verified, …_recovered, as far as they came), call:
     # list[str], people
     RECOVERY = "recovery"
+    # how a drill went; parts: list of {part (a `bot.domain.phases.Phase`), seconds: float}, stop
+    # (a `bot.domain.drill.Stop`, "" when it went through), outcome (the code of why it stopped: an
+    # OutcomeCode, a FindingCode or a RecoveryCode), waited: float (seconds from the last part to
+    # its end), total: float, count: int, needed: int (votes)
+    DRILL_OVER = "drill_over"
     ALERT_RESOLVED = "alert_resolved"  # alertname
     ALERT_ADDED = "alert_added"  # alertname
     EDITS_SLIPPED_IN = "edits_slipped_in"  # lines: list[str] (redacted changes); alone, as above
@@ -238,7 +251,8 @@ class NoteCode(StrEnum):
     # messages of their own: apps: list[str], count: int, slack_id, until, reason ("" for none)
     SUGGESTIONS_OFF = "suggestions_off"
     SUGGESTIONS_ON = "suggestions_on"  # apps: list[str], count: int, slack_id
-    # a direct message: waiting: int, rows: list of {where, more: int (other apps), old: int, new:
+    # a direct message: waiting: int, rows: list of {where, more: int (other apps), drill: True (of
+    # a drill), old: int, new:
     # int (numbers, 0 when unknown), call (a `bot.domain.calling.Call`), stands (a `Told` of it),
     # state, count: int, needed: int, until, permalink ("" when unknown)}
     DIRECT = "direct"
@@ -258,7 +272,8 @@ class AnswerCode(StrEnum):
     OUT_OF_DATE = "out_of_date"  # permalink ("" when unknown)
     HELP = "help"
     # rows: list of {where, number, published_at, rollback (id or 0), state, permalink,
-    # not_imported: int (how many older versions), paused_until ("": suggestions are not paused),
+    # drill: True (of a drill), not_imported: int (how many older versions), paused_until ("":
+    # suggestions are not paused),
     # paused_by, reviews: list of {rollback: int, slack_id (who
     # broke the glass), count: int, needed: int}}
     STATUS = "status"
@@ -266,11 +281,12 @@ class AnswerCode(StrEnum):
     # never), seconds: float, failure, next_at ("" when due or paused), paused_by, paused_at,
     # asked_by, pausable: bool}
     JOBS = "jobs"
+    DRILL_BEGUN = "drill_begun"  # where
     ASKED = "asked"  # where, number: int; of several apps also: list of {where, number: int}
     # where, page: int, pages: int, newest: int, not_imported: int, rows: list of {number: int,
     # live: bool, name (or comment), author, published_at, counts: dict | None (oldest that is
-    # stored), rollback: int (0 for none), back_to: int (0 when unknown), condemned: bool,
-    # drift: bool, tags: list[str]}
+    # stored), rollback: int (0 for none), drill: bool, back_to: int (0 when unknown),
+    # condemned: bool, drift: bool, tags: list[str]}
     LOG = "log"
     # where, old: int, new: int, page: int, pages: int, left: int (lines on later pages),
     # lines: list[str], none when nothing differs; address (of the page, "" for none)

@@ -14,8 +14,8 @@ from bot.domain.diff.picture import Picture
 from bot.domain.home import HomeView
 from store.records import Json
 
-# How the ids of dialogs begin that are filled after they were opened.
-DIFFERENCE, CHOICE = "difference", "choose"
+# How the ids of dialogs begin that are filled after they were opened; then DRILL, of a drill.
+DIFFERENCE, CHOICE, DRILL = "difference", "choose", "drill"
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,11 @@ class Window:
     def chooses(self) -> bool:
         """Whether an app and a version are chosen in it; else a difference is read."""
         return self.id.startswith(f"{CHOICE}.")
+
+    @property
+    def drill(self) -> bool:
+        """Whether it was opened from the card of a drill."""
+        return self.id.split(".")[1:2] == [DRILL]
 
 
 class Messenger(Protocol):

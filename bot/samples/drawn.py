@@ -53,6 +53,7 @@ def _all() -> Iterator[tuple[str, Draw]]:
         yield f"answer/{answer.value}", partial(render.answer, _note(answer))
     for action in _FORMS:
         yield f"dialog/{action}", partial(_form, action)
+    yield "dialog/reject_drill", partial(_form, "reject", drill=True)
     yield from _dialogs()
     yield "home/everything", partial(render.home_view, dialogs.HOME)
     for said in Said:
@@ -65,8 +66,9 @@ def _note(code: StrEnum) -> Note:
     return Note(code.value, FACTS.get(code, {}))
 
 
-def _form(action: str) -> dict[str, Any]:
-    return render.form_view(action, value=dialogs.VALUE, channel=dialogs.CHANNEL, ts=dialogs.TS)
+def _form(action: str, *, drill: bool = False) -> dict[str, Any]:
+    where = {"channel": dialogs.CHANNEL, "ts": dialogs.TS}
+    return render.form_view(action, value=dialogs.VALUE, **where, drill=drill)
 
 
 def _dialogs() -> Iterator[tuple[str, Draw]]:
@@ -109,6 +111,7 @@ def _variations() -> Iterator[tuple[str, CardView]]:
         "impact": {"impact": an_impact(), "risk": "critical"},
         "joint": {"legs": (CardLeg("support-triage@prod", 7, 6), CardLeg("kb-search@prod", 4, 3))},
         "dry_run": {"dry_run": "missing: model gpt-4o (node Answer)", "dry_run_warns": True},
+        "drill": {"drill": True},
         "lost": {"lost": "a new answer about refunds"},
         "restored": {"restored": True},
         "at_once": {"at_once": True},
@@ -124,5 +127,6 @@ def _variations() -> Iterator[tuple[str, CardView]]:
     yield "glass.waits", a_view(State.BROKEN_GLASS, glass=_GLASS)
     review = replace(_GLASS, ran=True, review_open=True, signed=(BOB,), in_freeze=True)
     yield "glass.review", a_view(State.COMPLETED, glass=review, seconds=3.2)
+    yield "drill.done", both_approved(State.COMPLETED, seconds=3.2, drill=True)
     undo = (CardButton("undo", dialogs.VALUE),)
     yield "undo", both_approved(State.COMPLETED, seconds=3.2, buttons=undo)

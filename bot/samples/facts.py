@@ -77,6 +77,8 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
         "names": ["create: key"],
     },
     FindingCode.REQUESTED: {"slack_id": ALICE, "candidate": 6},
+    FindingCode.DRILL: {"slack_id": ALICE, "suspect": 7, "candidate": 6},
+    FindingCode.NO_DRILL: {"why": "not_marked"},
     FindingCode.NO_CHANGE: WEIGHED,
     FindingCode.LOAD: {**WEIGHED, "times": 3.2},
     FindingCode.UPSTREAM: {**WEIGHED, "name": "openai", "apps": ["kb-search"]},
@@ -299,6 +301,21 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
         ]
     },
     AnswerCode.ASKED: {"where": "support-triage@prod", "number": 6},
+    AnswerCode.DRILL_BEGUN: {"where": "support-triage@prod"},
+    NoteCode.DRILL_OVER: {
+        "parts": [
+            {"part": "suggest", "seconds": 0.4},
+            {"part": "approve", "seconds": 72.0},
+            {"part": "execute", "seconds": 3.1},
+            {"part": "recover", "seconds": 0.0},
+        ],
+        "stop": "",
+        "outcome": "completed",
+        "waited": 0.0,
+        "total": 75.5,
+        "count": 2,
+        "needed": 2,
+    },
     NoteCode.DIRECT: {
         "waiting": 1,
         "rows": [

@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.domain import approval, button, policy, quorum
+from bot.domain import approval, button, drill, policy, quorum
 from bot.domain.button import Claim
 from bot.domain.words import AnswerCode, NoteCode
 from bot.errors import BadInput, KeyturnPaused, OutOfDate, Refused, UpstreamDown
 from bot.ports.store import Store, Transaction
 from bot.services.asker import Asker, Reception
+from bot.services.drill.ending import over
 from bot.services.hearing import Hearing, Matter
 from bot.services.outgoing import card_row, ended_facts, moved, note_row
 from bot.services.received import Press
@@ -130,6 +131,7 @@ class Ballot:
             digest=rollback.content_digest,
             person=_person(asker),
             groups=list(asker.in_groups),
+            **drill.mark(rollback),
         )
         try:
             self._genuine(pressed, rollback, case)
@@ -158,8 +160,9 @@ class Ballot:
         await tx.outbox.put(card_row(case, moved(saved)))
         code, facts = _note(saved, hearing.item.slack_id)
         await tx.outbox.put(note_row(case, code, facts, moved(saved)))
+        await over(tx, case, saved)
         if code in _ANSWERS:
-            told = {**facts, "where": str(case.where)}
+            told = {**facts, "where": str(case.where), **drill.mark(saved)}
             await hearing.answer(tx, _ANSWERS[code], told)
         await hearing.finish(tx, code.value)
         return saved

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from bot.domain import policy, quorum
+from bot.domain import drill, policy, quorum
 from bot.domain.calling import MOST, Manner, Told, called, told
 from bot.domain.words import NoteCode
 from bot.errors import Throttled, UpstreamDown, UpstreamRefused
@@ -285,6 +285,7 @@ class Calling:
         return {
             "where": str(rollback.leg.where),
             "more": len(rollback.legs) - 1,
+            **drill.mark(rollback),
             "old": matter.old,
             "new": matter.new,
             "call": matter.call.code,

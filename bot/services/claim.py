@@ -7,7 +7,7 @@ decides: vote void, content changed, or go.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -15,10 +15,18 @@ from bot.domain import approval, glass, legs, quorum
 from bot.domain.words import NoteCode, OutcomeCode
 from bot.ports.store import Store, Transaction
 from bot.ports.target import Targets, TargetVersion
+from bot.services.drill.ending import over
 from bot.services.mandate import Mandate, Standing
 from bot.services.outdate import supersede
 from bot.services.outgoing import by_keyturn, card_row, ended_facts, moved, note_row
-from store.records import Json, Leg, Rollback, State, Step, VersionKind
+from store.records import AppEnv, Json, Leg, Rollback, State, Step, VersionKind
+
+Practises = Callable[[AppEnv], bool]  # whether an app serves nobody, so that drills may change it
+
+
+def nowhere(_where: AppEnv) -> bool:
+    """No app is marked for drills."""
+    return False
 
 
 @dataclass(frozen=True)
@@ -34,13 +42,21 @@ class Claim:
     """Claims for one executor, *owner*; of several that want the same one gets it."""
 
     def __init__(
-        self, store: Store, targets: Targets, mandate: Mandate, *, owner: str, lease: timedelta
+        self,
+        store: Store,
+        targets: Targets,
+        mandate: Mandate,
+        *,
+        owner: str,
+        lease: timedelta,
+        practises: Practises = nowhere,
     ) -> None:
         self._store = store
         self._targets = targets
         self._mandate = mandate
         self._owner = owner
         self._lease = lease
+        self._practises = practises
 
     async def __call__(self, rollback: Rollback) -> Rollback | None:
         """Move it to EXECUTING under our lease, or to where it belongs; None: nowhere, by us.
@@ -56,6 +72,9 @@ class Claim:
             current = await tx.rollbacks.get(rollback.id, lock=True)
             if current.revision != rollback.revision or await tx.pause.current():
                 return None  # somebody else was quicker, or said stop
+            if current.drill and not all(self._practises(leg.where) for leg in current.legs):
+                await supersede(tx, current, OutcomeCode.NO_DRILL_APP)
+                return await tx.rollbacks.get(current.id)
             return await self._judge(tx, current, standing, grounds)
 
     async def _ground(self, leg: Leg) -> _Ground:
@@ -119,6 +138,7 @@ class Claim:
         case = await tx.cases.get(rollback.case_id)
         await tx.outbox.put(card_row(case, moved(after)))
         await tx.outbox.put(note_row(case, NoteCode.ENDED, ended_facts(after), moved(after)))
+        await over(tx, case, after)
         return after
 
     async def _void_glass(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.domain import closing
+from bot.domain import closing, drill
 from bot.ports.store import Transaction
 from store.records import AuditDraft, Case, CaseState
 
@@ -26,7 +26,11 @@ async def close_if_over(tx: Transaction, case: Case) -> bool:
             action="case.close",
             resource=f"case/{case.id}",
             status="ok",
-            what={"app": str(case.where), "outcome": rollback.outcome if rollback else ""},
+            what={
+                "app": str(case.where),
+                "outcome": rollback.outcome if rollback else "",
+                **drill.mark_of(firings),
+            },
             ip_note="Keyturn itself",
         )
     )

@@ -13,6 +13,7 @@ from bot.domain.commands import (
     Choose,
     Condemn,
     Diff,
+    Drill,
     DryRun,
     Help,
     Jobs,
@@ -42,6 +43,7 @@ from bot.ports.store import Store
 from bot.services import history
 from bot.services.asker import Asker, Reception
 from bot.services.companions import Companions
+from bot.services.drill.starting import Drilling
 from bot.services.emergency import Emergency
 from bot.services.hearing import Hearing, Matter
 from bot.services.received import Words
@@ -87,6 +89,7 @@ _ACTIONS = {
     Audit: "audit.see",
     Pause: "suggestions.pause",
     Resume: "suggestions.resume",
+    Drill: "drill.start",
 }
 
 
@@ -107,6 +110,7 @@ class Verbs:
     undo: Undoing
     rehearse: Rehearsing
     pause: Pausing
+    drill: Drilling
 
 
 class Commanded:
@@ -250,6 +254,9 @@ class Commanded:
             case Pause() | Resume():
                 matter = _matter(asked, asker)
                 await self._verbs.pause(hearing, asked, asker, places, matter)
+            case Drill():
+                matter = _matter(asked, asker)
+                await self._verbs.drill(hearing, asked, asker, places, matter)
             case Take():
                 await self._verbs.take(hearing, places, _matter(asked, asker))
             case _:
@@ -319,6 +326,8 @@ def _matter(asked: Named, asker: Asker) -> Matter:
     what: dict[str, Json] = {"person": asker.facts.person}
     if asked.where:
         what["app"] = str(asked.where)
+    if isinstance(asked, Drill):
+        what["drill"] = True
     if isinstance(asked, To):
         what["number"] = asked.number
     if isinstance(asked, To | ToTag):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from bot.domain import legs
+from bot.domain import drill, legs
 from bot.ports.store import Transaction
 from store.records import AuditDraft, Json, Leg, Rollback, Version, VersionSource
 
@@ -72,6 +72,12 @@ def _entry(rollback: Rollback, leg: Leg, meaning: str, action: str, **what: Json
         action=action,
         resource=f"meaning/{meaning[:16]}",
         status="ok",
-        what={"app": where, "meaning": meaning, "rollback": rollback.id, **what},
+        what={
+            "app": where,
+            "meaning": meaning,
+            "rollback": rollback.id,
+            **what,
+            **drill.mark(rollback),
+        },
         ip_note="Keyturn itself",
     )

@@ -20,8 +20,10 @@ from bot.services import emergency, received, review
 from bot.services.asker import Reception
 from bot.services.ballot import Ballot
 from bot.services.choosing import Choosing
+from bot.services.claim import Practises, nowhere
 from bot.services.commanded import Commanded, Verbs
 from bot.services.companions import Companions
+from bot.services.drill.starting import Drilling
 from bot.services.emergency import Emergency
 from bot.services.hearing import Hearing, Matter
 from bot.services.review import Reviewing
@@ -58,6 +60,7 @@ class Decide:
         policy_of: Callable[[AppEnv], Policy],
         keys: Sequence[bytes],
         depends_on: Mapping[str, Sequence[str]] = MappingProxyType({}),
+        practises: Practises = nowhere,
         owner: str,
         nudge: Callable[[], None],
         jitter: Callable[[], float],
@@ -77,9 +80,10 @@ class Decide:
             policy_of: The configured policy of an app@env.
             keys: For the buttons; any of them may have signed.
             depends_on: The apps that each app needs.
+            practises: Whether an app serves nobody, so that drills may change it.
             owner: This worker, among all of all machines.
-            nudge: Called after a quorum or a broken glass was stored, so that nobody waits for the
-                next look.
+            nudge: Called after a quorum, a broken glass or the alert of a drill was stored, so that
+                nobody waits for the next look.
             jitter: A number from 0 to 1, another one each time.
             patience: How old an item may be and still be judged.
             lease: How long an item is this worker's alone.
@@ -115,6 +119,14 @@ class Decide:
             self._undo,
             rehearse,
             Pausing(store, directory, policy_of=policy_of, channels=channels),
+            Drilling(
+                store,
+                directory,
+                practises=practises,
+                policy_of=policy_of,
+                channel_of=lambda where: channels.get(where, ""),
+                nudge=nudge,
+            ),
         )
         self._commanded = Commanded(store, reception, verbs)
 

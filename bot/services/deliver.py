@@ -12,13 +12,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.domain import dry_run
+from bot.domain import drill, dry_run
 from bot.domain.chart.kept import from_json
 from bot.domain.diff.label import visible
 from bot.domain.diff.text import as_text
 from bot.errors import Throttled, UpstreamDown, UpstreamRefused
 from bot.log import bound
-from bot.ports.people import Messenger
+from bot.ports.people import Messenger, Note
 from bot.ports.store import Store, Transaction
 from bot.services.answer import Answers
 from bot.services.calling import Calling
@@ -148,6 +148,7 @@ class Deliver:
     async def _note(self, row: Outgoing) -> None:
         case = await self._with_card(row.body["case_id"])
         note = await self._answers.complete(row.body["code"], row.body["facts"])
+        note = await self._marked(note, case.id)
         await self._messenger.reply(note, channel=case.channel, ts=case.card_ts)
         await self._sent(row)
 
@@ -158,7 +159,7 @@ class Deliver:
             rollback = await tx.rollbacks.get(row.body["rollback_id"])
         changes = await self._differences.shown(self._store, rollback)
         more = len(rollback.legs) - 1
-        title = _title(old, new) + (f", and {more} more" if more else "")
+        title = _title(old, new, rollback) + (f", and {more} more" if more else "")
         await self._messenger.attach(
             _dry_run(rollback) + as_text(changes, title=title),
             filename=f"{_file_name(old, new)}.diff",
@@ -171,12 +172,14 @@ class Deliver:
     async def _picture(self, row: Outgoing) -> None:
         case = await self._with_card(row.body["case_id"])
         leg, old, new = await self._sides(row)
+        async with self._store.read() as tx:
+            rollback = await tx.rollbacks.get(row.body["rollback_id"])
         drawn = await self._differences.picture(self._store, leg)
         if drawn is not None:
             await self._messenger.draw(
                 drawn,
                 filename=f"{_file_name(old, new)}.png",
-                title=_title(old, new),
+                title=_title(old, new, rollback),
                 channel=case.channel,
                 ts=case.card_ts,
             )
@@ -204,8 +207,20 @@ class Deliver:
 
     async def _notice(self, row: Outgoing) -> None:
         note = await self._answers.complete(row.body["code"], row.body["facts"])
+        if "case_id" in row.body:
+            note = await self._marked(note, row.body["case_id"])
         await self._messenger.reply(note, channel=row.destination, ts="")
         await self._sent(row)
+
+    async def _marked(self, note: Note, case_id: int) -> Note:
+        """*note*; of a case that is a drill it says so."""
+        async with self._store.read() as tx:
+            case = await tx.cases.get(case_id)
+            rollback = await tx.rollbacks.get(case.rollback_id) if case.rollback_id else None
+            mark = drill.mark(rollback)
+            if rollback is None:
+                mark = drill.mark_of(await tx.alerts.of_case(case.id))
+        return replace(note, facts={**note.facts, **mark})
 
     async def _answer(self, row: Outgoing) -> bool:
         body = row.body
@@ -313,8 +328,9 @@ class Deliver:
             await tx.outbox.drop(row.id, owner=self._owner, error=why)
 
 
-def _title(old: Version, new: Version) -> str:
-    return f"{new.where}: version {old.number} to {new.number}"
+def _title(old: Version, new: Version, rollback: Rollback) -> str:
+    mark = "Drill: " if rollback.drill else ""
+    return f"{mark}{new.where}: version {old.number} to {new.number}"
 
 
 def _dry_run(rollback: Rollback) -> str:

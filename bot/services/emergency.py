@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bot.domain import button, glass, quorum
+from bot.domain import button, drill, glass, quorum
 from bot.domain.button import Claim
 from bot.domain.commands import BreakGlass
 from bot.domain.policy import Policy
@@ -157,6 +157,7 @@ class Emergency:
             "new": new.number,
             "also": [str(leg.where) for leg in after.legs[1:]],
             "approved": quorum.reached(after),
+            **drill.mark(saved),
         }
         await tx.outbox.put(glass_row(case, saved, told))
         await hearing.answer(tx, AnswerCode.YOU_BROKE_GLASS, told)
@@ -175,6 +176,7 @@ def _matter(rollback: Rollback, asker: Asker, reason: str) -> Matter:
             "digest": rollback.content_digest,
             "person": asker.facts.person,
             "groups": list(asker.in_groups),
+            **drill.mark(rollback),
         },
         case_id=rollback.case_id,
     )

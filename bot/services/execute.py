@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime, timedelta
 
+from bot.domain import drill
 from bot.domain.words import NoteCode
 from bot.errors import BotError, LeaseLost, UpstreamDown, UpstreamRefused
 from bot.ports.people import Directory
@@ -12,7 +13,7 @@ from bot.ports.sealing import Sealing
 from bot.ports.store import Store
 from bot.ports.target import Targets
 from bot.services.carry_out import CarryOut
-from bot.services.claim import Claim
+from bot.services.claim import Claim, Practises, nowhere
 from bot.services.contents import Contents
 from bot.services.draft_seal import DraftSeal
 from bot.services.lease import LEASE, Lease
@@ -44,6 +45,7 @@ class Execute:
         pause: Pause,
         lease: timedelta = LEASE,
         frozen: Frozen = never,
+        practises: Practises = nowhere,
     ) -> None:
         self._store = store
         self._targets = targets
@@ -54,7 +56,9 @@ class Execute:
         self._told: set[int] = set()  # rollbacks whose thread says that they wait for a freeze
         self._settle = Settle(store)
         self._mandate = Mandate(store, directory, frozen=frozen)
-        self._claim = Claim(store, targets, self._mandate, owner=owner, lease=lease)
+        self._claim = Claim(
+            store, targets, self._mandate, owner=owner, lease=lease, practises=practises
+        )
         self._take_over = TakeOver(
             store, targets, self._mandate, self._settle, owner=owner, lease=lease
         )
@@ -147,7 +151,7 @@ class Execute:
                 return
         ended = progress.rollback
         facts = {"rollback": ended.id, "state": ended.state, "outcome": ended.outcome}
-        log.info("rollback ended", extra=facts)
+        log.info("rollback ended", extra={**facts, **drill.mark(ended)})
 
     async def _leg(self, progress: Progress, lease: Lease) -> None:
         """Carry out the leg that *progress* is at."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from bot.domain import recovery, schedule
+from bot.domain import drill, recovery, schedule
 from bot.domain.phases import Phase, phases
 from bot.domain.quorum import KEYTURN
 from bot.ports.store import Store, Transaction
@@ -111,7 +111,7 @@ async def _began(tx: Transaction, rollback: Rollback) -> datetime | None:
     """When the alert fired that brought *rollback* about; None where none did."""
     watched = rollback.recovery
     case = await tx.cases.get(watched.case_id if watched is not None else rollback.case_id)
-    firings = await tx.alerts.of_case(case.id)
+    firings = drill.about(rollback, await tx.alerts.of_case(case.id))
     return recovery.meant(firings, case.finding).starts_at if firings else None
 
 

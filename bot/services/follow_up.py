@@ -6,12 +6,13 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from bot.domain import approval, reminders
+from bot.domain import approval, drill, reminders
 from bot.domain.calling import Call
 from bot.domain.words import NoteCode
 from bot.ports.store import Store
 from bot.services.apart import Apart
 from bot.services.closing import close_if_over
+from bot.services.drill.ending import over
 from bot.services.outgoing import call_row, card_row, ended_facts, moved, note_row, review_row
 from store.records import AppEnv, AuditDraft, Json, Stale, State
 
@@ -85,7 +86,11 @@ class FollowUp:
                     action=f"rollback.{due}",
                     resource=f"rollback/{rollback.id}",
                     status="ok",
-                    what={"app": str(rollback.leg.where), "called": called},
+                    what={
+                        "app": str(rollback.leg.where),
+                        "called": called,
+                        **drill.mark(rollback),
+                    },
                     ip_note="Keyturn itself",
                 )
             )
@@ -132,7 +137,12 @@ class FollowUp:
                     action="review.remind",
                     resource=f"rollback/{rollback.id}",
                     status="ok",
-                    what={"app": str(rollback.leg.where), "days": days, "called": called},
+                    what={
+                        "app": str(rollback.leg.where),
+                        "days": days,
+                        "called": called,
+                        **drill.mark(rollback),
+                    },
                     ip_note="Keyturn itself",
                 )
             )
@@ -177,9 +187,10 @@ class FollowUp:
                 await tx.outbox.put(card_row(case, moved(after)))
                 note = note_row(case, NoteCode.ENDED, ended_facts(after), moved(after))
                 await tx.outbox.put(note)
+                await over(tx, case, after)
         except Stale:  # one that moved on must not hold up the others
             return False
-        log.info("rollback expired", extra={"rollback": rollback_id})
+        log.info("rollback expired", extra={"rollback": rollback_id, **drill.mark(after)})
         return True
 
     async def close_cases(self) -> int:

@@ -24,7 +24,7 @@ class Told:
     `live` is as of the last snapshot. `counts` are the changes against the version before by
     kind, empty when the two mean the same; None for the oldest version that is stored.
     `rollback_id` is of the rollback of ours that published it, `back_to` the version that it
-    brought back.
+    brought back; `drill` says that it was one.
     """
 
     version: Version
@@ -33,6 +33,7 @@ class Told:
     condemned: bool = False
     rollback_id: int | None = None
     back_to: int | None = None
+    drill: bool = False
     tags: tuple[str, ...] = ()
 
 
@@ -49,7 +50,7 @@ class _Facts:
     versions: Sequence[Version]  # newest first
     older: Mapping[int, Version] = field(default_factory=dict)  # the one before each, by row
     condemned: frozenset[str] = frozenset()
-    rollbacks: Mapping[int, tuple[int, int | None]] = field(default_factory=dict)
+    rollbacks: Mapping[int, tuple[int, int | None, bool]] = field(default_factory=dict)
     newest: int = 0
     tags: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
@@ -75,7 +76,7 @@ async def history(
     told = []
     for version in facts.versions:
         older = facts.older.get(version.id)
-        rollback_id, back_to = facts.rollbacks.get(version.id, (None, None))
+        rollback_id, back_to, drill = facts.rollbacks.get(version.id, (None, None, False))
         told.append(
             Told(
                 version,
@@ -84,6 +85,7 @@ async def history(
                 condemned=version.meaning in facts.condemned,
                 rollback_id=rollback_id,
                 back_to=back_to,
+                drill=drill,
                 tags=facts.tags.get(version.id, ()),
             )
         )
@@ -208,20 +210,20 @@ async def _tags(tx: Transaction, where: AppEnv) -> Mapping[int, tuple[str, ...]]
     return found
 
 
-async def _rollback(tx: Transaction, version: Version) -> tuple[int, int | None]:
-    """The rollback that published *version*, and the number that it brought back."""
+async def _rollback(tx: Transaction, version: Version) -> tuple[int, int | None, bool]:
+    """The rollback that published *version*, the number that it brought back, if it was a drill."""
     rollback_id = marker.rollback_id_in(version.external_name) or 0
     try:
         rollback = await tx.rollbacks.get(rollback_id)
         leg = rollback.leg_of(version.where)
         if leg is None:
-            return rollback_id, None
+            return rollback_id, None, False
         back_to = leg.to_version_id
         if marker.puts_back(version.external_name):
             back_to = leg.from_version_id
-        return rollback_id, (await tx.versions.get(back_to)).number
+        return rollback_id, (await tx.versions.get(back_to)).number, rollback.drill
     except Missing:
-        return rollback_id, None
+        return rollback_id, None, False
 
 
 async def _counts(store: Store, older: Version, newer: Version) -> Mapping[str, int]:

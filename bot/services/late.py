@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 
-from bot.domain import legs, marker
+from bot.domain import drill, legs, marker
 from bot.domain.words import NoteCode, OutcomeCode
 from bot.ports.store import Transaction
 from bot.services.outgoing import note_row
@@ -47,7 +47,7 @@ async def notice(tx: Transaction, rollback: Rollback, version: Version) -> None:
     case = await tx.cases.get(rollback.case_id)
     cause = f"late:{version.id}"
     if await tx.outbox.put(note_row(case, NoteCode.LATE_PUBLISH, facts, cause)):
-        what: dict[str, Json] = {"app": str(version.where), **facts}
+        what: dict[str, Json] = {"app": str(version.where), **facts, **drill.mark(rollback)}
         await tx.audit.append(
             AuditDraft(
                 user_id="keyturn",

@@ -76,6 +76,11 @@ class Rules:
     lookback: timedelta
     depends_on: Mapping[str, Sequence[str]] = field(default_factory=dict)  # by app
     thresholds: Thresholds = THRESHOLDS
+    drills: frozenset[str] = frozenset()  # apps that serve nobody
+
+    def practises(self, where: AppEnv) -> bool:
+        """Whether drills may be held in *where*."""
+        return where.app in self.drills
 
     def policy(self, where: AppEnv) -> Policy:
         """The environment's policy; without one two votes are needed and nobody is eligible."""

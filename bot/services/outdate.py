@@ -7,11 +7,13 @@ from dataclasses import replace
 from bot.domain import approval
 from bot.domain.words import NoteCode, OutcomeCode
 from bot.ports.store import Transaction
+from bot.services.drill.ending import over
 from bot.services.outgoing import card_row, moved, note_row
 from store.records import AppEnv, AuditDraft, Case, Json, Rollback, State, Version
 
 _NOT_STARTED = frozenset({State.DRAFT}) | approval.NOT_STARTED
 _NOTHING_LEFT = frozenset({OutcomeCode.ALREADY_LIVE, OutcomeCode.CARRIED_OUT})
+_DRILL_OVER = frozenset({OutcomeCode.DRILL_GAVE_WAY, OutcomeCode.NO_DRILL_APP})
 
 
 async def outdate(tx: Transaction, where: AppEnv, *, live: Version) -> bool:
@@ -38,7 +40,8 @@ async def outdate(tx: Transaction, where: AppEnv, *, live: Version) -> bool:
 async def supersede(tx: Transaction, rollback: Rollback, code: OutcomeCode) -> Case:
     """Supersede *rollback* and say so in its thread; return the case.
 
-    The case is due to be looked at again, unless the candidate is live already.
+    The case is due to be looked at again, unless the candidate is live already, or it was a drill
+    that is over.
 
     Raises:
         Stale: The rollback moved on since it was read.
@@ -57,7 +60,8 @@ async def supersede(tx: Transaction, rollback: Rollback, code: OutcomeCode) -> C
         ),
     )
     case = await tx.cases.get(rollback.case_id, lock=True)
-    again = None if code in _NOTHING_LEFT else now
+    nothing_left = code in _NOTHING_LEFT | _DRILL_OVER
+    again = None if nothing_left else now
     case = await tx.cases.save(replace(case, assess_at=again), was=case.revision)
     await tx.outbox.put(card_row(case, moved(ended)))
     facts: dict[str, Json] = {
@@ -67,4 +71,6 @@ async def supersede(tx: Transaction, rollback: Rollback, code: OutcomeCode) -> C
         "rollback": ended.id,
     }
     await tx.outbox.put(note_row(case, NoteCode.ENDED, facts, moved(ended)))
+    if nothing_left:
+        await over(tx, case, ended)
     return case

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-from bot.domain import legs, marker
+from bot.domain import drill, legs, marker
 from bot.domain.words import DraftNote, NoteCode
 from bot.errors import UpstreamDown, UpstreamRefused
 from bot.ports.store import Store
@@ -192,7 +192,11 @@ class Progress:
             action=action,
             resource=f"rollback/{self.rollback.id}",
             status="ok",
-            what={"app": str(self.rollback.current.where), **what},
+            what={
+                "app": str(self.rollback.current.where),
+                **what,
+                **drill.mark(self.rollback),
+            },
             ip_note="Keyturn itself",
         )
 

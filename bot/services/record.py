@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot.domain import legs
+from bot.domain import drill, legs
 from bot.domain.chart.kept import from_json
 from bot.domain.chart.view import ChartView
 from bot.domain.diff.page import DiffPage
@@ -100,7 +100,7 @@ class Records:
                 rollback=rollback,
                 lived=await tx.rollbacks.lived(rollback_id),
                 case=case,
-                firings=seen_here(await tx.alerts.of_case(caller), rollback),
+                firings=seen_here(drill.about(rollback, await tx.alerts.of_case(caller)), rollback),
                 told=await tx.outbox.queued(f"case:{case.id}", _TOLD),
                 versions=await _versions(tx, rollback),
                 others=await _others(tx, rollback, case),

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.domain import legs, recovery
+from bot.domain import drill, legs, recovery
 from bot.domain.recovery import UNREADABLE, Verdict
 from bot.domain.verdict.incident import Series
 from bot.errors import UpstreamDown
@@ -104,7 +104,8 @@ class Recover:
                 await conclude(tx, current, ended)
         except Stale:
             return False
-        log.info("recovery", extra={"rollback": rollback.id, "state": ended.state})
+        facts = {"rollback": rollback.id, "state": ended.state, **drill.mark(rollback)}
+        log.info("recovery", extra=facts)
         return True
 
     async def _aftermath(self, rollback: Rollback, alerting: int) -> _Aftermath | None:
@@ -113,7 +114,7 @@ class Recover:
         async with self._store.read() as tx:
             now = await tx.now()
             case = await tx.cases.get(alerting)
-            firings = await tx.alerts.of_case(alerting)
+            firings = drill.about(rollback, await tx.alerts.of_case(alerting))
             again = await tx.alerts.around(case.where.env, since=verified, until=now)
             changed_at = await _changed_at(tx, rollback)
         if not firings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bot.domain import legs, policy, quorum
+from bot.domain import drill, legs, policy, quorum
 from bot.domain.words import FindingCode, OutcomeCode
 from bot.errors import (
     AskedAlready,
@@ -20,6 +20,8 @@ from bot.errors import (
 from bot.ports.people import Directory, Member
 from bot.ports.store import Store, Transaction
 from bot.ports.target import Targets
+from bot.services.closing import close_if_over
+from bot.services.drill.ending import over, unsuggested
 from bot.services.eligibility import Eligibility, facts_of
 from bot.services.opening import Ground, Opening, Rules, open_in
 from bot.services.outdate import supersede
@@ -94,8 +96,9 @@ class Request:
         """
         new, finding = await self._made([(where, number), *also], by, reason)
         async with self._store.write() as tx:
-            await _make_room(tx, new)
+            replaced = await _make_room(tx, new)
             case = await self._case(tx, new.legs[0].where, by)
+            new = await self._of_drill(tx, case, new, replaced)
             return await open_in(tx, case, new, _after(case, finding), user_id=by.slack_id)
 
     async def renew(self, ended: Rollback) -> Rollback:
@@ -114,6 +117,7 @@ class Request:
             candidates = [await tx.versions.get(leg.to_version_id) for leg in ended.legs]
         goals = [(candidate.where, candidate.number or 0) for candidate in candidates]
         new, finding = await self._made(goals, by, ended.reason)
+        new = replace(new, drill=ended.drill)
         async with self._store.write() as tx:
             case = await self._case(tx, new.legs[0].where, by)
             if case.rollback_id != ended.id:
@@ -190,6 +194,23 @@ class Request:
         ):
             raise NotAllowed(f"{by.slack_id} may not ask for rollbacks of {where}")
 
+    async def _of_drill(
+        self, tx: Transaction, case: Case, new: NewRollback, replaced: Sequence[Rollback]
+    ) -> NewRollback:
+        """*new* as a part of the drill that goes on in *case*, if it stays in apps for drills.
+
+        A drill that it does not go on with has ended.
+        """
+        stays = all(self._rules.practises(leg.where) for leg in new.legs)
+        for before in replaced:
+            if not stays or before.case_id != case.id:
+                ended = await tx.rollbacks.get(before.id)
+                await over(tx, await tx.cases.get(ended.case_id), ended)
+        goes_on = await _goes_on(tx, case)
+        if goes_on and not stays:
+            await unsuggested(tx, case, why=OutcomeCode.DRILL_GAVE_WAY)
+        return replace(new, drill=goes_on and stays)
+
     async def _may_break_glass(self, by: Member, rules: policy.Policy) -> bool:
         """Whether *by* may open it in a freeze: nobody else can start it before its end."""
         snapshot = rules.snapshot()
@@ -204,23 +225,37 @@ class Request:
         return why_not is None
 
     async def _case(self, tx: Transaction, where: AppEnv, by: Member) -> Case:
-        channel = self._rules.channels[where]
-        return await tx.cases.open_for(where, channel=channel, entry=_opened(where, by.slack_id))
+        """The open case of *where*; that of a drill which is over is not gone on with."""
+        channel, entry = self._rules.channels[where], _opened(where, by.slack_id)
+        case = await tx.cases.open_for(where, channel=channel, entry=entry)
+        practised = drill.practised(await tx.alerts.of_case(case.id))
+        if practised and not await _goes_on(tx, case) and await close_if_over(tx, case):
+            return await tx.cases.open_for(where, channel=channel, entry=entry)
+        return case
 
 
-async def _make_room(tx: Transaction, new: NewRollback) -> None:
-    """Supersede what is still being voted on in the apps of *new*.
+async def _goes_on(tx: Transaction, case: Case) -> bool:
+    """Whether *case* is a drill that has not ended."""
+    firings = await tx.alerts.of_case(case.id)
+    return drill.practised(firings) and drill.goes_on(firings)
+
+
+async def _make_room(tx: Transaction, new: NewRollback) -> list[Rollback]:
+    """Supersede what is still being voted on in the apps of *new*, and return it.
 
     Raises:
         RollbackOpen, AskedAlready: One of them has a rollback that stays.
     """
     found = [await tx.rollbacks.open_of(leg.where) for leg in new.legs]
     ids = sorted({rollback.id for rollback in found if rollback is not None})
+    replaced = []
     for rollback_id in ids:  # locked in one order, and before their cases, as everywhere
         before = await tx.rollbacks.get(rollback_id, lock=True)
         if before.open:
             _may_be_replaced(before, new)
             await supersede(tx, before, OutcomeCode.OTHER_VERSION)
+            replaced.append(before)
+    return replaced
 
 
 def _may_be_replaced(before: Rollback, new: NewRollback) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bot.domain import button, glass
+from bot.domain import button, drill, glass
 from bot.domain.commands import Review
 from bot.domain.policy import Policy
 from bot.domain.words import AnswerCode, NoteCode
@@ -153,6 +153,7 @@ def _matter(rollback: Rollback, asker: Asker, remark: str) -> Matter:
     }
     if remark:
         what["remark"] = remark
+    what |= drill.mark(rollback)
     return Matter("review.sign", f"rollback/{rollback.id}", what, rollback.case_id)
 
 
@@ -165,6 +166,7 @@ def _closed(rollback: Rollback) -> AuditDraft:
         what={
             "app": str(rollback.leg.where),
             "signed_by": [signature.person for signature in rollback.signatures],
+            **drill.mark(rollback),
         },
         ip_note="Keyturn itself",
     )
@@ -181,6 +183,7 @@ def opened(rollback: Rollback) -> AuditDraft:
         what={
             "app": str(rollback.leg.where),
             "broken_by": broken.person if broken else "",
+            **drill.mark(rollback),
         },
         ip_note="Keyturn itself",
     )

@@ -20,6 +20,7 @@ from bot.errors import (
 )
 from bot.ports.store import Store, Transaction
 from bot.services import condemning, review
+from bot.services.drill.ending import hand_over, over
 from bot.services.outgoing import card_row, moved, note_row, review_row
 from bot.services.watching import stop_watching, watching
 from store.records import (
@@ -127,6 +128,9 @@ class Settle:
                     replace(case, assess_at=await tx.now()), was=case.revision
                 )
             await self._tell(tx, case, after, ending)
+            if ending.state is not State.SUPERSEDED:  # which is looked at again
+                await over(tx, case, after)
+                await hand_over(tx, case, after)
             if after.review_open:
                 await self._ask_for_review(tx, case, after)
         return after

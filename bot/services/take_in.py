@@ -7,13 +7,25 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from bot.domain import closing
-from bot.domain.words import NoteCode
+from bot.domain import closing, drill, quorum
+from bot.domain.words import NoteCode, OutcomeCode
 from bot.ports.store import Store, Transaction
 from bot.services.apart import Apart
 from bot.services.closing import close_if_over
+from bot.services.drill.ending import may_give_way, unsuggested
+from bot.services.outdate import supersede
 from bot.services.outgoing import card_row, note_row
-from store.records import AppEnv, AuditDraft, Case, Delivery, Firing, FiringStatus, Json, State
+from store.records import (
+    AppEnv,
+    AuditDraft,
+    Case,
+    Delivery,
+    Firing,
+    FiringStatus,
+    Json,
+    Rollback,
+    State,
+)
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +106,8 @@ class TakeIn:
         return bool(waiting)
 
     async def _give(self, where: AppEnv, firings: Sequence[Firing]) -> None:
+        if drill.real(firings):
+            await self._make_way(where)
         async with self._store.write() as tx:
             case = await self._case(tx, where, firings)
             known = await tx.alerts.of_case(case.id)
@@ -101,8 +115,12 @@ class TakeIn:
             new = [firing for firing in firings if firing.id not in ids]
             if not new:
                 return  # another worker was quicker
-            await tx.alerts.assign([firing.id for firing in new], case.id)
             rollback = await tx.rollbacks.get(case.rollback_id) if case.rollback_id else None
+            if rollback is not None and drill.real(new) and may_give_way(rollback):
+                return  # a drill was opened in this moment: it makes way first
+            await tx.alerts.assign([firing.id for firing in new], case.id)
+            if _has_to_go([*known, *new], rollback):
+                await unsuggested(tx, case, why=OutcomeCode.DRILL_GAVE_WAY)
             another = rollback is not None and closing.another_incident(rollback, new)
             if rollback is None or another:
                 case = await tx.cases.save(
@@ -120,13 +138,26 @@ class TakeIn:
                     await _say(tx, case, NoteCode.ALERT_ADDED, firing)
                 names |= _firing_names([firing])
 
+    async def _make_way(self, where: AppEnv) -> None:
+        """End the drill that waits for votes in *where*: a real alert has come."""
+        async with self._store.write() as tx:
+            found = await tx.rollbacks.open_of(where)
+            if found is not None and may_give_way(found):
+                rollback = await tx.rollbacks.get(found.id, lock=True)
+                if may_give_way(rollback):
+                    await supersede(tx, rollback, OutcomeCode.DRILL_GAVE_WAY)
+
     async def _case(self, tx: Transaction, where: AppEnv, firings: Sequence[Firing]) -> Case:
-        """The case for new *firings*: not one that ended well and only waits to be closed."""
+        """The case for new *firings*: not one that ended well and only waits to be closed.
+
+        Nor is it one that is over where a drill ends or begins: they have cases of their own.
+        """
         channel, entry = self._channels[where], _opened(where, firings)
         case = await tx.cases.open_for(where, channel=channel, entry=entry)
         rollback = await tx.rollbacks.get(case.rollback_id) if case.rollback_id else None
         verified = rollback is not None and rollback.state is State.COMPLETED
-        if verified and await close_if_over(tx, case):
+        apart = drill.practised(await tx.alerts.of_case(case.id)) or drill.practised(firings)
+        if (verified or apart) and await close_if_over(tx, case):
             return await tx.cases.open_for(where, channel=channel, entry=entry)
         return case
 
@@ -160,6 +191,17 @@ async def _say(tx: Transaction, case: Case, code: NoteCode, firing: Firing) -> N
     await tx.outbox.put(note_row(case, code, facts, f"firing:{firing.id}"))
 
 
+def _has_to_go(firings: Sequence[Firing], rollback: Rollback | None) -> bool:
+    """Whether a drill is in the way of something real in the case of *firings*.
+
+    One that is being carried out is let through; its end makes room.
+    """
+    if rollback is not None and rollback.open and rollback.drill:
+        return False
+    real = bool(drill.real(firings)) or (rollback is not None and rollback.open)
+    return real and drill.goes_on(firings)
+
+
 def _cause(firing: Firing) -> str:
     return f"firing:{firing.id}:{firing.status}"
 
@@ -179,11 +221,16 @@ def _by_app(firings: Sequence[Firing]) -> list[tuple[AppEnv, list[Firing]]]:
 
 
 def _opened(where: AppEnv, firings: Sequence[Firing]) -> AuditDraft:
+    practised = drill.practised(firings)
     return AuditDraft(
-        user_id="alertmanager",
+        user_id=quorum.KEYTURN if practised else "alertmanager",
         action="case.open",
         resource=f"app/{where}",
         status="ok",
-        what={"app": str(where), "fingerprints": sorted(f.fingerprint for f in firings)},
-        ip_note="a webhook; its sender is known by its token",
+        what={
+            "app": str(where),
+            "fingerprints": sorted(f.fingerprint for f in firings),
+            **drill.mark_of(firings),
+        },
+        ip_note="Keyturn itself" if practised else "a webhook; its sender is known by its token",
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from bot.domain import quorum, recovery
+from bot.domain import drill, quorum, recovery
 from bot.domain.words import FindingCode, NoteCode
 from bot.ports.store import Transaction
 from bot.services import condemning
+from bot.services.drill.ending import over
 from bot.services.outgoing import by_keyturn, card_row, moved, note_row
 from store.records import Case, Firing, Json, Recovery, RecoveryState, Rollback
 
@@ -20,7 +21,7 @@ _ACTIONS = {
 async def watching(tx: Transaction, rollback: Rollback) -> Recovery | None:
     """What is watched once *rollback* is carried out; None where no alert brought it about."""
     alerting = _alerting(await tx.cases.get(rollback.case_id))
-    if not await tx.alerts.of_case(alerting):
+    if not drill.about(rollback, await tx.alerts.of_case(alerting)):
         return None
     return Recovery(RecoveryState.WATCHED, alerting)
 
@@ -52,12 +53,12 @@ async def conclude(tx: Transaction, before: Rollback, ended: Recovery) -> Rollba
     """
     after = before.moved(before.state, recovery=ended)
     case = await tx.cases.get(after.case_id)
-    firings = await tx.alerts.of_case(ended.case_id)
+    firings = drill.about(after, await tx.alerts.of_case(ended.case_id))
     times = _times(after, firings, await tx.cases.get(ended.case_id))
     told = recovery.told(after)
     entry = by_keyturn(after, _ACTIONS[ended.state], **told, **times)
     after = await tx.rollbacks.save(after, was=before.revision, entry=entry)
-    if ended.state is RecoveryState.RECOVERED:
+    if ended.state is RecoveryState.RECOVERED and not after.drill:
         await condemning.condemn(tx, after)
     facts: dict[str, Json] = {
         "recovery": ended.state.value,
@@ -67,6 +68,7 @@ async def conclude(tx: Transaction, before: Rollback, ended: Recovery) -> Rollba
     }
     await tx.outbox.put(card_row(case, moved(after)))
     await tx.outbox.put(note_row(case, NoteCode.RECOVERY, facts, moved(after)))
+    await over(tx, case, after)
     return after
 
 

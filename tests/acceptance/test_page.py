@@ -14,7 +14,7 @@ from playwright.async_api import Browser, Page, Request, async_playwright, expec
 
 from bot.demo.stage import Stage, set_up
 from bot.playground.page.server import Story, serve_page
-from bot.playground.slack.people import BOB, CAROL, DAVE, INCIDENTS
+from bot.playground.slack.people import ALICE, BOB, CAROL, DAVE, INCIDENTS
 
 CHROMIUM = Path("/usr/bin/chromium")
 QUIET = (
@@ -219,6 +219,49 @@ async def test_the_story_can_be_played_by_keyboard_alone(
         assert stage.slack.state.messages(INCIDENTS) == []
 
 
+@pytest.mark.parametrize(("size", "scheme"), [(PHONE, "dark"), (DESK, "light")])
+async def test_a_drill_is_begun_by_a_word_and_says_at_its_end_how_it_went(
+    stage: Stage, browser: Browser, tmp_path: Path, size: dict[str, int], scheme: str
+) -> None:
+    async with reading(stage, browser, tmp_path, size=size, scheme=scheme) as reader:
+        page = reader.page
+        await reader.act_as(DAVE)
+        await page.locator("#say").fill("/rollback drill")
+        await page.keyboard.press("Enter")
+        await reader.sees("Drill: Rollback proposed: support-triage-drill@prod")
+        await reader.sees("This is a drill")
+        await reader.check_layout("drill-1-card")
+
+        await reader.act_as(CAROL)
+        await reader.press("Reject")
+        await expect(page.locator("#modal")).to_contain_text("Drill: reject it")
+        await reader.check_layout("drill-2-reject")
+        await page.locator("#modal").get_by_role("button", name="Back").click()
+
+        await reader.act_as(ALICE)
+        for tab, panel in (("Direct messages", "#direct"), ("App Home", "#home")):
+            await page.get_by_role("tab", name=tab).click()
+            await reader.sees("drill in support-triage-drill@prod", inside=panel)
+            await reader.check_layout(f"drill-{panel[1:]}")
+        await page.get_by_role("tab", name="Channel").click()
+
+        await reader.press("Approve", confirm=True)
+        await reader.sees("1 of 2", inside="#feed .fields")
+        await reader.act_as(BOB)
+        await reader.press("Approve", confirm=True)
+        await reader.sees("Drill: Rolled back")
+        await reader.sees("I watch whether that helped")
+        await reader.sees("KeyturnDrill no longer fires")
+        await stage.service.see_recovery()
+        await reader.sees("it went as it should")
+        await reader.sees("card → second approval")
+        await reader.check_layout("drill-3-done")
+        await page.locator("#feed > *").last.scroll_into_view_if_needed()
+        thread = page.locator("#feed").get_by_text("it went as it should").first
+        await thread.scroll_into_view_if_needed()
+        await reader.check_layout("drill-4-thread")
+
+
 async def test_what_the_commands_answer_fits_a_phone(
     stage: Stage, browser: Browser, tmp_path: Path
 ) -> None:
@@ -288,7 +331,7 @@ async def test_a_version_is_chosen_by_keyboard_alone(
         await reader.page.locator("#say").fill("/rollback")
         await keyboard.press("Enter")
         await expect(dialog.get_by_role("combobox")).to_be_focused()
-        await keyboard.press("ArrowDown")
+        await keyboard.type("triage@")
         await expect(dialog.get_by_role("option")).to_have_count(1)
         await keyboard.press("ArrowDown")
         await keyboard.press("Enter")

@@ -15,7 +15,8 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -93,6 +94,7 @@ class World:
     config: Path
     secrets: dict[str, str]
     port: int = 0
+    quiet: timedelta | None = None  # how long an alert stays resolved before that counts
     settled: Was | None = None
     alert: Alert | None = None
     _served: list[Served] = field(default_factory=list)
@@ -133,7 +135,10 @@ class World:
 
     def settings(self, **more: str) -> Settings:
         """The settings that the service reads from its environment and file."""
-        return load(self.environment(**more), serving=True)
+        found = load(self.environment(**more), serving=True)
+        if self.quiet is None:
+            return found
+        return replace(found, alerts=replace(found.alerts, quiet=self.quiet))
 
     @asynccontextmanager
     async def here(self, **more: str) -> AsyncIterator[Service]:

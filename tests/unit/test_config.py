@@ -16,6 +16,7 @@ from bot.domain.including import Include
 from bot.domain.naming import Match
 from bot.domain.policy import Policy
 from bot.errors import ConfigurationWrong
+from bot.opening import rules_of
 from store.records import AppEnv
 
 ENVIRONMENT = {"DIFY_PASSWORD": "geheim-1"}
@@ -89,6 +90,7 @@ def test_the_tables_become_values(read: Load) -> None:
     assert (triage.target, triage.id, triage.channel) == ("dify.prod", "6f0c", "C0987654321")
     assert settings.places[AppEnv("kb-search", "prod")].channel == "C0123456789"
     assert settings.apps["support-triage"].depends_on == ("kb-search",)
+    assert not settings.apps["support-triage"].drill
     assert settings.dify["prod"].url == "https://dify.example.com"
     assert settings.dify["prod"].password.get_secret_value() == "geheim-1"
     assert settings.policy("prod") == Policy(
@@ -386,6 +388,7 @@ ONE_CHANGE = [
     ('"high"', '"hight"', "app.support-triage.criticality: must be one of 'low', 'medium', 'high'"),
     ('["kb-search"]', '["kb-serch"]', 'app.support-triage.depends_on: no app is called "kb-serch"'),
     ('["kb-search"]', '["support-triage"]', "app.support-triage.depends_on: an app does not depen"),
+    ("[app.kb-search]", "[app.kb-search]\ndrill = true", "app.support-triage.depends_on: \"kb-s"),
     ('["kb-search"]', '"kb-search"', "app.support-triage.depends_on: must be a list, such as"),
     ('{ service = "triage-api" }', "{ service = 1 }", "app.support-triage.match.service: must be"),
     ('"dify.prod", id = "6f0c"', '"dify.prd", id = "6f0c"', "app.support-triage.environments.prod"),
@@ -747,3 +750,12 @@ def test_where_nobody_is_needed_somebody_has_to_be_named_who_may_ask(mistakes: M
     told = mistakes(GOOD.replace(named, "votes = 0"))
 
     assert [line[:37] for line in told] == ["policy.prod.requesters: name who may "]
+
+
+def test_an_app_is_marked_for_drills_by_its_name(read: Load) -> None:
+    marked = GOOD.replace("[app.support-triage]", "[app.support-triage]\ndrill = true")
+
+    rules = rules_of(read(marked, SERVING, serving=True))
+
+    assert rules.practises(AppEnv("support-triage", "prod"))
+    assert not rules.practises(AppEnv("kb-search", "prod"))

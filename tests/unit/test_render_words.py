@@ -332,6 +332,7 @@ def test_help_has_one_command_a_line() -> None:
         "`/rollback record ",
         "`/rollback snapsho",
         "`/rollback to APP@",
+        "`/rollback drill A",
         "`/rollback dry-run",
         "`/rollback undo AP",
         "`/rollback break-g",

@@ -158,10 +158,19 @@ class SlackMessenger:
         return str(answer.get("permalink", ""))
 
     async def open_form(
-        self, action: str, *, trigger_id: str, value: str, channel: str, ts: str
+        self,
+        action: str,
+        *,
+        trigger_id: str,
+        value: str,
+        channel: str,
+        ts: str,
+        drill: bool = False,
     ) -> None:
         """Open the form of a button's *action*; *trigger_id* lives three seconds."""
-        view = self._view(lambda: render.form_view(action, value=value, channel=channel, ts=ts))
+        view = self._view(
+            lambda: render.form_view(action, value=value, channel=channel, ts=ts, drill=drill)
+        )
         await called(self._web.views_open(trigger_id=trigger_id, view=view))
 
     async def open_difference(self, window: Window, *, trigger_id: str) -> None:

@@ -31,7 +31,7 @@ class OpensForms(choosing.OpensChoices, Protocol):
     """What the listeners need of the Slack client that open something."""
 
     async def open_form(
-        self, action: str, *, trigger_id: str, value: str, channel: str, ts: str
+        self, action: str, *, trigger_id: str, value: str, channel: str, ts: str, drill: bool
     ) -> None: ...
     async def open_difference(self, window: Window, *, trigger_id: str) -> None: ...
     async def answer(
@@ -84,7 +84,8 @@ def _clicks(app: AsyncApp, put: Put, forms: OpensForms) -> None:
         if item is None:
             return
         if f"rollback.{item.action}" in wire.FORMS:
-            envelope_of(context).go_on(_open_form(forms, body, item))
+            drill = wire.of_drill(action)
+            envelope_of(context).go_on(_open_form(forms, body, item, drill=drill))
         elif item.action == "difference":
             envelope_of(context).go_on(_open_difference(forms, body, item))
         elif item.action == "another":
@@ -142,7 +143,9 @@ def _home(app: AsyncApp, put: Put) -> None:
         await ack()
 
 
-async def _open_form(forms: OpensForms, body: dict[str, Any], item: NewInboxItem) -> None:
+async def _open_form(
+    forms: OpensForms, body: dict[str, Any], item: NewInboxItem, *, drill: bool
+) -> None:
     """Open the form of a button; the trigger lives three seconds, so this is done here.
 
     Somebody who sees no form is told to press again, if Slack takes that.
@@ -155,6 +158,7 @@ async def _open_form(forms: OpensForms, body: dict[str, Any], item: NewInboxItem
             value=pressed["value"],
             channel=pressed["channel"],
             ts=pressed["ts"],
+            drill=drill,
         )
     except Exception as error:  # noqa: BLE001  # an edge: nothing may leave a listener
         why = error.code if isinstance(error, BotError) else type(error).__name__

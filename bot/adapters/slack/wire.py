@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 from bot.adapters.slack.reading import an_id, an_object, decoded, part, text_of
 from bot.errors import BadInput
-from bot.ports.people import CHOICE, DIFFERENCE
+from bot.ports.people import CHOICE, DIFFERENCE, DRILL
 from store.records import InboxKind, NewInboxItem
 
 # Buttons that open a form, whose `callback_id` is the button's `action_id`.
@@ -100,9 +100,23 @@ def click(payload: Mapping[str, Any], action: Mapping[str, Any], digest: str) ->
             "channel": an_id(part(payload, "channel"), "id"),
             "ts": text_of(part(payload, "container"), "message_ts"),
             "response_url": text_of(payload, "response_url", default=""),
-            **({"window": f"{_WINDOWS[name]}.{digest}"} if name in _WINDOWS else {}),
+            **({"window": _window(name, action, digest)} if name in _WINDOWS else {}),
         },
     )
+
+
+def _window(name: str, action: Mapping[str, Any], digest: str) -> str:
+    kind = _WINDOWS[name]
+    return f"{kind}.{DRILL}.{digest}" if of_drill(action) else f"{kind}.{digest}"
+
+
+def of_drill(action: Mapping[str, Any]) -> bool:
+    """Whether a button stood on the card of a drill, by the id of its block.
+
+    That decides nothing: a dialog that is opened before anything is read says it on its face.
+    """
+    block = action.get("block_id")
+    return isinstance(block, str) and block.startswith(f"actions.{DRILL}.")
 
 
 def turned(payload: Mapping[str, Any], action: Mapping[str, Any], digest: str) -> NewInboxItem:

@@ -128,7 +128,8 @@ class RecordPage:
         """What the page is called."""
         others = len(self.legs) - 1
         more = f" and {others} more {'app' if others == 1 else 'apps'}" if others else ""
-        return f"Rollback {self.rollback.id} of {self.where}{more}"
+        mark = "Drill: rollback" if self.rollback.drill else "Rollback"
+        return f"{mark} {self.rollback.id} of {self.where}{more}"
 
     @property
     def state(self) -> State:

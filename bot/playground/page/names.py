@@ -20,6 +20,7 @@ EMOJI: Mapping[str, str] = {
     "bulb": "💡", "busts_in_silhouette": "👥", "page_facing_up": "📄", "link": "🔗",
     "heavy_minus_sign": "➖", "heavy_plus_sign": "➕", "pencil2": "✏️", "stopwatch": "⏱️",
     "chart_with_upwards_trend": "📈", "exclamation": "❗", "sos": "🆘", "point_right": "👉",
+    "checkered_flag": "🏁",
 }  # fmt: skip
 
 

@@ -51,6 +51,7 @@ class Story:
         "/rollback log support-triage@prod",
         "/rollback diff support-triage@prod 6",
         "/rollback who support-triage@prod",
+        "/rollback drill",
         "/rollback snapshot",
         "/rollback help",
     )

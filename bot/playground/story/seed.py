@@ -21,6 +21,7 @@ from bot.playground.story.workflow import (
     graph,
 )
 
+DRILL_APP = f"{APP}-drill"  # a copy that serves nobody
 KEEP = "[__HIDDEN__]"  # Dify's placeholder: the secret keeps its value
 BOT_EMAIL = "rollback-bot@example.com"
 FIRST = Edition(prompt=GOOD_PROMPT.partition("\nNever")[0], model="gpt-4-turbo", temperature=0.7)
@@ -65,6 +66,16 @@ def seed(dify: DifyState, *, password: str, secret: str) -> str:
     return app.id
 
 
+def seed_drill_app(dify: DifyState, *, secret: str) -> str:
+    """Add a copy of the app, of its last three versions, to practise in; return its id."""
+    app = dify.create_app(DRILL_APP, by="carol", description="To practise rollbacks in")
+    now = dify.clock()
+    for number, (age, author, comment, edition) in enumerate(_PAST[-3:]):
+        _publish(dify, edition, by=author, comment=comment, at=now - age, app=DRILL_APP,
+                 secret=KEEP if number else secret)  # fmt: skip
+    return app.id
+
+
 def publish_bad(dify: DifyState, *, by: str = "dave", at: datetime | None = None) -> Workflow:
     """Publish the change that makes users suffer: model, prompt and code at once.
 
@@ -96,10 +107,17 @@ def _run(dify: DifyState, *, succeeded: int, failed: int, over: timedelta) -> No
 
 
 def _publish(
-    dify: DifyState, edition: Edition, *, by: str, comment: str, at: datetime | None, secret: str
+    dify: DifyState,
+    edition: Edition,
+    *,
+    by: str,
+    comment: str,
+    at: datetime | None,
+    secret: str,
+    app: str = APP,
 ) -> Workflow:
     return dify.publish_directly(
-        APP,
+        app,
         graph=graph(edition),
         features=features(),
         environment_variables=environment(edition, secret=secret),

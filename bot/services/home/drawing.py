@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from bot.domain import glass, quorum
+from bot.domain import drill, glass, quorum
 from bot.domain.home import APPS, SHOWN, HomeView, Listed, Part, Said
 from bot.domain.policy import Policy
 from bot.errors import NotEligible, UpstreamRefused
@@ -166,6 +166,7 @@ class HomeDrawing:
         return {
             "where": str(leg.where),
             "more": len(rollback.legs) - 1,
+            **drill.mark(rollback),
             "rollback": rollback.id,
             "old": known.numbers.get(leg.from_version_id, 0),
             "new": known.numbers.get(leg.to_version_id, 0),
@@ -192,6 +193,7 @@ class HomeDrawing:
             "published_at": live.published_at.isoformat(),
             "author": live.author,
             "drift": _drifted(live),
+            **drill.mark(rollback),
             "rollback": rollback.id if rollback else 0,
             "state": rollback.state.value if rollback else "",
             "permalink": await self._permalink(case),

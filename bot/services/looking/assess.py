@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.domain import legs, quorum
+from bot.domain import drill, legs, quorum
 from bot.domain.words import FindingCode, NoteCode, OutcomeCode
 from bot.errors import AskAgain, Refused, RollbackOpen, UpstreamDown, UpstreamRefused
 from bot.ports.evidence import LookBack
@@ -24,6 +24,7 @@ from bot.services.looking import found
 from bot.services.looking.behind import Behind
 from bot.services.looking.gather import Gather
 from bot.services.looking.judge import Judge, numbered
+from bot.services.looking.practise import Practise
 from bot.services.looking.ran import Ran
 from bot.services.looking.suggest import Suggest
 from bot.services.looking.telling import LOOK_AGAIN, Telling
@@ -76,6 +77,7 @@ class Assess:
         self._telling = Telling(store)
         self._suggest = Suggest(store, targets, directory, rules, opening, self._telling)
         self._judge = Judge(Gather(store, rules, look_back, Ran(targets)), rules, opening)
+        self._practise = Practise(store, rules, opening, self._suggest, self._telling)
         self._behind = Behind(store, rules, opening, self._suggest, self._telling)
 
     async def step(self) -> bool:
@@ -125,7 +127,9 @@ class Assess:
             open_one = await tx.rollbacks.open_of(case.where)
             done = await tx.rollbacks.completed(case.where, since=case.opened_at)
         elsewhere = [
-            one for one in done if one.case_id != case.id and not _began_after(one, firings)
+            one
+            for one in done
+            if one.case_id != case.id and not one.drill and not _began_after(one, firings)
         ]
         if open_one is not None and open_one.case_id != case.id:
             await self._telling.only_facts(case, found.part_of(case, open_one), again=LOOK_AGAIN)
@@ -151,7 +155,12 @@ class Assess:
 
         What was put off for a long time is looked at only if something still fires.
         """
+        practised = drill.practised(firings)
+        firings = firings if practised else drill.real(firings)
         fires = any(firing.status is FiringStatus.FIRING for firing in firings)
+        if practised and not fires:  # the drill has ended
+            await self._telling.not_due(case)
+            return
         if case.finding is not None and case.finding.code in _PUT_OFF and not fires:
             await self._telling.not_due(case)
             return
@@ -159,6 +168,9 @@ class Assess:
             await self._snapshot.refresh(case.where)
         except (UpstreamDown, UpstreamRefused) as error:
             await self._telling.not_readable(case, error)
+            return
+        if practised:
+            await self._practise(case, firings, rollback)
             return
         await self._refresh_behind(case.where)
         ground = await self._opening.ground(case.where)

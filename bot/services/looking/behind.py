@@ -79,6 +79,7 @@ class Behind:
         return any(
             not one.open
             and one.requested_by == quorum.KEYTURN
+            and not one.drill
             and any(
                 (leg.from_version_id, leg.to_version_id) == (ground.live.id, candidate.id)
                 for leg in one.legs

@@ -59,6 +59,7 @@ def rejected(before: Rollback | None, new: NewRollback) -> bool:
     """Whether people said no to exactly this: they are not asked again by us."""
     return (
         before is not None
+        and not before.drill
         and before.state is State.REJECTED
         and before.content_digest == new.content_digest
     )

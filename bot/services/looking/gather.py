@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.domain import legs
+from bot.domain import drill, legs
 from bot.domain.verdict.incident import Alert, App, Change, Incident
 from bot.errors import UpstreamDown
 from bot.ports.evidence import LookBack, Measured
@@ -100,8 +100,9 @@ class Gather:
         return incident, measured
 
     def _others(self, where: AppEnv, behind: Sequence[AppEnv]) -> list[AppEnv]:
-        """Apps of the same environment, those that call the alerting one first."""
+        """Apps of the same environment that serve somebody, those that call this one first."""
         there = [p for p in self._rules.channels if p.env == where.env and p != where]
+        there = [place for place in there if not self._rules.practises(place)]
         calls = {app for app, used in self._rules.depends_on.items() if where.app in used}
         left = [place for place in there if place not in behind]
         return sorted(left, key=lambda place: (place.app not in calls, place.app))[:OTHERS]
@@ -126,7 +127,7 @@ class Gather:
     async def _alerts(self, env: str, since: datetime, until: datetime) -> list[Alert]:
         async with self._store.read() as tx:
             found = await tx.alerts.around(env, since=since, until=until)
-        return [_alert(f.where, f, until) for f in found if f.where is not None]
+        return [_alert(f.where, f, until) for f in drill.real(found) if f.where is not None]
 
     async def _changes(self, history: Sequence[Version], since: datetime) -> list[Change]:
         touched = await kinds(self._store, history, since=since)

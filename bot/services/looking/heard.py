@@ -18,7 +18,8 @@ async def heard(tx: Transaction, where: AppEnv, alert: str, *, now: datetime) ->
     answers: list[Answered] = []
     for rollback in await tx.rollbacks.opened(since=now - KEPT, where=where):
         ended = rollback.finished_at
-        if rollback.requested_by != quorum.KEYTURN or ended is None or ended > now:
+        ours = rollback.requested_by == quorum.KEYTURN and not rollback.drill
+        if not ours or ended is None or ended > now:
             continue
         came = feedback.answer(rollback, suggested="")
         if came in feedback.SPOKEN:

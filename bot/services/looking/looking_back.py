@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from bot.domain import onset, quorum
+from bot.domain import drill, onset, quorum
 from bot.domain.verdict import feedback
 from bot.domain.verdict.feedback import Answer, Answered
 from bot.ports.store import Store, Transaction
@@ -125,7 +125,7 @@ class LookingBack:
 
 
 async def _of_case(tx: Transaction, case: Case, rollbacks: Sequence[Rollback]) -> list[Past]:
-    firings = await tx.alerts.of_case(case.id)
+    firings = drill.real(await tx.alerts.of_case(case.id))
     ours = [r for r in rollbacks if r.requested_by == quorum.KEYTURN and not r.drill]
     if not ours:
         silence = await _silence(tx, case, rollbacks, firings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from bot.domain import quorum
 from bot.domain.chart.view import ChartView
@@ -66,7 +67,7 @@ class Suggest:
         Raises:
             UpstreamDown: Slack does not say who may approve.
         """
-        rules = self._rules.policy(case.where)
+        rules, practised = self._rules.policy(case.where), finding.code == FindingCode.DRILL
         if await self._paused(case, finding, chart) or await self._not_now(case, rules, finding):
             return
         try:
@@ -91,6 +92,7 @@ class Suggest:
         try:
             looked = Looked(finding.suspect_id, rate)
             new = await self._opening.new(case.where, ground, candidate, snapshot, looked=looked)
+            new = replace(new, drill=practised)
         except (SecretsOutOfReach, SecretsGone) as error:
             system = self._targets.of(case.where)[0].name
             await self._telling.only_facts(
@@ -120,11 +122,15 @@ class Suggest:
         return True
 
     async def _not_now(self, case: Case, rules: Policy, finding: Finding) -> bool:
-        """Show facts alone in a freeze, and when going back has not helped before."""
+        """Show facts alone in a freeze, and when going back has not helped before.
+
+        Drills are not limited that way, and limit nothing.
+        """
         async with self._store.read() as tx:
             now = await tx.now()
             before = await tx.rollbacks.completed(case.where, since=now - rules.cool_down)
-        ends = [rollback.finished_at for rollback in before if rollback.finished_at is not None]
+        lasting = [] if finding.code == FindingCode.DRILL else [b for b in before if not b.drill]
+        ends = [rollback.finished_at for rollback in lasting if rollback.finished_at is not None]
         if (until := rules.freeze.until(now)) is not None:
             facts = found.frozen(finding, until)
         elif (until := rules.cools_down_until(ends)) is not None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.domain import quorum
+from bot.domain import drill, quorum
 from bot.domain.chart.kept import as_json
 from bot.domain.chart.view import ChartView
 from bot.domain.words import FindingCode, NoteCode
@@ -80,9 +80,9 @@ class Telling:
             saved = await tx.cases.save(after, was=current.revision)
             new = not found.same_words(current.finding, finding)  # not again while a target is down
             if new:
-                await tx.audit.append(
-                    entry(saved, "case.no_suggestion", quorum.KEYTURN, finding=finding.code)
-                )
+                marked = drill.mark_of(await tx.alerts.of_case(saved.id))
+                what = {"finding": finding.code, **marked}
+                await tx.audit.append(entry(saved, "case.no_suggestion", quorum.KEYTURN, **what))
             if new or saved.rollback_id != current.rollback_id:
                 await tx.outbox.put(card_row(saved, f"case:{saved.id}:{saved.revision}"))
             for row in below(saved, finding, chart) if new else ():

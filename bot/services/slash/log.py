@@ -48,6 +48,7 @@ def _row(one: history.Told) -> Json:
         "published_at": version.published_at.isoformat(),
         "counts": None if one.counts is None else dict(one.counts),
         "rollback": one.rollback_id or 0,
+        "drill": one.drill,
         "back_to": one.back_to or 0,
         "condemned": one.condemned,
         "drift": version.source is VersionSource.DRIFT,

@@ -10,6 +10,7 @@ from bot.domain.words import AnswerCode, NoteCode
 from bot.errors import NothingOpen
 from bot.ports.store import Store, Transaction
 from bot.services.asker import Asker
+from bot.services.drill.ending import over
 from bot.services.hearing import Hearing, Matter
 from bot.services.outgoing import card_row, ended_facts, moved, note_row
 from store.records import Case, Json, Rollback, State
@@ -52,6 +53,7 @@ class Own:
         where = str(case.where)
         if saved.state is State.WITHDRAWN:
             await tx.outbox.put(note_row(case, NoteCode.ENDED, ended_facts(saved), moved(saved)))
+            await over(tx, case, saved)
             to = await tx.versions.get(saved.leg.to_version_id)
             told: dict[str, Json] = {"where": where, "number": to.number}
             await hearing.answer(tx, AnswerCode.YOU_WITHDREW, told)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.domain import glass
+from bot.domain import drill, glass
 from bot.domain.words import AnswerCode
 from bot.ports.store import Store, Transaction
 from bot.services.review import MOST
@@ -44,6 +44,7 @@ async def _row(
         "number": live.number if live else None,
         "published_at": live.published_at.isoformat() if live else "",
         "rollback": rollback.id if rollback else 0,
+        **drill.mark(rollback),
         "state": rollback.state.value if rollback else "",
         "case_id": rollback.case_id if rollback else 0,
         "not_imported": (oldest or 1) - 1,

@@ -429,12 +429,12 @@ async def test_the_form_opens_once_for_who_pressed(
     slack: RunningSlack, messenger: SlackMessenger, card: str
 ) -> None:
     asked = {"trigger_id": slack.state.new_trigger(ALICE), "value": "17.1.n0nce.mac"}
-    await messenger.open_form("reject", **asked, channel=INCIDENTS, ts=card)
+    await messenger.open_form("reject", **asked, channel=INCIDENTS, ts=card, drill=False)
 
     (view,) = slack.state.views_of(ALICE)
     assert view.content["callback_id"] == "rollback.reject"
     with pytest.raises(UpstreamRefused) as raised:
-        await messenger.open_form("reject", **asked, channel=INCIDENTS, ts=card)
+        await messenger.open_form("reject", **asked, channel=INCIDENTS, ts=card, drill=False)
     assert raised.value.upstream_code == "exchanged_trigger_id"
 
 

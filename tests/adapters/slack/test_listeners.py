@@ -148,6 +148,45 @@ async def test_reject_is_a_row_and_asks_for_the_reason(
     }
 
 
+@pytest.mark.parametrize(
+    ("action", "title"),
+    [
+        ("reject", "Drill: reject it"),
+        ("difference", "Drill: what would change"),
+        ("another", "Drill: another version"),
+    ],
+)
+async def test_what_opens_from_the_card_of_a_drill_says_so(
+    slack: RunningSlack, inbox: FakeInbox, messenger: SlackMessenger, action: str, title: str
+) -> None:
+    another = CardButton("another", "17.1.n0nce." + "0" * 64)
+    view = a_view(drill=True)
+    view = a_view(drill=True, buttons=(*view.buttons, another))
+    card = await messenger.show(view, channel=INCIDENTS, ts="")
+
+    assert (await slack.driver.click(BOB, card, action)).ok
+
+    opened = await the_form(slack)
+    assert opened.content["title"]["text"] == title
+    assert inbox.only.action == action
+
+
+async def test_the_dialog_of_a_drill_stays_one_when_it_is_filled(
+    slack: RunningSlack, inbox: FakeInbox, messenger: SlackMessenger
+) -> None:
+    card = await messenger.show(a_view(drill=True), channel=INCIDENTS, ts="")
+    await slack.driver.click(BOB, card, "difference")
+    view = await the_form(slack)
+    pressed = inbox.only.payload
+
+    window = Window(pressed["window"], pressed["value"], INCIDENTS, card)
+    await messenger.fill(window, Sheet((0, 0), "2 prompts reworded", total=2, after=(1, 0)))
+
+    (view,) = slack.state.views_of(BOB)
+    assert view.content["title"]["text"] == "Drill: what would change"
+    assert "2 prompts reworded" in str(view.content["blocks"])
+
+
 async def test_the_same_press_again_asks_only_once(
     slack: RunningSlack, inbox: FakeInbox, card: str
 ) -> None:

@@ -400,3 +400,22 @@ async def test_what_was_opened_since_is_told_page_by_page_of_one_app_or_of_all(
     assert await ids(since=NOON, limit=1) == [old.id]
     assert await ids(since=NOON, after=old.id, limit=1) == [new.id]
     assert await ids(since=hand.at + timedelta(seconds=1)) == []
+
+
+@pytest.mark.parametrize("drill", [True, False])
+async def test_every_entry_that_is_written_with_a_drill_says_so(
+    store: SqlStore, drill: bool
+) -> None:
+    case = await an_open_case(store)
+    async with store.write() as tx:
+        new = new_rollback(case.id, drill=drill)
+        draft = await tx.rollbacks.open(new, open_for=HALF_AN_HOUR, entry=an_entry("opened"))
+    ended = await moved(store, draft, *WAY[State.REJECTED])
+
+    assert (await current(store, ended)).drill is drill
+    async with store.read() as tx:
+        about = [e for e in await tx.audit.entries() if e.resource.startswith("rollback/")]
+        written = [e for e in await tx.audit.entries() if e.action.startswith("rollback.")]
+    marks = [entry.what.get("drill") for entry in (*about, *written)]
+    assert marks == [True if drill else None] * 3
+    assert all(entry.what["why"] == "a test" for entry in written)

@@ -87,6 +87,7 @@ class ExecutionScene(Scene):
     channels: dict[AppEnv, str] = field(default_factory=lambda: {PROD: CHANNEL})
     criticality: dict[str, str] = field(default_factory=dict)
     depends_on: dict[str, list[str]] = field(default_factory=dict)
+    drills: set[str] = field(default_factory=set)  # apps that serve nobody
     paused: list[int] = field(default_factory=list)
     lease: timedelta = timedelta(seconds=30)
     sealing: Sealing = SEALING
@@ -119,6 +120,7 @@ class ExecutionScene(Scene):
             waited=timedelta(minutes=5),
             lookback=timedelta(hours=1),
             depends_on=self.depends_on,
+            drills=frozenset(self.drills),
         )
 
     @property
@@ -139,6 +141,7 @@ class ExecutionScene(Scene):
             "sealing": self.sealing,
             "pause": self._pause,
             "lease": self.lease,
+            "practises": self.rules.practises,
         }
         return Execute(self.store, self._there, self.directory, **{**facts, **changes})
 

@@ -1,0 +1,1 @@
+"""Drills: how one begins, gives way to what is real, and ends."""

@@ -503,7 +503,10 @@ document.addEventListener("change", (event) => {
   if (tab.dataset.tab === "home") showTab("home");
 });
 
-document.addEventListener("toggle", (event) => folded.set(event.target.id, event.target.open), true);
+// Dialogs toggle too; one that is remembered as closed would be closed by the next redraw.
+document.addEventListener("toggle", (event) => {
+  if (event.target.matches("details")) folded.set(event.target.id, event.target.open);
+}, true);
 
 new MutationObserver(showModal).observe(modal, { childList: true });
 modal.addEventListener("cancel", (event) => {

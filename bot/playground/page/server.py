@@ -10,6 +10,7 @@ import asyncio
 import ipaddress
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -105,7 +106,12 @@ class _Page:
     async def _follow(self, request: web.Request) -> web.StreamResponse:
         """Send the fragments now, and the changed ones whenever something changes."""
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await response.prepare(request)
+        with suppress(ConnectionResetError):  # the reader has gone, or looks as somebody else
+            await response.prepare(request)
+            await self._send_changes(request, response)
+        return response
+
+    async def _send_changes(self, request: web.Request, response: web.StreamResponse) -> None:
         reader, sent = self._reader(request), dict[str, str]()
         while not (self.stopping or request.transport is None):
             now = self._fragments.draw(reader)
@@ -114,7 +120,6 @@ class _Page:
                 await response.write(f"data: {json.dumps(changed)}\n\n".encode())
                 sent = now
             await self._next_change()
-        return response
 
     async def _next_change(self) -> None:
         try:

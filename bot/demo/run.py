@@ -37,11 +37,12 @@ def run(
         say: Gets each line for the person.
         dify_version: Release of the local Dify; KeyError for one that it cannot be.
     """
-    play = _headless if headless else _page
-    return asyncio.run(play(story, port, say, socket, dify_version))
+    if headless:
+        return asyncio.run(_headless(story, say, socket=socket, dify_version=dify_version))
+    return asyncio.run(_page(story, port, say, socket=socket, dify_version=dify_version))
 
 
-async def _headless(story: str, _: int, say: Say, socket: bool, dify_version: str) -> int:
+async def _headless(story: str, say: Say, *, socket: bool, dify_version: str) -> int:
     with tempfile.TemporaryDirectory(prefix="keyturn-demo-") as folder:
         there = set_up(Path(folder), tale=TALES[story], socket=socket, dify_version=dify_version)
         async with there as stage:
@@ -52,7 +53,7 @@ async def _headless(story: str, _: int, say: Say, socket: bool, dify_version: st
     return 0 if report.status == "completed" else 1
 
 
-async def _page(story: str, port: int, say: Say, socket: bool, dify_version: str) -> int:
+async def _page(story: str, port: int, say: Say, *, socket: bool, dify_version: str) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):

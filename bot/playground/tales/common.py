@@ -55,7 +55,7 @@ FIRE = Step(
 ALICE_APPROVES = Step(
     "first_key",
     "The first key",
-    "Read the card: which change, why it, what going back changes. Then press Approve as alice.",
+    "Read the card: which change it was, and what going back does. Be alice, and press Approve.",
     moves=approves(people.ALICE),
     seen=approvals(1),
 )

@@ -76,7 +76,8 @@ class Playing:
 
     def __init__(self, theatre: Theatre) -> None:
         self._theatre = theatre
-        self._reached = 0  # steps that are over
+        self._reached = 0  # steps that are over in the scene
+        self._of: Scene | None = None  # the scene that they were seen in
         self._one = asyncio.Lock()  # two stories are not begun at once
 
     @property
@@ -102,7 +103,7 @@ class Playing:
             return "There is no such story."
         async with self._one:
             await self._theatre.begin(name)
-            self._reached = 0
+            self._of = None
             for step in self.tale.steps:
                 if step.happens is None:
                     break
@@ -128,7 +129,7 @@ class Playing:
     async def _let_happen(self, step: Step) -> None:
         if step.happens is not None:
             await step.happens(self.scene)
-        self._reached = self.tale.steps.index(step) + 1
+        self._reached, self._of = self.tale.steps.index(step) + 1, self.scene
         self.scene.slack.state.touch()
 
     def steps(self) -> list[ShownStep]:
@@ -149,6 +150,8 @@ class Playing:
     def _look(self) -> int:
         """How many steps are over; none begins again, and what is seen ends those before it."""
         steps, scene = self.tale.steps, self.scene
+        if self._of is not scene:
+            self._reached, self._of = 0, scene
         for n, step in enumerate(steps[self._reached :], start=self._reached):
             if step.happens is not None:
                 break  # nothing after it can be seen before it has happened

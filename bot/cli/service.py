@@ -24,6 +24,7 @@ RoleName = Annotated[
 ]
 
 DifyRelease = Literal["1.14.2", "1.10.1", "1.7.2"]
+StoryName = Literal["bad-prompt", "two-changes", "outage", "rejected", "live-changed", "dify-fails"]
 
 
 def serve(
@@ -75,6 +76,9 @@ def demo(
     dify: Annotated[
         DifyRelease, typer.Option(help="Release that the local Dify behaves like.")
     ] = "1.14.2",
+    story: Annotated[
+        StoryName, typer.Option(help="The story to play, or with which the page begins.")
+    ] = "bad-prompt",
     socket: Annotated[
         bool, typer.Option("--socket", help="Let Slack send by Socket Mode instead of HTTP.")
     ] = False,
@@ -85,7 +89,9 @@ def demo(
 
     log.configure(level="ERROR")
     try:
-        code = play(port=port, headless=headless, socket=socket, dify_version=dify, say=say)
+        code = play(
+            port=port, headless=headless, story=story, socket=socket, dify_version=dify, say=say
+        )
     except OSError as error:
         _explain_address(error, f"port {port}")
     except TimeoutError:

@@ -13,6 +13,7 @@ from bot.domain.recovery import seconds_to_recovered
 from bot.playground.slack import people
 from bot.playground.slack.state import SlackState
 from bot.playground.slack.things import Message
+from bot.playground.tales.common import publish_bad
 from store.records import Choice, Rollback, State
 
 LIMIT_S = 30.0
@@ -58,7 +59,7 @@ async def tell(stage: Stage, say: Say) -> Report:
         unpublished = await _break_it(stage, say)
         fingerprint = await _fire(stage, say)
         await _turn_both_keys(stage, say)
-        rollback = await _until_recovered(stage, await _until_ended(stage), say)
+        rollback = await _until_recovered(stage, await until_ended(stage), say)
     return await _look(stage, say, rollback, fingerprint, good=good, unpublished=unpublished)
 
 
@@ -79,14 +80,13 @@ async def _read_history(stage: Stage, say: Say) -> str:
 
 async def _break_it(stage: Stage, say: Say) -> str:
     """Publish the bad version; return the hash of the draft that an editor then works on."""
-    await stage.publish_bad()
+    await publish_bad(stage.scene)
     say("somebody publishes a change of model, prompt and code; an editor goes on in the draft")
-    draft = stage.dify.state.draft(WHERE.app)
-    return draft.hash if draft else ""
+    return stage.scene.marks["draft"]
 
 
 async def _fire(stage: Stage, say: Say) -> str:
-    alert = await stage.fire()
+    alert = await stage.scene.fire()
     say(f"alert {alert.name} fires, fingerprint {alert.fingerprint}")
     return alert.fingerprint
 
@@ -113,7 +113,7 @@ def _votable(slack: SlackState) -> list[Message]:
     ]
 
 
-async def _until_ended(stage: Stage) -> Rollback:
+async def until_ended(stage: Stage) -> Rollback:
     """Wait until the rollback has ended and everything about it has been told."""
     while True:
         async with stage.service.store.read() as tx:
@@ -130,11 +130,11 @@ async def _until_recovered(stage: Stage, ended: Rollback, say: Say) -> Rollback:
     """Let the alert end, and wait until Keyturn has seen and told what that means."""
     if ended.state is not State.COMPLETED:
         return ended
-    await stage.resolve()
+    await stage.scene.resolve()
     say("the alert is resolved")
     while True:
         await stage.service.see_recovery()
-        rollback = await _until_ended(stage)
+        rollback = await until_ended(stage)
         if not rollback.watched:
             break
         await asyncio.sleep(LOOK_AGAIN_S)  # it ended in this very moment

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import socket as socket_module
 from collections.abc import AsyncIterator, Mapping
@@ -12,12 +13,15 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from bot.adapters.prometheus.questions import Questions, Templates
 from bot.app import Service, build
+from bot.assembly.process import Patience
 from bot.config.settings import (
     AlertSettings,
     AppSettings,
     DifySettings,
     Place,
+    PrometheusSettings,
     Settings,
     SlackSettings,
 )
@@ -26,65 +30,63 @@ from bot.playground.dify.releases import NEWEST
 from bot.playground.dify.server import RunningDify
 from bot.playground.dify.server import start as start_dify
 from bot.playground.dify.state import DifyState
+from bot.playground.prometheus.server import LocalPrometheus
 from bot.playground.slack import people
 from bot.playground.slack.server import RunningSlack
 from bot.playground.slack.server import start as start_slack
 from bot.playground.story import seed
-from bot.playground.story.alerts import Alert, send
+from bot.playground.story.measured import EVERY_S, RULE, measured
+from bot.playground.story.scene import ENV, Scene
 from bot.playground.story.workflow import APP
-from bot.web import Running
+from bot.playground.tales.bad_prompt import BAD_PROMPT
+from bot.playground.tales.tale import Tale
 from store.records import AppEnv
 
 LOOPBACK = "127.0.0.1"
-WHERE = AppEnv(APP, "prod")
-DRILL = AppEnv(seed.DRILL_APP, "prod")  # where `/rollback drill` may practise
+WHERE = AppEnv(APP, ENV)
 VOTERS = (people.ALICE, people.BOB)
+PAUSE_S = 0.3  # between two tries: nobody waits half a minute for a Dify that is ill in a story
+
+
+async def _soon(_: int) -> None:
+    await asyncio.sleep(PAUSE_S)
+
+
+_PATIENCE = Patience(pause=_soon)
 
 
 @dataclass
 class Stage:
-    """The running demo; `publish_bad`, `fire` and `resolve` make the story go on."""
+    """The running demo: a story's scene, and the service in it."""
 
-    slack: RunningSlack
-    dify: RunningDify
+    scene: Scene
     service: Service
-    door: Running
-    webhook_token: str
-    alert: Alert | None = None
+    tale: Tale
+
+    @property
+    def slack(self) -> RunningSlack:
+        return self.scene.slack
+
+    @property
+    def dify(self) -> RunningDify:
+        return self.scene.dify
 
     @property
     def by_socket(self) -> bool:
         """Whether Slack sends by Socket Mode."""
         return self.slack.state.sockets.enabled
 
-    async def publish_bad(self) -> None:
-        """Publish the change that makes users suffer, and let an editor go on working."""
-        seed.publish_bad(self.dify.state)
-        seed.leave_work_unpublished(self.dify.state)
-
-    async def fire(self) -> Alert:
-        """Send the alert of the app's error rate, as Alertmanager would."""
-        self.alert = Alert(APP, WHERE.env, starts_at=self.dify.state.clock())
-        await self._send(self.alert.body())
-        return self.alert
-
-    async def resolve(self) -> None:
-        """Send that the alert has ended; nothing happens when none was fired."""
-        if self.alert is not None:
-            await self._send(self.alert.body(ended_at=self.dify.state.clock()))
-
-    async def _send(self, body: dict[str, object]) -> None:
-        url = f"http://{LOOPBACK}:{self.door.port}/webhooks/alertmanager"
-        status = await send(body, url=url, token=self.webhook_token)
-        if status != 202:
-            raise RuntimeError(f"the webhook answered {status}")
-
 
 @asynccontextmanager
 async def set_up(
-    folder: Path, *, socket: bool = False, dify_version: str = NEWEST.version
+    folder: Path,
+    *,
+    tale: Tale = BAD_PROMPT,
+    socket: bool = False,
+    dify_version: str = NEWEST.version,
 ) -> AsyncIterator[Stage]:
-    """Start everything in *folder*, with secrets made for this run alone; stop it at the end.
+    """Start everything for *tale* in *folder*, with secrets made for this run alone; stop it at
+    the end.
 
     Slack sends over HTTP, or with *socket* by Socket Mode. *dify_version* is one of
     `releases.RELEASES`; KeyError for another.
@@ -102,30 +104,38 @@ async def set_up(
         )
         closing.push_async_callback(slack.stop)
         dify_state = DifyState.of(dify_version)
-        app_id = seed.seed(dify_state, password=password, secret=secrets.token_hex(16))
+        ids = {APP: seed.seed(dify_state, password=password, secret=secrets.token_hex(16))}
+        ids |= {name: seed.add_neighbour(dify_state, name) for name in tale.neighbours}
         drill_id = seed.seed_drill_app(dify_state, secret=secrets.token_hex(16))
         dify = await start_dify(host=LOOPBACK, port=0, state=dify_state)
         closing.push_async_callback(dify.stop)
+        prometheus = LocalPrometheus(rules=[RULE])
+        if tale.measured:
+            now = dify_state.clock()
+            prometheus.samples = measured(dict.fromkeys(ids), now=now)
+            await closing.enter_async_context(prometheus.here())
         port = _free_port()
         settings = _settings(
             folder,
             public_url=f"http://{LOOPBACK}:{port}",
             slack_url=slack.url,
             dify_url=dify.url,
-            apps={WHERE: app_id, DRILL: drill_id},
+            prometheus_url=prometheus.url,
+            ids={**ids, seed.DRILL_APP: drill_id},
             bot_token=bot_token,
             signing_secret=signing_secret,
             app_token=app_token,
             password=password,
             webhook_token=webhook_token,
         )
-        service = await closing.enter_async_context(build(settings))
+        service = await closing.enter_async_context(build(settings, patience=_PATIENCE))
         door = await service.start(LOOPBACK, port)
         closing.push_async_callback(service.stop, door)
         slack.driver.events_url = f"http://{LOOPBACK}:{door.port}/slack/events"
         if socket:
             await slack.state.until(lambda s: s.sockets.links)
-        yield Stage(slack, dify, service, door, webhook_token)
+        webhook = f"http://{LOOPBACK}:{door.port}/webhooks/alertmanager"
+        yield Stage(Scene(slack, dify, webhook, webhook_token, prometheus), service, tale)
 
 
 def _free_port() -> int:
@@ -142,7 +152,8 @@ def _settings(
     public_url: str,
     slack_url: str,
     dify_url: str,
-    apps: Mapping[AppEnv, str],
+    prometheus_url: str,
+    ids: Mapping[str, str],
     bot_token: str,
     signing_secret: str,
     app_token: str,
@@ -164,10 +175,10 @@ def _settings(
             team=people.TEAM,
         ),
         dify={"demo": DifySettings(dify_url, seed.BOT_EMAIL, SecretStr(password))},
-        apps={DRILL.app: AppSettings(drill=True)},
+        apps={seed.DRILL_APP: AppSettings(drill=True)},
         places={
             where: Place(where, "dify.demo", app_id, people.INCIDENTS)
-            for where, app_id in apps.items()
+            for where, app_id in ((AppEnv(app, WHERE.env), app_id) for app, app_id in ids.items())
         },
         policies={
             WHERE.env: Policy(
@@ -180,4 +191,11 @@ def _settings(
         job_managers=(people.ALICE,),
         # nobody waits minutes to see whether the story's alert begins again
         alerts=AlertSettings(usual_for=timedelta(minutes=1), quiet=timedelta(0)),
+        prometheus=_asked_of(prometheus_url) if prometheus_url else None,
     )
+
+
+def _asked_of(url: str) -> PrometheusSettings:
+    place = '{app="$app",env="$env"}'
+    usual = Templates(f"errors{place}", f"latency{place}", f"load{place}")
+    return PrometheusSettings(url, Questions(usual), step=timedelta(seconds=EVERY_S))

@@ -6,10 +6,15 @@ const folded = new Map(); // id of a <details> -> whether the reader left it ope
 const whispered = new Set(); // ids of messages for the reader alone that were said already
 const sayings = []; // sentences that wait to be shown at the foot of the page
 const modal = document.getElementById("modal");
+let openedBy = ""; // the id of what had the focus when the form came
 let me = document.body.dataset.me;
 let stream = null;
 let polling = 0;
-let playing = false; // whether a step of the story was still to come
+let step = null; // the name of the step that comes next; "" when all are over
+let playing = null; // what plays the story for the reader, while it does
+let held = false; // a press has begun and not ended: nothing is redrawn under a finger
+let letting = 0; // the timer that ends that
+let waiting = {}; // fragments that came meanwhile
 
 // -- showing ---------------------------------------------------------------------------------
 
@@ -18,7 +23,7 @@ function place(name, html) {
   const first = !shown.has(name);
   shown.set(name, html);
   const spot = document.querySelector(`[data-fragment="${name}"]`);
-  const focused = document.activeElement?.id;
+  const focused = spot.contains(document.activeElement) ? document.activeElement.id : "";
   if (name === "feed") placeMessages(spot, html, first);
   else if (name === "modal") placeForm(spot, html);
   else spot.innerHTML = html;
@@ -26,8 +31,14 @@ function place(name, html) {
     const box = document.getElementById(id);
     if (box) box.open = open;
   }
-  if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus();
-  if (name === "steps") tellTheEnd(spot, first);
+  if (focused && document.activeElement?.id !== focused) focusOn(focused, spot);
+  if (name === "steps") tellTheNext(spot);
+}
+
+// Where the focus was, or where that stood: nobody who uses the keyboard starts at the top again.
+function focusOn(id, spot) {
+  const there = document.getElementById(id) ?? spot.closest("[tabindex]");
+  there?.focus({ preventScroll: true });
 }
 
 // What the reader wrote stays in a form that the app redraws, where the field is still there.
@@ -96,24 +107,37 @@ function arrive(element, first) {
 function showModal() {
   const form = modal.querySelector("form");
   const opens = form && !modal.open;
-  if (opens) modal.showModal();
-  if (!form && modal.open) modal.close();
+  if (opens) {
+    openedBy = document.activeElement?.id;
+    modal.showModal();
+  }
+  if (!form && modal.open) {
+    modal.close();
+    focusOn(openedBy, document.getElementById("feed"));
+  }
   const wrong = form?.querySelector("[aria-invalid=true]");
   if (opens || wrong) (wrong ?? form.querySelector("textarea, input:not([type=hidden])"))?.focus();
 }
 
-function tellTheEnd(spot, first) {
+function tellTheNext(spot) {
   const now = spot.querySelector("[aria-current]");
-  if (!now && playing && !first) say(spot.querySelector("li:last-child p").innerText);
-  playing = Boolean(now);
+  const next = now ? now.dataset.step : "";
+  const first = step === null;
+  if (next === step) return;
+  step = next;
+  if (first) return;
+  const end = spot.querySelector(".end");
+  if (end) say(end.innerText);
+  else if (now && !inView(now)) say(now.querySelector("p").textContent);
 }
 
 function announce(text) {
   document.getElementById("announce").textContent = text;
 }
 
-// One sentence at a time, each long enough to be read.
+// One sentence at a time, each long enough to be read; of those that wait only the newest counts.
 function say(text) {
+  sayings.splice(1);
   sayings.push(text);
   if (sayings.length === 1) sayNext();
 }
@@ -154,13 +178,42 @@ async function look() {
 }
 
 function placeAll(fragments) {
-  for (const [name, html] of Object.entries(fragments)) place(name, html);
+  if (held) {
+    Object.assign(waiting, fragments);
+    document.body.dataset.held = "";
+  } else for (const [name, html] of Object.entries(fragments)) place(name, html);
 }
+
+// A button that is replaced between press and release is never clicked.
+function hold() {
+  clearTimeout(letting);
+  held = true;
+}
+
+function release() {
+  if (held) letting = setTimeout(letGo, 60); // after the click that the release makes
+}
+
+function letGo() {
+  held = false;
+  delete document.body.dataset.held;
+  const late = waiting;
+  waiting = {};
+  placeAll(late);
+}
+
+document.addEventListener("pointerdown", hold, true);
+for (const name of ["pointerup", "pointercancel", "dragend"]) document.addEventListener(name, release, true);
+document.addEventListener("keydown", (event) => {
+  if (event.key === " " && event.target.matches?.("button, input[type=radio], summary")) hold();
+}, true);
+document.addEventListener("keyup", (event) => event.key === " " && release(), true);
+addEventListener("blur", release);
 
 // -- acting ----------------------------------------------------------------------------------
 
 async function send(path, body, button) {
-  if (button) button.disabled = true;
+  if (button) button.ariaDisabled = "true"; // and not disabled: it would lose the focus
   try {
     const answer = await fetch(path, {
       method: "POST",
@@ -174,7 +227,7 @@ async function send(path, body, button) {
     say("The playground does not answer.");
     return false;
   } finally {
-    if (button) button.disabled = false;
+    if (button) button.ariaDisabled = null;
   }
 }
 
@@ -198,18 +251,134 @@ function showTab(name) {
 
 function confirmed(of) {
   const dialog = document.getElementById("confirm");
+  const opener = document.activeElement?.id;
   const [yes, no] = ["confirm-yes", "confirm-no"].map((id) => document.getElementById(id));
   document.getElementById("confirm-title").textContent = of.confirmTitle;
   document.getElementById("confirm-text").textContent = of.confirmText;
   yes.textContent = of.confirmYes;
   no.textContent = of.confirmNo;
   yes.className = of.confirmStyle === "danger" ? "danger strong" : "primary";
+  dialog.showModal();
   return new Promise((resolve) => {
-    yes.onclick = () => dialog.close("yes");
-    no.onclick = () => dialog.close("no");
-    dialog.onclose = () => resolve(dialog.returnValue === "yes");
-    dialog.returnValue = "no";
-    dialog.showModal();
+    function answer(said) {
+      dialog.close();
+      if (opener) focusOn(opener, document.getElementById("feed")); // it may have been redrawn
+      resolve(said);
+    }
+    yes.onclick = () => answer(true);
+    no.onclick = () => answer(false);
+    dialog.oncancel = (event) => {
+      event.preventDefault();
+      answer(false);
+    };
+  });
+}
+
+// A story begins anew, and so does what the page knows of it.
+async function begin(button) {
+  stopPlaying();
+  step = null;
+  sayings.length = Math.min(sayings.length, 1);
+  showTab("feed");
+  await send("/begin", { name: button.dataset.begin }, button);
+}
+
+// -- playing it for the reader: everything is pressed on the page, as they would --------------
+
+const pace = Number(document.body.dataset.pace);
+const pause = () => new Promise((resolve) => setTimeout(resolve, pace));
+
+async function play() {
+  const mine = (playing = { is: "on" });
+  markPlaying();
+  if (!currentStep() && document.querySelector("[data-begin][aria-current]")) {
+    step = null;
+    await send("/begin", { name: document.querySelector("[data-begin][aria-current]").dataset.begin });
+    await until(currentStep, mine);
+  }
+  for (let now = currentStep(); now && playing === mine; now = currentStep()) {
+    const name = now.dataset.step;
+    await playStep(now, mine);
+    await until(() => currentStep()?.dataset.step !== name, mine);
+  }
+  if (playing === mine) stopPlaying();
+}
+
+function currentStep() {
+  return document.querySelector(".steps [aria-current=step]");
+}
+
+function stopPlaying() {
+  playing = null;
+  markPlaying();
+}
+
+function markPlaying() {
+  const button = document.getElementById("play");
+  button.textContent = playing ? "■ Stop playing" : "▶ Play it for me";
+  button.setAttribute("aria-pressed", String(Boolean(playing)));
+}
+
+async function playStep(now, mine) {
+  const happens = now.querySelector("[data-happen]");
+  if (happens) return pressFor(happens, mine);
+  for (const move of JSON.parse(now.dataset.moves)) await make(move, mine);
+}
+
+async function make(move, mine) {
+  const person = document.querySelector(`input[name=me][value="${move.who}"]`);
+  if (!person.checked) await pressFor(person, mine, person.nextElementSibling);
+  showTab("feed");
+  const wanted = `#feed button[data-action="${move.action}"]`;
+  const found = await until(() => {
+    const newest = [...document.querySelectorAll(wanted)].at(-1);
+    return newest?.ariaDisabled === "true" ? null : newest; // the press before is under way
+  }, mine);
+  await pressFor(found, mine);
+  const confirm = document.querySelector("#confirm[open] #confirm-yes");
+  if (confirm) await pressFor(confirm, mine);
+  if (Object.keys(move.values).length) await fill(move.values, mine);
+}
+
+async function fill(values, mine) {
+  const names = Object.keys(values);
+  const form = await until(() => {
+    const there = modal.querySelector("form");
+    return there && names.every((name) => there.elements[name]) && there;
+  }, mine);
+  if (!form) return;
+  for (const [name, value] of Object.entries(values)) form.elements[name].value = value;
+  await pressFor(form.querySelector("[type=submit]"), mine);
+  await until(() => !modal.open, mine);
+}
+
+// Shows what will be pressed, and presses it, unless the reader has stopped the play meanwhile.
+async function pressFor(button, mine, outlined = button) {
+  if (!button || playing !== mine) return;
+  outlined.classList.add("pointed");
+  outlined.scrollIntoView({ block: "nearest" });
+  await pause();
+  outlined.classList.remove("pointed");
+  if (playing === mine) again(button).click();
+}
+
+// The button as it stands now: it may have been redrawn while it was shown.
+function again(button) {
+  return button.isConnected ? button : (document.getElementById(button.id) ?? button);
+}
+
+// Resolves with what *look* finds, as soon as it does; with nothing when the play was stopped.
+function until(look, mine) {
+  return new Promise((resolve) => {
+    const watcher = new MutationObserver(check);
+    function check() {
+      const found = playing === mine ? look() : null;
+      if (!found && playing === mine) return;
+      watcher.disconnect();
+      resolve(found);
+    }
+    watcher.observe(document.body, { subtree: true, childList: true, attributes: true });
+    check();
   });
 }
 
@@ -304,10 +473,13 @@ document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("[data-menu]"))
     if (!menu.contains(event.target)) show(menu, false);
   const button = event.target.closest("button");
-  if (!button) return;
+  if (!button || button.ariaDisabled === "true") return;
   if (button.dataset.option !== undefined) pick(button);
   if (button.dataset.action) press(button);
-  if (button.dataset.story) send("/story", { name: button.dataset.story }, button);
+  if (button.dataset.begin) begin(button);
+  if (button.dataset.happen) send("/happen", { name: button.dataset.happen }, button);
+  if (button.dataset.resolve !== undefined) send("/resolve", {}, button);
+  if (button.dataset.play !== undefined) playing ? stopPlaying() : play();
   if (button.dataset.tab) showTab(button.dataset.tab);
   if (button.dataset.close) send("/close", { view: button.dataset.close }, button);
 });
@@ -331,7 +503,10 @@ document.addEventListener("change", (event) => {
   if (tab.dataset.tab === "home") showTab("home");
 });
 
-document.addEventListener("toggle", (event) => folded.set(event.target.id, event.target.open), true);
+// Dialogs toggle too; one that is remembered as closed would be closed by the next redraw.
+document.addEventListener("toggle", (event) => {
+  if (event.target.matches("details")) folded.set(event.target.id, event.target.open);
+}, true);
 
 new MutationObserver(showModal).observe(modal, { childList: true });
 modal.addEventListener("cancel", (event) => {

@@ -16,12 +16,12 @@ from aiohttp import web
 
 from bot.adapters.slack.inspection import NEEDED_SCOPES
 from bot.playground.dify.faults import Fault
+from bot.playground.prometheus.server import LocalPrometheus, Samples
 from bot.playground.slack import people
 from bot.playground.story import seed
 from bot.playground.story.workflow import APP
 from tests.acceptance.commands import keyturn
 from tests.acceptance.world import World
-from tests.fakes.prometheus import FakePrometheus, Samples
 
 _AT = [time.time() - 10.0 * n for n in range(360)]  # the hour before
 MEASURED = [
@@ -302,7 +302,7 @@ def _no_prometheus(plant: Plant) -> None:
 
 
 async def test_a_sound_installation_has_nothing_to_mend(world: World) -> None:
-    async with alertmanager() as url, FakePrometheus(MEASURED).here() as prometheus:
+    async with alertmanager() as url, LocalPrometheus(MEASURED).here() as prometheus:
         plant = Plant(world)
         plant.config += f'[alertmanager]\nurl = "{url}"\n{asking(prometheus)}'
 
@@ -322,7 +322,7 @@ async def test_a_sound_installation_has_nothing_to_mend(world: World) -> None:
 async def test_queries_that_bring_nothing_are_named_and_nothing_has_to_be_mended(
     world: World,
 ) -> None:
-    async with FakePrometheus(MEASURED).here() as prometheus:
+    async with LocalPrometheus(MEASURED).here() as prometheus:
         plant = Plant(world)
         plant.config += asking(prometheus, load="no_such_metric", other="m")
 
@@ -337,7 +337,7 @@ async def test_queries_that_bring_nothing_are_named_and_nothing_has_to_be_mended
 
 
 async def test_a_query_that_is_refused_is_named_with_prometheuss_words(world: World) -> None:
-    async with FakePrometheus(MEASURED).here() as prometheus:
+    async with LocalPrometheus(MEASURED).here() as prometheus:
         plant = Plant(world)
         plant.config += asking(prometheus, load="rate(m)")
 
@@ -352,7 +352,7 @@ async def test_a_prometheus_that_does_not_let_us_in_is_told_apart(world: World) 
     async def locked(request: web.Request) -> web.StreamResponse:
         return web.Response(status=401)
 
-    async with FakePrometheus(fault=locked).here() as prometheus:
+    async with LocalPrometheus(fault=locked).here() as prometheus:
         plant = Plant(world)
         plant.config += asking(prometheus)
 
@@ -419,7 +419,7 @@ def test_the_scopes_that_are_asked_for_are_those_of_the_manifest() -> None:
     assert set(manifest["oauth_config"]["scopes"]["bot"]) == set(NEEDED_SCOPES)
 
 
-def asking(prometheus: FakePrometheus, *, load: str = "m", other: str = "") -> str:
+def asking(prometheus: LocalPrometheus, *, load: str = "m", other: str = "") -> str:
     """The table that asks *prometheus*; the queries are of the one app that is watched."""
     own = f"other = {{ own = '{other}{{app=~\".+\"}}' }}" if other else ""
     return f"""

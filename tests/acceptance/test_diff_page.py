@@ -13,7 +13,8 @@ from playwright.async_api import Page, async_playwright
 
 from bot.demo.stage import Stage, set_up
 from bot.playground.slack.people import ALICE, INCIDENTS
-from tests.acceptance.test_page import CHROMIUM, QUIET
+from bot.playground.tales.common import publish_bad
+from tests.acceptance.reader import CHROMIUM, QUIET
 from tests.acceptance.world import LIMIT_S, with_button
 
 AXE = Path(axe_playwright_python.__path__[0]) / "axe.min.js"
@@ -27,8 +28,8 @@ _OF_VERSIONS = re.compile(
 async def link_on_the_card(stage: Stage) -> str:
     """Break the bot, fire the alert, and return the address on the card that stands then."""
     await stage.service.take_snapshots()
-    await stage.publish_bad()
-    await stage.fire()
+    await publish_bad(stage.scene)
+    await stage.scene.fire()
     (card,) = await stage.slack.state.until(with_button, within=LIMIT_S)
     found = _LINK.search(str(card.blocks))
     assert found is not None, card.blocks

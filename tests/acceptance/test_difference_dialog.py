@@ -10,6 +10,7 @@ from bot.demo.stage import Stage, set_up
 from bot.playground.slack.people import ALICE, BOB, INCIDENTS
 from bot.playground.slack.state import SlackState
 from bot.playground.slack.things import Message
+from bot.playground.tales.common import publish_bad
 from tests.acceptance.world import LIMIT_S, with_button
 from tests.cards import objects
 
@@ -25,8 +26,8 @@ def shown_to(user: str, state: SlackState) -> list[str]:
 async def a_card(stage: Stage) -> Message:
     """Break the bot, fire the alert, and return the card that stands then."""
     await stage.service.take_snapshots()
-    await stage.publish_bad()
-    await stage.fire()
+    await publish_bad(stage.scene)
+    await stage.scene.fire()
     return (await stage.slack.state.until(with_button, within=LIMIT_S))[0]
 
 

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
 
 from bot.samples.drawn import samples
 from tests.acceptance.commands import keyturn
-from tests.acceptance.test_page import CHROMIUM, DESK, PHONE, QUIET
+from tests.acceptance.reader import DESK, PHONE, a_browser
 
 # What overflows its own box or says nothing, by the id of its figure.
 _ILL = """() => [...document.querySelectorAll("figure")].filter(figure =>
@@ -24,12 +24,8 @@ _SIDEWAYS = "document.documentElement.scrollWidth - innerWidth"
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip("chromium is not installed")
-    async with async_playwright() as playwright:
-        running = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+    async with a_browser() as running:
         yield running
-        await running.close()
 
 
 @pytest.fixture

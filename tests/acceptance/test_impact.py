@@ -7,11 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 from bot.playground.dify.installed import Tools
+from bot.playground.prometheus.server import LocalPrometheus, Samples
 from bot.playground.slack.people import ALICE, BOB, CAROL, INCIDENTS
 from bot.playground.story.workflow import APP
 from store.records import State
 from tests.acceptance.world import LIMIT_S, WHERE, World
-from tests.fakes.prometheus import FakePrometheus, Samples
 
 SHOP, FAQ = "checkout-bot", "faq-bot"
 
@@ -59,7 +59,7 @@ async def test_an_alerts_card_names_a_dependant_and_waits_for_a_third_person(
     what_calls_it(world)
     now = world.dify.state.clock().timestamp()
     load = Samples({"__name__": "load", "app": APP}, {now + s: 12.0 for s in range(-3600, 600, 15)})
-    async with FakePrometheus([load]).here() as prometheus, asyncio.timeout(3 * LIMIT_S):
+    async with LocalPrometheus([load]).here() as prometheus, asyncio.timeout(3 * LIMIT_S):
         with world.config.open("a", encoding="utf-8") as file:
             file.write(f'[prometheus]\nurl = "{prometheus.url}"\nload = \'load{{app="$app"}}\'\n')
         async with world.here():

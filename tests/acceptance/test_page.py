@@ -2,140 +2,35 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import Browser, Page, Request, async_playwright, expect
+from playwright.async_api import Browser, expect
 
-from bot.demo.stage import Stage, set_up
-from bot.playground.page.server import Story, serve_page
+from bot.demo.theatre import Theatre, open_theatre
 from bot.playground.slack.people import ALICE, BOB, CAROL, DAVE, INCIDENTS
-
-CHROMIUM = Path("/usr/bin/chromium")
-QUIET = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
-PATIENCE_MS = 20_000
-PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 860}
-
-expect.set_options(timeout=PATIENCE_MS)
-
-
-@dataclass
-class Reader:
-    """A person in front of the page, and what their browser complained of."""
-
-    page: Page
-    stage: Stage
-    url: str
-    pictures: Path
-    complaints: list[str] = field(default_factory=list)
-    elsewhere: list[str] = field(default_factory=list)
-
-    async def act_as(self, user: str) -> None:
-        """Press the person's name, as a reader does: the radio button itself is not visible."""
-        pill = self.page.locator("label", has=self.page.locator(f"input[value={user}]"))
-        await pill.click()
-        await expect(pill.locator("input")).to_be_checked()
-
-    async def break_the_bot(self) -> None:
-        """Take the first two steps."""
-        await self.page.locator("#story-publish_bad").click()
-        await self.sees("v7 friendlier answers", inside=".live")
-        await self.page.locator("#story-fire_alert").click()
-
-    async def press(self, name: str, *, confirm: bool = False) -> None:
-        """Press the first button of this name in the channel, and confirm it once that is asked."""
-        await self.page.locator("#feed").get_by_role("button", name=name).first.click()
-        if confirm:
-            await self.page.locator("#confirm-yes").click()
-            await expect(self.page.locator("#confirm")).not_to_be_visible()
-
-    async def sees(self, text: str, *, inside: str = "#feed") -> None:
-        await expect(self.page.locator(inside)).to_contain_text(text)
-
-    async def check_layout(self, name: str) -> None:
-        """Nothing scrolls sideways, nothing is red; keep a picture of it."""
-        width = await self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        assert width <= 0, f"{name}: {width} pixels scroll sideways"
-        assert await self.page.locator(".broken").count() == 0, name
-        await self.page.screenshot(path=self.pictures / f"{name}.png")
+from tests.acceptance.reader import DESK, PHONE, a_browser, reading
 
 
 @pytest.fixture
-def chromium() -> Path:
-    if not CHROMIUM.exists():
-        pytest.skip("chromium is not installed")
-    return CHROMIUM
-
-
-@pytest.fixture
-async def browser(chromium: Path) -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        running = await playwright.chromium.launch(executable_path=chromium, args=list(QUIET))
+async def browser() -> AsyncIterator[Browser]:
+    async with a_browser() as running:
         yield running
-        await running.close()
 
 
 @pytest.fixture
-async def stage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stage]:
+async def theatre(request: pytest.FixtureRequest) -> AsyncIterator[Theatre]:
     """The demo; by Socket Mode for a test that says so."""
-    async with set_up(tmp_path, socket=getattr(request, "param", False)) as running:
-        await running.service.take_snapshots()
+    async with open_theatre("bad-prompt", socket=getattr(request, "param", False)) as running:
         yield running
-
-
-@asynccontextmanager
-async def reading(
-    stage: Stage, browser: Browser, pictures: Path, *, size: dict[str, int], scheme: str
-) -> AsyncIterator[Reader]:
-    """Open the page in a window of *size*; at the end the browser must have had no complaint."""
-    story = Story(stage.publish_bad, stage.fire, stage.resolve)
-    served = await serve_page(slack=stage.slack, dify=stage.dify, story=story)
-    window = await browser.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
-    page = await window.new_page()
-    reader = Reader(page, stage, served.url, _pictures(pictures, size, scheme))
-    page.on("pageerror", lambda error: reader.complaints.append(str(error)))
-    page.on(
-        "console",
-        lambda said: reader.complaints.append(said.text) if said.type == "error" else None,
-    )
-    page.on("request", lambda request: _note_elsewhere(reader, request))
-    try:
-        await page.goto(served.url)
-        yield reader
-    finally:
-        print("the browser's complaints:", reader.complaints)  # for the report of a failed test
-        await window.close()
-        await served.stop()
-    assert reader.complaints == []
-    assert reader.elsewhere == []
-
-
-def _pictures(folder: Path, size: dict[str, int], scheme: str) -> Path:
-    """Where pictures go: a folder of the test, or the one that KEYTURN_PICTURES names."""
-    place = Path(os.environ.get("KEYTURN_PICTURES", folder)) / f"{size['width']}-{scheme}"
-    place.mkdir(parents=True, exist_ok=True)
-    return place
-
-
-def _note_elsewhere(reader: Reader, request: Request) -> None:
-    parts = urlsplit(request.url)
-    if parts.scheme != "data" and parts.netloc != urlsplit(reader.url).netloc:
-        reader.elsewhere.append(request.url)
 
 
 @pytest.mark.parametrize(("size", "scheme"), [(PHONE, "dark"), (DESK, "light")])
 async def test_a_newcomer_breaks_the_bot_and_two_people_bring_it_back(
-    stage: Stage, browser: Browser, tmp_path: Path, size: dict[str, int], scheme: str
+    theatre: Theatre, browser: Browser, tmp_path: Path, size: dict[str, int], scheme: str
 ) -> None:
-    async with reading(stage, browser, tmp_path, size=size, scheme=scheme) as reader:
+    async with reading(theatre, browser, tmp_path, size=size, scheme=scheme) as reader:
         page = reader.page
         await reader.sees("v6 more articles", inside=".live")
         await reader.check_layout("1-start")
@@ -164,16 +59,16 @@ async def test_a_newcomer_breaks_the_bot_and_two_people_bring_it_back(
         await expect(buttons).to_have_count(0)
         await reader.check_layout("4-done")
 
-    live = stage.dify.state.live("support-triage")
+    live = theatre.stage.dify.state.live("support-triage")
     assert live is not None
-    assert stage.slack.state.problems == []
+    assert theatre.stage.slack.state.problems == []
 
 
-@pytest.mark.parametrize("stage", [False, True], ids=["http", "socket"], indirect=True)
+@pytest.mark.parametrize("theatre", [False, True], ids=["http", "socket"], indirect=True)
 async def test_a_reviewer_rejects_with_a_reason_and_everybody_reads_it(
-    stage: Stage, browser: Browser, tmp_path: Path
+    theatre: Theatre, browser: Browser, tmp_path: Path
 ) -> None:
-    async with reading(stage, browser, tmp_path, size=DESK, scheme="dark") as reader:
+    async with reading(theatre, browser, tmp_path, size=DESK, scheme="dark") as reader:
         await reader.break_the_bot()
         await reader.act_as(CAROL)
         await reader.press("Reject")
@@ -190,9 +85,9 @@ async def test_a_reviewer_rejects_with_a_reason_and_everybody_reads_it(
 
 
 async def test_somebody_who_is_no_reviewer_is_told_so(
-    stage: Stage, browser: Browser, tmp_path: Path
+    theatre: Theatre, browser: Browser, tmp_path: Path
 ) -> None:
-    async with reading(stage, browser, tmp_path, size=PHONE, scheme="light") as reader:
+    async with reading(theatre, browser, tmp_path, size=PHONE, scheme="light") as reader:
         await reader.break_the_bot()
         await reader.act_as(DAVE)
         await reader.press("Approve", confirm=True)
@@ -203,9 +98,9 @@ async def test_somebody_who_is_no_reviewer_is_told_so(
 
 
 async def test_the_story_can_be_played_by_keyboard_alone(
-    stage: Stage, browser: Browser, tmp_path: Path
+    theatre: Theatre, browser: Browser, tmp_path: Path
 ) -> None:
-    async with reading(stage, browser, tmp_path, size=DESK, scheme="light") as reader:
+    async with reading(theatre, browser, tmp_path, size=DESK, scheme="light") as reader:
         keyboard = reader.page.keyboard
         await reader.page.locator("#story-publish_bad").focus()
         await keyboard.press("Enter")
@@ -216,14 +111,14 @@ async def test_the_story_can_be_played_by_keyboard_alone(
 
         await reader.sees("Only visible to you")
         await expect(reader.page.locator("#say")).to_have_value("")
-        assert stage.slack.state.messages(INCIDENTS) == []
+        assert theatre.stage.slack.state.messages(INCIDENTS) == []
 
 
 @pytest.mark.parametrize(("size", "scheme"), [(PHONE, "dark"), (DESK, "light")])
 async def test_a_drill_is_begun_by_a_word_and_says_at_its_end_how_it_went(
-    stage: Stage, browser: Browser, tmp_path: Path, size: dict[str, int], scheme: str
+    theatre: Theatre, browser: Browser, tmp_path: Path, size: dict[str, int], scheme: str
 ) -> None:
-    async with reading(stage, browser, tmp_path, size=size, scheme=scheme) as reader:
+    async with reading(theatre, browser, tmp_path, size=size, scheme=scheme) as reader:
         page = reader.page
         await reader.act_as(DAVE)
         await page.locator("#say").fill("/rollback drill")
@@ -252,7 +147,7 @@ async def test_a_drill_is_begun_by_a_word_and_says_at_its_end_how_it_went(
         await reader.sees("Drill: Rolled back")
         await reader.sees("I watch whether that helped")
         await reader.sees("KeyturnDrill no longer fires")
-        await stage.service.see_recovery()
+        await reader.stage.service.see_recovery()
         await reader.sees("it went as it should")
         await reader.sees("card → second approval")
         await reader.check_layout("drill-3-done")
@@ -263,7 +158,7 @@ async def test_a_drill_is_begun_by_a_word_and_says_at_its_end_how_it_went(
 
 
 async def test_what_the_commands_answer_fits_a_phone(
-    stage: Stage, browser: Browser, tmp_path: Path
+    theatre: Theatre, browser: Browser, tmp_path: Path
 ) -> None:
     asked = {
         "/rollback help": "who may vote, ask and see",
@@ -274,10 +169,10 @@ async def test_what_the_commands_answer_fits_a_phone(
         "/rollback pause support-triage@prod 2h the gateway is moved": "Suggestions for",
         "/rollback audit support-triage@prod": "keyturn audit verify",
     }
-    async with reading(stage, browser, tmp_path, size=PHONE, scheme="light") as reader:
+    async with reading(theatre, browser, tmp_path, size=PHONE, scheme="light") as reader:
         await reader.page.locator("#story-publish_bad").click()
         await reader.sees("v7 friendlier answers", inside=".live")
-        await stage.service.take_snapshots()
+        await theatre.stage.service.take_snapshots()
         for number, (command, answered) in enumerate(asked.items()):
             await reader.page.locator("#say").fill(command)
             await reader.page.keyboard.press("Enter")
@@ -288,9 +183,9 @@ async def test_what_the_commands_answer_fits_a_phone(
 
 @pytest.mark.parametrize(("size", "scheme"), [(PHONE, "dark"), (DESK, "light")])
 async def test_a_version_is_chosen_in_a_dialog(
-    stage: Stage, browser: Browser, tmp_path: Path, size: dict[str, int], scheme: str
+    theatre: Theatre, browser: Browser, tmp_path: Path, size: dict[str, int], scheme: str
 ) -> None:
-    async with reading(stage, browser, tmp_path, size=size, scheme=scheme) as reader:
+    async with reading(theatre, browser, tmp_path, size=size, scheme=scheme) as reader:
         page, dialog = reader.page, reader.page.locator("#modal")
         await reader.sees("v6 more articles", inside=".live")
         await page.locator("#say").fill("/rollback")
@@ -324,9 +219,9 @@ async def test_a_version_is_chosen_in_a_dialog(
 
 
 async def test_a_version_is_chosen_by_keyboard_alone(
-    stage: Stage, browser: Browser, tmp_path: Path
+    theatre: Theatre, browser: Browser, tmp_path: Path
 ) -> None:
-    async with reading(stage, browser, tmp_path, size=DESK, scheme="light") as reader:
+    async with reading(theatre, browser, tmp_path, size=DESK, scheme="light") as reader:
         keyboard, dialog = reader.page.keyboard, reader.page.locator("#modal")
         await reader.page.locator("#say").fill("/rollback")
         await keyboard.press("Enter")
@@ -345,9 +240,9 @@ async def test_a_version_is_chosen_by_keyboard_alone(
 
 @pytest.mark.parametrize(("size", "scheme"), [(PHONE, "light"), (DESK, "light")])
 async def test_app_home_shows_what_waits_and_lets_a_manager_pause_a_job(
-    stage: Stage, browser: Browser, tmp_path: Path, size: dict[str, int], scheme: str
+    theatre: Theatre, browser: Browser, tmp_path: Path, size: dict[str, int], scheme: str
 ) -> None:
-    async with reading(stage, browser, tmp_path, size=size, scheme=scheme) as reader:
+    async with reading(theatre, browser, tmp_path, size=size, scheme=scheme) as reader:
         page = reader.page
         await reader.break_the_bot()
         await expect(page.locator("#feed").get_by_role("button", name="Approve")).to_be_visible()
@@ -376,9 +271,9 @@ async def test_app_home_shows_what_waits_and_lets_a_manager_pause_a_job(
 
 @pytest.mark.parametrize(("size", "scheme"), [(PHONE, "dark"), (DESK, "light")])
 async def test_while_suggestions_are_paused_the_card_has_facts_and_a_choice(
-    stage: Stage, browser: Browser, tmp_path: Path, size: dict[str, int], scheme: str
+    theatre: Theatre, browser: Browser, tmp_path: Path, size: dict[str, int], scheme: str
 ) -> None:
-    async with reading(stage, browser, tmp_path, size=size, scheme=scheme) as reader:
+    async with reading(theatre, browser, tmp_path, size=size, scheme=scheme) as reader:
         page, dialog = reader.page, reader.page.locator("#modal")
         await reader.sees("v6 more articles", inside=".live")
         await page.locator("#say").fill("/rollback pause support-triage@prod 2h gateway moves")

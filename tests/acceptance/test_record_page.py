@@ -21,13 +21,14 @@ from bot.domain.chart.kept import as_json
 from bot.domain.record.view import RecordPage
 from bot.domain.words import NoteCode
 from bot.playground.slack.people import ALICE, INCIDENTS
+from bot.playground.tales.common import publish_bad
 from bot.services.outgoing import chart_row, note_row
 from bot.services.record import Records
 from store.records import Rollback, State
 from store.session import SqlStore
 from tests.acceptance.commands import keyturn
+from tests.acceptance.reader import CHROMIUM, QUIET
 from tests.acceptance.test_diff_page import fetched, found_by_axe, written
-from tests.acceptance.test_page import CHROMIUM, QUIET
 from tests.acceptance.world import LIMIT_S, with_button
 from tests.builders import BOB, CAROL, NOON, a_claim, a_reject
 from tests.records import A_CHART
@@ -48,8 +49,8 @@ _RECORD = re.compile(
 async def carried_out(stage: Stage) -> None:
     """Break the bot, fire the alert, and turn both keys."""
     await stage.service.take_snapshots()
-    await stage.publish_bad()
-    await stage.fire()
+    await publish_bad(stage.scene)
+    await stage.scene.fire()
     (card,) = await stage.slack.state.until(with_button, within=LIMIT_S)
     for who in VOTERS:
         await stage.slack.driver.click(who, card.ts, "approve")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from bot.playground.dify.state import DifyState
-from bot.playground.page.story import Progress, Story, live_id
+from bot.playground.page.story import CAST, Playing
 from bot.playground.slack.driver import Answer
 from bot.playground.slack.filling import NoSuchButton
 from bot.playground.slack.server import RunningSlack
@@ -19,13 +18,12 @@ Act = Callable[[Said], Awaitable[str]]
 class Acting:
     """Each act takes what the page sent and returns what to tell the reader; "": all is well."""
 
-    def __init__(
-        self, slack: RunningSlack, dify: DifyState, story: Story, progress: Progress
-    ) -> None:
-        self._slack = slack
-        self._dify = dify
-        self._story = story
-        self._progress = progress
+    def __init__(self, playing: Playing) -> None:
+        self._playing = playing
+
+    @property
+    def _slack(self) -> RunningSlack:
+        return self._playing.scene.slack
 
     def doors(self) -> dict[str, Act]:
         """The acts by the path that they are posted to."""
@@ -36,7 +34,9 @@ class Acting:
             "/close": self._close,
             "/say": self._say,
             "/home": self._home,
-            "/story": self._happen,
+            "/begin": self._begin,
+            "/happen": self._happen,
+            "/resolve": self._resolve,
         }
 
     async def _click(self, said: Said) -> str:
@@ -109,35 +109,27 @@ class Acting:
         name, _, rest = text.partition(" ")
         if name != "/rollback":
             return f"{name} is not a command here. Try /rollback help."
-        channel = self._story.channel
+        channel = self._playing.scene.channel
         return _told(await self._slack.driver.command(who, channel, name, rest.strip()))
 
+    async def _begin(self, said: Said) -> str:
+        return await self._playing.begin(_text(said, "name"))
+
     async def _happen(self, said: Said) -> str:
-        name = _text(said, "name")
-        if name == "publish_bad":
-            await self._story.publish_bad()
-            self._progress.bad = live_id(self._dify, self._story.app)
-            self._progress.fired = False
-        elif name == "fire_alert":
-            self._progress.messages = len(self._slack.state.messages(self._story.channel))
-            await self._story.fire_alert()
-            self._progress.fired = True
-        elif name == "resolve" and self._story.resolve is not None:
-            await self._story.resolve()
-        else:
-            return "That cannot happen here."
-        self._slack.state.touch()
-        return ""
+        return await self._playing.happen(_text(said, "name"))
+
+    async def _resolve(self, _: Said) -> str:
+        return await self._playing.resolve()
 
     def _post(self, who: str, text: str) -> None:
         """People can talk, too; their text is text, as Slack's own composer sends it."""
         escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
         state = self._slack.state
-        state.add(Message(self._story.channel, state.new_ts(), who, escaped))
+        state.add(Message(self._playing.scene.channel, state.new_ts(), who, escaped))
 
     def _who(self, said: Said) -> str:
-        """The person whom the page chose, if the story knows them."""
-        known = [person.id for person in self._story.people]
+        """The person whom the page chose, if the stories know them."""
+        known = [person.id for person in CAST]
         asked = _text(said, "as")
         return asked if asked in known else known[0]
 

@@ -10,22 +10,21 @@ import asyncio
 import ipaddress
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from aiohttp import web
 
-from bot.playground.dify.server import RunningDify
-from bot.playground.dify.state import DifyState
 from bot.playground.page import drawing
 from bot.playground.page.acting import Acting
 from bot.playground.page.fragments import Fragments
-from bot.playground.page.story import Story
-from bot.playground.slack.server import RunningSlack
+from bot.playground.page.story import CAST, Playing, Theatre
 
-__all__ = ["RunningPage", "Story", "serve_page"]
+__all__ = ["RunningPage", "serve_page"]
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+PACE_MS = 900  # between two things that the page does for the reader: to be seen
 LOOK_S = 0.4  # Dify's side has no events of its own: how often it is looked at
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
@@ -43,14 +42,13 @@ class RunningPage:
 
 
 async def serve_page(
+    theatre: Theatre,
     *,
-    slack: RunningSlack,
-    dify: RunningDify,
-    story: Story,
     host: str = "127.0.0.1",
     port: int = 0,
+    pace_ms: int = PACE_MS,
 ) -> RunningPage:
-    """Serve the demo's page; port 0 takes any free one.
+    """Serve the demo's page about what is on in *theatre*; port 0 takes any free one.
 
     Raises:
         ValueError: *host* is not a loopback address.
@@ -58,7 +56,7 @@ async def serve_page(
     """
     if not ipaddress.ip_address(host).is_loopback:
         raise ValueError(f"the playground listens on loopback only, not on {host}")
-    page = _Page(slack, dify.state, story)
+    page = _Page(theatre, pace_ms)
     runner = web.AppRunner(page.application(), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     await web.TCPSite(runner, host, port).start()
@@ -66,19 +64,18 @@ async def serve_page(
 
     async def stop() -> None:
         page.stopping = True
-        slack.state.touch()
+        theatre.scene.slack.state.touch()
         await runner.cleanup()
 
     return RunningPage(f"http://{host}:{bound}/", stop)
 
 
 class _Page:
-    def __init__(self, slack: RunningSlack, dify: DifyState, story: Story) -> None:
+    def __init__(self, theatre: Theatre, pace_ms: int) -> None:
         self.stopping = False
-        self._slack = slack
-        self._story = story
-        self._fragments = Fragments(slack.state, dify, story)
-        self._acting = Acting(slack, dify, story, self._fragments.progress)
+        self._playing = Playing(theatre)
+        self._fragments = Fragments(self._playing, pace_ms=pace_ms)
+        self._acting = Acting(self._playing)
 
     def application(self) -> web.Application:
         app = web.Application(middlewares=[_guard], client_max_size=256 * 1024)
@@ -93,7 +90,7 @@ class _Page:
 
     def _reader(self, request: web.Request) -> str:
         asked = request.query.get("as", "")
-        known = [person.id for person in self._story.people]
+        known = [person.id for person in CAST]
         return asked if asked in known else known[0]
 
     async def _whole(self, request: web.Request) -> web.Response:
@@ -109,7 +106,12 @@ class _Page:
     async def _follow(self, request: web.Request) -> web.StreamResponse:
         """Send the fragments now, and the changed ones whenever something changes."""
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await response.prepare(request)
+        with suppress(ConnectionResetError):  # the reader has gone, or looks as somebody else
+            await response.prepare(request)
+            await self._send_changes(request, response)
+        return response
+
+    async def _send_changes(self, request: web.Request, response: web.StreamResponse) -> None:
         reader, sent = self._reader(request), dict[str, str]()
         while not (self.stopping or request.transport is None):
             now = self._fragments.draw(reader)
@@ -118,12 +120,11 @@ class _Page:
                 await response.write(f"data: {json.dumps(changed)}\n\n".encode())
                 sent = now
             await self._next_change()
-        return response
 
     async def _next_change(self) -> None:
         try:
             async with asyncio.timeout(LOOK_S):
-                await self._slack.state.change()
+                await self._playing.scene.slack.state.change()
         except TimeoutError:
             return
 

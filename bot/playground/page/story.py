@@ -1,16 +1,16 @@
-"""What the reader can make happen, and which of the three steps comes next."""
+"""The story that is on: which of its steps comes next, and what the reader can make happen."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Protocol
 
-from bot.playground.dify.state import DifyState
 from bot.playground.slack import people
-from bot.playground.slack.state import SlackState
-from bot.playground.slack.things import Message
-
-Happening = Callable[[], Awaitable[object]]
+from bot.playground.story.scene import Scene
+from bot.playground.tales.tale import Step, Tale
 
 
 @dataclass(frozen=True)
@@ -28,89 +28,134 @@ CAST = (
     Person(people.CAROL, "carol", "reviewer"),
     Person(people.DAVE, "dave", "no reviewer"),
 )
+COMMANDS = (
+    "/rollback",
+    "/rollback status",
+    "/rollback jobs",
+    "/rollback log support-triage@prod",
+    "/rollback diff support-triage@prod 6",
+    "/rollback who support-triage@prod",
+    "/rollback drill",
+    "/rollback snapshot",
+    "/rollback help",
+)
+
+
+class Theatre(Protocol):
+    """Where stories are played. Each begins with a scene of its own, in which nothing happened."""
+
+    @property
+    def scene(self) -> Scene:
+        """The scene that is set now."""
+
+    @property
+    def tale(self) -> Tale:
+        """The story that it is set for."""
+
+    @property
+    def tales(self) -> Sequence[Tale]:
+        """Every story that can begin."""
+
+    async def begin(self, name: str) -> None:
+        """Set the scene of another story, or of the same one again; KeyError for none."""
 
 
 @dataclass(frozen=True)
-class Story:
-    """The demo's happenings, given by whoever starts the page.
+class ShownStep:
+    """A step on the page. `state` is done, now or later; `moves` is JSON for who plays it."""
 
-    `app` is the name of the app in Dify, `channel` where its cards appear. `commands` are
-    offered in the composer. `resolve` is left out of the page when it is None.
-    """
-
-    publish_bad: Happening
-    fire_alert: Happening
-    resolve: Happening | None = None
-    app: str = "support-triage"
-    channel: str = people.INCIDENTS
-    people: tuple[Person, ...] = CAST
-    commands: tuple[str, ...] = (
-        "/rollback",
-        "/rollback status",
-        "/rollback jobs",
-        "/rollback log support-triage@prod",
-        "/rollback diff support-triage@prod 6",
-        "/rollback who support-triage@prod",
-        "/rollback drill",
-        "/rollback snapshot",
-        "/rollback help",
-    )
-
-
-@dataclass
-class Progress:
-    """How far the reader is: the ids of Dify's live version when they pressed a button."""
-
-    bad: str = ""  # live after the bad publish; "" before it
-    fired: bool = False
-    messages: int = 0  # that stood in the channel when the alert fired
-
-
-@dataclass(frozen=True)
-class Step:
-    """One of the three steps. `state` is done, now or later; `action` names the story's button."""
-
+    name: str
     title: str
     hint: str
     state: str
-    action: str = ""
-    label: str = ""
+    label: str
+    moves: str
 
 
-def live_id(dify: DifyState, app_name: str) -> str:
-    """The id of the app's live version; "" when nothing is published."""
-    app = next((one for one in dify.apps if one.name == app_name), None)
-    return app.live_id if app else ""
+class Playing:
+    """How far the reader is in the story that is on."""
 
+    def __init__(self, theatre: Theatre) -> None:
+        self._theatre = theatre
+        self._reached = 0  # steps that are over in the scene
+        self._of: Scene | None = None  # the scene that they were seen in
+        self._one = asyncio.Lock()  # two stories are not begun at once
 
-def steps(progress: Progress, slack: SlackState, dify: DifyState, story: Story) -> list[Step]:
-    """Return the three steps as they stand now; exactly one is `now` until all are done."""
-    recovered = progress.fired and bool(progress.bad) and live_id(dify, story.app) != progress.bad
-    done = 3 if recovered else 2 if progress.fired else 1 if progress.bad else 0
-    texts = (
-        ("Publish a bad version", "A careless edit goes live in Dify.",
-         "publish_bad", "Publish a bad version"),
-        ("Fire its alert", "The app's error rate rises; Alertmanager calls Keyturn.",
-         "fire_alert", "Fire the alert"),
-        ("Approve as two people", _voting_hint(recovered, progress, slack, story), "", ""),
-    )  # fmt: skip
-    return [
-        Step(title, hint, "done" if n < done else "now" if n == done else "later", action, label)
-        for n, (title, hint, action, label) in enumerate(texts)
-    ]
+    @property
+    def scene(self) -> Scene:
+        return self._theatre.scene
 
+    @property
+    def tale(self) -> Tale:
+        return self._theatre.tale
 
-def _voting_hint(recovered: bool, progress: Progress, slack: SlackState, story: Story) -> str:
-    if recovered:
-        return "The good version is live again. The thread tells how."
-    if any(_votable(message) for message in slack.messages(story.channel)):
-        return "Read the card, press Approve, switch person, press it again."
-    if progress.fired and len(slack.messages(story.channel)) > progress.messages:
-        return "The card tells how it went, and why."
-    return "Keyturn's card appears in the channel within a few seconds."
+    @property
+    def tales(self) -> Sequence[Tale]:
+        return self._theatre.tales
 
+    @property
+    def over(self) -> bool:
+        """Whether every step is over."""
+        return self._look() == len(self.tale.steps)
 
-def _votable(message: Message) -> bool:
-    """True while the message has a button that it puts first."""
-    elements = [e for block in message.blocks for e in block.get("elements", ())]
-    return any(e.get("type") == "button" and e.get("style") == "primary" for e in elements)
+    async def begin(self, name: str) -> str:
+        """Begin a story, and let happen what comes before people have to do something."""
+        if name not in [tale.name for tale in self.tales]:
+            return "There is no such story."
+        async with self._one:
+            await self._theatre.begin(name)
+            self._of = None
+            for step in self.tale.steps:
+                if step.happens is None:
+                    break
+                await self._let_happen(step)
+        return ""
+
+    async def happen(self, name: str) -> str:
+        """Let the step *name* happen, if it is the one that comes next."""
+        async with self._one:
+            steps, at = self.tale.steps, self._look()
+            step = steps[at] if at < len(steps) else None
+            if step is None or step.name != name or step.happens is None:
+                return "That cannot happen now."
+            await self._let_happen(step)
+        return ""
+
+    async def resolve(self) -> str:
+        """Let the alerts end."""
+        await self.scene.resolve()
+        self.scene.slack.state.touch()
+        return ""
+
+    async def _let_happen(self, step: Step) -> None:
+        if step.happens is not None:
+            await step.happens(self.scene)
+        self._reached, self._of = self.tale.steps.index(step) + 1, self.scene
+        self.scene.slack.state.touch()
+
+    def steps(self) -> list[ShownStep]:
+        """The steps as they stand now; exactly one is `now` until all are over."""
+        at = self._look()
+        return [
+            ShownStep(
+                step.name,
+                step.title,
+                step.hint,
+                "done" if n < at else "now" if n == at else "later",
+                step.label,
+                json.dumps([asdict(move) for move in step.moves]),
+            )
+            for n, step in enumerate(self.tale.steps)
+        ]
+
+    def _look(self) -> int:
+        """How many steps are over; none begins again, and what is seen ends those before it."""
+        steps, scene = self.tale.steps, self.scene
+        if self._of is not scene:
+            self._reached, self._of = 0, scene
+        for n, step in enumerate(steps[self._reached :], start=self._reached):
+            if step.happens is not None:
+                break  # nothing after it can be seen before it has happened
+            if step.seen(scene):
+                self._reached = n + 1
+        return self._reached

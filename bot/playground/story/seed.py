@@ -89,6 +89,36 @@ def publish_bad(dify: DifyState, *, by: str = "dave", at: datetime | None = None
     return published
 
 
+def publish_innocent(dify: DifyState, *, by: str = "alice", at: datetime | None = None) -> Workflow:
+    """Publish a change that nobody suffers from."""
+    return _publish(
+        dify, replace(_GOOD, top_k=5), by=by, comment="one more article", at=at, secret=KEEP
+    )
+
+
+def publish_bad_prompt(dify: DifyState, *, by: str = "bob", at: datetime | None = None) -> Workflow:
+    """Publish the bad prompt alone, on top of what is innocent."""
+    edition = replace(_GOOD, top_k=5, prompt=BAD_PROMPT)
+    return _publish(dify, edition, by=by, comment="shorter prompt", at=at, secret=KEEP)
+
+
+def publish_half_a_fix(dify: DifyState, *, by: str = "dave") -> Workflow:
+    """Publish the bad version again with its code mended, and its prompt and model as bad."""
+    edition = replace(_GOOD, prompt=BAD_PROMPT, model="gpt-4o-mini", temperature=1.1, shift=16)
+    return _publish(dify, edition, by=by, comment="mends the code", at=None, secret=KEEP)
+
+
+def add_neighbour(dify: DifyState, name: str) -> str:
+    """Add an app that shares nothing but the model's provider; return its id."""
+    app = dify.create_app(name, by="carol", description="Another app of the same people")
+    first = dify.clock() - timedelta(days=12)
+    shape = graph(_GOOD)
+    shape["nodes"] = [node for node in shape["nodes"] if node["id"] != "articles"]
+    shape["edges"] = [edge for edge in shape["edges"] if "articles" not in edge["id"]]
+    dify.publish_directly(name, graph=shape, features=features(), by="carol", at=first)
+    return app.id
+
+
 def leave_work_unpublished(dify: DifyState, *, by: str = "carol") -> None:
     """Let an editor save work that is not published: no rollback may touch it."""
     live = dify.live(APP)

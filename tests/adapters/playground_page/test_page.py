@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from bot.playground.page.server import Story, serve_page
+from bot.playground.page.server import serve_page
 from bot.playground.slack.people import ALICE, BOB, BOT_USER, INCIDENTS
 from bot.playground.slack.posting import with_ids
 from bot.playground.slack.things import File, Message
+from bot.playground.tales.bad_prompt import BAD_PROMPT
 from tests.adapters.playground_page.conftest import Stage
 from tests.unit.test_blockkit import BAD, CONFIRM, GOOD, button, plain, section
 
@@ -205,31 +206,73 @@ async def test_the_modal_of_the_reader_is_drawn_and_sent(stage: Stage) -> None:
 
 async def test_the_steps_lead_from_the_bad_version_to_the_two_keys(stage: Stage) -> None:
     async def now() -> str:
-        return (await stage.fragment("steps")).split('aria-current="step"')[1].split("</h2>")[0]
+        return (await stage.fragment("steps")).split('aria-current="step"')[1].split("</h3>")[0]
 
-    assert "Publish a bad version" in await now()
-    await stage.post("story", name="publish_bad")
-    assert "Fire its alert" in await now()
-    await stage.post("story", name="fire_alert")
-    assert "Approve as two people" in await now()
-    assert "card appears" in await stage.fragment("steps")
-    post(stage, [{"type": "actions", "elements": [button("approve", style="primary")]}])
-    assert "switch person" in await stage.fragment("steps")
-    stage.slack.state.messages(INCIDENTS)[0].blocks = []
-    assert "how it went" in await stage.fragment("steps")
-    seed_good = stage.dify.state.app("support-triage").published[-2]
-    stage.dify.state.app("support-triage").live_id = seed_good.id
+    assert "A bad version goes live" in await now()
+    early = await stage.post("happen", name="fire_alert")
+    await stage.post("happen", name="publish_bad")
+    assert "Its alert fires" in await now()
+    again = await stage.post("happen", name="publish_bad")
+    await stage.post("happen", name="fire_alert")
+    assert "The first key" in await now()
+    card = post(stage, [section("Approvals 1 of 2")])
+    assert "The second key" in await now()
+    card.blocks = [section("Rolled back")]
 
     done = await stage.fragment("steps")
-    assert "live again" in done
-    assert done.count("(done)") == 3
-    assert stage.happened == ["publish_bad", "fire"]
-    assert await stage.post("story", name="resolve") == (False, "That cannot happen here.")
+    assert BAD_PROMPT.end in done
+    assert done.count("(done)") == len(BAD_PROMPT.steps)
+    assert early == again == (False, "That cannot happen now.")
+    assert [json.loads(alert)["status"] for alert in stage.alerts] == ["firing"]
+
+
+async def test_what_is_seen_of_a_later_step_ends_those_before_it(stage: Stage) -> None:
+    for name in ("publish_bad", "fire_alert"):
+        await stage.post("happen", name=name)
+    post(stage, [section("Rolled back")])  # nobody looked while there was one approval
+
+    assert BAD_PROMPT.end in await stage.fragment("steps")
+
+
+async def test_the_alert_can_end_when_the_story_is_over(stage: Stage) -> None:
+    for name in ("publish_bad", "fire_alert"):
+        await stage.post("happen", name=name)
+    assert "Resolve the alert" not in await stage.fragment("steps")
+    post(stage, [section("Rolled back")])
+    assert "Resolve the alert" in await stage.fragment("steps")
+    await stage.post("resolve")
+
+    assert [json.loads(alert)["status"] for alert in stage.alerts] == ["firing", "resolved"]
+    assert "Resolve the alert" not in await stage.fragment("steps")
+
+
+async def test_a_story_begins_with_what_happens_before_people_have_to_act(stage: Stage) -> None:
+    assert await stage.post("begin", name="rejected") == (True, "")
+
+    steps, stories = [await stage.fragment(name) for name in ("steps", "stories")]
+    assert stage.theatre.begun == ["rejected"]
+    assert "One no ends it" in steps.split('aria-current="step"')[1].split("</h3>")[0]
+    assert [json.loads(alert)["status"] for alert in stage.alerts] == ["firing"]
+    assert 'data-begin="rejected" aria-current="true"' in stories
+    assert await stage.post("begin", name="no story") == (False, "There is no such story.")
+
+
+async def test_each_person_stands_beside_what_they_alone_were_told(stage: Stage) -> None:
+    post(stage, text="Your vote is counted: 1 of &lt;2&gt;. More later.", only_for=BOB)
+    state = stage.slack.state
+    state.add(Message(f"D{BOB[1:]}", state.new_ts(), BOT_USER, "A rollback waits.", bot_id="B"))
+
+    bob, alice = [await stage.fragment(f"told-{who}") for who in (BOB, ALICE)]
+
+    assert "Your vote is counted: 1 of &lt;2&gt;." in bob
+    assert "More later" not in bob
+    assert "1 direct message" in bob
+    assert alice.strip() == ""
 
 
 async def test_the_dify_panel_shows_live_history_and_draft(stage: Stage) -> None:
     before = await stage.fragment("dify")
-    await stage.post("story", name="publish_bad")
+    await stage.post("happen", name="publish_bad")
     after = await stage.fragment("dify")
 
     assert "<b>v6</b> more articles" in before
@@ -264,7 +307,9 @@ async def test_changes_are_pushed_to_the_page(stage: Stage) -> None:
         post(stage, text="news")
         second = json.loads((await stream.content.readuntil(b"\n\n"))[6:])
 
-    assert set(first) == {"steps", "feed", "home", "direct", "dify", "modal"}
+    told = {name for name in first if name.startswith("told-")}
+    assert len(told) == 4
+    assert set(first) - told == {"stories", "steps", "feed", "home", "direct", "dify", "modal"}
     assert set(second) == {"feed"}
     assert "news" in second["feed"]
 
@@ -282,11 +327,11 @@ async def test_no_other_site_can_press_buttons_here(stage: Stage, headers: dict[
     sent = {"Content-Type": "application/json", **headers}
 
     async with stage.session.post(
-        f"{stage.page.url}story", data=b'{"name": "publish_bad"}', headers=sent
+        f"{stage.page.url}happen", data=b'{"name": "publish_bad"}', headers=sent
     ) as answer:
         assert answer.status == 403
 
-    assert stage.happened == []
+    assert "friendlier" not in await stage.fragment("dify")
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"[" * 100_000])
@@ -298,9 +343,5 @@ async def test_what_is_not_a_json_object_is_refused(stage: Stage, body: bytes) -
 
 
 async def test_the_page_listens_on_loopback_only(stage: Stage) -> None:
-    async def nothing() -> None: ...
-
     with pytest.raises(ValueError, match="loopback"):
-        await serve_page(
-            slack=stage.slack, dify=stage.dify, story=Story(nothing, nothing), host="0.0.0.0"
-        )
+        await serve_page(stage.theatre, host="0.0.0.0")

@@ -18,9 +18,9 @@ from bot.adapters.prometheus import client, inspection
 from bot.adapters.prometheus.client import AT_ONCE, OFF_LOOP_BYTES, Prometheus, basic, bearer
 from bot.adapters.prometheus.wire import Window
 from bot.errors import AnswerUnreadable, TokenRefused, UpstreamDown, UpstreamRefused
+from bot.playground.prometheus.server import Fault, LocalPrometheus, Samples
 from tests.adapters.prometheus.recordings import body, recorded
 from tests.builders import NOON
-from tests.fakes.prometheus import FakePrometheus, Fault, Samples
 
 MINUTE = timedelta(minutes=1)
 FIVE = Window(NOON, MINUTE, 5)
@@ -30,14 +30,14 @@ TOKEN = "geheim-geheim"
 
 
 @pytest.fixture
-async def fake() -> AsyncIterator[FakePrometheus]:
-    async with FakePrometheus([UP]).here() as running:
+async def fake() -> AsyncIterator[LocalPrometheus]:
+    async with LocalPrometheus([UP]).here() as running:
         yield running
 
 
 @asynccontextmanager
 async def asked(
-    fake: FakePrometheus, *, patience: timedelta = timedelta(seconds=20), authorization: str = ""
+    fake: LocalPrometheus, *, patience: timedelta = timedelta(seconds=20), authorization: str = ""
 ) -> AsyncIterator[Prometheus]:
     server = Prometheus(fake.url + "/", timeout=patience, authorization=authorization)
     try:
@@ -78,7 +78,7 @@ async def endless(request: web.Request) -> web.StreamResponse:
 
 
 async def test_a_question_names_its_window_and_how_long_it_is_waited_for(
-    fake: FakePrometheus,
+    fake: LocalPrometheus,
 ) -> None:
     async with asked(fake, patience=timedelta(seconds=2.5)) as server:
         (track,) = await server.range("up", FIVE)
@@ -89,7 +89,7 @@ async def test_a_question_names_its_window_and_how_long_it_is_waited_for(
     assert fake.asked == [("/api/v1/query_range", {**said, "timeout": "2.5s"}, "")]
 
 
-async def test_rules_are_asked_for_by_their_name(fake: FakePrometheus) -> None:
+async def test_rules_are_asked_for_by_their_name(fake: LocalPrometheus) -> None:
     fake.rules = [{"type": "alerting", "name": "A&b=", "query": "a > 1", "duration": 60}]
 
     async with asked(fake) as server:
@@ -99,7 +99,7 @@ async def test_rules_are_asked_for_by_their_name(fake: FakePrometheus) -> None:
     assert fake.asked == [("/api/v1/rules", {"type": "alert", "rule_name[]": "A&b="}, "")]
 
 
-async def test_only_a_few_questions_are_under_way_at_once(fake: FakePrometheus) -> None:
+async def test_only_a_few_questions_are_under_way_at_once(fake: LocalPrometheus) -> None:
     under_way: list[int] = []
     full, go_on = asyncio.Event(), asyncio.Event()
 
@@ -119,7 +119,7 @@ async def test_only_a_few_questions_are_under_way_at_once(fake: FakePrometheus) 
         assert await answers == [[]] * (3 * AT_ONCE)
 
 
-async def test_a_large_answer_is_read_like_a_small_one(fake: FakePrometheus) -> None:
+async def test_a_large_answer_is_read_like_a_small_one(fake: LocalPrometheus) -> None:
     fake.samples = [
         Samples({**UP.labels, "instance": f"{n}" * 20}, UP.values)
         for n in range(OFF_LOOP_BYTES // 100)
@@ -144,7 +144,7 @@ async def test_a_large_answer_is_read_like_a_small_one(fake: FakePrometheus) -> 
         (cut_off, "broke off"),
     ],
 )
-async def test_what_may_work_later_is_down(fake: FakePrometheus, fault: Fault, told: str) -> None:
+async def test_what_may_work_later_is_down(fake: LocalPrometheus, fault: Fault, told: str) -> None:
     fake.fault = fault
     async with asked(fake) as server:
         with pytest.raises(UpstreamDown, match=told) as caught:
@@ -155,7 +155,7 @@ async def test_what_may_work_later_is_down(fake: FakePrometheus, fault: Fault, t
 
 @pytest.mark.parametrize("fault", [never, endless])
 async def test_a_slow_answer_is_none(
-    fake: FakePrometheus, fault: Fault, monkeypatch: pytest.MonkeyPatch
+    fake: LocalPrometheus, fault: Fault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake.fault = fault
     monkeypatch.setattr(client, "MAX_ANSWER", 2**60)
@@ -182,7 +182,9 @@ async def test_nobody_there_is_down() -> None:
         "query_range_zero_step",
     ],
 )
-async def test_a_recorded_refusal_is_told_in_its_own_words(fake: FakePrometheus, name: str) -> None:
+async def test_a_recorded_refusal_is_told_in_its_own_words(
+    fake: LocalPrometheus, name: str
+) -> None:
     exchange = recorded(name)
     fake.fault = answering(exchange["status"], body(name))
     async with asked(fake) as server:
@@ -203,7 +205,7 @@ async def test_a_recorded_refusal_is_told_in_its_own_words(fake: FakePrometheus,
     ],
 )
 async def test_a_refusal_is_one_whatever_its_status(
-    fake: FakePrometheus, fault: Fault, told: str
+    fake: LocalPrometheus, fault: Fault, told: str
 ) -> None:
     fake.fault = fault
     async with asked(fake) as server:
@@ -224,7 +226,7 @@ async def test_a_refusal_is_one_whatever_its_status(
     ],
 )
 async def test_an_answer_of_another_form_or_size_cannot_be_read(
-    fake: FakePrometheus, fault: Fault, monkeypatch: pytest.MonkeyPatch
+    fake: LocalPrometheus, fault: Fault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "MAX_ANSWER", 2**20)
     fake.fault = fault
@@ -238,7 +240,7 @@ async def test_an_answer_of_another_form_or_size_cannot_be_read(
 
 @pytest.mark.parametrize("sent", [bearer(TOKEN), basic("keyturn", TOKEN)], ids=["bearer", "basic"])
 async def test_the_secret_goes_into_its_header_and_nowhere_else(
-    fake: FakePrometheus, sent: str, caplog: pytest.LogCaptureFixture
+    fake: LocalPrometheus, sent: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     said = json.dumps({"errorType": "unauthorized", "error": "no"}).encode()
@@ -254,7 +256,7 @@ async def test_the_secret_goes_into_its_header_and_nowhere_else(
     assert secret not in f"{caught.value!r} {server!r} {caplog.text}"
 
 
-async def test_the_version_is_asked_with_the_secret_too(fake: FakePrometheus) -> None:
+async def test_the_version_is_asked_with_the_secret_too(fake: LocalPrometheus) -> None:
     async with aiohttp.ClientSession() as http:
         version = partial(inspection.version, fake.url, http, authorization=bearer(TOKEN))
         assert await version() == "2.42.0"
@@ -265,7 +267,7 @@ async def test_the_version_is_asked_with_the_secret_too(fake: FakePrometheus) ->
     assert {header for *_, header in fake.asked} == {f"Bearer {TOKEN}"}
 
 
-async def test_the_version_of_a_recorded_answer_is_read(fake: FakePrometheus) -> None:
+async def test_the_version_of_a_recorded_answer_is_read(fake: LocalPrometheus) -> None:
     fake.fault = answering(200, body("buildinfo"))
     async with aiohttp.ClientSession() as http:
         assert (await inspection.version(fake.url, http)).startswith("2.42.0")

@@ -15,10 +15,10 @@ from bot.adapters.prometheus.questions import LOOKBACK, Questions, Templates
 from bot.domain.naming import LabelMap
 from bot.domain.verdict.incident import Metric
 from bot.errors import UpstreamDown
+from bot.playground.prometheus.server import LocalPrometheus, Samples
 from bot.ports.evidence import LookBack, Measured
 from store.records import AppEnv
 from tests.builders import NOON, a_firing
-from tests.fakes.prometheus import FakePrometheus, Samples
 
 MINUTE = timedelta(minutes=1)
 HERE, THERE = AppEnv("triage", "prod"), AppEnv("search", "prod")
@@ -36,14 +36,14 @@ def a_series(name: str, where: AppEnv) -> Samples:
 
 
 @pytest.fixture
-async def fake() -> AsyncIterator[FakePrometheus]:
+async def fake() -> AsyncIterator[LocalPrometheus]:
     series = [a_series(n, w) for n in ("errors", "latency", "load") for w in (HERE, THERE)]
-    async with FakePrometheus(series, [RULE]).here() as running:
+    async with LocalPrometheus(series, [RULE]).here() as running:
         yield running
 
 
 @pytest.fixture
-async def server(fake: FakePrometheus) -> AsyncIterator[Prometheus]:
+async def server(fake: LocalPrometheus) -> AsyncIterator[Prometheus]:
     made = Prometheus(fake.url, timeout=timedelta(seconds=20))
     yield made
     await made.close()
@@ -69,7 +69,7 @@ async def busy(request: web.Request) -> web.StreamResponse:
 
 
 async def test_what_is_not_answered_in_time_is_missing_and_the_rest_is_there(
-    fake: FakePrometheus, server: Prometheus
+    fake: LocalPrometheus, server: Prometheus
 ) -> None:
     fake.fault, fake.faulty = never, "latency"
 
@@ -84,7 +84,7 @@ async def test_what_is_not_answered_in_time_is_missing_and_the_rest_is_there(
 
 
 async def test_the_alerting_place_is_said_to_miss_the_rule_and_the_alerts_before(
-    fake: FakePrometheus, server: Prometheus
+    fake: LocalPrometheus, server: Prometheus
 ) -> None:
     fake.fault, fake.faulty = busy, "rules"
     without_rule = await look(looking(server))
@@ -99,7 +99,7 @@ async def test_the_alerting_place_is_said_to_miss_the_rule_and_the_alerts_before
 
 
 async def test_a_rule_whose_series_cannot_be_read_still_tells_its_wait(
-    fake: FakePrometheus, server: Prometheus
+    fake: LocalPrometheus, server: Prometheus
 ) -> None:
     fake.fault, fake.faulty = busy, "env=~"
 
@@ -110,7 +110,7 @@ async def test_a_rule_whose_series_cannot_be_read_still_tells_its_wait(
 
 
 async def test_it_is_down_only_when_nothing_at_all_can_be_read(
-    fake: FakePrometheus, server: Prometheus
+    fake: LocalPrometheus, server: Prometheus
 ) -> None:
     fake.fault, fake.faulty = busy, "query_range"
     assert (await look(looking(server))).waited == timedelta(minutes=2)
@@ -121,7 +121,7 @@ async def test_it_is_down_only_when_nothing_at_all_can_be_read(
 
 
 async def test_nothing_is_asked_from_before_the_longest_look_back(
-    fake: FakePrometheus, server: Prometheus
+    fake: LocalPrometheus, server: Prometheus
 ) -> None:
     await looking(server)(ALERT, [HERE], since=NOON - timedelta(days=9), until=NOON)
 
@@ -130,7 +130,7 @@ async def test_nothing_is_asked_from_before_the_longest_look_back(
 
 
 async def test_a_look_back_that_is_given_up_asks_nothing_any_more(
-    fake: FakePrometheus, server: Prometheus
+    fake: LocalPrometheus, server: Prometheus
 ) -> None:
     came = asyncio.Event()
 
@@ -151,7 +151,7 @@ async def test_a_look_back_that_is_given_up_asks_nothing_any_more(
 
 
 async def test_what_many_places_would_be_asked_is_bounded_by_the_patience(
-    fake: FakePrometheus, server: Prometheus
+    fake: LocalPrometheus, server: Prometheus
 ) -> None:
     fake.fault = never
     places = [AppEnv(f"app-{n}", "prod") for n in range(300)]
@@ -161,7 +161,7 @@ async def test_what_many_places_would_be_asked_is_bounded_by_the_patience(
 
 
 async def test_an_alert_without_a_name_has_no_rule_to_ask_for(
-    fake: FakePrometheus, server: Prometheus
+    fake: LocalPrometheus, server: Prometheus
 ) -> None:
     nameless = a_firing(labels={"app": "triage", "env": "prod"})
 
@@ -174,7 +174,7 @@ async def test_an_alert_without_a_name_has_no_rule_to_ask_for(
 
 @pytest.mark.parametrize("query", ["load < 0.1", "latency + 1 > 1", "errors{} >= 0.1"])
 async def test_of_a_rule_only_the_one_series_of_its_alert_is_measured(
-    fake: FakePrometheus, server: Prometheus, query: str
+    fake: LocalPrometheus, server: Prometheus, query: str
 ) -> None:
     """A share that is none, a query that is refused, and two series that fit alike."""
     twice = Samples({**a_series("errors", HERE).labels, "pod": "b"}, {NOON.timestamp(): 0.5})

@@ -11,9 +11,9 @@ from bot.adapters.prometheus.client import Prometheus
 from bot.adapters.prometheus.look_back import PrometheusLookBack
 from bot.adapters.prometheus.questions import Questions, Templates
 from bot.domain.naming import LabelMap
+from bot.playground.prometheus.server import LocalPrometheus
 from store.records import AppEnv
 from tests.contract.measurements.worlds import FAKE_RULES, HOSTILE, PATTERN_LIKE, SAMPLES, real
-from tests.fakes.prometheus import FakePrometheus
 
 TRIAGE, SEARCH, ODD, LIKE = (
     AppEnv(app, "prod") for app in ("triage", "search", HOSTILE, PATTERN_LIKE)
@@ -38,7 +38,7 @@ async def address(request: pytest.FixtureRequest) -> AsyncIterator[str]:
     if request.param == "real":
         yield request.getfixturevalue("real_prometheus")
         return
-    async with FakePrometheus(SAMPLES, FAKE_RULES).here() as fake:
+    async with LocalPrometheus(SAMPLES, FAKE_RULES).here() as fake:
         yield fake.url
 
 

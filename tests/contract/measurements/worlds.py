@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.prometheus import STALE_S, Samples
+from bot.playground.prometheus.server import STALE_S, Samples
 
 MINUTE = timedelta(minutes=1)
 COUNT = 120  # minutes that were measured

@@ -1,4 +1,4 @@
-"""A Prometheus that obeys the real one's rules for the few queries that the tests ask.
+"""A Prometheus that obeys the real one's rules for the few queries that the demo and the tests ask.
 
 It knows selectors, `max by (…) (selector)` and `1 - (selector)`; what else comes is refused as the
 real one refuses what it cannot parse.
@@ -45,7 +45,7 @@ class BadData(Exception):
 
 
 @dataclass
-class FakePrometheus:
+class LocalPrometheus:
     """`asked` are the requests that came, each with its `Authorization`.
 
     Set `fault` and it answers every request, or only those in whose path and query `faulty` stands.
@@ -59,7 +59,7 @@ class FakePrometheus:
     url: str = ""
 
     @asynccontextmanager
-    async def here(self) -> AsyncIterator[FakePrometheus]:
+    async def here(self) -> AsyncIterator[LocalPrometheus]:
         """Listen on loopback until the block ends."""
         app = web.Application()
         app.router.add_post("/api/v1/query_range", self._query_range)
@@ -127,7 +127,7 @@ class FakePrometheus:
             ]
         whole = _SELECTOR.fullmatch(query)
         if whole is None:
-            raise BadData("1:1: parse error: the fake does not know this query")
+            raise BadData("1:1: parse error: the local one does not know this query")
         matchers = _MATCHER.findall(whole["matchers"] or "")
         wanted = [("__name__", "=", f'"{whole["name"]}"'), *matchers]
         return [

@@ -36,8 +36,8 @@ from bot.playground.slack.server import RunningSlack
 from bot.playground.slack.server import start as start_slack
 from bot.playground.story import seed
 from bot.playground.story.measured import EVERY_S, RULE, measured
-from bot.playground.story.scene import ENV, Scene
-from bot.playground.story.workflow import APP
+from bot.playground.story.scene import Scene
+from bot.playground.story.workflow import APP, ENV
 from bot.playground.tales.bad_prompt import BAD_PROMPT
 from bot.playground.tales.tale import Tale
 from store.records import AppEnv

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from math import sin
 
 from bot.playground.prometheus.server import Samples
-from bot.playground.story.scene import ENV
+from bot.playground.story.workflow import ENV
 
 EVERY_S = 15  # between two scrapes
 PAST, FUTURE = timedelta(hours=2), timedelta(hours=1)  # nobody plays longer than that
@@ -27,6 +27,18 @@ def measured(apps: Mapping[str, datetime | None], *, now: datetime) -> list[Samp
     What lies ahead is measured too, and is seen when its time has come.
     """
     return [samples for app, since in apps.items() for samples in _of(app, since, now)]
+
+
+def calmed(samples: Iterable[Samples], *, now: datetime) -> list[Samples]:
+    """Return *samples* with nothing wrong any more from *now* on."""
+    return [_calm(one, now.timestamp()) for one in samples]
+
+
+def _calm(one: Samples, now: float) -> Samples:
+    if one.labels["__name__"] != "errors":
+        return one
+    ahead = {at: USUAL_ERRORS * (1 + _waver(int(at), "errors")) for at in one.values if at >= now}
+    return Samples(one.labels, {**one.values, **ahead})
 
 
 def _of(app: str, since: datetime | None, now: datetime) -> Iterator[Samples]:

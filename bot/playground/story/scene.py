@@ -12,9 +12,8 @@ from bot.playground.slack import people
 from bot.playground.slack.server import RunningSlack
 from bot.playground.slack.things import Message
 from bot.playground.story.alerts import Alert, send
-from bot.playground.story.workflow import APP
-
-ENV = "prod"
+from bot.playground.story.measured import calmed
+from bot.playground.story.workflow import APP, ENV
 
 
 @dataclass
@@ -42,7 +41,10 @@ class Scene:
         return alert
 
     async def resolve(self) -> None:
-        """Send that what fires has ended; nothing happens when nothing does."""
+        """Let the trouble be over and send that what fires has ended; nothing if nothing does."""
+        if self.alerts:
+            now = self.dify.state.clock()
+            self.prometheus.samples = calmed(self.prometheus.samples, now=now)
         while self.alerts:
             await self._send(self.alerts.pop().body(ended_at=self.dify.state.clock()))
 

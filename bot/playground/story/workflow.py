@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 APP = "support-triage"
+ENV = "prod"
 HELPDESK_KEY_ID = "5a3d7a52-31a5-4d0b-9f29-6f0a1c3e8b10"
 HELP_ARTICLES_ID = "6d1f0f9c-2f3b-4f0e-9a53-0c5b1f7e2a44"  # a knowledge base
 PROVIDER = "langgenius/openai/openai"

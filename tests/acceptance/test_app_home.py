@@ -32,7 +32,9 @@ async def test_people_see_what_waits_for_them_and_how_it_ended(world_by_each: Wo
         await world.read_history()
         before = await look(world, ALICE)
         await world.go()  # alice has turned her key
-        waiting = await look(world, BOB, lambda text: "read and vote on the card" in text)
+        waiting = await look(
+            world, BOB, lambda text: "read and vote on the card" in text and "1 of 2" in text
+        )
         voted = await shows(world, ALICE, lambda text: "waits for approval" in text)
         await world.turn_second_key()
         await world.ended()

@@ -22,6 +22,7 @@ from bot.ports.target import TargetVersion
 from bot.services.decide import Decide
 from bot.services.execute import Execute
 from bot.services.places import Places
+from bot.services.take_over import GOING
 from store.records import AppEnv, InboxKind, NewInboxItem, Rollback, Unavailable, Version
 from store.session import SqlStore, open_store
 from tests.builders import KEYS, NOON, REVIEWERS, SEALING, TEAM
@@ -37,7 +38,8 @@ Click = dict[str, Any]
 # Each process has a Dify of its own, where a take-over cannot see what was published by another;
 # who takes over what, and when, is proved by `crashes` and `zombies`, on one Dify. So nobody takes
 # over here, however long a crowded database or a busy machine holds an executor up.
-LEASE = timedelta(minutes=20)
+LEASE = timedelta(hours=20)
+RESUME = "resume"  # told instead of clicks: go on with what the database was too busy for
 
 
 class Worker:
@@ -49,6 +51,7 @@ class Worker:
         self.directory = directory
         self._look = asyncio.Event()  # something may be approved
         self._over = False  # no more clicks come
+        self._targets: dict[AppEnv, FakeTarget] = {}
 
     async def batch(self, told: Mapping[str, list[Click]]) -> dict[str, dict[str, int]]:
         """Play this process's share of some rounds; return what it took and published of each app.
@@ -56,20 +59,50 @@ class Worker:
         The clicks of one round come in all at once and are judged until nothing waits. Beside
         that this process executes whatever is approved, by its own judgement or another's.
         """
-        targets = {AppEnv(app, ENV): a_target(AppEnv(app, ENV)) for app in told}
+        self._targets = {AppEnv(app, ENV): a_target(AppEnv(app, ENV)) for app in told}
         taken: dict[str, int] = {}
         self._over = False
         async with asyncio.TaskGroup() as beside:
-            beside.create_task(self._execute(targets))
+            beside.create_task(self._execute(self._targets))
             for app, clicks in told.items():
                 taken[app] = await self._take_and_judge(clicks)
                 self._look.set()
             self._over = True
             self._look.set()
+        left = [rollback.leg.where for rollback in await self._left()]
         return {
-            where.app: {"taken": taken[where.app], "published": target.calls.count("publish")}
-            for where, target in targets.items()
+            where.app: {
+                "taken": taken[where.app],
+                "published": target.calls.count("publish"),
+                "left": int(where in left),
+            }
+            for where, target in self._targets.items()
         }
+
+    async def resume(self) -> dict[str, dict[str, int]]:
+        """Take over what this process has left in the middle, because the database was busy.
+
+        The service does so once its lease is over; here nobody else may come first, who has a
+        target of its own: whoever tells us lets all others rest meanwhile.
+        """
+        for held in await self._left():
+            epoch, over = held.execution.lease_epoch, timedelta(seconds=-1)
+            async with self.store.write() as tx:
+                await tx.rollbacks.renew(held.id, owner=self.name, epoch=epoch, lease=over)
+        await until_idle(self.executor(self._targets).step)
+        left = [rollback.leg.where for rollback in await self._left()]
+        return {
+            where.app: {"published": target.calls.count("publish"), "left": int(where in left)}
+            for where, target in self._targets.items()
+        }
+
+    async def _left(self) -> list[Rollback]:
+        """What this process executes, while it is not at it."""
+        while True:
+            with suppress(Unavailable):
+                async with self.store.read() as tx:
+                    going = await tx.rollbacks.in_states(GOING)
+                return [one for one in going if one.execution.owner == self.name]
 
     async def _take_and_judge(self, clicks: list[Click]) -> int:
         taken = sum(await asyncio.gather(*(self.put(click) for click in clicks)))
@@ -196,7 +229,9 @@ async def work(name: str, database_url: str) -> None:
     worker = Worker(name, store, a_crowd())
     print(json.dumps({"ready": name}), flush=True)
     while line := await reader.readline():
-        print(json.dumps(await worker.batch(json.loads(line))), flush=True)
+        told = json.loads(line)
+        answer = await (worker.resume() if RESUME in told else worker.batch(told))
+        print(json.dumps(answer), flush=True)
     await store.close()
 
 

@@ -42,7 +42,7 @@ from store.records import AppEnv, AuditEntry, Choice, InboxKind, Rollback, State
 from store.session import SqlStore, open_store
 from store.tables import InboxRow
 from tests.builders import CHANNEL, KEYS, REVIEWERS
-from tests.proofs.race_worker import CROWD, ENV, LINE, Click
+from tests.proofs.race_worker import CROWD, ENV, LINE, RESUME, Click
 from tests.proofs.running import Ended, Journal, Tally, processes_on, run
 from tests.unit.services.scene import a_pending
 
@@ -118,6 +118,8 @@ class Race:
                 for n in range(len(self.workers))
             ]
             answers = await asyncio.gather(*map(ask, self.workers, told))
+            for worker, answer in zip(self.workers, answers, strict=True):
+                await _resume(worker, answer)
         async with self.store.read() as tx:
             entries = await tx.audit.entries(after=before, limit=1_000_000)
         by_rollback: dict[str, list[AuditEntry]] = {}
@@ -287,6 +289,14 @@ async def ask(worker: asyncio.subprocess.Process, told: Mapping[str, Any]) -> di
     """Tell *worker* what its share is; return what it says of it in the end."""
     await tell(worker, told)
     return await hear(worker)
+
+
+async def _resume(worker: asyncio.subprocess.Process, answer: dict[str, Any]) -> None:
+    """Let *worker* go on with what it left in the middle, again until nothing is left."""
+    while any(did["left"] for did in answer.values()):
+        again = await ask(worker, {RESUME: True})
+        for app, did in answer.items():
+            did.update(again[app])
 
 
 async def tell(worker: asyncio.subprocess.Process, told: Mapping[str, Any]) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
+from bot.language import dated, filled, gettext, message
+
 
 class BotError(Exception):
     """Root of the bot's own errors.
@@ -25,7 +27,7 @@ class BotError(Exception):
 
     def to_person(self) -> str:
         """The sentence for the person; facts are filled in where the class has them."""
-        return self.user_message
+        return gettext(self.user_message)
 
 
 # -- The rules say no; nothing was changed ----------------------------------------------------
@@ -71,8 +73,11 @@ class Frozen(Refused):
         self.where, self.until = where, until
 
     def to_person(self) -> str:
-        said = f"{self.until:%a %d %b %Y, %H:%M %Z}"
-        return f"Nothing of `{_plain(self.where)}` is rolled back until {said}: its policy says so."
+        return filled(
+            "Nothing of `%(where)s` is rolled back until %(until)s: its policy says so.",
+            where=_plain(self.where),
+            until=dated(self.until),
+        )
 
 
 class CondemnedHere(Refused):
@@ -85,10 +90,11 @@ class CondemnedHere(Refused):
         self.where, self.number = where, number
 
     def to_person(self) -> str:
-        command = f"/rollback to {_plain(self.where)} {self.number} REASON"
-        return (
-            f"Version {self.number} was rolled back here before. Say why it is good now: "
-            f"`{command}`."
+        return filled(
+            "Version %(number)s was rolled back here before. Say why it is good now: "
+            "`%(command)s`.",
+            number=self.number,
+            command=f"/rollback to {_plain(self.where)} {self.number} REASON",
         )
 
 
@@ -110,7 +116,7 @@ class NothingOpen(Refused):
         self.where = where
 
     def to_person(self) -> str:
-        return f"No rollback of `{_plain(self.where)}` is open."
+        return filled("No rollback of `%(where)s` is open.", where=_plain(self.where))
 
 
 class NothingToUndo(Refused):
@@ -123,7 +129,10 @@ class NothingToUndo(Refused):
         self.where = where
 
     def to_person(self) -> str:
-        return f"No rollback of `{_plain(self.where)}` was carried out: there is nothing to undo."
+        return filled(
+            "No rollback of `%(where)s` was carried out: there is nothing to undo.",
+            where=_plain(self.where),
+        )
 
 
 class LiveIsAnother(Refused):
@@ -136,10 +145,13 @@ class LiveIsAnother(Refused):
         self.where, self.made, self.live = where, made, live
 
     def to_person(self) -> str:
-        return (
-            f"That rollback made version {self.made} live; version {self.live} is live now, so "
+        return filled(
+            "That rollback made version %(made)s live; version %(live)s is live now, so "
             "there is nothing of it to undo. Another version is asked for with "
-            f"`/rollback to {_plain(self.where)} VERSION`."
+            "`/rollback to %(where)s VERSION`.",
+            made=self.made,
+            live=self.live,
+            where=_plain(self.where),
         )
 
 
@@ -153,8 +165,12 @@ class NoRecord(Refused):
         self.where, self.rollback = where, rollback
 
     def to_person(self) -> str:
-        which = f"rollback {self.rollback}" if self.rollback else "rollback"
-        return f"There is no {which} of `{_plain(self.where)}` whose record you may see."
+        facts = {"where": _plain(self.where), "number": self.rollback}
+        if self.rollback:
+            return filled(
+                "There is no rollback %(number)s of `%(where)s` whose record you may see.", **facts
+            )
+        return filled("There is no rollback of `%(where)s` whose record you may see.", **facts)
 
 
 class NoVote(Refused):
@@ -211,22 +227,29 @@ class NotEligible(Refused):
     """This person may not vote here; `why` is a code of the policy rules."""
 
     _SENTENCES: ClassVar[dict[str, str]] = {
-        "no_policy": "Nobody is named as a reviewer for this environment yet: "
-        "add `[policy.ENV] reviewers` to the configuration.",
-        "not_reviewer": "You are not among the reviewers of this environment.",
-        "not_at_open": "You became a reviewer after this rollback was opened, "
-        "so your vote cannot count for it.",
-        "left_group": "You left a group of which one had to approve.",
-        "publisher": "You published what is live now, so others have to turn the keys.",
-        "publisher_unknown": "I cannot tell whether you published what is live now: "
-        "name who did in `[people] authors` of the configuration.",
-        "deleted": "This account is deactivated.",
-        "bot": "Bots cannot vote.",
-        "guest": "Guests cannot vote.",
-        "stranger": "People of another organisation cannot vote.",
-        "other_team": "This account belongs to another workspace.",
-        "shared_channel": "This channel is shared with another organisation; "
-        "votes are not taken here.",
+        "no_policy": message(
+            "Nobody is named as a reviewer for this environment yet: "
+            "add `[policy.ENV] reviewers` to the configuration."
+        ),
+        "not_reviewer": message("You are not among the reviewers of this environment."),
+        "not_at_open": message(
+            "You became a reviewer after this rollback was opened, "
+            "so your vote cannot count for it."
+        ),
+        "left_group": message("You left a group of which one had to approve."),
+        "publisher": message("You published what is live now, so others have to turn the keys."),
+        "publisher_unknown": message(
+            "I cannot tell whether you published what is live now: "
+            "name who did in `[people] authors` of the configuration."
+        ),
+        "deleted": message("This account is deactivated."),
+        "bot": message("Bots cannot vote."),
+        "guest": message("Guests cannot vote."),
+        "stranger": message("People of another organisation cannot vote."),
+        "other_team": message("This account belongs to another workspace."),
+        "shared_channel": message(
+            "This channel is shared with another organisation; votes are not taken here."
+        ),
     }
     user_message = "You cannot vote on this rollback."
 
@@ -239,7 +262,7 @@ class NotEligible(Refused):
         return f"{super().code}:{self.why}"
 
     def to_person(self) -> str:
-        return self._SENTENCES.get(self.why, self.user_message)
+        return gettext(self._SENTENCES.get(self.why, self.user_message))
 
 
 class GlassRefused(NotEligible):
@@ -247,15 +270,22 @@ class GlassRefused(NotEligible):
 
     _SENTENCES: ClassVar[dict[str, str]] = {
         **NotEligible._SENTENCES,
-        "glass_off": "Break-glass is off for this environment: two keys are the only way here.",
-        "not_named": "You are not among those who may break the glass in this environment.",
-        "not_at_open": "You came to those who may break the glass after this rollback was opened, "
-        "so you cannot start it alone.",
-        "bot": "Bots cannot break the glass.",
-        "guest": "Guests cannot break the glass.",
-        "stranger": "People of another organisation cannot break the glass.",
-        "shared_channel": "This channel is shared with another organisation; "
-        "the glass is not broken here.",
+        "glass_off": message(
+            "Break-glass is off for this environment: two keys are the only way here."
+        ),
+        "not_named": message(
+            "You are not among those who may break the glass in this environment."
+        ),
+        "not_at_open": message(
+            "You came to those who may break the glass after this rollback was opened, "
+            "so you cannot start it alone."
+        ),
+        "bot": message("Bots cannot break the glass."),
+        "guest": message("Guests cannot break the glass."),
+        "stranger": message("People of another organisation cannot break the glass."),
+        "shared_channel": message(
+            "This channel is shared with another organisation; the glass is not broken here."
+        ),
     }
     user_message = "You cannot break the glass here."
 
@@ -265,12 +295,13 @@ class ReviewRefused(NotEligible):
 
     _SENTENCES: ClassVar[dict[str, str]] = {
         **NotEligible._SENTENCES,
-        "own_glass": "You broke the glass, so two others have to sign the review.",
-        "bot": "Bots cannot sign a review.",
-        "guest": "Guests cannot sign a review.",
-        "stranger": "People of another organisation cannot sign a review.",
-        "shared_channel": "This channel is shared with another organisation; "
-        "reviews are not signed here.",
+        "own_glass": message("You broke the glass, so two others have to sign the review."),
+        "bot": message("Bots cannot sign a review."),
+        "guest": message("Guests cannot sign a review."),
+        "stranger": message("People of another organisation cannot sign a review."),
+        "shared_channel": message(
+            "This channel is shared with another organisation; reviews are not signed here."
+        ),
     }
     user_message = "You cannot sign this review."
 
@@ -285,7 +316,11 @@ class ReasonTooShort(Refused):
         self.at_least = at_least
 
     def to_person(self) -> str:
-        return f"{self.user_message} It needs {self.at_least} characters at least."
+        return filled(
+            "Please say in a sentence why it cannot wait for an approval. "
+            "It needs %(count)s characters at least.",
+            count=self.at_least,
+        )
 
 
 class NothingToReview(Refused):
@@ -298,7 +333,10 @@ class NothingToReview(Refused):
         self.where = where
 
     def to_person(self) -> str:
-        return f"No review of `{_plain(self.where)}` is open: it is signed, or was never needed."
+        return filled(
+            "No review of `%(where)s` is open: it is signed, or was never needed.",
+            where=_plain(self.where),
+        )
 
 
 class AlreadySigned(Refused):
@@ -317,10 +355,11 @@ class NothingToBreak(Refused):
         self.where = where
 
     def to_person(self) -> str:
-        name = _plain(self.where)
-        return (
-            f"No rollback of `{name}` is open. Ask for one first: `/rollback to {name} VERSION` "
-            f"(`/rollback log {name}` has the versions); then break the glass."
+        return filled(
+            "No rollback of `%(where)s` is open. Ask for one first: "
+            "`/rollback to %(where)s VERSION` "
+            "(`/rollback log %(where)s` has the versions); then break the glass.",
+            where=_plain(self.where),
         )
 
 
@@ -340,8 +379,10 @@ class UnknownApp(Refused):
         self.asked, self.nearest = asked, nearest
 
     def to_person(self) -> str:
-        hint = f" Did you mean `{self.nearest}`?" if self.nearest else ""
-        return f"I do not know `{_plain(self.asked)}`.{hint}"
+        facts = {"asked": _plain(self.asked), "nearest": self.nearest}
+        if self.nearest:
+            return filled("I do not know `%(asked)s`. Did you mean `%(nearest)s`?", **facts)
+        return filled("I do not know `%(asked)s`.", **facts)
 
 
 class HiddenApp(UnknownApp):
@@ -358,8 +399,10 @@ class NothingStored(Refused):
         self.where = where
 
     def to_person(self) -> str:
-        name = _plain(self.where)
-        return f"Nothing of `{name}` is stored yet. `/rollback snapshot {name}` reads it now."
+        return filled(
+            "Nothing of `%(where)s` is stored yet. `/rollback snapshot %(where)s` reads it now.",
+            where=_plain(self.where),
+        )
 
 
 class NoSuchPage(Refused):
@@ -372,8 +415,9 @@ class NoSuchPage(Refused):
         self.page, self.pages, self.last = page, pages, last
 
     def to_person(self) -> str:
-        how = "There is only one page" if self.pages == 1 else f"There are only {self.pages} pages"
-        return f"{how}. The last one is `/rollback {_plain(self.last)}`."
+        one = message("There is only one page. The last one is `/rollback %(last)s`.")
+        many = message("There are only %(pages)s pages. The last one is `/rollback %(last)s`.")
+        return filled(one if self.pages == 1 else many, pages=self.pages, last=_plain(self.last))
 
 
 class UnknownVersion(Refused):
@@ -388,10 +432,16 @@ class UnknownVersion(Refused):
         self.where, self.asked, self.newest, self.oldest = where, asked, newest, oldest
 
     def to_person(self) -> str:
-        known = f" The newest one is {self.newest}." if self.newest else ""
+        said = message("`%(where)s` has no version `%(asked)s`.")
         if self.newest and self.oldest and self.oldest > 1:
-            known = f" I have {self.oldest} to {self.newest}; older ones are not imported yet."
-        return f"`{_plain(self.where)}` has no version `{_plain(self.asked)}`.{known}"
+            said = message(
+                "`%(where)s` has no version `%(asked)s`. I have %(oldest)s to %(newest)s; "
+                "older ones are not imported yet."
+            )
+        elif self.newest:
+            said = message("`%(where)s` has no version `%(asked)s`. The newest one is %(newest)s.")
+        names = {"where": _plain(self.where), "asked": _plain(self.asked)}
+        return filled(said, **names, oldest=self.oldest, newest=self.newest)
 
 
 class UnknownTag(Refused):
@@ -404,8 +454,10 @@ class UnknownTag(Refused):
         self.where, self.name, self.nearest = where, name, nearest
 
     def to_person(self) -> str:
-        hint = f" Did you mean `{self.nearest}`?" if self.nearest else ""
-        return f"`{_plain(self.where)}` has no tag `{_plain(self.name)}`.{hint}"
+        facts = {"where": _plain(self.where), "tag": _plain(self.name), "nearest": self.nearest}
+        if self.nearest:
+            return filled("`%(where)s` has no tag `%(tag)s`. Did you mean `%(nearest)s`?", **facts)
+        return filled("`%(where)s` has no tag `%(tag)s`.", **facts)
 
 
 class TagProtected(Refused):
@@ -418,9 +470,10 @@ class TagProtected(Refused):
         self.name, self.env = name, env
 
     def to_person(self) -> str:
-        return (
-            f"The tag `{_plain(self.name)}` is protected in `{_plain(self.env)}`: "
-            "only its reviewers move or remove it."
+        return filled(
+            "The tag `%(tag)s` is protected in `%(env)s`: only its reviewers move or remove it.",
+            tag=_plain(self.name),
+            env=_plain(self.env),
         )
 
 
@@ -449,8 +502,11 @@ class BadCommand(Refused):
 
     def to_person(self) -> str:
         if not self.nearest:
-            return self.user_message
-        return f"I did not understand that. Did you mean `/rollback {_plain(self.nearest)}`?"
+            return gettext(self.user_message)
+        return filled(
+            "I did not understand that. Did you mean `/rollback %(nearest)s`?",
+            nearest=_plain(self.nearest),
+        )
 
 
 class NothingToDo(Refused):
@@ -464,9 +520,9 @@ class NotTogether(Refused):
 
     user_message = "These apps cannot go back together."
     _WHY: ClassVar[Mapping[str, str]] = {
-        "environments": "they are in different environments; ask once for each",
-        "twice": "one of them is named twice",
-        "many": "these are too many at once",
+        "environments": message("they are in different environments; ask once for each"),
+        "twice": message("one of them is named twice"),
+        "many": message("these are too many at once"),
     }
 
     def __init__(self, why: str, count: int) -> None:
@@ -474,7 +530,8 @@ class NotTogether(Refused):
         self.why = why
 
     def to_person(self) -> str:
-        return f"These apps cannot go back together: {self._WHY[self.why]}."
+        why = gettext(self._WHY[self.why])
+        return filled("These apps cannot go back together: %(why)s.", why=why)
 
 
 class EmptyVersion(Refused):
@@ -494,11 +551,13 @@ class ByHandOnly(Refused):
         self.number = number
 
     def to_person(self) -> str:
-        return (
+        return filled(
             "This app has no workflow, and Dify keeps no versions of such apps, so I do not write "
             "into it unless `rolls_back_config` in the configuration says so. Go back by hand: "
-            f"`keyturn export {_plain(self.where)} {self.number}` writes that version as a file; "
-            "set what is in it in Dify's editor and publish."
+            "`keyturn export %(where)s %(number)s` writes that version as a file; "
+            "set what is in it in Dify's editor and publish.",
+            where=_plain(self.where),
+            number=self.number,
         )
 
 
@@ -516,11 +575,14 @@ class ValuesMasked(Refused):
 
     def to_person(self) -> str:
         named = ", ".join(f"`{_plain(name)}`" for name in self.names[:8])
-        return (
-            f"Dify masks values of this app's tools ({named}), so I cannot write them back and do "
+        return filled(
+            "Dify masks values of this app's tools (%(names)s), so I cannot write them back and do "
             "not write at all. Go back by hand: "
-            f"`keyturn export {_plain(self.where)} {self.number}` writes that version as a file; "
-            "set what is in it in Dify's editor and publish."
+            "`keyturn export %(where)s %(number)s` writes that version as a file; "
+            "set what is in it in Dify's editor and publish.",
+            names=named,
+            where=_plain(self.where),
+            number=self.number,
         )
 
 
@@ -538,10 +600,11 @@ class SecretsOutOfReach(Refused):
 
     def to_person(self) -> str:
         named = ", ".join(f"`{_plain(name)}`" for name in self.names[:8])
-        return (
-            f"That version and the live one do not have the same secrets ({named}), and this "
+        return filled(
+            "That version and the live one do not have the same secrets (%(names)s), and this "
             "Dify gives out no published version's values, so they would be lost or missing. "
-            "Roll back by hand in Dify, or update it to 1.8.1 or newer."
+            "Roll back by hand in Dify, or update it to 1.8.1 or newer.",
+            names=named,
         )
 
 
@@ -559,9 +622,11 @@ class SecretsGone(Refused):
 
     def to_person(self) -> str:
         named = ", ".join(f"`{_plain(name)}`" for name in self.names[:8])
-        return (
+        return filled(
             "That version was deleted in Dify, and with it the only values of secrets that live "
-            f"does not have ({named}). Choose a version that needs no other secrets than live has."
+            "does not have (%(names)s). Choose a version that needs no other secrets than "
+            "live has.",
+            names=named,
         )
 
 
@@ -595,9 +660,10 @@ class JobNotPausable(Refused):
         self.name = name
 
     def to_person(self) -> str:
-        return (
-            f"The job `{_plain(self.name)}` is never paused: what Keyturn promises of open "
-            "rollbacks rests on it."
+        return filled(
+            "The job `%(job)s` is never paused: what Keyturn promises of open rollbacks "
+            "rests on it.",
+            job=_plain(self.name),
         )
 
 
@@ -626,7 +692,10 @@ class OpenElsewhere(Refused):
         self.where = where
 
     def to_person(self) -> str:
-        return f"A rollback of `{_plain(self.where)}` is open already; its card is in the channel."
+        return filled(
+            "A rollback of `%(where)s` is open already; its card is in the channel.",
+            where=_plain(self.where),
+        )
 
 
 class AskedAlready(RollbackOpen):
@@ -637,9 +706,10 @@ class AskedAlready(RollbackOpen):
         self.rollback_id = rollback_id
 
     def to_person(self) -> str:
-        return (
-            f"Rollback {self.rollback_id} proposes exactly this already. "
-            "Its card is in the channel of that app, with the approvals that it has."
+        return filled(
+            "Rollback %(number)s proposes exactly this already. "
+            "Its card is in the channel of that app, with the approvals that it has.",
+            number=self.rollback_id,
         )
 
 

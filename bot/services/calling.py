@@ -178,8 +178,9 @@ class Calling:
             async with self._store.read() as tx:
                 calls = await tx.direct.of_message(channel, ts)
                 here = [await self._matter(tx, call) for call in calls]
+            to = {"channel": channel, "ts": ts, "slack_id": here[0].call.slack_id if here else ""}
             try:
-                await self._messenger.retell(await self._note(here), channel=channel, ts=ts)
+                await self._messenger.retell(await self._note(here), **to)
             except UpstreamRefused as error:
                 if error.upstream_code not in _GONE:
                     raise

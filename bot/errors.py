@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
+from bot.language import dated, filled, gettext, message
+
 
 class BotError(Exception):
     """Root of the bot's own errors.
@@ -25,7 +27,7 @@ class BotError(Exception):
 
     def to_person(self) -> str:
         """The sentence for the person; facts are filled in where the class has them."""
-        return self.user_message
+        return gettext(self.user_message)
 
 
 # -- The rules say no; nothing was changed ----------------------------------------------------
@@ -71,8 +73,11 @@ class Frozen(Refused):
         self.where, self.until = where, until
 
     def to_person(self) -> str:
-        said = f"{self.until:%a %d %b %Y, %H:%M %Z}"
-        return f"Nothing of `{_plain(self.where)}` is rolled back until {said}: its policy says so."
+        return filled(
+            "Nothing of `%(where)s` is rolled back until %(until)s: its policy says so.",
+            where=_plain(self.where),
+            until=dated(self.until),
+        )
 
 
 class CondemnedHere(Refused):
@@ -85,10 +90,11 @@ class CondemnedHere(Refused):
         self.where, self.number = where, number
 
     def to_person(self) -> str:
-        command = f"/rollback to {_plain(self.where)} {self.number} REASON"
-        return (
-            f"Version {self.number} was rolled back here before. Say why it is good now: "
-            f"`{command}`."
+        return filled(
+            "Version %(number)s was rolled back here before. Say why it is good now: "
+            "`%(command)s`.",
+            number=self.number,
+            command=f"/rollback to {_plain(self.where)} {self.number} REASON",
         )
 
 
@@ -110,10 +116,12 @@ class NotForDrills(Refused):
         self.where = where
 
     def to_person(self) -> str:
-        return (
+        refused = filled(
             "A drill really rolls back, so it is held only in an app that serves nobody, and "
-            f"`{_plain(self.where)}` is not marked as one. {_HOW_TO_MARK}"
+            "`%(where)s` is not marked as one.",
+            where=_plain(self.where),
         )
+        return f"{refused} {gettext(_HOW_TO_MARK)}"
 
 
 class NoDrillApp(Refused):
@@ -122,7 +130,7 @@ class NoDrillApp(Refused):
     user_message = "There is no app for drills that you may ask in."
 
     def to_person(self) -> str:
-        return f"{self.user_message} {_HOW_TO_MARK}"
+        return f"{gettext(self.user_message)} {gettext(_HOW_TO_MARK)}"
 
 
 class SeveralDrillApps(Refused):
@@ -135,9 +143,11 @@ class SeveralDrillApps(Refused):
         self.apps = tuple(apps)
 
     def to_person(self) -> str:
-        named = ", ".join(f"`/rollback drill {_plain(app)}`" for app in self.apps[:8])
+        apps = ", ".join(f"`/rollback drill {_plain(app)}`" for app in self.apps[:8])
         more = len(self.apps) - 8
-        return f"{self.user_message} {named}{f' and {more} more' if more > 0 else ''}"
+        if more > 0:
+            apps = filled("%(apps)s and %(count)s more", apps=apps, count=more)
+        return f"{gettext(self.user_message)} {apps}"
 
 
 class DrillUnderWay(Refused):
@@ -151,13 +161,15 @@ class DrillUnderWay(Refused):
 
     def to_person(self) -> str:
         if self.watched:
-            return (
-                f"The last drill of `{_plain(self.where)}` is rolled back, and it is still being "
-                "watched whether the alert stays away; that takes some minutes. Its thread says "
-                "when it is over."
+            return filled(
+                "The last drill of `%(where)s` is rolled back, and it is still being watched "
+                "whether the alert stays away; that takes some minutes. Its thread says when it "
+                "is over.",
+                where=_plain(self.where),
             )
-        return (
-            f"A drill of `{_plain(self.where)}` is under way already; its card is in the channel."
+        return filled(
+            "A drill of `%(where)s` is under way already; its card is in the channel.",
+            where=_plain(self.where),
         )
 
 
@@ -171,7 +183,10 @@ class AlertIsReal(Refused):
         self.where = where
 
     def to_person(self) -> str:
-        return f"A real alert of `{_plain(self.where)}` fires now, so no drill is begun there."
+        return filled(
+            "A real alert of `%(where)s` fires now, so no drill is begun there.",
+            where=_plain(self.where),
+        )
 
 
 class SuggestionsOff(Refused):
@@ -184,10 +199,11 @@ class SuggestionsOff(Refused):
         self.where, self.until = where, until
 
     def to_person(self) -> str:
-        name, until = _plain(self.where), f"{self.until:%a %d %b %Y, %H:%M %Z}"
-        return (
-            f"Suggestions for `{name}` are paused until {until}, so a drill would end at once. "
-            f"`/rollback resume {name}` ends that."
+        return filled(
+            "Suggestions for `%(where)s` are paused until %(until)s, so a drill would end at "
+            "once. `/rollback resume %(where)s` ends that.",
+            where=_plain(self.where),
+            until=dated(self.until),
         )
 
 
@@ -201,10 +217,10 @@ class NothingToPractise(Refused):
         self.where = where
 
     def to_person(self) -> str:
-        name = _plain(self.where)
-        return (
-            f"`{name}` has no version before the live one that differs from it and is not "
-            "condemned. Change something in it, publish that in Dify, and ask again."
+        return filled(
+            "`%(where)s` has no version before the live one that differs from it and is not "
+            "condemned. Change something in it, publish that in Dify, and ask again.",
+            where=_plain(self.where),
         )
 
 
@@ -218,7 +234,7 @@ class NothingOpen(Refused):
         self.where = where
 
     def to_person(self) -> str:
-        return f"No rollback of `{_plain(self.where)}` is open."
+        return filled("No rollback of `%(where)s` is open.", where=_plain(self.where))
 
 
 class NothingToUndo(Refused):
@@ -231,7 +247,10 @@ class NothingToUndo(Refused):
         self.where = where
 
     def to_person(self) -> str:
-        return f"No rollback of `{_plain(self.where)}` was carried out: there is nothing to undo."
+        return filled(
+            "No rollback of `%(where)s` was carried out: there is nothing to undo.",
+            where=_plain(self.where),
+        )
 
 
 class LiveIsAnother(Refused):
@@ -244,10 +263,13 @@ class LiveIsAnother(Refused):
         self.where, self.made, self.live = where, made, live
 
     def to_person(self) -> str:
-        return (
-            f"That rollback made version {self.made} live; version {self.live} is live now, so "
+        return filled(
+            "That rollback made version %(made)s live; version %(live)s is live now, so "
             "there is nothing of it to undo. Another version is asked for with "
-            f"`/rollback to {_plain(self.where)} VERSION`."
+            "`/rollback to %(where)s VERSION`.",
+            made=self.made,
+            live=self.live,
+            where=_plain(self.where),
         )
 
 
@@ -261,8 +283,12 @@ class NoRecord(Refused):
         self.where, self.rollback = where, rollback
 
     def to_person(self) -> str:
-        which = f"rollback {self.rollback}" if self.rollback else "rollback"
-        return f"There is no {which} of `{_plain(self.where)}` whose record you may see."
+        facts = {"where": _plain(self.where), "number": self.rollback}
+        if self.rollback:
+            return filled(
+                "There is no rollback %(number)s of `%(where)s` whose record you may see.", **facts
+            )
+        return filled("There is no rollback of `%(where)s` whose record you may see.", **facts)
 
 
 class NoVote(Refused):
@@ -319,22 +345,29 @@ class NotEligible(Refused):
     """This person may not vote here; `why` is a code of the policy rules."""
 
     _SENTENCES: ClassVar[dict[str, str]] = {
-        "no_policy": "Nobody is named as a reviewer for this environment yet: "
-        "add `[policy.ENV] reviewers` to the configuration.",
-        "not_reviewer": "You are not among the reviewers of this environment.",
-        "not_at_open": "You became a reviewer after this rollback was opened, "
-        "so your vote cannot count for it.",
-        "left_group": "You left a group of which one had to approve.",
-        "publisher": "You published what is live now, so others have to turn the keys.",
-        "publisher_unknown": "I cannot tell whether you published what is live now: "
-        "name who did in `[people] authors` of the configuration.",
-        "deleted": "This account is deactivated.",
-        "bot": "Bots cannot vote.",
-        "guest": "Guests cannot vote.",
-        "stranger": "People of another organisation cannot vote.",
-        "other_team": "This account belongs to another workspace.",
-        "shared_channel": "This channel is shared with another organisation; "
-        "votes are not taken here.",
+        "no_policy": message(
+            "Nobody is named as a reviewer for this environment yet: "
+            "add `[policy.ENV] reviewers` to the configuration."
+        ),
+        "not_reviewer": message("You are not among the reviewers of this environment."),
+        "not_at_open": message(
+            "You became a reviewer after this rollback was opened, "
+            "so your vote cannot count for it."
+        ),
+        "left_group": message("You left a group of which one had to approve."),
+        "publisher": message("You published what is live now, so others have to turn the keys."),
+        "publisher_unknown": message(
+            "I cannot tell whether you published what is live now: "
+            "name who did in `[people] authors` of the configuration."
+        ),
+        "deleted": message("This account is deactivated."),
+        "bot": message("Bots cannot vote."),
+        "guest": message("Guests cannot vote."),
+        "stranger": message("People of another organisation cannot vote."),
+        "other_team": message("This account belongs to another workspace."),
+        "shared_channel": message(
+            "This channel is shared with another organisation; votes are not taken here."
+        ),
     }
     user_message = "You cannot vote on this rollback."
 
@@ -347,7 +380,7 @@ class NotEligible(Refused):
         return f"{super().code}:{self.why}"
 
     def to_person(self) -> str:
-        return self._SENTENCES.get(self.why, self.user_message)
+        return gettext(self._SENTENCES.get(self.why, self.user_message))
 
 
 class GlassRefused(NotEligible):
@@ -355,15 +388,22 @@ class GlassRefused(NotEligible):
 
     _SENTENCES: ClassVar[dict[str, str]] = {
         **NotEligible._SENTENCES,
-        "glass_off": "Break-glass is off for this environment: two keys are the only way here.",
-        "not_named": "You are not among those who may break the glass in this environment.",
-        "not_at_open": "You came to those who may break the glass after this rollback was opened, "
-        "so you cannot start it alone.",
-        "bot": "Bots cannot break the glass.",
-        "guest": "Guests cannot break the glass.",
-        "stranger": "People of another organisation cannot break the glass.",
-        "shared_channel": "This channel is shared with another organisation; "
-        "the glass is not broken here.",
+        "glass_off": message(
+            "Break-glass is off for this environment: two keys are the only way here."
+        ),
+        "not_named": message(
+            "You are not among those who may break the glass in this environment."
+        ),
+        "not_at_open": message(
+            "You came to those who may break the glass after this rollback was opened, "
+            "so you cannot start it alone."
+        ),
+        "bot": message("Bots cannot break the glass."),
+        "guest": message("Guests cannot break the glass."),
+        "stranger": message("People of another organisation cannot break the glass."),
+        "shared_channel": message(
+            "This channel is shared with another organisation; the glass is not broken here."
+        ),
     }
     user_message = "You cannot break the glass here."
 
@@ -373,12 +413,13 @@ class ReviewRefused(NotEligible):
 
     _SENTENCES: ClassVar[dict[str, str]] = {
         **NotEligible._SENTENCES,
-        "own_glass": "You broke the glass, so two others have to sign the review.",
-        "bot": "Bots cannot sign a review.",
-        "guest": "Guests cannot sign a review.",
-        "stranger": "People of another organisation cannot sign a review.",
-        "shared_channel": "This channel is shared with another organisation; "
-        "reviews are not signed here.",
+        "own_glass": message("You broke the glass, so two others have to sign the review."),
+        "bot": message("Bots cannot sign a review."),
+        "guest": message("Guests cannot sign a review."),
+        "stranger": message("People of another organisation cannot sign a review."),
+        "shared_channel": message(
+            "This channel is shared with another organisation; reviews are not signed here."
+        ),
     }
     user_message = "You cannot sign this review."
 
@@ -393,7 +434,11 @@ class ReasonTooShort(Refused):
         self.at_least = at_least
 
     def to_person(self) -> str:
-        return f"{self.user_message} It needs {self.at_least} characters at least."
+        return filled(
+            "Please say in a sentence why it cannot wait for an approval. "
+            "It needs %(count)s characters at least.",
+            count=self.at_least,
+        )
 
 
 class NothingToReview(Refused):
@@ -406,7 +451,10 @@ class NothingToReview(Refused):
         self.where = where
 
     def to_person(self) -> str:
-        return f"No review of `{_plain(self.where)}` is open: it is signed, or was never needed."
+        return filled(
+            "No review of `%(where)s` is open: it is signed, or was never needed.",
+            where=_plain(self.where),
+        )
 
 
 class AlreadySigned(Refused):
@@ -425,10 +473,11 @@ class NothingToBreak(Refused):
         self.where = where
 
     def to_person(self) -> str:
-        name = _plain(self.where)
-        return (
-            f"No rollback of `{name}` is open. Ask for one first: `/rollback to {name} VERSION` "
-            f"(`/rollback log {name}` has the versions); then break the glass."
+        return filled(
+            "No rollback of `%(where)s` is open. Ask for one first: "
+            "`/rollback to %(where)s VERSION` "
+            "(`/rollback log %(where)s` has the versions); then break the glass.",
+            where=_plain(self.where),
         )
 
 
@@ -448,8 +497,10 @@ class UnknownApp(Refused):
         self.asked, self.nearest = asked, nearest
 
     def to_person(self) -> str:
-        hint = f" Did you mean `{self.nearest}`?" if self.nearest else ""
-        return f"I do not know `{_plain(self.asked)}`.{hint}"
+        facts = {"asked": _plain(self.asked), "nearest": self.nearest}
+        if self.nearest:
+            return filled("I do not know `%(asked)s`. Did you mean `%(nearest)s`?", **facts)
+        return filled("I do not know `%(asked)s`.", **facts)
 
 
 class HiddenApp(UnknownApp):
@@ -466,8 +517,10 @@ class NothingStored(Refused):
         self.where = where
 
     def to_person(self) -> str:
-        name = _plain(self.where)
-        return f"Nothing of `{name}` is stored yet. `/rollback snapshot {name}` reads it now."
+        return filled(
+            "Nothing of `%(where)s` is stored yet. `/rollback snapshot %(where)s` reads it now.",
+            where=_plain(self.where),
+        )
 
 
 class NoSuchPage(Refused):
@@ -480,8 +533,9 @@ class NoSuchPage(Refused):
         self.page, self.pages, self.last = page, pages, last
 
     def to_person(self) -> str:
-        how = "There is only one page" if self.pages == 1 else f"There are only {self.pages} pages"
-        return f"{how}. The last one is `/rollback {_plain(self.last)}`."
+        one = message("There is only one page. The last one is `/rollback %(last)s`.")
+        many = message("There are only %(pages)s pages. The last one is `/rollback %(last)s`.")
+        return filled(one if self.pages == 1 else many, pages=self.pages, last=_plain(self.last))
 
 
 class UnknownVersion(Refused):
@@ -496,10 +550,16 @@ class UnknownVersion(Refused):
         self.where, self.asked, self.newest, self.oldest = where, asked, newest, oldest
 
     def to_person(self) -> str:
-        known = f" The newest one is {self.newest}." if self.newest else ""
+        said = message("`%(where)s` has no version `%(asked)s`.")
         if self.newest and self.oldest and self.oldest > 1:
-            known = f" I have {self.oldest} to {self.newest}; older ones are not imported yet."
-        return f"`{_plain(self.where)}` has no version `{_plain(self.asked)}`.{known}"
+            said = message(
+                "`%(where)s` has no version `%(asked)s`. I have %(oldest)s to %(newest)s; "
+                "older ones are not imported yet."
+            )
+        elif self.newest:
+            said = message("`%(where)s` has no version `%(asked)s`. The newest one is %(newest)s.")
+        names = {"where": _plain(self.where), "asked": _plain(self.asked)}
+        return filled(said, **names, oldest=self.oldest, newest=self.newest)
 
 
 class UnknownTag(Refused):
@@ -512,8 +572,10 @@ class UnknownTag(Refused):
         self.where, self.name, self.nearest = where, name, nearest
 
     def to_person(self) -> str:
-        hint = f" Did you mean `{self.nearest}`?" if self.nearest else ""
-        return f"`{_plain(self.where)}` has no tag `{_plain(self.name)}`.{hint}"
+        facts = {"where": _plain(self.where), "tag": _plain(self.name), "nearest": self.nearest}
+        if self.nearest:
+            return filled("`%(where)s` has no tag `%(tag)s`. Did you mean `%(nearest)s`?", **facts)
+        return filled("`%(where)s` has no tag `%(tag)s`.", **facts)
 
 
 class TagProtected(Refused):
@@ -526,9 +588,10 @@ class TagProtected(Refused):
         self.name, self.env = name, env
 
     def to_person(self) -> str:
-        return (
-            f"The tag `{_plain(self.name)}` is protected in `{_plain(self.env)}`: "
-            "only its reviewers move or remove it."
+        return filled(
+            "The tag `%(tag)s` is protected in `%(env)s`: only its reviewers move or remove it.",
+            tag=_plain(self.name),
+            env=_plain(self.env),
         )
 
 
@@ -557,8 +620,11 @@ class BadCommand(Refused):
 
     def to_person(self) -> str:
         if not self.nearest:
-            return self.user_message
-        return f"I did not understand that. Did you mean `/rollback {_plain(self.nearest)}`?"
+            return gettext(self.user_message)
+        return filled(
+            "I did not understand that. Did you mean `/rollback %(nearest)s`?",
+            nearest=_plain(self.nearest),
+        )
 
 
 class NothingToDo(Refused):
@@ -572,9 +638,9 @@ class NotTogether(Refused):
 
     user_message = "These apps cannot go back together."
     _WHY: ClassVar[Mapping[str, str]] = {
-        "environments": "they are in different environments; ask once for each",
-        "twice": "one of them is named twice",
-        "many": "these are too many at once",
+        "environments": message("they are in different environments; ask once for each"),
+        "twice": message("one of them is named twice"),
+        "many": message("these are too many at once"),
     }
 
     def __init__(self, why: str, count: int) -> None:
@@ -582,7 +648,8 @@ class NotTogether(Refused):
         self.why = why
 
     def to_person(self) -> str:
-        return f"These apps cannot go back together: {self._WHY[self.why]}."
+        why = gettext(self._WHY[self.why])
+        return filled("These apps cannot go back together: %(why)s.", why=why)
 
 
 class EmptyVersion(Refused):
@@ -602,11 +669,13 @@ class ByHandOnly(Refused):
         self.number = number
 
     def to_person(self) -> str:
-        return (
+        return filled(
             "This app has no workflow, and Dify keeps no versions of such apps, so I do not write "
             "into it unless `rolls_back_config` in the configuration says so. Go back by hand: "
-            f"`keyturn export {_plain(self.where)} {self.number}` writes that version as a file; "
-            "set what is in it in Dify's editor and publish."
+            "`keyturn export %(where)s %(number)s` writes that version as a file; "
+            "set what is in it in Dify's editor and publish.",
+            where=_plain(self.where),
+            number=self.number,
         )
 
 
@@ -624,11 +693,14 @@ class ValuesMasked(Refused):
 
     def to_person(self) -> str:
         named = ", ".join(f"`{_plain(name)}`" for name in self.names[:8])
-        return (
-            f"Dify masks values of this app's tools ({named}), so I cannot write them back and do "
+        return filled(
+            "Dify masks values of this app's tools (%(names)s), so I cannot write them back and do "
             "not write at all. Go back by hand: "
-            f"`keyturn export {_plain(self.where)} {self.number}` writes that version as a file; "
-            "set what is in it in Dify's editor and publish."
+            "`keyturn export %(where)s %(number)s` writes that version as a file; "
+            "set what is in it in Dify's editor and publish.",
+            names=named,
+            where=_plain(self.where),
+            number=self.number,
         )
 
 
@@ -646,10 +718,11 @@ class SecretsOutOfReach(Refused):
 
     def to_person(self) -> str:
         named = ", ".join(f"`{_plain(name)}`" for name in self.names[:8])
-        return (
-            f"That version and the live one do not have the same secrets ({named}), and this "
+        return filled(
+            "That version and the live one do not have the same secrets (%(names)s), and this "
             "Dify gives out no published version's values, so they would be lost or missing. "
-            "Roll back by hand in Dify, or update it to 1.8.1 or newer."
+            "Roll back by hand in Dify, or update it to 1.8.1 or newer.",
+            names=named,
         )
 
 
@@ -667,9 +740,11 @@ class SecretsGone(Refused):
 
     def to_person(self) -> str:
         named = ", ".join(f"`{_plain(name)}`" for name in self.names[:8])
-        return (
+        return filled(
             "That version was deleted in Dify, and with it the only values of secrets that live "
-            f"does not have ({named}). Choose a version that needs no other secrets than live has."
+            "does not have (%(names)s). Choose a version that needs no other secrets than "
+            "live has.",
+            names=named,
         )
 
 
@@ -712,9 +787,10 @@ class JobNotPausable(Refused):
         self.name = name
 
     def to_person(self) -> str:
-        return (
-            f"The job `{_plain(self.name)}` is never paused: what Keyturn promises of open "
-            "rollbacks rests on it."
+        return filled(
+            "The job `%(job)s` is never paused: what Keyturn promises of open rollbacks "
+            "rests on it.",
+            job=_plain(self.name),
         )
 
 
@@ -743,7 +819,10 @@ class OpenElsewhere(Refused):
         self.where = where
 
     def to_person(self) -> str:
-        return f"A rollback of `{_plain(self.where)}` is open already; its card is in the channel."
+        return filled(
+            "A rollback of `%(where)s` is open already; its card is in the channel.",
+            where=_plain(self.where),
+        )
 
 
 class AskedAlready(RollbackOpen):
@@ -754,9 +833,10 @@ class AskedAlready(RollbackOpen):
         self.rollback_id = rollback_id
 
     def to_person(self) -> str:
-        return (
-            f"Rollback {self.rollback_id} proposes exactly this already. "
-            "Its card is in the channel of that app, with the approvals that it has."
+        return filled(
+            "Rollback %(number)s proposes exactly this already. "
+            "Its card is in the channel of that app, with the approvals that it has.",
+            number=self.rollback_id,
         )
 
 
@@ -896,7 +976,7 @@ class ConfigurationWrong(BotError):
         self.problems = problems
 
 
-_HOW_TO_MARK = (
+_HOW_TO_MARK = message(
     "Make a copy of a real workflow, give it a table of its own in `keyturn.toml`, and write "
     "`drill = true` into `[app.NAME]`."
 )

@@ -41,9 +41,10 @@ from bot.domain.diff.browse import CONTENTS, Place, Sheet, spelled
 from bot.domain.home import HomeView, Listed
 from bot.domain.words import AnswerCode, NoteCode
 from bot.errors import BotError
+from bot.language import ENGLISH, current, message
 from bot.ports.people import Note, Window
 from bot.voice import OURS, Voice, speaking, spoken
-from bot.wording import FILTERS, NoWords, environment, say
+from bot.wording import FILTERS, NoWords, change, counted, environment, joined, say, translated
 from store.records import AppEnv, Json
 
 CHANGES: Final = 12  # lines of the difference on a card; a phone shows no more anyway
@@ -55,7 +56,7 @@ _log = logging.getLogger(__name__)
 _strict: Final[ContextVar[bool]] = ContextVar("strict", default=False)
 P = ParamSpec("P")
 R = TypeVar("R")
-_DRILL: Final = "*Drill*"
+_DRILL: Final = message("*Drill*")
 
 
 class BrokenBlocks(BotError):
@@ -79,13 +80,13 @@ def _or_ours(draw: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(draw)
     def drawn(*args: P.args, **named: P.kwargs) -> R:
-        if spoken() is OURS or _strict.get():
+        if not spoken().templates or _strict.get():
             return draw(*args, **named)
         try:
             return draw(*args, **named)
         except BrokenBlocks as error:
             _log.error("a template of the team broke", extra={"why": str(error)[:300]})
-            with speaking(OURS):
+            with speaking(OURS, current()):
                 made = draw(*args, **named)
                 return cast(R, _noted(made)) if isinstance(made, Message) else made
 
@@ -387,7 +388,7 @@ def _paragraphs(catalogue: str, note: Note) -> Message:
 def _marked(note: Note, sentence: str) -> str:
     """*sentence*; of a drill it says so first, unless it speaks of nothing else."""
     marked = note.facts.get("drill") is True and note.code != NoteCode.DRILL_OVER
-    return f"{_DRILL} · {sentence}" if marked else sentence
+    return f"{translated(_DRILL)} · {sentence}" if marked else sentence
 
 
 def _review(note: Note) -> Message:
@@ -477,18 +478,27 @@ def _parsed(template: str, **context: object) -> dict[str, Any]:
 def _as_json(value: object) -> Markup:
     if isinstance(value, Markup):  # what a macro made: JSON already
         return value
+    value = joined(value) if isinstance(value, str) else value
     return Markup(json.dumps(value))  # noqa: S704  # a JSON literal
+
+
+def _utc(value: object) -> str:
+    """A time for plain_text in the form of the language."""
+    return textsafe.utc(value) if current() == ENGLISH else textsafe.utc_by_numbers(value)
 
 
 @lru_cache(maxsize=4)  # as of sentences
 def _json(voice: Voice) -> ImmutableSandboxedEnvironment:
     made = environment(_as_json, voice)
+    made.globals |= {"gettext": translated, "_": translated, "ngettext": counted}
     made.filters |= FILTERS
     made.filters |= {
-        "clean": textsafe.clean,
+        "clean": lambda text, n=300: textsafe.clean(joined(str(text)), n),
+        "change_words": change,
+        "joined": joined,
         "visible": textsafe.visible,
         "one_line": textsafe.one_line,
-        "utc": textsafe.utc,
+        "utc": _utc,
         "option": _option,
         "spelled_choice": spelled_choice,
     }

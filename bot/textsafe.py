@@ -135,6 +135,11 @@ def utc(value: object) -> str:
     return f"{_moment(value):%-d %b %Y, %H:%M} UTC"
 
 
+def utc_by_numbers(value: object) -> str:
+    """Return the same for those who do not read the names of months."""
+    return f"{_moment(value):%Y-%m-%d %H:%M} UTC"
+
+
 def tick(value: object) -> str:
     """Return the time of day to the second, in the reader's zone."""
     moment = _moment(value)

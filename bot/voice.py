@@ -1,4 +1,4 @@
-"""Which templates are drawn from: ours, or those of the team on top of them."""
+"""Which templates are drawn from, ours or the team's on top of them, and in which language."""
 
 from __future__ import annotations
 
@@ -8,16 +8,20 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Final
 
+from bot.language import ENGLISH, speaking_in
+
 
 @dataclass(frozen=True, eq=False)
 class Voice:
     """How Keyturn speaks.
 
     `templates` are sources by the name of the template of ours whose place they take, as
-    `slack/card.json.j2`. Two voices are the same only if they are one object.
+    `slack/card.json.j2`. `language` is what all read; each person may read their own. Two voices
+    are the same only if they are one object.
     """
 
     templates: Mapping[str, str] = field(default_factory=dict)
+    language: str = ENGLISH
 
 
 OURS: Final = Voice()
@@ -30,10 +34,11 @@ def spoken() -> Voice:
 
 
 @contextmanager
-def speaking(voice: Voice) -> Iterator[None]:
-    """Let everything that is drawn inside be drawn in *voice*."""
+def speaking(voice: Voice, language: str = "") -> Iterator[None]:
+    """Let everything that is drawn inside be drawn in *voice*, in *language* or else its own."""
     before = _spoken.set(voice)
     try:
-        yield
+        with speaking_in(language or voice.language):
+            yield
     finally:
         _spoken.reset(before)

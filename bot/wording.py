@@ -7,6 +7,7 @@ mentions, links, times and code.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -16,18 +17,21 @@ from typing import Final
 from jinja2 import (
     ChoiceLoader,
     DictLoader,
+    Environment,
     FileSystemLoader,
     StrictUndefined,
     Template,
     TemplateError,
 )
+from jinja2.ext import InternationalizationExtension
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
-from bot import textsafe
+from bot import catalogues, textsafe
 from bot.domain.card import CardAlert, CardLeg, CardView, CardVote
 from bot.domain.quorum import KEYTURN
 from bot.errors import BotError, GlassRefused, NotEligible
+from bot.language import gettext, message, ngettext
 from bot.voice import OURS, Voice, spoken
 from store.records import Choice, Json
 
@@ -38,40 +42,69 @@ _MINUTE_S: Final = 60
 _HOUR_MIN: Final = 60
 _DAY_H: Final = 24
 _STATES: Final = {
-    "DRAFT": "is being prepared",
-    "PENDING_APPROVAL": "waits for approval",
-    "APPROVED": "is approved and about to start",
-    "BROKEN_GLASS": "is about to start by break-glass",
-    "EXECUTING": "is running",
-    "VERIFYING": "is being verified",
+    "DRAFT": message("is being prepared"),
+    "PENDING_APPROVAL": message("waits for approval"),
+    "APPROVED": message("is approved and about to start"),
+    "BROKEN_GLASS": message("is about to start by break-glass"),
+    "EXECUTING": message("is running"),
+    "VERIFYING": message("is being verified"),
 }
 _ENDS: Final = {
-    "COMPLETED": "is done",
-    "REJECTED": "was rejected",
-    "EXPIRED": "expired",
-    "WITHDRAWN": "was withdrawn",
-    "SUPERSEDED": "gave way to another",
-    "FAILED": "failed; the old version stays live",
-    "NEEDS_ATTENTION": "*needs attention*",
+    "COMPLETED": message("is done"),
+    "REJECTED": message("was rejected"),
+    "EXPIRED": message("expired"),
+    "WITHDRAWN": message("was withdrawn"),
+    "SUPERSEDED": message("gave way to another"),
+    "FAILED": message("failed; the old version stays live"),
+    "NEEDS_ATTENTION": message("*needs attention*"),
 }
 _JOBS: Final = {
-    "snapshot": "reads what was published",
-    "closer": "looks for drift, and at drafts",
-    "remind": "reminds those who may vote",
-    "remind-reviews": "reminds of open reviews",
-    "prune": "clears away what is done with",
-    "expire": "ends what was not approved in time",
-    "close": "closes cases that are over",
-    "recover": "watches whether a rollback helped",
+    "snapshot": message("reads what was published"),
+    "closer": message("looks for drift, and at drafts"),
+    "remind": message("reminds those who may vote"),
+    "remind-reviews": message("reminds of open reviews"),
+    "prune": message("clears away what is done with"),
+    "expire": message("ends what was not approved in time"),
+    "close": message("closes cases that are over"),
+    "recover": message("watches whether a rollback helped"),
 }
 _BARS: Final = {
-    "deleted": "deactivated",
-    "bot": "a bot",
-    "guest": "a guest",
-    "stranger": "of another organisation",
-    "other_team": "of another workspace",
-    "unknown": "not known to Slack",
+    "deleted": message("deactivated"),
+    "bot": message("a bot"),
+    "guest": message("a guest"),
+    "stranger": message("of another organisation"),
+    "other_team": message("of another workspace"),
+    "unknown": message("not known to Slack"),
 }
+_OVER: Final = message("is over")
+_A_JOB: Final = message("a job")
+_MAY_NOT: Final = message("may not")
+_ELSE: Final = message("something else")
+_SETTING: Final = message("Setting")
+_MEASURED: Final = message("What the alert measures")
+_RISKS: Final = (message("low"), message("medium"), message("high"), message("critical"))
+KINDS: Final = (
+    *(message("model"), message("prompt"), message("code"), message("tool"), message("http")),
+    *(message("knowledge"), message("condition"), message("variable"), message("feature")),
+    *(message("node"), message("edge"), message("title"), message("layout"), message("other")),
+)
+_TITLES: Final = {
+    "model": message("Model"),
+    "prompt": message("Prompt"),
+    "code": message("Code"),
+    "tool": message("Tool"),
+    "http": message("HTTP request"),
+    "knowledge": message("Knowledge"),
+    "condition": message("Condition"),
+    "variable": message("Variable"),
+    "feature": message("Feature"),
+    "node": message("Node"),
+    "edge": message("Connection"),
+    "title": message("Title"),
+    "other": message("Setting"),
+    "layout": message("Drawing"),
+}
+_OPS: Final = (message("added"), message("removed"), message("changed"), message("moved"))
 _MOVED_ON, _ALARM = ":information_source:", ":rotating_light:"
 _EMOJI: Final = {
     "completed": ":white_check_mark:",
@@ -105,7 +138,7 @@ def say(catalogue: str, code: str, facts: Mapping[str, Json]) -> str:
     """
     template = _catalogue(catalogue, spoken())
     block = template.blocks.get(str(code))
-    if block is None and spoken() is not OURS:  # a team writes only the sentences of its own
+    if block is None and spoken().templates:  # a team writes only the sentences of its own
         template = _catalogue(catalogue, OURS)
         block = template.blocks.get(str(code))
     if block is None:
@@ -114,8 +147,13 @@ def say(catalogue: str, code: str, facts: Mapping[str, Json]) -> str:
         text = "".join(block(template.new_context(dict(facts))))
     except (TemplateError, TypeError, ValueError) as error:
         raise NoWords(f"{catalogue} {code}: {error}") from error
-    paragraphs = (" ".join(part.split()) for part in text.split("\n\n"))
+    paragraphs = (joined(" ".join(part.split())) for part in text.split("\n\n"))
     return "\n".join(filter(None, paragraphs))
+
+
+def _said(catalogue: str, code: str, facts: Mapping[str, Json]) -> str:
+    """The sentence of *code* as a piece of another text."""
+    return _marked(say(catalogue, code, facts))
 
 
 def _catalogue(name: str, voice: Voice) -> Template:
@@ -132,15 +170,68 @@ def environment(
 
     *finalize* makes every expression safe for its kind of document; a missing value raises.
     """
+    catalogues.keep()
     ours = FileSystemLoader(template_folders())
-    return ImmutableSandboxedEnvironment(
+    made = ImmutableSandboxedEnvironment(
         loader=ChoiceLoader([DictLoader(voice.templates), ours]),
         autoescape=True,
+        extensions=[InternationalizationExtension],
         finalize=finalize,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.policies["ext.i18n.trimmed"] = True
+    vars(made)["newstyle_gettext"] = True  # the sentence and what fills it come to one function
+    return made
+
+
+# -- Translated sentences ---------------------------------------------------------------------
+
+# Chinese has no space beside its full-width signs. Where a sentence of ours begins or ends with
+# one, a mark says so until the pieces are put together; no text of anybody else has it.
+_MARK: Final = "\ue000"
+_WIDE: Final = "，。：；！？、（）"
+_MARKED: Final = re.compile(f" ?{_MARK} ?")
+
+
+def joined(text: str) -> str:
+    """Take the marks out of *text*, and the spaces beside them."""
+    return _MARKED.sub("", text) if _MARK in text else text
+
+
+def _marked(sentence: str) -> str:
+    if sentence.startswith(tuple(_WIDE)):
+        sentence = _MARK + sentence
+    return sentence + _MARK if sentence.endswith(tuple(_WIDE)) else sentence
+
+
+def translated(sentence: str, /, **values: object) -> str:
+    """The *sentence*, filled, in the language of this moment."""
+    return _marked(gettext(sentence)) % values
+
+
+def counted(one: str, many: str, count: object, /, **values: object) -> str:
+    """The sentence of *count* things, filled likewise; `num` is their number in it."""
+    return _marked(ngettext(one, many, count)) % {"num": count, **values}
+
+
+def _sentence(sentence: str, /, **values: object) -> Markup:
+    """What `{% trans %}` makes: ours is mrkdwn, what fills it is made so as every expression."""
+    return _trusted(translated(sentence, **_each_as_mrkdwn(values)))
+
+
+def _sentence_of(one: str, many: str, count: object, /, **values: object) -> Markup:
+    return _trusted(counted(one, many, count, **_each_as_mrkdwn(values)))
+
+
+def speak(made: Environment) -> None:
+    """Give an environment of sentences what makes them in the language of the moment."""
+    made.globals |= {"gettext": _sentence, "_": _sentence, "ngettext": _sentence_of}
+
+
+def _each_as_mrkdwn(values: Mapping[str, object]) -> dict[str, object]:
+    return {name: as_mrkdwn(value) for name, value in values.items()}
 
 
 def template_folders() -> list[Path]:
@@ -153,19 +244,35 @@ def template_folders() -> list[Path]:
 
 
 def _listed(
-    items: Sequence[Json], one: Callable[[Json], str], joined: str = ", ", most: int = _NAMED
+    items: Sequence[Json],
+    one: Callable[[Json], str],
+    between: str | None = None,
+    most: int = _NAMED,
 ) -> str:
-    named = joined.join(one(item) for item in items[:most])
-    more = len(items) - most
-    return f"{named} and {more} more" if more > 0 else named
+    named = (between or translated(", ")).join(one(item) for item in items[:most])
+    return _and_more(named, len(items) - most)
 
 
-def _people(slack_ids: Sequence[Json], joined: str = ", ") -> str:
-    return _listed(slack_ids, textsafe.mention, joined)
+def _and_more(named: str, more: int) -> str:
+    return translated("%(named)s and %(more)s more", named=named, more=more) if more > 0 else named
 
 
-def _reviewers(ids: Sequence[Json], between: str = " or ") -> str:
-    return _listed(ids, textsafe.reviewer, between)
+def _people(slack_ids: Sequence[Json], between: str | None = None) -> str:
+    return _listed(slack_ids, textsafe.mention, between)
+
+
+def _reviewers(ids: Sequence[Json], between: str | None = None) -> str:
+    """Mention *ids*, by default as those of whom any will do."""
+    between = translated(", ") if between == ", " else between  # a list, in anybody's templates
+    return _listed(ids, textsafe.reviewer, between or translated(" or "))
+
+
+def _one_of_each(ids: Sequence[Json]) -> str:
+    return _reviewers(ids, translated(" and one of "))
+
+
+def _all_of_each(ids: Sequence[Json]) -> str:
+    return _reviewers(ids, translated(" and "))
 
 
 def _called(ids: Sequence[Json]) -> str:
@@ -177,18 +284,23 @@ def _members(slack_ids: Sequence[Json], you: Json) -> str:
     """Mention the people of a policy; the one who asks is marked."""
 
     def one(slack_id: Json) -> str:
-        return textsafe.mention(slack_id) + (" (you)" if slack_id == you else "")
+        said = textsafe.mention(slack_id)
+        return translated("%(who)s (you)", who=said) if slack_id == you else said
 
     first = sorted(slack_ids, key=lambda slack_id: bool(slack_id != you))
     return _listed(first, one, most=_MEMBERS)
 
 
 def _barred(people: Sequence[Json]) -> str:
-    return _listed(people, lambda one: f"{textsafe.mention(one['slack_id'])} ({_bar(one['why'])})")
+    def one(person: Json) -> str:
+        who = textsafe.mention(person["slack_id"])
+        return translated("%(who)s (%(why)s)", who=who, why=_bar(person["why"]))
+
+    return _listed(people, one)
 
 
 def _bar(why: Json) -> str:
-    return _BARS.get(why, "may not")
+    return translated(_BARS.get(why, _MAY_NOT))
 
 
 def _who(user_id: Json) -> str:
@@ -199,7 +311,33 @@ def _who(user_id: Json) -> str:
 
 def _counted(counts: Mapping[str, Json]) -> str:
     """What changed, by kind: `prompt 1, model 2`."""
-    return _listed([*counts.items()], lambda one: f"{textsafe.mrkdwn(one[0], 30)} {int(one[1])}")
+    return _listed([*counts.items()], lambda one: f"{_kind(one[0])} {int(one[1])}")
+
+
+def _kind(kind: str) -> str:
+    return textsafe.mrkdwn(gettext(kind) if kind in KINDS else kind, 30)
+
+
+def change(kind: str, op: str) -> str:
+    """What was done to a thing of *kind*, as `Prompt changed`; literal text."""
+    said = gettext(_TITLES.get(kind, _SETTING))
+    done = gettext(op) if op in _OPS else op
+    return translated("%(thing)s %(done)s", thing=said, done=done)
+
+
+def _risk(risk: Json) -> str:
+    return textsafe.mrkdwn(gettext(risk) if risk in _RISKS else risk, 20)
+
+
+def _legs_asked(legs: Sequence[Mapping[str, Json]]) -> str:
+    """Return the apps that were asked for with another, each with its version."""
+
+    def one(leg: Mapping[str, Json]) -> str:
+        where = textsafe.code(leg["where"])
+        number = textsafe.mrkdwn(leg["number"])
+        return translated("%(where)s to version %(number)s", where=where, number=number)
+
+    return translated(", ").join(map(one, legs))
 
 
 def _names(names: Sequence[Json]) -> str:
@@ -212,19 +350,37 @@ def _names(names: Sequence[Json]) -> str:
 def _secrets(view: CardView) -> str:
     """Return which secrets will be in force: promised to whoever approves."""
     sentences = []
-    if (kept := view.secrets_kept) and view.secrets_of_draft:
-        verb, values = ("take", "values") if len(kept) > 1 else ("takes", "value")
-        sentences.append(
-            f"{_names(kept)} {verb} the {values} of the editors' draft: "
-            f"this Dify shows no published {values}, so I could not compare with live."
+    kept, own = view.secrets_kept, view.secrets_from_version
+    if kept and view.secrets_of_draft:
+        said = counted(
+            "%(names)s takes the value of the editors' draft: "
+            "this Dify shows no published value, so I could not compare with live.",
+            "%(names)s take the values of the editors' draft: "
+            "this Dify shows no published values, so I could not compare with live.",
+            len(kept),
+            names=_names(kept),
         )
+        sentences.append(said)
     elif kept:
-        verb = "keep the values that are" if len(kept) > 1 else "keeps the value that is"
-        sentences.append(f"{_names(kept)} {verb} live now.")
-    if own := view.secrets_from_version:
-        verb, values = ("take", "values") if len(own) > 1 else ("takes", "value")
-        version = f"version {view.to_number}" if view.to_number else "the older version"
-        sentences.append(f"{_names(own)} {verb} {version}'s own {values}.")
+        said = counted(
+            "%(names)s keeps the value that is live now.",
+            "%(names)s keep the values that are live now.",
+            len(kept),
+            names=_names(kept),
+        )
+        sentences.append(said)
+    if own:
+        older = message("the older version")
+        number = view.to_number
+        version = translated("version %(number)s", number=number) if number else translated(older)
+        said = counted(
+            "%(names)s takes %(version)s's own value.",
+            "%(names)s take %(version)s's own values.",
+            len(own),
+            names=_names(own),
+            version=version,
+        )
+        sentences.append(said)
     return " ".join(sentences)
 
 
@@ -234,9 +390,11 @@ def _alerts(alerts: Sequence[CardAlert]) -> str:
 
 def _alert(alert: CardAlert) -> str:
     severity = f" {textsafe.mrkdwn(alert.severity, 30)}" if alert.severity else ""
-    state = "since" if alert.firing else "no longer fires; began"
     name, fingerprint = textsafe.code(alert.name, 90), textsafe.code(alert.fingerprint, 24)
-    return f"{name}{severity} {fingerprint} {state} {textsafe.when(alert.starts_at)}"
+    facts = {"alert": f"{name}{severity} {fingerprint}", "at": textsafe.when(alert.starts_at)}
+    if alert.firing:
+        return translated("%(alert)s since %(at)s", **facts)
+    return translated("%(alert)s no longer fires; began %(at)s", **facts)
 
 
 def _votes(votes: Sequence[CardVote]) -> str:
@@ -246,8 +404,8 @@ def _votes(votes: Sequence[CardVote]) -> str:
 def _vote(vote: CardVote) -> str:
     who = f"{textsafe.mention(vote.slack_id)} {textsafe.clock_time(vote.at)}"
     if vote.void:
-        return f"{who} (no longer counts)"
-    return who if vote.choice is Choice.APPROVE else f"{who} rejected"
+        return translated("%(who)s (no longer counts)", who=who)
+    return who if vote.choice is Choice.APPROVE else translated("%(who)s rejected", who=who)
 
 
 def _version(view: CardView, side: str) -> str:
@@ -255,18 +413,23 @@ def _version(view: CardView, side: str) -> str:
     number = view.from_number if old else view.to_number
     author = view.from_author if old else view.to_author
     at = view.from_published_at if old else view.to_published_at
-    by = f" by {textsafe.mrkdwn(author, 60)}" if author else ""
-    return f"version {number}, {textsafe.when(at)}{by}"
+    facts = {"number": number, "at": textsafe.when(at)}
+    if not author:
+        return translated("version %(number)s, %(at)s", **facts)
+    by = textsafe.mrkdwn(author, 60)
+    return translated("version %(number)s, %(at)s by %(author)s", **facts, author=by)
 
 
 def _legs(legs: Sequence[CardLeg]) -> str:
     """Return one line an app: from which version to which, with the link to its page."""
-    return "\n".join(
-        f"• {textsafe.code(leg.where, 160)} version {leg.from_number or '?'} → "
-        f"{leg.to_number or '?'}"
-        + (f" · {textsafe.link(leg.page, 'Side by side')}" if leg.page else "")
-        for leg in legs
-    )
+    return "\n".join(map(_leg, legs))
+
+
+def _leg(leg: CardLeg) -> str:
+    numbers = {"old": leg.from_number or "?", "new": leg.to_number or "?"}
+    step = translated("version %(old)s → %(new)s", **numbers)
+    page = f" · {textsafe.link(leg.page, translated('Side by side'))}" if leg.page else ""
+    return f"• {textsafe.code(leg.where, 160)} {step}{page}"
 
 
 # -- Durations --------------------------------------------------------------------------------
@@ -275,39 +438,44 @@ def _legs(legs: Sequence[CardLeg]) -> str:
 def _seconds(value: float) -> str:
     """Return a duration as people say it: 3.2 s, 2 min 10 s, 5 h 12 min, 3 d 4 h."""
     if round(value, 1) < _MINUTE_S:
-        return f"{value:.1f} s"
+        return translated("%(seconds)s s", seconds=f"{value:.1f}")
     minutes, seconds = divmod(round(value), _MINUTE_S)
     if minutes < _HOUR_MIN:
-        return f"{minutes} min {seconds} s"
+        return translated("%(minutes)s min %(seconds)s s", minutes=minutes, seconds=seconds)
     hours, minutes = divmod(minutes, _HOUR_MIN)
     if hours < _DAY_H:
-        return f"{hours} h {minutes} min"
+        return translated("%(hours)s h %(minutes)s min", hours=hours, minutes=minutes)
     days, hours = divmod(hours, _DAY_H)
-    return f"{days} d {hours} h"
+    return translated("%(days)s d %(hours)s h", days=days, hours=hours)
 
 
 def _span(minutes: int) -> str:
     hours, rest = divmod(minutes, 60)
-    count, unit = (hours, "hour") if hours and not rest else (minutes, "minute")
-    return f"{count} {unit}{'' if count == 1 else 's'}"
+    if hours and not rest:
+        return counted("%(num)s hour", "%(num)s hours", hours)
+    return counted("%(num)s minute", "%(num)s minutes", minutes)
 
 
 def _period(seconds: int) -> str:
     if seconds % _MINUTE_S:
-        return f"{seconds} seconds"
+        return translated("%(num)s seconds", num=seconds)
     return _span(seconds // _MINUTE_S)
 
 
 # -- Measurements -----------------------------------------------------------------------------
 
-_METRICS: Final = {"errors": "The share of errors", "latency": "Latency", "load": "Load"}
+_METRICS: Final = {
+    "errors": message("The share of errors"),
+    "latency": message("Latency"),
+    "load": message("Load"),
+}
 _CAUSES: Final = {
-    "change": "{}",
-    "upstream": "an outage of {}",
-    "load": "the load",
-    "platform": "something that all apps share",
-    "dependency": "{}, which nobody changed",
-    "alone": "something outside the published versions",
+    "change": "%(name)s",
+    "upstream": message("an outage of %(name)s"),
+    "load": message("the load"),
+    "platform": message("something that all apps share"),
+    "dependency": message("%(name)s, which nobody changed"),
+    "alone": message("something outside the published versions"),
 }
 
 
@@ -316,11 +484,12 @@ def _measure(value: float, metric: str) -> str:
     if metric == "errors":
         return f"{value * 100:.1f} %" if value < 0.1 else f"{value * 100:.0f} %"
     number = f"{value:.0f}" if value >= 100 else f"{value:.3g}"
-    return f"{number} s" if metric == "latency" else number
+    return translated("%(seconds)s s", seconds=number) if metric == "latency" else number
 
 
 def _cause(cause: str, name: str) -> str:
-    return _CAUSES.get(cause, "something else").format(textsafe.code(name, 120))
+    said = _CAUSES.get(cause, _ELSE)
+    return translated(said, name=textsafe.code(name, 120))
 
 
 def _between(times: Sequence[str]) -> str:
@@ -344,12 +513,16 @@ _BESIDE: Final = frozenset(  # what the finding says itself, or what is only wor
 def _on_card(reasons: Sequence[Mapping[str, Json]]) -> str:
     """The few most telling *reasons* in one paragraph."""
     told = [reason for reason in reasons if reason["code"] not in _BESIDE][:_ON_CARD]
-    return " ".join(say("evidence", reason["code"], reason) for reason in told)
+    return " ".join(_said("evidence", reason["code"], reason) for reason in told)
 
 
 # -- Impact -----------------------------------------------------------------------------------
 
-_ACTING: Final = {"code": "code", "tool": "a tool", "http": "an HTTP request"}
+_ACTING: Final = {
+    "code": message("code"),
+    "tool": message("a tool"),
+    "http": message("an HTTP request"),
+}
 _CALLERS: Final = 3  # apps that a card's line names
 _APP: Final = 32  # letters of an app's name there
 _OF_SEVERAL: Final = 2  # parts of each of several apps; the thread has all
@@ -366,18 +539,19 @@ def _all_names(names: Sequence[Json], count: int) -> str:
 
 
 def _of_so_many(named: Sequence[str], count: int) -> str:
-    more = count - len(named)
-    return ", ".join(named) + (f" and {more} more" if more > 0 else "")
+    return _and_more(translated(", ").join(named), count - len(named))
 
 
 def _acting(kinds: Sequence[Json]) -> str:
-    *first, last = [_ACTING.get(kind, "something else") for kind in kinds]
-    return f"{', '.join(first)} or {last}" if first else last
+    said = [translated(_ACTING.get(kind, _ELSE)) for kind in kinds]
+    *first, last = said
+    named = translated(", ").join(first)
+    return translated("%(first)s or %(last)s", first=named, last=last) if first else last
 
 
 def _impact(impact: Mapping[str, Json]) -> str:
     """Return an impact on one line; of several apps on a line each."""
-    lines = [f"Impact: *{textsafe.mrkdwn(impact['risk'], 20)} risk*"]
+    lines = [translated("Impact: *%(risk)s risk*", risk=_risk(impact["risk"]))]
     for app in impact["apps"]:
         said = [say("impact", part["code"], part) for part in app["parts"]]
         if app["where"]:
@@ -391,8 +565,8 @@ def _impact(impact: Mapping[str, Json]) -> str:
 # -- The environment of sentences -------------------------------------------------------------
 
 _UNCHANGED: Final = (
-    "The old version is live there.",
-    "Nothing was changed, the old version is still live.",
+    message("The old version is live there."),
+    message("Nothing was changed, the old version is still live."),
 )
 
 FILTERS: Final[dict[str, Callable[..., str]]] = {
@@ -417,46 +591,57 @@ FILTERS: Final[dict[str, Callable[..., str]]] = {
     "legs": _legs,
     "seconds": _seconds,
     "measure": _measure,
-    "metric_words": lambda metric: _METRICS.get(metric, "What the alert measures"),
+    "metric_words": lambda metric: translated(_METRICS.get(metric, _MEASURED)),
     "cause_words": _cause,
     "between": _between,
     "texts": _texts,
     "on_card": _on_card,
-    "evidence_words": lambda reason: say("evidence", reason["code"], reason),
+    "evidence_words": lambda reason: _said("evidence", reason["code"], reason),
     "some_names": _some_names,
     "all_names": _all_names,
     "acting": _acting,
     "impact": _impact,
-    "impact_in_full": lambda part: say("impact_in_full", part["code"], part),
+    "impact_in_full": lambda part: _said("impact_in_full", part["code"], part),
     "span": _span,
-    "state_words": lambda state: _STATES.get(state, "is over"),
-    "end_words": lambda state: _ENDS.get(state, "is over"),
-    "job_words": lambda name: _JOBS.get(name, "a job"),
+    "state_words": lambda state: translated(_STATES.get(state, _OVER)),
+    "end_words": lambda state: translated(_ENDS.get(state, _OVER)),
+    "job_words": lambda name: translated(_JOBS.get(name, _A_JOB)),
+    "one_of_each": _one_of_each,
+    "all_of_each": _all_of_each,
+    "legs_asked": _legs_asked,
+    "risk_words": _risk,
+    "kind_words": _kind,
+    "legs_back": lambda legs: _legs_asked([{**leg, "number": leg["candidate"]} for leg in legs]),
+    "days_words": lambda days: counted("%(num)s day", "%(num)s days", int(days)),
+    "times_words": lambda count: counted("%(num)s time", "%(num)s times", int(count)),
+    "people_all": lambda slack_ids: _people(slack_ids, translated(" and ")),
+    "tenths": lambda number: f"{number:.1f}",
     "tick": textsafe.tick,
     "period": lambda seconds: _period(int(seconds)),
     "emoji": lambda code: _EMOJI.get(code, ":warning:"),
-    "not_eligible": lambda why: NotEligible(str(why)).to_person(),
-    "no_glass": lambda why: GlassRefused(str(why)).to_person(),
-    "draft_words": lambda code: say("draft", code, {}),
-    "unchanged": lambda put_back: _UNCHANGED[not put_back],
+    "not_eligible": lambda why: _marked(NotEligible(str(why)).to_person()),
+    "no_glass": lambda why: _marked(GlassRefused(str(why)).to_person()),
+    "draft_words": lambda code: _said("draft", code, {}),
+    "unchanged": lambda put_back: translated(_UNCHANGED[not put_back]),
     "outcome_words": lambda code, facts: _ended(code, facts),
-    "recovery_words": lambda code, facts: say("recovery", code, facts),
-    "finding_words": lambda code, facts, where: say("finding", code, {**facts, "where": where}),
+    "recovery_words": lambda code, facts: _said("recovery", code, facts),
+    "finding_words": lambda code, facts, where: _said("finding", code, {**facts, "where": where}),
 }
 
 
 def _ended(code: str, facts: Mapping[str, Json]) -> str:
     """How a rollback ended, and what became of the other apps where it was about several."""
-    said = [say("legs", "stuck", facts)] if facts.get("stuck") else []
-    said.append(say("outcome", code, facts))
+    said = [_said("legs", "stuck", facts)] if facts.get("stuck") else []
+    said.append(_said("outcome", code, facts))
     if legs := facts.get("legs"):
-        said.append(say("legs", "together", {"together": legs[1:]}))
+        said.append(_said("legs", "together", {"together": legs[1:]}))
     told = [code for code in ("put_back", "done") if facts.get(code)]
-    said += [say("legs", code, {code: facts[code]}) for code in told]
+    said += [_said("legs", code, {code: facts[code]}) for code in told]
     return " ".join(said)
 
 
-def _as_mrkdwn(value: object) -> Markup:
+def as_mrkdwn(value: object) -> Markup:
+    """What an expression of a sentence comes out as: literal text, unless a filter made it."""
     return value if isinstance(value, Markup) else _trusted(textsafe.mrkdwn(value))
 
 
@@ -470,6 +655,7 @@ def _safe(made: Callable[..., str]) -> Callable[..., Markup]:
 
 @lru_cache(maxsize=4)  # voices: ours, the team's, and those of before a reload
 def _words(voice: Voice) -> ImmutableSandboxedEnvironment:
-    made = environment(_as_mrkdwn, voice)
+    made = environment(as_mrkdwn, voice)
+    speak(made)
     made.filters |= {name: _safe(filter_) for name, filter_ in FILTERS.items()}
     return made

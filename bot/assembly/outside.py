@@ -8,11 +8,14 @@ from typing import Protocol
 
 from aiohttp import ClientSession, ClientTimeout, TraceConfig
 
+from bot import catalogues
 from bot.adapters.dify.client import DifyTarget
 from bot.adapters.prometheus.look_back import PrometheusLookBack
 from bot.adapters.slack.client import SlackMessenger
 from bot.adapters.slack.directory import SlackDirectory
+from bot.adapters.slack.languages import Languages
 from bot.config.settings import DifySettings, Settings
+from bot.language import settle
 from bot.opening import dify_target, look_back
 from bot.renewal.watched import Watched
 from bot.services.places import Places
@@ -102,8 +105,14 @@ def _slack_of(
     if before and old and (old.bot_token, old.api_url) == (slack.bot_token, slack.api_url):
         team = team or before.outside.directory.team_id
     token = slack.bot_token.get_secret_value() if slack.bot_token else ""
-    voice = Voice(slack.templates) if slack.templates else OURS
-    messenger = SlackMessenger(token=token, base_url=slack.api_url, session=http, voice=voice)
+    catalogues.keep()
+    ours = not slack.templates and slack.language == OURS.language
+    voice = OURS if ours else Voice(slack.templates, slack.language)
+    settle(voice.language)
+    languages = Languages(voice.language)
+    messenger = SlackMessenger(
+        token=token, base_url=slack.api_url, session=http, voice=voice, languages=languages
+    )
     return messenger, SlackDirectory(
         token=token,
         base_url=slack.api_url,
@@ -111,6 +120,7 @@ def _slack_of(
         team_id=team,
         aliases=settings.people,
         authors=settings.authors,
+        languages=languages,
     )
 
 

@@ -76,8 +76,9 @@ def _preview(page: Path) -> None:
     from bot.samples.drawn import sent
     from bot.voice import Voice, speaking
 
-    own = from_process().slack.templates
-    with speaking(Voice(own)):
+    slack = from_process().slack
+    own = slack.templates
+    with speaking(Voice(own, slack.language)):
         html = gallery("What Keyturn says in Slack", sent(), Names(PEOPLE, GROUPS))
     try:
         page.write_text(html, encoding="utf-8")

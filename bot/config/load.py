@@ -233,6 +233,7 @@ def _settings(
             api_url=environment.slack_api_url,
             channel=document.slack.channel or "",
             team=document.slack.team or "",
+            language=document.slack.language,
             calling=Manner(
                 on=document.slack.direct,
                 every=document.slack.direct_every,

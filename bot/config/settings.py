@@ -16,6 +16,7 @@ from bot.domain.naming import LabelMap
 from bot.domain.policy import Policy
 from bot.domain.recovery import BAKE, QUIET
 from bot.domain.verdict.belief import THRESHOLDS, Thresholds
+from bot.language import ENGLISH
 from store.records import AppEnv, Keeping
 
 DEFAULT_PORT = 3000
@@ -38,6 +39,7 @@ class SlackSettings:
     team: str = ""
     calling: Manner = field(default_factory=Manner)
     templates: Mapping[str, str] = field(default_factory=dict)  # by the names of ours
+    language: str = ENGLISH
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,11 @@ class SlackTable(Table):
         description="Folder with templates of your own in place of Keyturn's, from here; "
         "`keyturn templates` writes Keyturn's out to begin with",
     )
+    language: Literal["en", "zh-Hans"] = Field(
+        default="en",
+        description="What all read: cards, threads and notices. What only one person reads is in "
+        "the language of their Slack, where Keyturn speaks it",
+    )
     direct: bool = Field(
         default=True,
         description="Tell those who may vote by a direct message too; each may turn theirs off on "

@@ -46,6 +46,10 @@ class Directory(Protocol):
         """The person whose account in the target has this *email*, as configured; else ""."""
         ...
 
+    def language_of(self, slack_id: str) -> str:
+        """In which language a person reads, as far as it is known; never waits."""
+        ...
+
     async def member(self, slack_id: str) -> Member: ...
     async def members_of(self, group_id: str) -> frozenset[str]:
         """Slack ids of a user group."""
@@ -78,6 +82,7 @@ class Window:
     ts: str
     response_url: str = ""
     where: str = ""
+    slack_id: str = ""  # of the person; "" where it is told beside
 
     @property
     def chooses(self) -> bool:
@@ -138,8 +143,8 @@ class Messenger(Protocol):
         """Tell one person by a direct message; return its channel and ts."""
         ...
 
-    async def retell(self, note: Note, *, channel: str, ts: str) -> None:
-        """Say something else in the place of a direct message.
+    async def retell(self, note: Note, *, channel: str, ts: str, slack_id: str) -> None:
+        """Say something else in the place of a direct message to *slack_id*.
 
         Raises:
             UpstreamRefused: Also `message_not_found`, when it was deleted.

@@ -212,7 +212,9 @@ class Calling:
                 calls = await tx.direct.of_message(to, channel, ts)
                 here = [await self._matter(tx, call) for call in calls]
             try:
-                await self._messenger.retell(await self._note(here), channel=channel, ts=ts)
+                await self._messenger.retell(
+                    await self._note(here), channel=channel, ts=ts, slack_id=to
+                )
             except UpstreamRefused as error:
                 if error.upstream_code not in _GONE:
                     raise

@@ -311,7 +311,7 @@ class Commanded:
     async def _wait(self, hearing: Hearing, error: UpstreamDown) -> None:
         """Say once that it takes longer; a person who hears nothing asks again."""
         async with self._store.write() as tx:
-            facts = {"text": error.to_person()}
+            facts = {"text": hearing.told(error)}
             await hearing.answer(tx, AnswerCode.REFUSED, facts, part="waiting")
 
 

@@ -97,6 +97,7 @@ class Decide:
         self._lease = lease
         self._kinds = kinds
         self._left: list[InboxItem] = []  # ours, and not judged when the database was lost
+        self._language_of = directory.language_of
         reception = Reception(directory)
         self._ballot = Ballot(store, reception, keys=keys, nudge=nudge)
         self._emergency = Emergency(store, reception, keys=keys, policy_of=policy_of, nudge=nudge)
@@ -240,6 +241,7 @@ class Decide:
             ts=told.get("ts", ""),
             response_url=told.get("response_url", ""),
             window=_window(told),
+            language_of=self._language_of,
         )
 
 

@@ -48,7 +48,7 @@ class Dialogs:
             Throttled, UpstreamDown: It cannot be shown now.
             Missing, Corrupt: It cannot be made; the dialog says that it failed.
         """
-        window = Window(**row.body["window"])
+        window = Window(**{**row.body["window"], "slack_id": row.body["slack_id"]})
         try:
             await self._messenger.fill(window, await self._shown(row.body))
         except UpstreamRefused as error:

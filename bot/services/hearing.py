@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from bot.domain.words import AnswerCode
 from bot.errors import BotError, OutOfDate, Refused
+from bot.language import current, speaking_in
 from bot.ports.people import Window
 from bot.ports.store import Transaction
 from bot.services import refusal
@@ -42,6 +43,7 @@ class Hearing:
     ts: str = ""
     response_url: str = ""
     window: Window | None = None  # where the sender looks for the answer
+    language_of: Callable[[str], str] = lambda _: current()
 
     def entry(self, matter: Matter, status: str, **what: Json) -> AuditDraft:
         """Return the audit entry of this person's doing in *matter*."""
@@ -54,6 +56,11 @@ class Hearing:
             ip_note=IP_NOTE,
             trace_id=f"inbox/{self.item.id}",
         )
+
+    def told(self, error: BotError) -> str:
+        """What the sender is told of *error*, in their language."""
+        with speaking_in(self.language_of(self.item.slack_id)):
+            return error.to_person()
 
     async def answer(
         self, tx: Transaction, code: AnswerCode, facts: Mapping[str, Json], *, part: str = ""
@@ -95,7 +102,7 @@ class Hearing:
         if isinstance(error, OutOfDate):
             await self.answer(tx, AnswerCode.OUT_OF_DATE, {"case_id": matter.case_id})
         else:
-            await self.answer(tx, AnswerCode.REFUSED, {"text": error.to_person()})
+            await self.answer(tx, AnswerCode.REFUSED, {"text": self.told(error)})
         await self.finish(tx, error.code if asker.known else f"unknown_sender:{error.code}")
 
     async def fail(self, tx: Transaction, error: BotError, matter: Matter) -> None:
@@ -105,5 +112,5 @@ class Hearing:
         if type(error) is BotError:
             await self.answer(tx, AnswerCode.FAILED, {})
         else:
-            await self.answer(tx, AnswerCode.REFUSED, {"text": error.to_person()})
+            await self.answer(tx, AnswerCode.REFUSED, {"text": self.told(error)})
         await self.finish(tx, f"failed:{error.code}")

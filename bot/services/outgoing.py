@@ -230,9 +230,16 @@ def answer_row(
             "slack_id": slack_id,
             "ts": ts,
             "response_url": response_url,
-            **({"window": asdict(window)} if window else {}),
+            **({"window": _window(window)} if window else {}),
         },
     )
+
+
+def _window(window: Window) -> dict[str, Json]:
+    """*window* without its person, whom the row names already; an older release reads it so."""
+    kept: dict[str, Json] = asdict(window)
+    del kept["slack_id"]
+    return kept
 
 
 def _order(case: Case) -> str:

@@ -85,7 +85,7 @@ class Undoing:
                 await hearing.fail(tx, error, matter)
         except UpstreamDown as error:
             async with self._store.write() as tx:
-                facts = {"text": error.to_person()}
+                facts = {"text": hearing.told(error)}
                 await hearing.answer(tx, AnswerCode.REFUSED, facts, part="waiting")
             raise
 

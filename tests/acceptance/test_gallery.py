@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser
 
+from bot.language import LANGUAGES
 from bot.samples.drawn import samples
 from tests.acceptance.commands import keyturn
 from tests.acceptance.reader import DESK, PHONE, a_browser
 
 # What overflows its own box or says nothing, by the id of its figure.
 _ILL = """() => [...document.querySelectorAll("figure")].filter(figure =>
-  figure.innerText.trim().length < 20 || figure.scrollWidth > figure.clientWidth
+  figure.innerText.trim().length < 12 || figure.scrollWidth > figure.clientWidth
   || [...figure.querySelectorAll("button, .text, h3")].some(part =>
        part.getBoundingClientRect().right > figure.getBoundingClientRect().right + 1)
 ).map(figure => figure.id)"""
@@ -28,10 +29,12 @@ async def browser() -> AsyncIterator[Browser]:
         yield running
 
 
-@pytest.fixture
-async def preview(tmp_path: Path) -> Path:
-    """The page that a team gets to see what its templates make."""
-    page = tmp_path / "preview.html"
+@pytest.fixture(params=LANGUAGES)
+async def preview(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The page that a team gets to see what its templates make, in each language."""
+    page = tmp_path / f"preview-{request.param}.html"
+    settings = f'[slack]\nlanguage = "{request.param}"\n'
+    (tmp_path / "keyturn.toml").write_text(settings, encoding="utf-8")
     told = await keyturn("templates", "--preview", str(page), variables={}, cwd=tmp_path)
     assert told.returncode == 0, told.stderr
     return page
@@ -55,5 +58,7 @@ async def test_everything_that_keyturn_says_fits_and_breaks_no_rule(
     assert await page.evaluate(_ILL) == []
     assert complaints == []
     folder = Path(os.environ.get("KEYTURN_PICTURES", tmp_path))
-    await page.screenshot(path=folder / f"gallery-{size['width']}-{scheme}.png", full_page=True)
+    await page.screenshot(
+        path=folder / f"{preview.stem}-{size['width']}-{scheme}.png", full_page=True
+    )
     await window.close()

@@ -23,6 +23,7 @@ class FakeDirectory:
         self.team_id = TEAM
         self.persons: dict[str, str] = {}
         self.authors: dict[str, str] = {}
+        self.languages: dict[str, str] = {}
         self.members = {
             slack_id: Member(slack_id, slack_id, TEAM, name) for slack_id, name in NAMES.items()
         }
@@ -48,6 +49,9 @@ class FakeDirectory:
 
     def person_of(self, slack_id: str) -> str:
         return self.persons.get(slack_id, slack_id)
+
+    def language_of(self, slack_id: str) -> str:
+        return self.languages.get(slack_id, "en")
 
     def publisher(self, email: str) -> str:
         return self.authors.get(email.casefold(), "")

@@ -136,7 +136,7 @@ class FakeMessenger:
             raise lost
         return channel, ts
 
-    async def retell(self, note: Note, *, channel: str, ts: str) -> None:
+    async def retell(self, note: Note, *, channel: str, ts: str, slack_id: str) -> None:
         self._checked("")
         if (channel, ts) not in self.direct:
             raise UpstreamRefused("slack", "no such message", "message_not_found")

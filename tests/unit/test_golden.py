@@ -8,13 +8,14 @@ import pytest
 
 from bot.domain.words import AnswerCode, FindingCode, NoteCode, OutcomeCode
 from store.records import State
-from tests.golden.kept import KINDS, SAMPLES, drawn, golden
+from tests.golden.kept import FOLDERS, KINDS, SAMPLES, drawn, golden
 
 
+@pytest.mark.parametrize("language", FOLDERS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_looks_as_it_was_found_right(kind: str) -> None:
-    kept = golden(kind)
-    made = {name: drawn(name) for name in KINDS[kind]}
+def test_each_looks_as_it_was_found_right(kind: str, language: str) -> None:
+    kept = golden(kind, language)
+    made = {name: drawn(name, language) for name in KINDS[kind]}
 
     assert sorted(made) == sorted(kept)
     for name, sent in made.items():

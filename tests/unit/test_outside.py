@@ -12,6 +12,7 @@ from bot.adapters.dify.client import DifyTarget
 from bot.adapters.dify.transport import TIMEOUT
 from bot.assembly.outside import Outside
 from bot.config.settings import DifySettings, PrometheusSettings, Settings
+from bot.language import CHINESE, ENGLISH, current, settle
 from bot.renewal.watched import Watched
 
 SETTINGS = Settings(
@@ -57,3 +58,16 @@ async def test_what_new_settings_go_on_using_stays_the_same(
         await old.close(but=new)
 
     assert closed == ["dify.two"]
+
+
+async def test_another_language_is_spoken_from_the_next_reading_of_the_settings_on() -> None:
+    chinese = replace(SETTINGS, slack=replace(SETTINGS.slack, language=CHINESE))
+    async with ClientSession() as http:
+        old = made(SETTINGS, http)
+        try:
+            new = made(chinese, http, Before(SETTINGS, old))
+            assert new.messenger.language_of("U0NOBODY001") == CHINESE
+            assert current() == CHINESE
+        finally:
+            settle(ENGLISH)
+            await old.close()

@@ -26,6 +26,7 @@ from bot.errors import (
     VersionsNotThere,
     VersionsOfAnother,
 )
+from bot.language import gettext, speaking_in
 from bot.ports.people import CHOICE, Window
 from store.records import AppEnv, NewInboxItem, StoreError
 
@@ -38,6 +39,7 @@ Apps = Callable[[str, str, str], Awaitable[Sequence[AppEnv]]]
 class OpensChoices(Protocol):
     """What choosing needs of the Slack client."""
 
+    def language_of(self, slack_id: str) -> str: ...
     async def open_choice(self, window: Window, *, trigger_id: str) -> None: ...
     async def await_choices(self, window: Window, *, view_id: str, view_hash: str) -> None: ...
 
@@ -68,7 +70,8 @@ def listen(app: AsyncApp, put: Put, opens: OpensChoices, apps: Apps) -> None:
 
     @app.view(choice.FORM)
     async def submit(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
-        errors = _missing(body)
+        with speaking_in(opens.language_of(str(body["user"]["id"]))):
+            errors = _missing(body)
         if errors:
             envelope_of(context).handled = True
             await ack(response_action="errors", errors=errors)
@@ -83,7 +86,12 @@ async def open_for_command(
     """Open the dialog for the command *item*; where it does not open, the words are asked for."""
     said = item.payload
     window = Window(
-        f"{CHOICE}.{item.digest}", "", said["channel"], "", response_url=said["response_url"]
+        f"{CHOICE}.{item.digest}",
+        "",
+        said["channel"],
+        "",
+        response_url=said["response_url"],
+        slack_id=item.slack_id,
     )
     if not await _opened(opens.open_choice(window, trigger_id=str(body.get("trigger_id", "")))):
         try:
@@ -101,6 +109,7 @@ async def open_for_button(opens: OpensChoices, body: dict[str, Any], item: NewIn
         said["channel"],
         said["ts"],
         response_url=said["response_url"],
+        slack_id=item.slack_id,
     )
     return await _opened(opens.open_choice(window, trigger_id=str(body.get("trigger_id", ""))))
 
@@ -115,6 +124,7 @@ async def _wait(opens: OpensChoices, body: dict[str, Any], item: NewInboxItem) -
         said["ts"],
         response_url=said["response_url"],
         where=said["where"],
+        slack_id=item.slack_id,
     )
     at = {"view_id": str(view.get("id", "")), "view_hash": str(view.get("hash", ""))}
     await _opened(opens.await_choices(window, **at))
@@ -145,7 +155,7 @@ def _missing(body: dict[str, Any]) -> dict[str, str]:
     try:
         filled = choice.read(body["view"])
     except (BadInput, KeyError):
-        return {wire.REASON_BLOCK: VersionsNotThere.user_message}
+        return {wire.REASON_BLOCK: gettext(VersionsNotThere.user_message)}
     return _without_app(filled) or _without_version(filled) or _without_reason(filled)
 
 
@@ -153,15 +163,15 @@ def _without_app(filled: choice.Choice) -> dict[str, str]:
     if not filled.asks_app or (filled.app and filled.app == filled.shown):
         return {}
     lacks = VersionsOfAnother if filled.app else AppNotChosen
-    return {choice.APP_BLOCK: lacks.user_message}
+    return {choice.APP_BLOCK: gettext(lacks.user_message)}
 
 
 def _without_version(filled: choice.Choice) -> dict[str, str]:
     if not filled.version_block:
-        return {wire.REASON_BLOCK: VersionsNotThere.user_message}
-    return {} if filled.number else {filled.version_block: VersionNotChosen.user_message}
+        return {wire.REASON_BLOCK: gettext(VersionsNotThere.user_message)}
+    return {} if filled.number else {filled.version_block: gettext(VersionNotChosen.user_message)}
 
 
 def _without_reason(filled: choice.Choice) -> dict[str, str]:
     lacks = filled.takes_reason and not filled.reason
-    return {wire.REASON_BLOCK: CondemnedHere.user_message} if lacks else {}
+    return {wire.REASON_BLOCK: gettext(CondemnedHere.user_message)} if lacks else {}

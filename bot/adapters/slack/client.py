@@ -11,6 +11,7 @@ import aiohttp
 
 from bot import pages, render
 from bot.adapters.slack.calls import SYSTEM, called, posted, web_client
+from bot.adapters.slack.languages import Languages
 from bot.charting.apart import chart_apart
 from bot.domain.card import CardView
 from bot.domain.chart.view import ChartView
@@ -52,13 +53,19 @@ class SlackMessenger:
         base_url: str,
         session: aiohttp.ClientSession,
         voice: Voice = OURS,
+        languages: Languages | None = None,
     ) -> None:
-        """Speak to the Slack at *base_url*, in *voice*."""
+        """Speak to the Slack at *base_url*, in *voice*, and to each person in their language."""
         self._voice = voice
+        self._languages = languages or Languages(voice.language)
         self._web = web_client(token=token, base_url=base_url, session=session)
         self._session = session
         parts = urlsplit(base_url)
         self._origin = parts.scheme, parts.netloc
+
+    def language_of(self, slack_id: str) -> str:
+        """In which language a person reads, as far as it is known; never waits."""
+        return self._languages.of(slack_id)
 
     async def show(self, card: CardView, *, channel: str, ts: str) -> str:
         """Post the card (empty *ts*) or redraw it; return its ts.
@@ -136,7 +143,8 @@ class SlackMessenger:
         Raises:
             UpstreamRefused: Also `response_url_refused`, when the address takes no more.
         """
-        message = self._drawn(lambda: render.answer(note), f"the answer {note.code}")
+        language = await self._languages.asked(slack_id, self._web)
+        message = self._drawn(lambda: render.answer(note), f"the answer {note.code}", language)
         if self._is_slack(response_url, _RESPONSE_HOSTS):
             await self._respond(response_url, message)
             return
@@ -165,23 +173,23 @@ class SlackMessenger:
         value: str,
         channel: str,
         ts: str,
+        slack_id: str = "",
         drill: bool = False,
     ) -> None:
         """Open the form of a button's *action*; *trigger_id* lives three seconds."""
-        view = self._view(
-            lambda: render.form_view(action, value=value, channel=channel, ts=ts, drill=drill)
+        await self._open(
+            lambda: render.form_view(action, value=value, channel=channel, ts=ts, drill=drill),
+            trigger_id,
+            slack_id,
         )
-        await called(self._web.views_open(trigger_id=trigger_id, view=view))
 
     async def open_difference(self, window: Window, *, trigger_id: str) -> None:
         """Open the dialog in which a difference will stand; *trigger_id* lives three seconds."""
-        view = self._view(lambda: render.difference_view(window, None))
-        await called(self._web.views_open(trigger_id=trigger_id, view=view))
+        await self._open(lambda: render.difference_view(window, None), trigger_id, window.slack_id)
 
     async def open_choice(self, window: Window, *, trigger_id: str) -> None:
         """Open the dialog in which a version is chosen; *trigger_id* lives three seconds."""
-        view = self._view(lambda: render.choice_view(window, None))
-        await called(self._web.views_open(trigger_id=trigger_id, view=view))
+        await self._open(lambda: render.choice_view(window, None), trigger_id, window.slack_id)
 
     async def await_choices(self, window: Window, *, view_id: str, view_hash: str) -> None:
         """Say in an open dialog that the versions of the app chosen there are being read.
@@ -190,7 +198,8 @@ class SlackMessenger:
         it moved on since it was touched, older versions came in between: what the person chose
         last goes before them.
         """
-        view = self._view(lambda: render.choice_view(window, None))
+        language = self._languages.of(window.slack_id)
+        view = self._view(lambda: render.choice_view(window, None), language)
         try:
             await called(self._web.views_update(view_id=view_id, hash=view_hash, view=view))
         except UpstreamRefused as error:
@@ -204,11 +213,13 @@ class SlackMessenger:
         Raises:
             UpstreamRefused: Also `not_found`: it was closed, or has not opened yet.
         """
+        language = await self._languages.asked(window.slack_id, self._web)
         try:
-            view = self._view(lambda: render.filled(window, shown))
+            view = self._view(lambda: render.filled(window, shown), language)
         except BrokenBlocks as error:
             _log.exception("could not be drawn", extra={"what": "a dialog", "why": str(error)})
-            view = self._view(lambda: render.filled(window, Note(AnswerCode.FAILED, {})))
+            failed = Note(AnswerCode.FAILED, {})
+            view = self._view(lambda: render.filled(window, failed), language)
         await called(self._web.views_update(external_id=window.id, view=view))
 
     async def tell(self, note: Note, *, slack_id: str) -> tuple[str, str]:
@@ -221,19 +232,21 @@ class SlackMessenger:
             UpstreamRefused: Also `messages_tab_disabled`, where the app's manifest has none.
         """
         what = f"the direct message {note.code}"
+        language = await self._languages.asked(slack_id, self._web)
         answer = await _or_plainly(
             lambda drawn: self._post_message(drawn, channel=slack_id),
-            self._drawn(lambda: render.note(note), what),
+            self._drawn(lambda: render.note(note), what, language),
             what,
         )
         return str(answer.get("channel") or ""), str(answer.get("ts") or "")
 
-    async def retell(self, note: Note, *, channel: str, ts: str) -> None:
-        """Say something else in the place of a direct message."""
+    async def retell(self, note: Note, *, channel: str, ts: str, slack_id: str = "") -> None:
+        """Say something else in the place of a direct message to *slack_id*."""
         what = f"the direct message {note.code}"
+        language = await self._languages.asked(slack_id, self._web)
         await _or_plainly(
             lambda drawn: self._update(drawn, channel=channel, ts=ts, metadata=None),
-            self._drawn(lambda: render.note(note), what),
+            self._drawn(lambda: render.note(note), what, language),
             what,
         )
 
@@ -245,13 +258,13 @@ class SlackMessenger:
         Raises:
             UpstreamRefused: Also `hash_conflict`, and `not_enabled` where the app has no home tab.
         """
+        language = await self._languages.asked(slack_id, self._web)
         try:
-            view = self._view(lambda: render.home_view(home))
+            view = self._view(lambda: render.home_view(home), language)
         except BrokenBlocks as error:
             _log.exception("could not be drawn", extra={"what": "App Home", "why": str(error)})
-            view = self._view(
-                lambda: render.home_view(HomeView(home.at, notices=((Said.UNDRAWN, {}),)))
-            )
+            undrawn = HomeView(home.at, notices=((Said.UNDRAWN, {}),))
+            view = self._view(lambda: render.home_view(undrawn), language)
         answer = await called(
             self._web.views_publish(user_id=slack_id, view=view, hash=stands or None)
         )
@@ -259,14 +272,22 @@ class SlackMessenger:
 
     # -- how ------------------------------------------------------------------------------------
 
-    def _view(self, draw: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        with speaking(self._voice):
+    async def _open(
+        self, draw: Callable[[], dict[str, Any]], trigger_id: str, slack_id: str
+    ) -> None:
+        """Open a dialog in what is known of a person's language, and ask for it afterwards."""
+        view = self._view(draw, self._languages.of(slack_id))
+        await called(self._web.views_open(trigger_id=trigger_id, view=view))
+        await self._languages.asked(slack_id, self._web)
+
+    def _view(self, draw: Callable[[], dict[str, Any]], language: str) -> dict[str, Any]:
+        with speaking(self._voice, language):
             return draw()
 
-    def _drawn(self, draw: Callable[[], Message], what: str) -> Message:
+    def _drawn(self, draw: Callable[[], Message], what: str, language: str = "") -> Message:
         """What *draw* makes, or a fixed text when a rule was broken: never half a message."""
         try:
-            with speaking(self._voice):
+            with speaking(self._voice, language):
                 return draw()
         except BrokenBlocks as error:
             _log.exception("could not be drawn", extra={"what": what, "why": str(error)})

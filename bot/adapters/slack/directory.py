@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 
 from bot.adapters.slack.calls import SYSTEM, called, web_client
+from bot.adapters.slack.languages import Languages
 from bot.errors import AnswerUnreadable
 from bot.ports.people import Member
 
@@ -30,7 +31,10 @@ class SlackDirectory:
         team_id: str,
         aliases: Mapping[str, str],
         authors: Mapping[str, str] = MappingProxyType({}),
+        languages: Languages | None = None,
     ) -> None:
+        """Tell *languages* too what Slack says of people."""
+        self._languages = languages or Languages()
         self._web = web_client(token=token, base_url=base_url, session=session)
         self._aliases = aliases
         self._authors = {email.casefold(): account for email, account in authors.items()}
@@ -39,6 +43,10 @@ class SlackDirectory:
     def person_of(self, slack_id: str) -> str:
         """The person behind an account: the configured alias, else the account itself."""
         return self._aliases.get(slack_id, slack_id)
+
+    def language_of(self, slack_id: str) -> str:
+        """In which language a person reads, as far as it is known; never waits."""
+        return self._languages.of(slack_id)
 
     def publisher(self, email: str) -> str:
         """The person whose account in the target has this *email*, as configured; else ""."""
@@ -68,9 +76,11 @@ class SlackDirectory:
             UpstreamDown: Slack cannot say.
         """
         await self.team()
-        user = _part(await called(self._web.users_info(user=slack_id)), "user")
+        asked = self._web.users_info(user=slack_id, include_locale=True)
+        user = _part(await called(asked), "user")
         if _text(user, "id") != slack_id:
             raise AnswerUnreadable(SYSTEM, "users.info of another account")
+        self._languages.heard(slack_id, user.get("locale"))
         return Member(
             slack_id=slack_id,
             person=self.person_of(slack_id),

@@ -20,6 +20,7 @@ from bot.adapters.slack.envelope import Put, commit, envelope_of
 from bot.domain import glass
 from bot.domain.words import AnswerCode
 from bot.errors import BadInput, BotError, ReasonMissing, ReasonTooShort, UndoReasonMissing
+from bot.language import gettext, speaking_in
 from bot.ports.people import Note, Window
 from store.records import NewInboxItem
 
@@ -31,7 +32,15 @@ class OpensForms(choosing.OpensChoices, Protocol):
     """What the listeners need of the Slack client that open something."""
 
     async def open_form(
-        self, action: str, *, trigger_id: str, value: str, channel: str, ts: str, drill: bool
+        self,
+        action: str,
+        *,
+        trigger_id: str,
+        value: str,
+        channel: str,
+        ts: str,
+        slack_id: str = "",
+        drill: bool = False,
     ) -> None: ...
     async def open_difference(self, window: Window, *, trigger_id: str) -> None: ...
     async def answer(
@@ -60,7 +69,7 @@ def build_app(*, put: Put, forms: OpensForms, apps: choosing.Apps) -> AsyncApp:
         signing_secret="verified by the door",  # noqa: S106  # Bolt insists on one
     )
     _clicks(app, put, forms)
-    _forms(app, put)
+    _forms(app, put, forms)
     _commands(app, put, forms)
     choosing.listen(app, put, forms, apps)
     _home(app, put)
@@ -99,10 +108,11 @@ def _clicks(app: AsyncApp, put: Put, forms: OpensForms) -> None:
         await ack()
 
 
-def _forms(app: AsyncApp, put: Put) -> None:
+def _forms(app: AsyncApp, put: Put, forms: OpensForms) -> None:
     @app.view(re.compile(rf"^({'|'.join(map(re.escape, sorted(wire.FORMS)))})$"))
     async def submit(ack: AsyncAck, body: dict[str, Any], context: AsyncBoltContext) -> None:
-        missing = _missing(body)
+        with speaking_in(forms.language_of(str(body["user"]["id"]))):
+            missing = _missing(body)
         if missing:
             envelope_of(context).handled = True
             await ack(response_action="errors", errors={wire.REASON_BLOCK: missing})
@@ -158,6 +168,7 @@ async def _open_form(
             value=pressed["value"],
             channel=pressed["channel"],
             ts=pressed["ts"],
+            slack_id=item.slack_id,
             drill=drill,
         )
     except Exception as error:  # noqa: BLE001  # an edge: nothing may leave a listener
@@ -174,6 +185,7 @@ async def _open_difference(forms: OpensForms, body: dict[str, Any], item: NewInb
         value=pressed["value"],
         channel=pressed["channel"],
         ts=pressed["ts"],
+        slack_id=item.slack_id,
     )
     try:
         await forms.open_difference(window, trigger_id=str(body.get("trigger_id", "")))
@@ -208,16 +220,16 @@ def _missing(body: dict[str, Any]) -> str:
         view = body["view"]
         form, reason = view["callback_id"], wire.reason_in(view)
     except (BadInput, KeyError):
-        return ReasonMissing.user_message
+        return gettext(ReasonMissing.user_message)
     if form == "rollback.sign_review":
         return ""
     if form == "rollback.undo":
-        return "" if reason else UndoReasonMissing.user_message
+        return "" if reason else gettext(UndoReasonMissing.user_message)
     if form == "rollback.break_glass":
         least = glass.REASON_AT_LEAST
         enough = len(" ".join(reason.split())) >= least
         return "" if enough else ReasonTooShort(least).to_person()
-    return "" if reason else ReasonMissing.user_message
+    return "" if reason else gettext(ReasonMissing.user_message)
 
 
 # -- Bolt's log -------------------------------------------------------------------------------

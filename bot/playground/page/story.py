@@ -27,6 +27,7 @@ CAST = (
     Person(people.BOB, "bob", "reviewer"),
     Person(people.CAROL, "carol", "reviewer"),
     Person(people.DAVE, "dave", "no reviewer"),
+    Person(people.MEI, "mei", "no reviewer, reads Chinese"),
 )
 COMMANDS = (
     "/rollback",

@@ -12,6 +12,7 @@ BOT = "B0KEYTURN01"
 SLACKBOT = "USLACKBOT"
 
 ALICE, BOB, CAROL, DAVE = "U0ALICE0001", "U0BOB000001", "U0CAROL0001", "U0DAVE00001"
+MEI = "U0MEI000001"  # reads Slack in Chinese
 FORMER = "U0FORMER001"  # deleted, but still listed in the reviewers' group
 ROBOT = "U0ROBOT0001"
 GUEST = "U0GUEST0001"  # multi-channel guest: is_restricted
@@ -35,6 +36,7 @@ class User:
     name: str
     team_id: str = TEAM
     tz: str = "Europe/Berlin"
+    locale: str = "en-US"
     deleted: bool = False
     is_bot: bool = False
     is_admin: bool = False
@@ -45,8 +47,10 @@ class User:
     enterprise_id: str = ""
     enterprise_teams: list[str] = field(default_factory=list)
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self, *, locale: bool = False) -> dict[str, object]:
         """Return the user object; `is_stranger` and `enterprise_user` are absent when not so.
+
+        The *locale* is there only for who asks for it.
 
         A deleted account has lost its role flags, as in https://docs.slack.dev/reference/objects/user-object.
         """
@@ -66,6 +70,8 @@ class User:
             shown |= {"is_admin": self.is_admin, "is_owner": self.is_owner}
             shown |= {"is_primary_owner": self.is_owner, "is_restricted": self.is_restricted}
             shown |= {"is_ultra_restricted": self.is_ultra_restricted}
+        if locale and not self.deleted:
+            shown["locale"] = self.locale
         if self.is_stranger:
             shown["is_stranger"] = True
         if self.enterprise_id:
@@ -140,6 +146,7 @@ def some_users() -> dict[str, User]:
         User(BOB, "bob"),
         User(CAROL, "carol", is_admin=True, is_owner=True),
         User(DAVE, "dave"),
+        User(MEI, "mei", tz="Asia/Shanghai", locale="zh-CN"),
         User(FORMER, "former", deleted=True),
         User(ROBOT, "robot", is_bot=True),
         User(GUEST, "guest", is_restricted=True),

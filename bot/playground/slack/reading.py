@@ -26,7 +26,8 @@ def auth_test(state: SlackState, args: Arguments) -> Json:
 
 def user_info(state: SlackState, args: Arguments) -> Json:
     """users.info."""
-    return {"user": state.user(args.need("user")).as_json()}
+    user = state.user(args.need("user"))
+    return {"user": user.as_json(locale=args.flag("include_locale"))}
 
 
 def groups_list(state: SlackState, args: Arguments) -> Json:

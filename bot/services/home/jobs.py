@@ -73,7 +73,7 @@ class JobButtons:
         if asker.known:
             entry = hearing.entry(matter, "refused", code=error.code)
             await refusal.record(tx, entry, code=error.code, owner=hearing.owner)
-        await _say(tx, hearing, Said.REFUSED, {"text": error.to_person()})
+        await _say(tx, hearing, Said.REFUSED, {"text": hearing.told(error)})
         await hearing.finish(tx, error.code)
 
 

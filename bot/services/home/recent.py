@@ -40,6 +40,9 @@ class RecentDirectory:
     def publisher(self, email: str) -> str:
         return self._directory.publisher(email)
 
+    def language_of(self, slack_id: str) -> str:
+        return self._directory.language_of(slack_id)
+
     async def member(self, slack_id: str) -> Member:
         return await self._asked(("member", slack_id), lambda: self._directory.member(slack_id))
 

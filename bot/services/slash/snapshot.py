@@ -62,7 +62,7 @@ class Takes:
         other.
         """
         await self._begin(hearing, places, matter)
-        rows = [await self._row(outcome) for outcome in await self._read(places)]
+        rows = [await self._row(outcome) for outcome in await self._read(hearing, places)]
         async with self._store.write() as tx:
             await hearing.answer(tx, AnswerCode.SNAPSHOT, {"rows": rows})
             await hearing.finish(tx, "snapshot")
@@ -75,9 +75,9 @@ class Takes:
             if await hearing.answer(tx, AnswerCode.SNAPSHOT_BEGUN, facts, part="begun"):
                 await tx.audit.append(hearing.entry(matter, "ok", apps=[*map(str, places)]))
 
-    async def _read(self, places: Sequence[AppEnv]) -> list[_Outcome]:
+    async def _read(self, hearing: Hearing, places: Sequence[AppEnv]) -> list[_Outcome]:
         turns = asyncio.Semaphore(AT_ONCE)
-        tasks = [asyncio.create_task(self._in_turn(turns, where)) for where in places]
+        tasks = [asyncio.create_task(self._in_turn(hearing, turns, where)) for where in places]
         try:
             if tasks:
                 await asyncio.wait(tasks, timeout=self._within_s)
@@ -91,7 +91,7 @@ class Takes:
             for where, task in zip(places, tasks, strict=True)
         ]
 
-    async def _in_turn(self, turns: asyncio.Semaphore, where: AppEnv) -> _Outcome:
+    async def _in_turn(self, hearing: Hearing, turns: asyncio.Semaphore, where: AppEnv) -> _Outcome:
         if where not in self._watched:
             return _Outcome(where, _Was.NOT_WATCHED)
         try:
@@ -100,7 +100,7 @@ class Takes:
         except UpstreamDown:
             return _Outcome(where, _Was.DOWN)
         except BotError as error:
-            return _Outcome(where, _Was.REFUSED, text=error.to_person())
+            return _Outcome(where, _Was.REFUSED, text=hearing.told(error))
         return _Outcome(where, _Was.READ, sorted(version.number or 0 for version in found))
 
     async def _row(self, outcome: _Outcome) -> Json:

@@ -308,7 +308,7 @@ async def test_changes_are_pushed_to_the_page(stage: Stage) -> None:
         second = json.loads((await stream.content.readuntil(b"\n\n"))[6:])
 
     told = {name for name in first if name.startswith("told-")}
-    assert len(told) == 4
+    assert len(told) == 5
     assert set(first) - told == {"stories", "steps", "feed", "home", "direct", "dify", "modal"}
     assert set(second) == {"feed"}
     assert "news" in second["feed"]

@@ -11,6 +11,7 @@ from aiohttp import ClientSession
 from aiohttp.test_utils import unused_port
 
 from bot.adapters.slack.client import SlackMessenger
+from bot.adapters.slack.languages import Languages
 from bot.config.templates import ours
 from bot.domain.diff.picture import HEIGHT, WIDTH, Box, Fate, Picture
 from bot.domain.words import AnswerCode, NoteCode
@@ -338,7 +339,11 @@ async def test_an_answer_that_slack_leads_elsewhere_did_not_arrive(
     odd: OddServer, session: ClientSession
 ) -> None:
     odd.status, odd.headers["Location"] = 302, f"{odd.url}elsewhere"
-    messenger = SlackMessenger(token="xoxb-1", base_url=odd.url, session=session)
+    languages = Languages()
+    languages.heard(ALICE, "en-US")
+    messenger = SlackMessenger(
+        token="xoxb-1", base_url=odd.url, session=session, languages=languages
+    )
 
     with pytest.raises(UpstreamRefused):
         await answer(messenger, response_url=f"{odd.url}actions/1")

@@ -49,8 +49,19 @@ TYPES = st.sampled_from([FORM, "application/json", "text/plain", "", f"{FORM}; c
 
 
 class NoForms:
+    def language_of(self, slack_id: str) -> str:
+        return "en"
+
     async def open_form(
-        self, action: str, *, trigger_id: str, value: str, channel: str, ts: str, drill: bool
+        self,
+        action: str,
+        *,
+        trigger_id: str,
+        value: str,
+        channel: str,
+        ts: str,
+        slack_id: str = "",
+        drill: bool = False,
     ) -> None: ...
     async def open_difference(self, window: Window, *, trigger_id: str) -> None: ...
     async def open_choice(self, window: Window, *, trigger_id: str) -> None: ...

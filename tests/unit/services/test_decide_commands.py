@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from bot import catalogues
 from bot.domain import approval
 from bot.domain.policy import Policy
 from bot.errors import NotAllowed, UnknownVersion, UpstreamDown, UpstreamRefused
+from bot.language import CHINESE
 from bot.ports.store import Store
 from store.records import AppEnv, InboxKind, Rollback
 from tests.builders import ALICE, BOB, CHANNEL, DAVE, PROD
@@ -56,6 +58,14 @@ async def test_words_without_sense_are_answered_with_the_nearest_command_and_not
     assert answer["code"] == "refused"
     assert "`/rollback status`" in answer["text"]
     assert await scene.entries("command") == []
+
+
+async def test_a_refusal_is_in_the_language_of_who_is_refused(scene: Scene) -> None:
+    catalogues.keep()
+    scene.directory.languages[ALICE] = CHINESE
+
+    assert (await said(scene, ALICE, "statsu"))["text"].startswith("无法理解该命令。")
+    assert (await said(scene, BOB, "statsu"))["text"].startswith("I did not understand that.")
 
 
 # -- status ---------------------------------------------------------------------------------------

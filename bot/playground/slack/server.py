@@ -11,7 +11,16 @@ from dataclasses import dataclass
 import aiohttp
 from aiohttp import web
 
-from bot.playground.slack import arguments, files, hooks, posting, reading, sockets, views
+from bot.playground.slack import (
+    arguments,
+    files,
+    hooks,
+    posting,
+    reading,
+    sockets,
+    validating,
+    views,
+)
 from bot.playground.slack.arguments import Arguments
 from bot.playground.slack.driver import Driver
 from bot.playground.slack.faults import Fault, Kind
@@ -22,6 +31,7 @@ Method = Callable[[SlackState, Arguments], Json]
 
 METHODS: dict[str, tuple[Method, str]] = {  # what it does, the scope that it needs
     "auth.test": (reading.auth_test, ""),
+    "blocks.validate": (validating.validate, ""),
     "chat.postMessage": (posting.post_message, "chat:write"),
     "chat.postEphemeral": (posting.post_ephemeral, "chat:write"),
     "chat.update": (posting.update, "chat:write"),

@@ -1,7 +1,7 @@
-"""A pytest plugin that makes a mutant cheap: few examples, and one migration for all.
+"""A pytest plugin that makes a mutant cheap: few examples, one migration, likely tests first.
 
 mutmut forks a process for each mutant from one that has played the tests already, so what is
-remembered here is remembered in all of them.
+remembered here is remembered in all of them. What one of them finds out, the next reads in a file.
 """
 
 from __future__ import annotations
@@ -29,6 +29,26 @@ class Templates:
         return path
 
 
+class Likely:
+    """Plays first the tests that failed last: mutants of one function fall to the same ones."""
+
+    def __init__(self, failed: Path) -> None:
+        self._failed = failed
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Leave those of which nothing is known in the order of the files."""
+        known = self._failed.read_text().splitlines() if self._failed.exists() else []
+        latest = {test: n for n, test in enumerate(dict.fromkeys(reversed(known)))}
+        items.sort(key=lambda item: (latest.get(item.nodeid, len(latest)), item.nodeid))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Remember what failed; the file is mutmut's own copy's."""
+        if report.failed:
+            with self._failed.open("a") as file:
+                file.write(f"{report.nodeid}\n")
+
+
 @cache
 def _migrated() -> bytes:
     folder = Path(tempfile.mkdtemp(prefix="keyturn-template-"))
@@ -46,3 +66,4 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     settings.load_profile("mutants")
     config.pluginmanager.register(Templates())
+    config.pluginmanager.register(Likely(config.rootpath / "failed.txt"))

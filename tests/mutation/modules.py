@@ -53,10 +53,13 @@ MODULES: Mapping[str, Module] = {
     ),
     "carry_out": Module(
         files=tuple(f"bot/services/{name}.py" for name in ("carry_out", "stepping", "progress")),
-        tests=_services("carry_out", "carry_out_edits", "carry_out_failures", "carry_out_secrets"),
+        tests=_services(
+            *("carry_out", "carry_out_edits", "carry_out_failures", "carry_out_secrets"),
+            *("sealed_draft", "joint", "points"),
+        ),
     ),
     "write_config": Module(
-        files=("bot/services/write_config.py",), tests=_services("write_config")
+        files=("bot/services/write_config.py",), tests=_services("write_config", "points")
     ),
     "settle": Module(
         files=("bot/services/settle.py", "bot/services/condemning.py"),

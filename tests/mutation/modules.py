@@ -63,7 +63,10 @@ MODULES: Mapping[str, Module] = {
     ),
     "settle": Module(
         files=("bot/services/settle.py", "bot/services/condemning.py"),
-        tests=_services("settle", "carry_out", "execute_claim", "recover"),
+        tests=_services(
+            *("settle", "carry_out", "execute_claim", "recover", "joint"),
+            *("break_glass", "sealed_draft"),
+        ),
     ),
     "lease": Module(files=("bot/services/lease.py",), tests=_services("lease")),
 }

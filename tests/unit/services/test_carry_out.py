@@ -202,6 +202,9 @@ async def test_everything_after_the_candidate_up_to_the_old_live_version_is_cond
         str(PROD),
         rollback.id,
     )
+    assert {(entry.user_id, entry.status, entry.ip_note) for entry in entries} == {
+        ("keyturn", "ok", "Keyturn itself")
+    }
 
 
 async def test_a_judgement_names_the_rollback_that_it_is_from(

@@ -2,12 +2,16 @@
 
 mutmut forks a process for each mutant from one that has played the tests already, so what is
 remembered here is remembered in all of them. What one of them finds out, the next reads in a file.
+A mutant that never ends is known by one test that does not, not by the time of all of them.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import tempfile
+from collections.abc import Generator
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +19,8 @@ import pytest
 from hypothesis import settings
 
 from store.session import migrate
+
+_BUSY_S, _WAITING_S = 20, 300  # of one test
 
 
 class Templates:
@@ -49,6 +55,25 @@ class Likely:
                 file.write(f"{report.nodeid}\n")
 
 
+class Limits:
+    """Ends the process as one that never ends when a test needs a hundred times what tests need."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self) -> Generator[None, object, object]:
+        """The processor's time does not run faster on a busy machine; who only waits uses none."""
+        for timer, seconds in ((signal.ITIMER_PROF, _BUSY_S), (signal.ITIMER_REAL, _WAITING_S)):
+            signal.setitimer(timer, seconds)
+        try:
+            return (yield)
+        finally:
+            for timer in (signal.ITIMER_PROF, signal.ITIMER_REAL):
+                signal.setitimer(timer, 0)
+
+
+def _end(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGXCPU)  # what mutmut calls a timeout
+
+
 @cache
 def _migrated() -> bytes:
     folder = Path(tempfile.mkdtemp(prefix="keyturn-template-"))
@@ -67,3 +92,6 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("mutants")
     config.pluginmanager.register(Templates())
     config.pluginmanager.register(Likely(config.rootpath / "failed.txt"))
+    for sent in (signal.SIGPROF, signal.SIGALRM):
+        signal.signal(sent, _end)
+    config.pluginmanager.register(Limits())

@@ -137,6 +137,19 @@ async def test_the_candidates_own_secret_is_compared_with_its_own_version(
     assert live_values(scene) == {KEY: "live-key", OTHER_KEY: "own"}
 
 
+async def test_a_draft_that_is_the_approved_content_with_lives_values_is_published_as_it_is(
+    scene: ExecutionScene,
+) -> None:
+    scene.publish(GOOD, BAD, secrets=[LIVE, LIVE])
+    rollback = await scene.approved(draft=GOOD)
+
+    ended = await scene.run(rollback)
+
+    assert (ended.state, live_values(scene)) == (State.COMPLETED, LIVE)
+    assert "stage" not in scene.target.calls
+    assert scene.target.calls.count("compare_secrets") == 1 + READ_BACK, "no more often than else"
+
+
 async def test_without_secrets_nothing_is_asked_for_but_the_drafts(scene: ExecutionScene) -> None:
     rollback = await scene.approved()
 

@@ -138,6 +138,13 @@ class Versions:
         newest = query.order_by(_VERSION.c.number.desc()).limit(limit)
         return [_version(row) for row in await self._session.execute(newest)]
 
+    async def meanings_since(self, older: Version, newer: Version) -> frozenset[str]:
+        """What was published of their app after *older*, up to *newer* and with it."""
+        number = _VERSION.c.number
+        between = _of(newer.where).where(number > older.number, number <= newer.number)
+        found = await self._session.scalars(between.with_only_columns(_VERSION.c.meaning))
+        return frozenset(found)
+
     async def drafts(self, where: AppEnv, *, limit: int = 50) -> list[Version]:
         """Drafts by when they were last seen, newest first; at most *limit*."""
         query = _of(where).where(col(VersionRow.number).is_(None))

@@ -90,6 +90,10 @@ class Versions(Protocol):
         """Numbered versions, newest first, below number *before*; at most *limit*."""
         ...
 
+    async def meanings_since(self, older: Version, newer: Version) -> frozenset[str]:
+        """What was published of their app after *older*, up to *newer* and with it."""
+        ...
+
     async def drafts(self, where: AppEnv, *, limit: int = 50) -> list[Version]:
         """Drafts by when they were last seen, newest first; at most *limit*."""
         ...

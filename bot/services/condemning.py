@@ -38,15 +38,10 @@ async def condemn(tx: Transaction, rollback: Rollback) -> None:
 async def _condemn(
     tx: Transaction, rollback: Rollback, leg: Leg, to: Version, bad: Version
 ) -> None:
-    where = leg.where
-    first, last = to.number or 0, bad.number or 0  # published versions have numbers
-    after = max(last - first, 0)
-    newest_first = await tx.versions.history(where, limit=after, before=last + 1)
-    meanings = {v.meaning for v in newest_first if (v.number or 0) > first}
-    meanings.discard(to.meaning)
-    for meaning in sorted(meanings):
+    since = await tx.versions.meanings_since(to, bad)
+    for meaning in sorted(since - {to.meaning}):
         await tx.versions.condemn(
-            where,
+            leg.where,
             meaning,
             rollback_id=rollback.id,
             entry=_entry(rollback, leg, meaning, "version.condemn"),

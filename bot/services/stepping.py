@@ -42,6 +42,9 @@ Steps = Mapping[Step, Callable[[], Awaitable[None]]]
 class Stepping(ABC):
     """One execution by the process that holds its lease; what its steps do is not said here."""
 
+    _tried = Step.NONE
+    _tries = 0
+
     def __init__(
         self,
         progress: Progress,
@@ -62,8 +65,6 @@ class Stepping(ABC):
         self._seal = seal
         self._lease = lease
         self._pause = pause
-        self._tried = Step.NONE
-        self._tries = 0
 
     async def __call__(self) -> Rollback:
         """Go on from the committed step until this leg is over; return the rollback as it is then.

@@ -24,6 +24,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -92,11 +93,11 @@ def _asked() -> argparse.Namespace:
 def _result(name: str, module: Module, folder: Path, *, only: str, keep: bool) -> dict[str, Any]:
     began = time.monotonic()
     running.copied(folder, module)
-    before = _played(folder)
-    again = [m for m, out in before.items() if not _caught(out)]
+    known = running.outcomes(folder)
+    again = [mutant for mutant, out in known.items() if _due(mutant, out, only=only)]
     if again:
         running.play(folder, again)
-    if not (before and only):  # what is named is played again, whatever became of it
+    if not (known and only):  # what is named is played again, whatever became of it
         running.play(folder, (only,) if only else module.sample)
     result = result_in(folder, name, only=only, seconds=time.monotonic() - began)
     print(
@@ -146,6 +147,13 @@ def _spent(folder: Path, seconds: float) -> float:
 def _played(folder: Path) -> dict[str, str]:
     every = running.outcomes(folder)
     return {mutant: out for mutant, out in every.items() if out != running.NOT_PLAYED}
+
+
+def _due(mutant: str, outcome: str, *, only: str) -> bool:
+    """Whether it is played in a folder that knows it: it survived, or is *only* and still new."""
+    if outcome == running.NOT_PLAYED:
+        return fnmatchcase(mutant, only)
+    return not _caught(outcome)
 
 
 def _caught(outcome: str) -> bool:

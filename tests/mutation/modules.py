@@ -49,18 +49,24 @@ MODULES: Mapping[str, Module] = {
         files=tuple(
             f"bot/services/{name}.py" for name in ("execute", "claim", "take_over", "mandate")
         ),
-        tests=_services("execute_claim", "take_over", "policies"),
+        tests=_services("execute_claim", "take_over", "policies", "break_glass", "points"),
     ),
     "carry_out": Module(
         files=tuple(f"bot/services/{name}.py" for name in ("carry_out", "stepping", "progress")),
-        tests=_services("carry_out", "carry_out_edits", "carry_out_failures", "carry_out_secrets"),
+        tests=_services(
+            *("carry_out", "carry_out_edits", "carry_out_failures", "carry_out_secrets"),
+            *("sealed_draft", "joint", "points"),
+        ),
     ),
     "write_config": Module(
-        files=("bot/services/write_config.py",), tests=_services("write_config")
+        files=("bot/services/write_config.py",), tests=_services("write_config", "points")
     ),
     "settle": Module(
         files=("bot/services/settle.py", "bot/services/condemning.py"),
-        tests=_services("settle", "carry_out", "execute_claim", "recover"),
+        tests=_services(
+            *("settle", "carry_out", "execute_claim", "recover", "joint"),
+            *("break_glass", "sealed_draft"),
+        ),
     ),
     "lease": Module(files=("bot/services/lease.py",), tests=_services("lease")),
 }

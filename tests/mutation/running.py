@@ -32,6 +32,9 @@ _TYPES = (  # each mutant of a method stands beside the others in its class
 )
 _PYTEST = ("-p", "no:cacheprovider", "-p", "tests.mutation.few")
 _SLOW = ("postgres", "at_a_call", "any_call", "any_moment", "races")  # played once for each call
+# Of how long the tests take. mutmut's clock would go on after a mutant has ended, and then signal
+# whoever has got its process id by then; `tests.mutation.few` has a clock for each test.
+_NEVER = 100_000.0
 _READ_BY_TESTS = ("templates", "README.md", "docs", "deploy")
 
 
@@ -69,8 +72,7 @@ pytest_add_cli_args = {json.dumps((*_PYTEST, "-k", " and ".join(f"not {k}" for k
 pytest_add_cli_args_test_selection = {json.dumps(module.tests)}
 use_git_change_detection = false
 track_dependencies = false
-timeout_multiplier = 10.0
-timeout_constant = 4.0
+timeout_multiplier = {_NEVER}
 """
 
 

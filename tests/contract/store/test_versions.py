@@ -187,6 +187,24 @@ async def test_the_import_mark_is_the_lowest_number(store: Store) -> None:
         assert await tx.versions.import_mark(PROD) == 4
 
 
+async def test_what_was_published_since_a_version_is_all_after_it_up_to_a_newer_one(
+    store: Store,
+) -> None:
+    prompts = ("First.", "Second.", "Third.", "Second.", "Fifth.")
+    documents = [a_document(prompt) for prompt in prompts]
+    versions = [await recorded(store, a_new(d.root + str(n)), d) for n, d in enumerate(documents)]
+    await recorded(store, a_draft(), a_document("A draft."))
+    await recorded(store, a_new("other", where=STAGING, number=3), a_document("Elsewhere."))
+
+    async with store.read() as tx:
+        since = await tx.versions.meanings_since(versions[0], versions[3])
+        back = await tx.versions.meanings_since(versions[3], versions[0])
+        same = await tx.versions.meanings_since(versions[2], versions[2])
+
+    assert since == {documents[1].meaning, documents[2].meaning}
+    assert back == same == frozenset()
+
+
 async def test_condemning_twice_is_one_row_and_one_audit_entry(store: Store) -> None:
     for rollback_id in (3, 4):
         async with store.write() as tx:

@@ -135,7 +135,22 @@ async def test_it_runs_and_its_record_says_that_nobody_approved(scene: Execution
     (end,) = await scene.entries("rollback.completed")
     assert (end.what["approved_by"], end.what["broken_by"], end.what["why"]) == ([], DAVE, REASON)
     assert after.review_open
+    assert after.outcome_facts["alone"] is True
     assert [e.what["broken_by"] for e in await scene.entries("review.open")] == [DAVE]
+
+
+async def test_what_slipped_in_is_said_to_have_been_on_one_persons_word(
+    scene: ExecutionScene,
+) -> None:
+    rollback = await broken(scene)
+    scene.target.before("publish", scene.save)
+
+    ended = await scene.run(rollback)
+    await scene.tell()
+
+    assert ended.state is State.NEEDS_ATTENTION
+    notes = [r.note for r in scene.messenger.replies if r.note.code == "edits_slipped_in"]
+    assert [note.facts["alone"] for note in notes] == [True]
 
 
 async def test_it_is_off_unless_the_policy_names_somebody(scene: ExecutionScene) -> None:

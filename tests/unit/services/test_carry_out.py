@@ -9,6 +9,7 @@ from bot.domain.words import DraftNote, OutcomeCode
 from bot.ports.store import Store
 from store.records import NewVersion, Rollback, State, Step, VersionKind, VersionSource
 from tests.builders import ALICE, BOB, NOON, PROD
+from tests.contract.store import raw
 from tests.unit.services.execution_scene import (
     APP,
     BAD,
@@ -41,6 +42,7 @@ async def check_done(scene: ExecutionScene, rollback: Rollback) -> None:
         VersionSource.ROLLBACK,
     ]
     assert rollback.execution.published_version_id == versions[-1].id
+    assert rollback.execution.published_id == versions[-1].external_id
 
 
 # -- nobody disturbs it -----------------------------------------------------------------------
@@ -200,6 +202,19 @@ async def test_everything_after_the_candidate_up_to_the_old_live_version_is_cond
         str(PROD),
         rollback.id,
     )
+    assert {(entry.user_id, entry.status, entry.ip_note) for entry in entries} == {
+        ("keyturn", "ok", "Keyturn itself")
+    }
+
+
+async def test_a_judgement_names_the_rollback_that_it_is_from(
+    scene: ExecutionScene, sqlite_url: str
+) -> None:
+    rollback = await scene.run(await scene.approved())
+    await scene.it_helped(rollback)
+
+    rows = await raw.run(sqlite_url, "SELECT meaning, rollback_id FROM condemned")
+    assert rows == [(BAD.meaning, rollback.id)]
 
 
 async def test_the_meaning_that_came_back_is_never_condemned(scene: ExecutionScene) -> None:

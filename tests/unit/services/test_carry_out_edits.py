@@ -139,6 +139,23 @@ async def test_a_save_over_the_staged_content_is_said_with_where_the_older_draft
     assert await notes_of_drafts(scene) == [(DraftNote.THEIRS_STAYS, WIP)]
 
 
+async def test_a_save_over_what_another_editor_saved_is_none_of_our_doing(
+    scene: ExecutionScene,
+) -> None:
+    rollback = await scene.approved()
+    scene.at(PUBLISH_READS_DRAFT, scene.save)
+    scene.after(STAGE_WRITES, lambda: scene.target.before("stage", theirs))
+
+    def theirs() -> None:
+        scene.save(a_document("Answer in verse."))
+
+    ended = await scene.run(rollback)
+
+    assert ended.state is State.COMPLETED
+    assert scene.draft == a_document("Answer in verse.")
+    assert await notes_of_drafts(scene) == [(DraftNote.THEIRS_STAYS, WIP)]
+
+
 async def test_a_save_after_the_publish_stays_and_the_card_says_so(scene: ExecutionScene) -> None:
     rollback = await scene.approved()
     scene.at(RETURN_READS_DRAFT, scene.save)

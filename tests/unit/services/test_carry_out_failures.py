@@ -237,6 +237,19 @@ async def test_a_publish_that_cannot_be_is_undone(
     assert (entry.status, entry.what["outcome"]) == ("failed", code)
 
 
+async def test_a_draft_that_is_as_it_was_is_not_written_again_when_it_is_undone(
+    scene: ExecutionScene,
+) -> None:
+    """The editors had put the approved content into the draft themselves."""
+    rollback = await scene.approved(draft=GOOD)
+    scene.target.fail("publish", NO)
+
+    ended = await scene.run(rollback)
+
+    assert (ended.state, scene.draft) == (State.FAILED, GOOD)
+    assert "stage" not in scene.target.calls
+
+
 async def test_the_targets_own_reason_for_a_refusal_is_logged_shown_and_recorded(
     scene: ExecutionScene, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -73,9 +73,20 @@ async def test_a_value_that_slips_in_while_we_publish_calls_people(
     ended = await scene.run(rollback)
 
     assert (ended.state, ended.outcome) == (State.NEEDS_ATTENTION, OutcomeCode.SECRETS_DIFFER)
-    assert ended.outcome_facts["names"] == ["SECRET_3"]
+    assert (ended.outcome_facts["names"], ended.outcome_facts["number"]) == (["SECRET_3"], 3)
     assert live_values(scene) == THEIRS
     assert (await scene.told_codes())[-2:] == ["ended", "draft_note"]
+
+
+async def test_what_was_published_is_compared_and_not_the_draft_that_somebody_goes_on_with(
+    scene: ExecutionScene, rollback: Rollback
+) -> None:
+    scene.target.after("publish", lambda: change_the_value(scene))
+
+    ended = await scene.run(rollback)
+
+    assert ended.state is State.COMPLETED
+    assert live_values(scene) == LIVE
 
 
 async def test_values_that_cannot_be_compared_before_the_publish_stop_it(
@@ -124,6 +135,19 @@ async def test_the_candidates_own_secret_is_compared_with_its_own_version(
 
     assert ended.state is State.COMPLETED
     assert live_values(scene) == {KEY: "live-key", OTHER_KEY: "own"}
+
+
+async def test_a_draft_that_is_the_approved_content_with_lives_values_is_published_as_it_is(
+    scene: ExecutionScene,
+) -> None:
+    scene.publish(GOOD, BAD, secrets=[LIVE, LIVE])
+    rollback = await scene.approved(draft=GOOD)
+
+    ended = await scene.run(rollback)
+
+    assert (ended.state, live_values(scene)) == (State.COMPLETED, LIVE)
+    assert "stage" not in scene.target.calls
+    assert scene.target.calls.count("compare_secrets") == 1 + READ_BACK, "no more often than else"
 
 
 async def test_without_secrets_nothing_is_asked_for_but_the_drafts(scene: ExecutionScene) -> None:

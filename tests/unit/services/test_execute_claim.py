@@ -26,6 +26,7 @@ from bot.services.stepping import PATIENCE
 from store.records import AppEnv, Rollback, State, Step
 from store.session import open_store
 from tests.builders import ALICE, BOB, CAROL, CHANNEL, DAVE, NOON, PROD
+from tests.contract.store import raw
 from tests.proofs.trial import Clock
 from tests.unit.services.execution_scene import (
     APP,
@@ -420,7 +421,7 @@ async def test_what_somebody_executes_is_left_to_them(scene: ExecutionScene) -> 
 
 
 async def test_the_claim_says_who_approved_and_when_it_ends_in_database_time(
-    scene: ExecutionScene,
+    scene: ExecutionScene, sqlite_url: str
 ) -> None:
     rollback = await scene.approved()
     claims: list[Rollback] = []
@@ -440,6 +441,11 @@ async def test_the_claim_says_who_approved_and_when_it_ends_in_database_time(
     assert execution.clicked_at is not None
     assert timedelta(seconds=29) < execution.lease_until - execution.clicked_at
     assert scene.messenger.replies[0].note.facts == {"slack_ids": [ALICE, BOB]}
+    told = await raw.run(
+        sqlite_url, "SELECT dedupe_id FROM outbox WHERE dedupe_id LIKE '%:executing:%'"
+    )
+    cause = f"rollback:{claimed.id}:{claimed.revision}"
+    assert told == [(f"note:{claimed.case_id}:executing:{cause}",)], "the same fact is one row"
     (entry,) = await scene.entries("rollback.execute")
     assert entry.what["digest"] == rollback.content_digest
 

@@ -19,8 +19,9 @@ from bot.ports.people import Note
 from bot.ports.store import Store
 from bot.services.eligibility import facts_of
 from bot.services.looking.gather import change_of
+from bot.services.settle import Settle, completed
 from store.document import Document
-from store.records import AppEnv, Rollback, State
+from store.records import AppEnv, Rollback, State, Step
 from tests.builders import ALICE, BOB, CAROL, CHANNEL, DAVE, NOON, PROD, REVIEWERS, TEAM
 from tests.fakes.target import FakeTarget
 from tests.unit.services.execution_scene import (
@@ -244,12 +245,38 @@ async def test_all_apps_go_back_what_is_called_before_its_caller(scene: Joint) -
     assert order == ["kb-search", "support-triage"]
     assert scene.lives() == (GOOD, OLD)
     assert scene.drafts() == (WIP, THEIRS)
-    assert [
-        (row["where"], row["candidate"], row["number"]) for row in done.outcome_facts["legs"]
-    ] == [
-        (str(PROD), 1, 3),
-        (str(SEARCH), 1, 3),
+    rows = [
+        {"where": str(where), "candidate": 1, "number": 3, "draft": "put_back"}
+        for where in (PROD, SEARCH)
     ]
+    assert done.outcome_facts == {**rows[0], "legs": rows}
+
+
+async def test_a_copy_that_does_not_know_what_was_published_says_what_it_knows(
+    scene: Joint,
+) -> None:
+    rollback = await scene.both()
+    async with scene.store.read() as tx:
+        candidate = await tx.versions.get(rollback.leg.to_version_id)
+    left = await scene.stands_at(rollback, Step.VERIFYING)
+
+    done = await Settle(scene.store)(left, completed(left, candidate))
+
+    assert [
+        (row["candidate"], row["number"], row["draft"]) for row in done.outcome_facts["legs"]
+    ] == [(1, None, ""), (1, None, "")]
+
+
+async def test_the_way_of_each_app_is_in_the_audit_chain(scene: Joint) -> None:
+    rollback = await scene.both()
+
+    done = await scene.run(rollback)
+
+    (entry,) = await scene.entries("leg.")
+    first = done.execution.done[0].published_version_id
+    assert (entry.action, entry.what) == ("leg.done", {"app": str(SEARCH), "version": first})
+    (ended,) = await scene.entries("rollback.completed")
+    assert ended.what["app"] == f"{PROD}, {SEARCH}"
 
 
 async def test_both_old_versions_are_condemned_when_it_was_seen_to_help(scene: Joint) -> None:
@@ -312,6 +339,14 @@ async def test_when_the_second_does_not_come_the_first_is_put_back(scene: Joint)
     assert scene.lives() == (BAD, NEW)
     assert scene.drafts() == (WIP, THEIRS)
     assert [v.source.value for v in await scene.history(SEARCH)][2:] == ["rollback", "put_back"]
+    assert [
+        (e.action, e.what["app"], e.what.get("why"), e.what.get("said"))
+        for e in await scene.entries("leg.")
+    ] == [
+        ("leg.done", str(SEARCH), None, None),
+        ("leg.turn_back", str(PROD), "target_down", None),
+        ("leg.put_back", str(SEARCH), None, "back"),
+    ]
     async with scene.store.read() as tx:
         assert await tx.versions.condemned(SEARCH) == frozenset()
 
@@ -348,7 +383,11 @@ async def test_what_somebody_published_meanwhile_is_not_put_back_over(scene: Joi
     ended = await scene.run(rollback)
 
     assert (ended.state, ended.outcome) == (State.NEEDS_ATTENTION, OutcomeCode.NOT_PUT_BACK)
-    assert ended.outcome_facts["left"] == [str(SEARCH)]
+    assert ended.outcome_facts == {
+        "because": OutcomeCode.TARGET_DOWN,
+        "stuck": str(PROD),
+        "left": [str(SEARCH)],
+    }
     assert scene.lives() == (BAD, EDIT)
 
 
@@ -362,6 +401,9 @@ async def test_an_edit_that_slipped_into_the_last_publish_calls_people_and_names
 
     assert (ended.state, ended.outcome) == (State.NEEDS_ATTENTION, OutcomeCode.LIVE_DIFFERS)
     assert ended.outcome_facts["done"] == [str(SEARCH)]
+    await scene.tell()
+    (slipped_in,) = [note for note in scene.notes if note.code == "edits_slipped_in"]
+    assert slipped_in.facts["where"] == str(PROD)
     assert scene.lives() == (EDIT, OLD), "what is live after it is what people have to look at"
 
 
@@ -516,6 +558,8 @@ async def test_each_drafts_own_values_are_sealed_for_its_leg_and_put_back(scene:
         assert await tx.seals.get(done.id) is None
         told = [entry.action for entry in await tx.audit.entries(after=0, limit=200)]
     assert (told.count("draft.seal"), told.count("draft.unseal")) == (2, 2)
+    unsealed = await scene.entries("draft.unseal")
+    assert [entry.what.get("not_returned") for entry in unsealed] == [[], []]
 
 
 async def test_on_the_way_back_they_are_sealed_once_more(scene: Joint) -> None:

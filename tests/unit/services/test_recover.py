@@ -11,7 +11,7 @@ import pytest
 
 from bot.domain.verdict.incident import Metric, Series
 from bot.domain.words import FindingCode
-from bot.errors import UpstreamDown
+from bot.errors import UpstreamDown, UpstreamRefused
 from bot.ports.evidence import LookBack, Measured
 from bot.ports.store import Store
 from bot.services.follow_up import FollowUp
@@ -137,6 +137,16 @@ async def test_a_rollback_because_of_an_alert_is_watched_and_condemns_nothing_ye
     assert rollback.recovery == Recovery(RecoveryState.WATCHED, rollback.case_id)
     assert await condemned(scene) == frozenset()
     assert scene.messenger.drawn[-1].recovery_code == "watched"
+
+
+async def test_one_that_failed_is_not_watched(scene: ExecutionScene) -> None:
+    approved = await scene.approved()
+    await took(scene, approved.case_id, a_firing(starts_at=await time_of(scene)))
+    scene.target.fail("publish", UpstreamRefused("dify.test", "no", "bad_request"))
+
+    ended = await scene.run(approved)
+
+    assert (ended.state, ended.recovery) == (State.FAILED, None)
 
 
 async def test_what_a_person_asked_for_without_an_alert_is_not_watched(

@@ -20,6 +20,7 @@ from tests.builders import (
     a_version,
     a_vote,
 )
+from tests.contract.store import raw
 from tests.unit.services.execution_scene import BAD, EDIT, GOOD, WIP, ExecutionScene
 
 FAILED = Ending(State.FAILED, OutcomeCode.TARGET_DOWN, {"system": "dify.test"})
@@ -217,6 +218,30 @@ async def test_what_slipped_in_is_shown_against_what_was_approved_and_people_are
         "seconds": None,
         "call": [REVIEWERS, ALICE, BOB],
     }
+
+
+async def test_what_an_end_tells_is_told_of_that_end_once(
+    scene: ExecutionScene, sqlite_url: str
+) -> None:
+    """The same fact told twice is one row, and its id says which fact."""
+    scene.publish(GOOD, BAD, EDIT)
+    rollback = await scene.stands_at(await scene.approved(draft=None), Step.STAGING)
+    async with scene.store.read() as tx:
+        found = await tx.versions.get(2)
+    before = await raw.run(sqlite_url, "SELECT max(id) FROM outbox")
+
+    ended = Ending(State.NEEDS_ATTENTION, OutcomeCode.LIVE_DIFFERS, {"number": 2}, found=found)
+    after = await Settle(scene.store)(rollback, ended)
+
+    rows = await raw.run(
+        sqlite_url, "SELECT dedupe_id FROM outbox WHERE id > :id ORDER BY id", id=before[0][0]
+    )
+    case, cause = rollback.case_id, f"rollback:{after.id}:{after.revision}"
+    assert rows == [
+        (f"card:{case}:{cause}",),
+        (f"note:{case}:edits_slipped_in:{cause}",),
+        (f"note:{case}:ended:{cause}",),
+    ]
 
 
 def test_who_has_to_look_is_called_once_each_the_reviewers_first() -> None:

@@ -4,8 +4,9 @@
 A pair of real Alertmanagers tells `keyturn serve` of a storm: ten thousand alerts of twenty apps
 that begin, end and begin again, each posted to both as Prometheus does. Between them and the
 service a witness notes what was acknowledged. The service is killed half a second to three seconds
-after it says that it is ready, a hundred times; for the first time when Slack has its first card
-and it has not heard so. While it is killed, nobody else has the database open.
+after it says that it is ready, a hundred times, every other time in the moment when it has
+acknowledged a delivery; and once before, when Slack has its first card and it has not heard so.
+While it is killed, nobody else has the database open.
 
 In the end every alert that was acknowledged, or that Alertmanager holds, is stored, as Alertmanager
 was told last; people see one card and one thread an app, and at most one card more a kill, on which

@@ -84,7 +84,10 @@ class Kills:
             if wave := self.storm.wave(self.witness.newest):
                 await self.pair.tell(wave)
         self.world.store = await open_store(self.world.database_url, moves=MOVES)
-        await self._look()
+        try:
+            await self._look()
+        finally:
+            await self.world.store.close()
 
     async def _leave_a_card_unnoted(self) -> None:
         """Kill it when Slack has its first card, with buttons, and it has not heard so."""
@@ -103,17 +106,28 @@ class Kills:
         await self.world.store.close()  # while it is killed, nobody else has the database open
 
     async def _live_and_die(self) -> None:
-        """Work for a moment while alerts arrive, and be killed; more come before a restart."""
-        lives_s = self.dice.uniform(*LIVES_S)
-        told_after_s = self.dice.uniform(0.0, lives_s)
-        await asyncio.sleep(told_after_s)
+        """Work for a moment while alerts arrive, and be killed; more come before a restart.
+
+        Every other time it dies when it has acknowledged something, that very moment.
+        """
+        began, lives_s = time.monotonic(), self.dice.uniform(*LIVES_S)
+        at_its_word = self.killed % 2 == 0
         wave = self.storm.wave(self.witness.newest)
         half = len(wave) // 2
+        await asyncio.sleep(self.dice.uniform(0.0, LIVES_S[0]))
         await self.pair.tell(wave[:half])
-        await asyncio.sleep(max(0.0, lives_s - told_after_s))
-        busy = self.witness.unanswered > 0
+        await asyncio.sleep(max(0.0, began + LIVES_S[0] - time.monotonic()))
+        self.witness.just_acknowledged.clear()
+        how = "killed between deliveries"
+        try:
+            async with asyncio.timeout(max(0.0, began + lives_s - time.monotonic())):
+                await (self.witness.just_acknowledged if at_its_word else asyncio.Event()).wait()
+                how = "killed when it had just acknowledged"
+        except TimeoutError:
+            if self.witness.unanswered:
+                how = "killed with deliveries in hand"
         await self._kill()
-        self.tally.add("killed with deliveries in hand" if busy else "killed between deliveries")
+        self.tally.add(how)
         await self.pair.tell(wave[half:])
 
     async def _kill(self) -> None:

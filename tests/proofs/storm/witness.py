@@ -6,6 +6,7 @@ killed before it has answered, the sender's connection ends without an answer, a
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -37,6 +38,7 @@ class Witness:
     acknowledged: dict[Known, str] = field(default_factory=dict)  # the last word on each alert
     newest: dict[str, tuple[datetime, str]] = field(default_factory=dict)  # by instance
     answers: Counter[str] = field(default_factory=Counter)
+    just_acknowledged: asyncio.Event = field(default_factory=asyncio.Event)
     unanswered: int = 0  # what the service has and has not answered, now
     twice: int = 0  # deliveries that both Alertmanagers sent, and that were acknowledged to both
     _senders: dict[str, set[str]] = field(default_factory=dict)
@@ -62,6 +64,7 @@ class Witness:
             return web.Response(status=int(NOT_STORED))  # nobody reads it any more
         self.answers[str(status)] += 1
         if str(status) == ACCEPTED:
+            self.just_acknowledged.set()
             self._note(json.loads(body))
         return web.Response(status=status)
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import signal
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 class Served:
     """A running `keyturn serve`; `lines` is what it has logged so far."""
 
-    process: Forked
+    process: Forked | asyncio.subprocess.Process
     lines: list[str] = field(default_factory=list)
     _port: asyncio.Future[int] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
@@ -27,14 +28,27 @@ class Served:
     _reading: asyncio.Task[None] | None = None
 
     @classmethod
-    async def start(cls, environment: Mapping[str, str], *, cwd: Path) -> Served:
-        """Start it on a free port of loopback; its door may not be open yet."""
-        process = await Forked.start(
-            *("bot", "serve", "--host", "127.0.0.1", "--port", "0"),
-            env={**environment, "PYTHONPATH": str(ROOT)},
-            cwd=cwd,
+    async def start(
+        cls, environment: Mapping[str, str], *, cwd: Path, forked: bool = True
+    ) -> Served:
+        """Start it on a free port of loopback; its door may not be open yet.
+
+        One that is not *forked* takes longer, and what is preloaded into it is.
+        """
+        words = ("bot", "serve", "--host", "127.0.0.1", "--port", "0")
+        env = {**environment, "PYTHONPATH": str(ROOT)}
+        served = cls(
+            await Forked.start(*words, env=env, cwd=cwd)
+            if forked
+            else await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", *words),
+                env=env,
+                cwd=cwd,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE,
+            )
         )
-        served = cls(process)
         served._reading = asyncio.create_task(served._read())
         return served
 
@@ -70,6 +84,7 @@ class Served:
         await self.ended(within=30.0)
 
     async def _read(self) -> None:
+        assert self.process.stderr is not None
         async for raw in self.process.stderr:
             line = raw.decode("utf-8", "replace").rstrip()
             self.lines.append(line)

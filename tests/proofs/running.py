@@ -38,11 +38,12 @@ Ended = tuple[str, list[str]]  # how a case ended, and which promises broke in i
 class Tally:
     """What was seen; `broken` names each promise that did not hold, `ends` counts the rest.
 
-    `left` are the cases that this part leaves to the next one.
+    `left` are the cases that this part leaves to the next one; `figures` say how much there was.
     """
 
     cases: int = 0
     left: int = 0
+    figures: Counter[str] = field(default_factory=Counter)
     ends: Counter[str] = field(default_factory=Counter)
     broken: list[str] = field(default_factory=list)
 
@@ -189,7 +190,12 @@ def _result(
         "commit": _commit(),
         "seconds": round(seconds, 1),
         "databases": {
-            kind: {"cases": t.cases, "ends": dict(sorted(t.ends.items())), "broken": t.broken}
+            kind: {
+                "cases": t.cases,
+                **({"figures": dict(t.figures)} if t.figures else {}),
+                "ends": dict(sorted(t.ends.items())),
+                "broken": t.broken,
+            }
             for kind, t in tallies.items()
         },
     }
@@ -214,7 +220,8 @@ def _with_earlier(earlier: Sequence[dict[str, Any]], result: dict[str, Any]) -> 
     together = {
         kind: {
             "cases": _cases(parts, kind),
-            "ends": dict(sorted(_ends(parts, kind).items())),
+            **({"figures": dict(figures)} if (figures := _sum(parts, kind, "figures")) else {}),
+            "ends": dict(sorted(_sum(parts, kind, "ends").items())),
             "broken": [b for p in parts for b in p["databases"].get(kind, {}).get("broken", ())],
         }
         for kind in result["databases"]
@@ -226,11 +233,11 @@ def _with_earlier(earlier: Sequence[dict[str, Any]], result: dict[str, Any]) -> 
     return {**whole, "parts": parts}
 
 
-def _ends(parts: Iterable[dict[str, Any]], kind: str) -> Counter[str]:
-    ends: Counter[str] = Counter()
+def _sum(parts: Iterable[dict[str, Any]], kind: str, what: str) -> Counter[str]:
+    together: Counter[str] = Counter()
     for part in parts:
-        ends.update(part["databases"].get(kind, {}).get("ends", {}))
-    return ends
+        together.update(part["databases"].get(kind, {}).get(what, {}))
+    return together
 
 
 def _keep(name: str, result: dict[str, Any]) -> None:

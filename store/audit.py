@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -29,9 +29,12 @@ class Audit:
     which every appender locks, is held for as short as can be and always as the last lock.
     """
 
-    def __init__(self, session: AsyncSession, now: DatabaseClock) -> None:
+    def __init__(
+        self, session: AsyncSession, now: DatabaseClock, traced: Callable[[], str] = str
+    ) -> None:
         self._session = session
         self._now = now
+        self._traced = traced
         self._waiting: list[AuditDraft] = []
 
     async def append(self, entry: AuditDraft) -> None:
@@ -50,8 +53,11 @@ class Audit:
         if head is None:
             raise Corrupt("the audit chain has lost its head: nothing can be recorded")
         timestamp = chain.timestamp(await self._now())
+        traced = self._traced()
         for draft in self._waiting:
-            entry = chain.link(draft, seq=head.seq + 1, timestamp=timestamp, prev=head.hash)
+            of = " ".join(part for part in (draft.trace_id, traced) if part)
+            stamped = replace(draft, trace_id=of)
+            entry = chain.link(stamped, seq=head.seq + 1, timestamp=timestamp, prev=head.hash)
             head.seq, head.hash = entry.seq, entry.hash
             self._session.add(_row(entry))
         self._waiting.clear()

@@ -113,6 +113,7 @@ class SqlStore:
                 yield transaction
                 await transaction.audit.write()  # last: the head of the chain is locked shortly
             transaction.versions.committed()
+            transaction.audit.committed()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:

@@ -93,10 +93,11 @@ class Snapshot:
         few = asyncio.Semaphore(AT_ONCE)
 
         async def one(where: AppEnv) -> list[Version]:
+            found: list[Version] = []
             async with few:
                 with apart.piece("app not read", app=str(where)):
-                    return await self.refresh(where)
-            return []
+                    found = await self.refresh(where)
+            return found
 
         try:
             async with asyncio.TaskGroup() as together:

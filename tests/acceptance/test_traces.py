@@ -16,6 +16,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanContext
 
 from bot import spans
 from bot.adapters.traces.recorder import OtelRecorder
@@ -38,15 +39,21 @@ def named(found: list[ReadableSpan], name: str) -> list[ReadableSpan]:
     return [span for span in found if span.name == name]
 
 
+def context(span: ReadableSpan) -> SpanContext:
+    found = span.get_span_context()
+    assert found is not None
+    return found
+
+
 def id_of(span: ReadableSpan) -> int:
-    return span.get_span_context().span_id
+    return context(span).span_id
 
 
 def of_one_trace(found: list[ReadableSpan]) -> list[ReadableSpan]:
     """The spans of the trace that begins with the intake, in the order in which they began."""
     (first,) = named(found, "intake")
-    trace = first.get_span_context().trace_id
-    mine = [span for span in found if span.get_span_context().trace_id == trace]
+    trace = context(first).trace_id
+    mine = [span for span in found if context(span).trace_id == trace]
     return sorted(mine, key=lambda span: span.start_time or 0)
 
 
@@ -82,7 +89,7 @@ async def test_each_call_to_dify_hangs_on_the_step_that_made_it_and_says_whose_w
     calls = [span for span in mine if span.name == "dify.local POST"]
     steps = {names[span.parent.span_id] for span in calls if span.parent}
     assert {"execute.staging", "execute.publishing", "execute.returning"} <= steps
-    trace = format(mine[0].get_span_context().trace_id, "032x")
+    trace = format(context(mine[0]).trace_id, "032x")
     (published,) = [c.trace for c in world.dify.state.faults.log if c.route == "publish"]
     assert re.fullmatch(rf"00-{trace}-[0-9a-f]{{16}}-0[0-9a-f]", published)
 
@@ -98,7 +105,7 @@ async def test_audit_entries_name_the_trace_and_the_chain_holds(
             entries = await tx.audit.entries()
 
     mine = of_one_trace(list(exporter.get_finished_spans()))
-    trace = format(mine[0].get_span_context().trace_id, "032x")
+    trace = format(context(mine[0]).trace_id, "032x")
     traces = {entry.action: entry.trace_id for entry in entries if _is_about(entry, ended)}
     assert traces["rollback.publish"] == traces["rollback.present"] == trace
     assert re.fullmatch(rf"inbox/\d+ {trace}", traces["vote.approve"])

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanContext
 
 from bot import spans
 from bot.adapters.traces.recorder import OtelRecorder
@@ -31,11 +33,17 @@ def kept() -> Iterator[InMemorySpanExporter]:
         yield exporter
 
 
+def context(span: ReadableSpan) -> SpanContext:
+    found = span.get_span_context()
+    assert found is not None
+    return found
+
+
 def ids(kept: InMemorySpanExporter) -> dict[str, tuple[int, int, int]]:
     """Of each span: trace, its own id, and that of the one it hangs on (0: of none)."""
     found = {}
     for span in kept.get_finished_spans():
-        own = span.get_span_context()
+        own = context(span)
         found[span.name] = (own.trace_id, own.span_id, span.parent.span_id if span.parent else 0)
     return found
 
@@ -96,8 +104,8 @@ def test_work_of_another_trace_is_linked_to_as_the_cause(kept: InMemorySpanExpor
 
     vote, judge = kept.get_finished_spans()
     assert vote.parent is not None
-    assert vote.parent.trace_id != judge.get_span_context().trace_id
-    assert judge.get_span_context().span_id in {link.context.span_id for link in vote.links}
+    assert vote.parent.trace_id != context(judge).trace_id
+    assert context(judge).span_id in {link.context.span_id for link in vote.links}
     assert len(vote.links) == 2
 
 

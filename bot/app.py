@@ -32,6 +32,7 @@ from bot.assembly.measuring import Measuring
 from bot.assembly.parts import Making, Parts, retire
 from bot.assembly.process import Patience, Process, Role
 from bot.assembly.scheduled import SLOT_LEASE, Scheduled
+from bot.assembly.tracing import traced
 from bot.config.settings import Settings
 from bot.domain import schedule
 from bot.domain.quorum import KEYTURN
@@ -162,6 +163,7 @@ async def build(
     for line in settings.notices:
         log.warning("settings", extra={"notice": line})
     async with AsyncExitStack() as closing:
+        await closing.enter_async_context(traced(settings, role))
         store = await open_migrated(settings)
         closing.push_async_callback(store.close)
         await _say_if_paused(store)
@@ -197,7 +199,7 @@ class _Assembly:
         self._measuring = Measuring(store, role, self._ready)
         self.http = ClientSession(
             timeout=ClientTimeout(total=OUR_CALLS_S),
-            trace_configs=[self._measuring.meter.trace("slack")],
+            trace_configs=self._measuring.traces("slack"),
         )
         self._workers = jobs.Workers()
         self._timer = jobs.scheduler()

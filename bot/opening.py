@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from aiohttp import ClientTimeout, TraceConfig
 
+from bot import spans
 from bot.adapters.dify.client import DifyTarget
 from bot.adapters.dify.credentials import Account, AdminKey, Credentials
 from bot.adapters.dify.transport import TIMEOUT
@@ -32,7 +33,7 @@ async def open_migrated(settings: Settings) -> SqlStore:
     url = settings.database_url.get_secret_value()
     if settings.on_sqlite:
         await asyncio.to_thread(migrate, url)
-    store = await open_store(url, moves=approval.MOVES)
+    store = await open_store(url, moves=approval.MOVES, traced=spans.trace_id)
     try:
         await store.check()
     except BaseException:

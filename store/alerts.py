@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel, col
 
 from store.clock import DatabaseClock
-from store.records import AppEnv, Delivery, Firing, FiringStatus
+from store.records import AppEnv, Delivery, Firing, FiringStatus, Missing
 from store.tables import DeliveryRow, FiringRow
 from store.upsert import insert
 
@@ -136,6 +136,27 @@ class Alerts:
             .limit(limit)
         )
         return [_firing(row) for row in rows]
+
+    async def arrived(self, firing_ids: Sequence[int]) -> tuple[datetime, str]:
+        """When the first of these firings came, and the digest of the delivery that brought it.
+
+        The digest is "" where it is not among the newest deliveries any more.
+        """
+        came = await self._session.scalar(
+            select(func.min(FiringRow.first_seen)).where(col(FiringRow.id).in_(firing_ids))
+        )
+        if came is None:
+            raise Missing(f"firings {list(firing_ids)[:3]}")
+        newest = (
+            select(col(DeliveryRow.digest), col(DeliveryRow.first_seen))
+            .order_by(col(DeliveryRow.id).desc())
+            .limit(_A_STATEMENT)
+            .subquery()
+        )
+        digest = await self._session.scalar(
+            select(newest.c.digest).where(newest.c.first_seen == came).limit(1)
+        )
+        return came, digest or ""
 
     async def seen(self, firing_ids: Sequence[int]) -> None:
         """Remember that the present status of these firings has been told."""

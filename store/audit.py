@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import logging
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -17,6 +18,7 @@ from store.clock import DatabaseClock
 from store.records import AppEnv, AuditDraft, AuditEntry, Corrupt
 from store.tables import AuditHeadRow, AuditRow, CaseRow, LegRow
 
+_log = logging.getLogger(__name__)
 BATCH = 2_000
 BACK = timedelta(days=1)  # a database's clock may have been set back
 _HEAD = 1
@@ -29,10 +31,14 @@ class Audit:
     which every appender locks, is held for as short as can be and always as the last lock.
     """
 
-    def __init__(self, session: AsyncSession, now: DatabaseClock) -> None:
+    def __init__(
+        self, session: AsyncSession, now: DatabaseClock, traced: Callable[[], str] = str
+    ) -> None:
         self._session = session
         self._now = now
+        self._traced = traced
         self._waiting: list[AuditDraft] = []
+        self._written: list[AuditEntry] = []
 
     async def append(self, entry: AuditDraft) -> None:
         """Append one entry when this transaction commits."""
@@ -50,12 +56,27 @@ class Audit:
         if head is None:
             raise Corrupt("the audit chain has lost its head: nothing can be recorded")
         timestamp = chain.timestamp(await self._now())
+        traced = self._traced()
         for draft in self._waiting:
-            entry = chain.link(draft, seq=head.seq + 1, timestamp=timestamp, prev=head.hash)
+            of = " ".join(part for part in (draft.trace_id, traced) if part)
+            stamped = replace(draft, trace_id=of)
+            entry = chain.link(stamped, seq=head.seq + 1, timestamp=timestamp, prev=head.hash)
             head.seq, head.hash = entry.seq, entry.hash
             self._session.add(_row(entry))
+            self._written.append(entry)
         self._waiting.clear()
         await self._session.flush()
+
+    def committed(self) -> None:
+        """Say of each entry in the log that it stands, now that it does: one line a decision.
+
+        What people wrote is part of an entry's facts, so those are left out.
+        """
+        for entry in self._written:
+            facts = {"seq": entry.seq, "action": entry.action, "resource": entry.resource}
+            who = {"status": entry.status, "user": entry.user_id}
+            _log.info("recorded", extra={**facts, **who})
+        self._written.clear()
 
     async def head(self) -> tuple[int, str]:
         """(seq, hash) of the newest entry; (0, genesis hash) while the chain is empty."""

@@ -72,6 +72,7 @@ class Inbox:
             payload=row.payload,
             received_at=row.received_at,
             attempts=row.attempts,
+            digest=row.digest,
         )
 
     async def finish(self, item_id: int, *, owner: str, outcome: str) -> None:

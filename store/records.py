@@ -792,6 +792,7 @@ class InboxItem:
     payload: Mapping[str, Json]
     received_at: datetime
     attempts: int
+    digest: str = ""
 
 
 class OutboxKind(StrEnum):

@@ -81,11 +81,13 @@ class SqlStore:
         moves: Moves,
         clock: Clock | None,
         lock_timeout_s: float,
+        traced: Callable[[], str] = str,
     ) -> None:
         self._writing = writing
         self._reading = reading
         self._moves = moves
         self._clock = clock
+        self._traced = traced
         self._forget()
         event.listen(writing.sync_engine, "connect", self._forget)
         self._lock_timeout = {"lock_timeout": f"{round(lock_timeout_s * 1000)}ms"}
@@ -111,6 +113,7 @@ class SqlStore:
                 yield transaction
                 await transaction.audit.write()  # last: the head of the chain is locked shortly
             transaction.versions.committed()
+            transaction.audit.committed()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
@@ -148,7 +151,7 @@ class SqlStore:
     def _transaction(self, session: AsyncSession) -> Transaction:
         now = DatabaseClock(session, self._clock)
         events = Events(session)
-        audit = Audit(session, now)
+        audit = Audit(session, now, self._traced)
         seals = Seals(session, now)
         return Transaction(
             versions=Versions(session, now, audit, self._remembered),
@@ -181,6 +184,7 @@ async def open_store(
     clock: Clock | None = None,
     lock_timeout_s: float = LOCK_TIMEOUT_S,
     durable: bool = True,
+    traced: Callable[[], str] = str,
 ) -> SqlStore:
     """Open the store at *url*; the schema is not looked at (see `check`).
 
@@ -190,6 +194,7 @@ async def open_store(
         clock: In place of the database's clock, for tests.
         lock_timeout_s: How long a writer waits for the locks of others.
         durable: False lets SQLite commit before the disk has it, for tests.
+        traced: The trace of the work at hand, which audit entries name; "" for none.
 
     Raises:
         Unavailable: The database does not answer.
@@ -202,7 +207,7 @@ async def open_store(
         raise Unavailable("the folder of the database file is not there")
     with named_faults():
         writing, reading = open_engines(address, lock_timeout_s=lock_timeout_s, durable=durable)
-    store = SqlStore(writing, reading, moves, clock, lock_timeout_s)
+    store = SqlStore(writing, reading, moves, clock, lock_timeout_s, traced)
     try:
         with named_faults():
             async with reading.connect() as connection:

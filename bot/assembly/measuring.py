@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 
-from aiohttp import web
+from aiohttp import TraceConfig, web
 
 from bot.adapters.metrics.meter import Meter
 from bot.adapters.metrics.routes import PATH, page_of, public
+from bot.adapters.traces import calls
 from bot.assembly.process import Role
 from bot.config.settings import Settings
 from bot.services.figures import Figures
@@ -25,6 +26,10 @@ class Measuring:
         self.meter = Meter(version=version("keyturn"), role=role.value)
         self._ready = ready
         self._page = page_of(self.meter.registry, self._trouble, Figures(store))
+
+    def traces(self, system: str) -> list[TraceConfig]:
+        """What counts and records the requests of a client session to *system*."""
+        return [self.meter.trace(system), calls.trace(system)]
 
     def public(self, settings: Settings) -> list[web.RouteDef]:
         """The route at the door that everybody reaches, behind the token of *settings*."""

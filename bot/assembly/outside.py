@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -55,16 +55,16 @@ class Outside:
         call: ClientTimeout,
         before: Before | None,
         *,
-        trace: Callable[[str], TraceConfig],
+        traces: Callable[[str], Sequence[TraceConfig]],
     ) -> Outside:
         """Make them; what has the same settings as *before* goes on, with its sessions.
 
-        *trace* makes what measures the requests to the system of a name.
+        *traces* makes what measures and records the requests to the system of a name.
         """
         settings = watched.settings
         targets = {
             f"dify.{name}": _same_target(before, name, dify)
-            or dify_target(name, dify, timeout=call, traces=[trace(f"dify.{name}")])
+            or dify_target(name, dify, timeout=call, traces=traces(f"dify.{name}"))
             for name, dify in settings.dify.items()
         }
         places = {
@@ -81,7 +81,7 @@ class Outside:
             targets=targets,
             places=Places(places, rolls_back_config=at_once),
             reach=Places({**former, **places}, rolls_back_config=at_once),
-            look_back=look_back(settings, traces=[trace("prometheus")]),
+            look_back=look_back(settings, traces=traces("prometheus")),
         )
 
     async def close(self, *, but: Outside | None = None) -> None:

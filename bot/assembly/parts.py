@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import SecretStr
 
-from bot import jobs
+from bot import jobs, spans
 from bot.adapters.alertmanager.routes import routes as alertmanager_routes
 from bot.adapters.browser.routes import path_of
 from bot.adapters.browser.routes import routes as page_routes
@@ -125,7 +125,7 @@ class Making:
             self._http,
             self._process.patience.call,
             before,
-            trace=self._measuring.meter.trace,
+            traces=self._measuring.traces,
         )
         nudge = self._nudge
         keys = derive(settings.secret_keys, b"keyturn/buttons/v1")
@@ -356,8 +356,10 @@ class Making:
             return None
 
         async def put(item: NewInboxItem) -> bool:
-            async with self._store.write() as tx:
-                new = await tx.inbox.put(item)
+            of = spans.inbox(item.digest)
+            with spans.span("receive", of=of, first=True, kind=item.kind, action=item.action):
+                async with self._store.write() as tx:
+                    new = await tx.inbox.put(item)
             self._nudge("decide", "command", "home")
             return new
 

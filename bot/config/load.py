@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr, ValidationError
 
-from bot.config import crosschecks, measuring, tables, templates
+from bot.config import crosschecks, measuring, tables, templates, tracing
 from bot.config.environment import Environment
 from bot.config.mistakes import Mistakes
 from bot.config.raw import tables as tables_of
@@ -75,6 +75,7 @@ def load(
     notice_unknown(variables, crosschecks.named_variables(raw), mistakes)
     crosschecks.check(raw, mistakes)
     own = templates.read(_folder_of_templates(document, file), mistakes)
+    traces = tracing.wanted(variables, mistakes)
     if serving:
         _serving(raw, variables, mistakes)
     mistakes.raise_if_any()
@@ -82,7 +83,9 @@ def load(
     settings = _settings(environment, document, secrets, _mode(raw, variables))
     prometheus = measuring.prometheus(document, measuring_secrets)
     slack = replace(settings.slack, templates=own)
-    return replace(settings, prometheus=prometheus, slack=slack, notices=mistakes.notices)
+    return replace(
+        settings, prometheus=prometheus, slack=slack, traces=traces, notices=mistakes.notices
+    )
 
 
 def _folder_of_templates(document: tables.Document | None, file: Path) -> Path | None:

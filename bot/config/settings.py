@@ -133,6 +133,7 @@ class Settings:
     keeping: Keeping = field(default_factory=Keeping)
     job_managers: tuple[str, ...] = ()  # who may run and pause jobs; empty: nobody
     execution_lease: timedelta = DEFAULT_EXECUTION_LEASE
+    traces: bool = False  # are sent to where OpenTelemetry's own variables say
     failpoint: str = ""
     notices: tuple[str, ...] = field(default=(), compare=False)  # no mistakes, but to be known
 

@@ -202,6 +202,13 @@ class Alerts(Protocol):
         """(app label, env label, firings) of alerts that no configured app answers to."""
         ...
 
+    async def arrived(self, firing_ids: Sequence[int]) -> tuple[datetime, str]:
+        """When the first of these firings came, and the digest of the delivery that brought it.
+
+        The digest is "" where it is not among the newest deliveries any more.
+        """
+        ...
+
     async def changed(self, *, limit: int = 200) -> list[Firing]:
         """Assigned firings whose status changed since `seen` was called on them."""
         ...

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot import spans
 from bot.domain import approval, button, drill, policy, quorum
 from bot.domain.button import Claim
 from bot.domain.words import AnswerCode, NoteCode
@@ -75,9 +76,19 @@ class Ballot:
             await self._unknown(hearing, pressed)
             return
         rollback, case = found
-        asker = await self._reception.of(hearing.item, rollback.policy.voters, channel=case.channel)
-        async with self._store.write() as tx:
-            saved = await self._decide(tx, hearing, pressed, asker)
+        with spans.span(
+            "vote",
+            of=spans.case(case.id),
+            began=hearing.item.received_at,
+            rollback=rollback.id,
+            choice=choice,
+        ) as span:
+            asker = await self._reception.of(
+                hearing.item, rollback.policy.voters, channel=case.channel
+            )
+            async with self._store.write() as tx:
+                saved = await self._decide(tx, hearing, pressed, asker)
+            span.add(state=saved.state if saved is not None else "refused")
         if saved is not None and saved.state is State.APPROVED:
             self._nudge()
 

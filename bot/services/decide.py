@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
 
+from bot import spans
 from bot.domain.policy import Policy
 from bot.errors import BadInput, BotError, UpstreamDown, UpstreamRefused
 from bot.log import bound
@@ -149,7 +150,8 @@ class Decide:
                 too_old = item is not None and await tx.now() - item.received_at > self._patience
             if item is None:
                 return False
-            with bound(inbox=item.id):
+            of = spans.inbox(item.digest)
+            with bound(inbox=item.id), spans.span("judge", of=of, inbox=item.id, kind=item.kind):
                 await self._settle(item, too_old=too_old)
         except Unavailable:
             if item is not None:

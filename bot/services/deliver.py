@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
+from bot import spans
 from bot.domain import drill, dry_run
 from bot.domain.chart.kept import from_json
 from bot.domain.diff.label import visible
@@ -97,7 +98,7 @@ class Deliver:
             return False
         with bound(outbox=row.id, kind=row.kind.value):
             try:
-                if await self._send(row):
+                if await self._told(row):
                     self._trouble.pop(row.destination, None)
             except Throttled as error:
                 await self._be_quiet(row, error)
@@ -110,6 +111,14 @@ class Deliver:
             except Stale:
                 log.warning("row taken over by another worker")
         return True
+
+    async def _told(self, row: Outgoing) -> bool:
+        """`_send`, as a part of the case that it tells of."""
+        case_id = row.body.get("case_id")
+        if not isinstance(case_id, int):
+            return await self._send(row)
+        with spans.span(f"tell.{row.kind.value}", of=spans.case(case_id), outbox=row.id):
+            return await self._send(row)
 
     async def _send(self, row: Outgoing) -> bool:
         """Send *row*; False when it waits instead."""

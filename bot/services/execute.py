@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
+from bot import spans
 from bot.domain import drill
 from bot.domain.words import NoteCode
 from bot.errors import BotError, LeaseLost, UpstreamDown, UpstreamRefused
@@ -120,14 +122,18 @@ class Execute:
 
     async def _take(self, rollback: Rollback, now: datetime) -> bool:
         """True if anything came of it; what only waits must not keep the worker busy."""
+        taking: Callable[[Rollback], Awaitable[Rollback | None]]
         if rollback.state in _READY:
-            taken = await self._claim(rollback)
+            taking = self._claim
         elif rollback.execution.lease_until is None or rollback.execution.lease_until < now:
-            taken = await self._take_over(rollback)
+            taking = self._take_over
         else:
             return False
-        if taken is not None and taken.state in GOING:
-            await self._carry_out(taken)
+        of = spans.case(rollback.case_id)
+        with spans.span("execute", of=of, rollback=rollback.id, app=str(rollback.leg.where)):
+            taken = await taking(rollback)
+            if taken is not None and taken.state in GOING:
+                await self._carry_out(taken)
         return taken is not None
 
     async def _carry_out(self, rollback: Rollback) -> None:

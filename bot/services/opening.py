@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from bot import spans
 from bot.domain import approval, dry_run, impact, impact_told, lost, marker, quorum
 from bot.domain.calling import Call
 from bot.domain.diff.changes import ChangeList, compare
@@ -421,6 +422,7 @@ async def open_in(
         await tx.outbox.put(picture_row(case, shown, position))
     if (facts := impact_told.told(shown)) and impact_told.worth_a_note(shown.legs):
         await tx.outbox.put(note_row(case, NoteCode.IMPACT, facts, moved(shown)))
+    spans.happened("opened", of=spans.case(case.id), rollback=shown.id, state=shown.state)
     return shown
 
 

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+from bot import spans
 from bot.domain import drill, legs, marker
 from bot.domain.words import DraftNote, NoteCode
 from bot.errors import UpstreamDown, UpstreamRefused
@@ -104,6 +105,7 @@ class Progress:
                 verified_at=await tx.now(),
             )
             self.rollback = await tx.rollbacks.save(after, was=self.rollback.revision, entry=None)
+        spans.happened("verified", rollback=self.rollback.id, version=version_id)
 
     async def complete(self, contents: Contents) -> None:
         """The current leg is live and its draft is back: go on to the next, or end well."""

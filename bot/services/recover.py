@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from bot import spans
 from bot.domain import drill, legs, recovery
 from bot.domain.recovery import UNREADABLE, Verdict
 from bot.domain.verdict.incident import Series
@@ -104,6 +105,8 @@ class Recover:
                 await conclude(tx, current, ended)
         except Stale:
             return False
+        of = spans.case(rollback.case_id)
+        spans.happened("recovery", of=of, rollback=rollback.id, state=ended.state)
         facts = {"rollback": rollback.id, "state": ended.state, **drill.mark(rollback)}
         log.info("recovery", extra=facts)
         return True

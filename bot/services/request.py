@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from bot import spans
 from bot.domain import drill, legs, policy, quorum
 from bot.domain.words import FindingCode, OutcomeCode
 from bot.errors import (
@@ -98,6 +99,9 @@ class Request:
         async with self._store.write() as tx:
             replaced = await _make_room(tx, new)
             case = await self._case(tx, new.legs[0].where, by)
+            if case.finding is None and not case.card_ts:  # nothing was known of it before
+                of, app = spans.case(case.id), str(case.where)
+                spans.happened("request", of=of, first=True, app=app)
             new = await self._of_drill(tx, case, new, replaced)
             return await open_in(tx, case, new, _after(case, finding), user_id=by.slack_id)
 

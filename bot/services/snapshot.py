@@ -5,8 +5,9 @@ An app that nobody published since costs one line of a page that lists all of th
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from itertools import count
 from types import MappingProxyType
 
@@ -23,6 +24,7 @@ from store.records import AppEnv, Version
 log = logging.getLogger(__name__)
 FIRST_CONTACT = 20  # versions that are imported before anything else is done
 COUNTS = 5  # how often versions are counted while others publish
+AT_ONCE = 4  # apps of one target: people use it meanwhile
 BATCH = 20  # older versions imported by one step in the background
 
 
@@ -80,13 +82,29 @@ class Snapshot:
                 for where in apps.get(ref.app_id, ())
                 if ref.live_id and known.get(where) != ref.live_id
             ]
-            for where in changed:
-                with apart.piece("app not read", app=str(where)):
-                    found += await self.refresh(where)
+            found += await self._refresh_all(changed, apart)
         if other_apps and self._included is not None:
             await self._included()
         apart.tell()
         return found
+
+    async def _refresh_all(self, changed: Sequence[AppEnv], apart: Apart) -> list[Version]:
+        """Read these apps of one target, a few at once; what is new stands in their order."""
+        few = asyncio.Semaphore(AT_ONCE)
+
+        async def one(where: AppEnv) -> list[Version]:
+            found: list[Version] = []
+            async with few:
+                with apart.piece("app not read", app=str(where)):
+                    found = await self.refresh(where)
+            return found
+
+        try:
+            async with asyncio.TaskGroup() as together:
+                reading = [together.create_task(one(where)) for where in changed]
+        except ExceptionGroup as lost:  # the database: nothing else gets out of a piece
+            raise lost.exceptions[0] from lost
+        return [version for read in reading for version in read.result()]
 
     async def refresh(self, where: AppEnv) -> list[Version]:
         """Read what was published in *where* since we last looked; oldest first.
@@ -187,14 +205,17 @@ def _by_target(
 async def _counted(target: Target, app_id: str) -> tuple[int, list[TargetVersion]]:
     """The newest versions with how many there are in all, of one and the same moment.
 
+    Where the newest are all there are, as in most apps, nothing has to be counted.
+
     Raises:
         UpstreamDown: Somebody published again and again while we counted.
     """
+    newest_first = await _take(target.history(app_id), FIRST_CONTACT)
+    if len(newest_first) < FIRST_CONTACT:
+        return len(newest_first), newest_first
     total = await target.count_versions(app_id)
     for _ in range(COUNTS):
         newest_first = await _take(target.history(app_id), FIRST_CONTACT)
-        if len(newest_first) < FIRST_CONTACT:
-            return max(total, len(newest_first)), newest_first  # that was all of them
         before, total = total, await target.count_versions(app_id)
         if total == before:
             return total, newest_first

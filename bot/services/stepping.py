@@ -10,6 +10,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 
+from bot import spans
 from bot.domain.words import OutcomeCode
 from bot.errors import (
     AccountLocked,
@@ -80,7 +81,8 @@ class Stepping(ABC):
             if step is not self._tried:
                 self._tried, self._tries = step, 0
             try:
-                await steps[step]()
+                with spans.span(f"execute.{step.lower()}", step=step, tries=self._tries):
+                    await steps[step]()
             except Stale as error:
                 raise LeaseLost(f"rollback {self._rollback.id} moved on without us") from error
             except (UpstreamDown, AnswerUnreadable) as error:

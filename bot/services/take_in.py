@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
+from bot import spans
 from bot.domain import closing, drill, quorum
 from bot.domain.words import NoteCode, OutcomeCode
 from bot.ports.store import Store, Transaction
@@ -43,8 +44,10 @@ class Intake:
         Raises:
             Unavailable: It could not be stored: the sender has to send it again.
         """
-        async with self._store.write() as tx:
-            await tx.alerts.take(delivery)
+        of, alerts = spans.delivery(delivery.digest), len(delivery.firings)
+        with spans.span("receive", of=of, first=True, kind="alerts", alerts=alerts):
+            async with self._store.write() as tx:
+                await tx.alerts.take(delivery)
         self._nudge()
 
 
@@ -119,6 +122,8 @@ class TakeIn:
             if rollback is not None and drill.real(new) and may_give_way(rollback):
                 return  # a drill was opened in this moment: it makes way first
             await tx.alerts.assign([firing.id for firing in new], case.id)
+            if spans.recorded():
+                await _record(tx, case, new, first=not known)
             if _has_to_go([*known, *new], rollback):
                 await unsuggested(tx, case, why=OutcomeCode.DRILL_GAVE_WAY)
             another = rollback is not None and closing.another_incident(rollback, new)
@@ -176,6 +181,15 @@ class TakeIn:
                 case = await tx.cases.get(firing.case_id)
                 await tx.outbox.put(card_row(case, _cause(firing)))
                 await _say_if_over(tx, case, firing.alertname)
+
+
+async def _record(tx: Transaction, case: Case, new: Sequence[Firing], *, first: bool) -> None:
+    """Begin the trace of *case* with its *first* alerts, or say that *new* ones came to it."""
+    came, digest = await tx.alerts.arrived([firing.id for firing in new])
+    of, causes = spans.case(case.id), [spans.delivery(digest)] if digest else []
+    if first:
+        spans.happened("intake", of=of, first=True, began=came, causes=causes, app=str(case.where))
+    spans.happened("take_in", of=of, began=came, causes=causes, alerts=len(new))
 
 
 async def _say_if_over(tx: Transaction, case: Case, alertname: str) -> None:

@@ -29,7 +29,12 @@ from importlib import import_module
 
 MOST = 1 << 16  # bytes of an order
 _ROOMS = ("bot", "store")
-_NOT_IMPORTED = ("store.migrations", "bot.__main__")
+_NOT_IMPORTED = (
+    "store.migrations",
+    "bot.__main__",
+    "bot.adapters.traces.recorder",  # as in a service that nobody wants traces of
+    "bot.adapters.traces.exporting",
+)
 
 
 @dataclass(frozen=True)

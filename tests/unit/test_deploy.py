@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from bot.config.variables import SECRET_VARIABLES, VARIABLES
+from tests.programs import run
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
@@ -42,7 +43,7 @@ def test_the_image_is_built_from_the_lock_without_tools_and_runs_as_nobody_speci
     assert syncs
     assert all({"--locked", "--no-dev"} <= set(shlex.split(line)) for line in syncs)
     assert "UV_COMPILE_BYTECODE=1" in instructions("ENV")[0]
-    assert instructions("USER") == ["keyturn"]
+    assert instructions("USER") == ["10001:10001"]
     assert instructions("ENTRYPOINT") == ['["keyturn"]']
 
 
@@ -74,3 +75,82 @@ def test_the_database_is_migrated_before_anything_serves() -> None:
 
     assert services["web"]["depends_on"] == services["worker"]["depends_on"] == after
     assert services["migrate"]["command"] == ["migrate"]
+
+
+OURS = ("migrate", "web", "worker")
+
+
+def test_the_compose_file_says_how_it_starts() -> None:
+    head = (ROOT / "deploy" / "compose.yaml").read_text(encoding="utf-8").partition("name:")[0]
+
+    assert "docker compose up -d" in head
+    assert all(name in head for name in COMPOSE["secrets"])
+
+
+def test_what_a_service_waits_for_is_there_and_can_become_what_it_waits_for() -> None:
+    services = COMPOSE["services"]
+    for name, service in services.items():
+        for other, wanted in service.get("depends_on", {}).items():
+            if wanted["condition"] == "service_healthy":
+                checked = "test" in services[other].get("healthcheck", {})
+                assert checked or ("HEALTHCHECK" in RECIPE and other in OURS), (name, other)
+            else:
+                assert services[other]["restart"] == "no", (name, other)
+
+
+def test_every_file_and_volume_that_is_mounted_is_there() -> None:
+    """But for the settings, which are the reader's own."""
+    for service in COMPOSE["services"].values():
+        for mount in service.get("volumes", ()):
+            source, target, *how = mount.split(":")
+            if source == "./keyturn.toml":
+                continue
+            if source.startswith("./"):
+                assert (ROOT / "deploy" / source).is_file(), source
+                assert how == ["ro"], target
+            else:
+                assert source in COMPOSE["volumes"]
+
+
+def test_only_the_door_is_open_to_other_machines() -> None:
+    published = {
+        name: port
+        for name, service in COMPOSE["services"].items()
+        for port in service.get("ports", ())
+        if not port.startswith("127.0.0.1:")
+    }
+
+    assert published == {"web": "3000:3000"}
+
+
+def test_no_container_gains_rights_and_ours_write_nothing_to_their_image() -> None:
+    for name, service in COMPOSE["services"].items():
+        if name != "postgres":  # it starts as root to give its folder away
+            assert service["cap_drop"] == ["ALL"], name
+            assert service["security_opt"] == ["no-new-privileges:true"], name
+        if name in OURS:
+            assert service["read_only"], name
+            assert service["tmpfs"] == ["/tmp"], name
+
+
+def test_the_watchers_reach_us_where_we_listen() -> None:
+    metrics = COMPOSE["x-keyturn"]["environment"]["KEYTURN_ADMIN_PORT"]
+    scraped = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
+    told = yaml.safe_load((ROOT / "deploy/alertmanager/alertmanager.yml").read_text())
+    (job,) = scraped["scrape_configs"]
+    (webhook,) = next(r["webhook_configs"] for r in told["receivers"] if r["name"] == "keyturn")
+
+    assert job["static_configs"] == [{"targets": [f"web:{metrics}", f"worker:{metrics}"]}]
+    assert webhook["url"] == "http://web:3000/webhooks/alertmanager"
+    named = Path(webhook["http_config"]["authorization"]["credentials_file"])
+    assert named.name in COMPOSE["services"]["alertmanager"]["secrets"]
+
+
+def test_their_own_checkers_take_the_watchers_settings() -> None:
+    measured = run(
+        "promtool", "check", "config", "--syntax-only", ROOT / "deploy/prometheus/prometheus.yml"
+    )
+    alerted = run("amtool", "check-config", ROOT / "deploy/alertmanager/alertmanager.yml")
+
+    assert measured.returncode == 0, measured.stderr
+    assert alerted.returncode == 0, alerted.stderr

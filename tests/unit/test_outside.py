@@ -29,7 +29,7 @@ class Before:
 
 def made(settings: Settings, http: ClientSession, before: Before | None = None) -> Outside:
     watched = Watched(settings, {})
-    return Outside.of(watched, http, TIMEOUT, before, trace=lambda _: TraceConfig())
+    return Outside.of(watched, http, TIMEOUT, before, traces=lambda _: [TraceConfig()])
 
 
 async def test_what_looks_back_is_made_where_a_prometheus_is_named() -> None:

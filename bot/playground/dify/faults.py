@@ -36,11 +36,12 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True)
 class Call:
-    """One request as it was answered; bodies and headers are not kept."""
+    """One request as it was answered; of its headers only whose work it is said to be is kept."""
 
     route: str
     at: datetime
     status: int
+    trace: str = ""
 
 
 @dataclass

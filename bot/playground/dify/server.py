@@ -114,7 +114,8 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         page = "<!doctype html><title>404 Not Found</title><h1>Not Found</h1>"
         response = web.Response(text=page, status=404, content_type="text/html")
     response.headers["X-Version"] = state.version
-    state.faults.log.append(Call(_name(request), state.clock(), response.status))
+    trace = request.headers.get("traceparent", "")
+    state.faults.log.append(Call(_name(request), state.clock(), response.status, trace))
     return response
 
 

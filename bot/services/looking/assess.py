@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from bot import spans
 from bot.domain import drill, legs, quorum
 from bot.domain.words import FindingCode, NoteCode, OutcomeCode
 from bot.errors import AskAgain, Refused, RollbackOpen, UpstreamDown, UpstreamRefused
@@ -109,7 +110,8 @@ class Assess:
     async def _look(self, case: Case) -> None:
         facts = {"case": case.id, "app": str(case.where)}
         try:
-            await self._assess(case)
+            with spans.span("propose", of=spans.case(case.id), app=str(case.where)):
+                await self._assess(case)
         except Unavailable:
             raise  # the database is gone, for every case
         except UpstreamDown as error:  # Slack; nobody can be told of it there

@@ -238,7 +238,7 @@ async def test_an_app_behind_that_cannot_be_read_is_taken_as_it_is_stored(
     await behind.snapshot.refresh(SEARCH)
     away = FakeTarget()
     away.name = "dify.away"
-    away.fail("count_versions", UpstreamDown("dify.away", "no answer"))
+    away.fail("history", UpstreamDown("dify.away", "no answer"))
     behind.places[SEARCH] = (away, "search")
     await fire(behind)
 

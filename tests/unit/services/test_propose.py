@@ -354,7 +354,7 @@ async def test_a_target_that_cannot_be_read_is_said_and_looked_at_again_in_half_
 ) -> None:
     scene.publish(GOOD, BAD)
     await fire(scene)
-    scene.target.fail("count_versions", error)
+    scene.target.fail("history", error)
 
     assert await scene.propose.step()
 
@@ -383,7 +383,7 @@ async def make_due(scene: ExecutionScene) -> None:
 
 async def test_the_same_trouble_found_again_is_one_audit_entry(scene: ExecutionScene) -> None:
     await fire(scene)
-    scene.always("count_versions", DOWN, times=3)
+    scene.always("history", DOWN, times=3)
 
     for _ in range(3):
         assert await scene.propose.step()
@@ -448,7 +448,7 @@ async def test_a_case_that_cannot_be_looked_at_is_said_and_does_not_hold_up_othe
     await fire(scene, BILLING)
     scene.publish(GOOD, BAD)
     await fire(scene)
-    other.always("count_versions", OverflowError("date value out of range"))
+    other.always("history", OverflowError("date value out of range"))
 
     assert await scene.propose.step()
     assert not await scene.propose.step(), "it is put off"
@@ -464,7 +464,7 @@ async def test_a_target_that_hangs_holds_up_only_its_own_cases(scene: ExecutionS
     scene.publish(GOOD, BAD)
     other = another(scene)
     hangs, looked_at = asyncio.Event(), asyncio.Event()
-    other.target.before("count_versions", hangs.wait)
+    other.target.before("history", hangs.wait)
     scene.target.after("history", looked_at.set)
     for number in range(30):
         where = AppEnv(f"hung{number}", "staging")
@@ -913,7 +913,7 @@ async def test_nothing_is_opened_while_the_outside_cannot_be_asked(
     if who == "slack":
         scene.directory.down = True
     else:
-        scene.target.fail("count_versions", DOWN)
+        scene.target.fail("history", DOWN)
 
     with pytest.raises(UpstreamDown):
         await scene.propose.requested(PROD, 1, by=member, channel=CHANNEL, response_url="")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from datetime import timedelta
 
@@ -13,8 +14,8 @@ from bot.errors import UpstreamDown, UpstreamRefused
 from bot.ports.store import Store
 from bot.ports.target import TargetVersion
 from bot.services.outdate import outdate
-from bot.services.snapshot import BATCH, FIRST_CONTACT
-from store.records import AppEnv, Corrupt, State, Version, VersionSource
+from bot.services.snapshot import AT_ONCE, BATCH, FIRST_CONTACT
+from store.records import AppEnv, Corrupt, State, Unavailable, Version, VersionSource
 from tests.builders import CHANNEL, NOON, PROD
 from tests.fakes.target import FakeTarget
 from tests.unit.services.execution_scene import APP, BAD, EDIT, GOOD, WIP, ExecutionScene
@@ -64,13 +65,14 @@ async def test_first_contact_imports_the_newest_twenty_numbered_by_how_many_ther
 
     assert numbers(found) == list(range(26, 46))
     assert [version.external_id for version in found] == ids[-FIRST_CONTACT:]
-    assert scene.target.calls == ["count_versions", "history", "count_versions"]
+    assert scene.target.calls == ["history", "count_versions", "history", "count_versions"]
 
 
 async def test_a_short_history_is_there_at_once(scene: ExecutionScene) -> None:
     published(scene, 3)
 
     assert numbers(await scene.snapshot.refresh(PROD)) == [1, 2, 3]
+    assert scene.target.calls == ["history"], "where that is all there is nothing is counted"
 
 
 async def test_an_app_without_a_version_has_no_history(scene: ExecutionScene) -> None:
@@ -87,13 +89,14 @@ async def test_a_publish_while_we_count_does_not_give_two_versions_one_number(
     assert numbers(await scene.snapshot.refresh(PROD)) == [1, 2, 3]
 
 
+@pytest.mark.parametrize("before", [0, 1])
 @pytest.mark.parametrize("between", ["history", "count_versions"])
 async def test_a_publish_while_many_are_counted_leaves_every_version_its_own_number(
-    scene: ExecutionScene, between: str
+    scene: ExecutionScene, between: str, before: int
 ) -> None:
     published(scene, 30)
-    if between == "count_versions":
-        scene.target.before("count_versions", lambda: None)
+    for _ in range(before):
+        scene.target.before(between, lambda: None)
     scene.target.before(between, scene.publish_by_hand)
 
     assert numbers(await scene.snapshot.refresh(PROD)) == list(range(12, 32))
@@ -305,7 +308,7 @@ async def test_an_app_that_cannot_be_read_does_not_hold_up_others_of_its_workspa
     scene.target.add_app("app-2")
     scene.publish(BAD, app_id="app-2")
     scene.places[BILLING] = (scene.target, "app-2")
-    scene.target.fail("count_versions", error)
+    scene.target.fail("history", error)
 
     with pytest.raises(type(error)):
         await scene.snapshot.sweep()
@@ -313,6 +316,44 @@ async def test_an_app_that_cannot_be_read_does_not_hold_up_others_of_its_workspa
     assert await scene.history(PROD) == []
     assert numbers(await scene.history(BILLING)) == [1]
     assert numbers(await scene.snapshot.sweep()) == [1]
+
+
+async def test_of_many_apps_a_few_are_read_at_once_and_found_in_their_order(
+    scene: ExecutionScene,
+) -> None:
+    now = most = 0
+
+    async def reading() -> None:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        now -= 1
+
+    for number in range(3 * AT_ONCE):
+        scene.target.add_app(f"many-{number}")
+        scene.publish(GOOD, app_id=f"many-{number}")
+        scene.places[AppEnv(f"many-{number}", "prod")] = (scene.target, f"many-{number}")
+        scene.target.before("history", reading)
+
+    found = await scene.snapshot.sweep()
+
+    assert [version.where.app for version in found] == [f"many-{n}" for n in range(3 * AT_ONCE)]
+    assert 1 < most <= AT_ONCE
+
+
+async def test_a_lost_database_ends_the_look_at_all_apps_as_what_it_is(
+    scene: ExecutionScene,
+) -> None:
+    scene.target.add_app("app-2")
+    scene.publish(GOOD, app_id="app-2")
+    scene.places[BILLING] = (scene.target, "app-2")
+    scene.publish(GOOD)
+    scene.target.fail("history", Unavailable("lost"))
+
+    with pytest.raises(Unavailable):
+        await scene.snapshot.sweep()
 
 
 # -- whose publish it was -----------------------------------------------------------------------

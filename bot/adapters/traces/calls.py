@@ -1,0 +1,60 @@
+"""The requests that we send to other systems, as parts of the work that sends them."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Final
+
+from aiohttp import ClientSession, TraceConfig
+from yarl import URL
+
+from bot import spans
+
+# An address below it has Slack's name of what is asked; those elsewhere (files, answers) let in
+# whoever knows them.
+_SLACKS: Final = "/api/"
+
+
+def trace(system: str) -> TraceConfig:
+    """What records each request of a client session to *system* that is a part of something.
+
+    A Dify is told whose work it is, by `traceparent`: it may be traced itself.
+    """
+    told = system.startswith("dify.")
+
+    async def begin(_: ClientSession, call: SimpleNamespace, asked: object) -> None:
+        url: URL = asked.url  # type: ignore[attr-defined]
+        method: str = asked.method  # type: ignore[attr-defined]
+        call.span = spans.begin(f"{system} {method}")
+        if call.span is None:
+            return
+        call.span.add(**{"http.request.method": method, "url.path": _path(system, url)})
+        if told:
+            asked.headers.update(call.span.headers())  # type: ignore[attr-defined]
+
+    async def answered(_: ClientSession, call: SimpleNamespace, said: object) -> None:
+        if call.span is None:
+            return
+        status: int = said.response.status  # type: ignore[attr-defined]
+        call.span.add(**{"http.response.status_code": status})
+        if status >= 400:
+            call.span.fail(str(status))
+        call.span.end()
+
+    async def failed(_: ClientSession, call: SimpleNamespace, said: object) -> None:
+        if call.span is not None:
+            call.span.fail(type(said.exception).__name__)  # type: ignore[attr-defined]
+            call.span.end()
+
+    config = TraceConfig()
+    config.on_request_start.append(begin)
+    config.on_request_end.append(answered)
+    config.on_request_exception.append(failed)
+    return config
+
+
+def _path(system: str, url: URL) -> str:
+    """What of an address may be told: never its query, of Slack's only the method."""
+    if system != "slack" or url.path.startswith(_SLACKS):
+        return url.path
+    return "(not told)"

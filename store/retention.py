@@ -13,7 +13,16 @@ from sqlmodel import SQLModel, col
 
 from store.clock import DatabaseClock
 from store.records import DRAFT_SEEN, Keeping, VersionKind
-from store.tables import DeliveryRow, FiringRow, InboxRow, OutboxRow, VersionRow
+from store.tables import (
+    AnnouncementRow,
+    CursorRow,
+    DeliveryRow,
+    FiringRow,
+    InboxRow,
+    OutboxRow,
+    SinkRow,
+    VersionRow,
+)
 from store.upsert import skip_locked
 
 _Id = Mapped[int | None]
@@ -70,7 +79,24 @@ class Retention:
             "outbox": (OutboxRow, col(OutboxRow.id), col(OutboxRow.done_at) < now - keeping.outbox),
             "webhooks": (DeliveryRow, col(DeliveryRow.id), col(DeliveryRow.last_seen) < alerts),
             "alerts": (FiringRow, col(FiringRow.id), alone & (col(FiringRow.last_seen) < alerts)),
+            "events": (AnnouncementRow, col(AnnouncementRow.id), _told(now - keeping.events)),
         }
+
+
+def _told(before: datetime) -> ColumnElement[bool]:
+    """True for events from *before* that no sink waits for, of those named since then."""
+    waits = (
+        select(col(CursorRow.sink))
+        .join(SinkRow, col(SinkRow.name) == col(CursorRow.sink))
+        .where(
+            col(SinkRow.seen_at) > before,
+            col(CursorRow.app) == col(AnnouncementRow.app),
+            col(CursorRow.env) == col(AnnouncementRow.env),
+            col(CursorRow.sequence) < col(AnnouncementRow.sequence),
+        )
+        .exists()
+    )
+    return (col(AnnouncementRow.at) < before) & ~waits
 
 
 def _not_newest(row_id: _Id) -> ColumnElement[bool]:

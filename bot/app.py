@@ -56,7 +56,7 @@ PROBE_EVERY = timedelta(seconds=30)
 INCLUDED_EVERY = timedelta(seconds=10)  # what another process found out
 OUR_CALLS_S = 20.0
 # What may wait for a target a long time, and how much of it at once: others do not wait behind.
-AT_ONCE = {"command": 8, "execute": 8, "announce": 8}
+AT_ONCE = {"command": 8, "execute": 8, "announce": 16}
 # Whom a worker's step may make work for. Whoever is left out here finds it at the next poll.
 FEEDS = {
     "take_in": ("propose", "deliver"),

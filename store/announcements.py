@@ -46,14 +46,16 @@ class Announcements:
 
     async def write(self) -> None:
         """Number what was added, and store it; whoever else does so for these apps waits."""
-        for where, new in sorted(self._waiting.items()):
-            if new:
-                last = await self._reserve(where, len(new))
-                self._session.add_all(
-                    _row(where, number, one)
-                    for number, one in enumerate(new, start=last - len(new) + 1)
-                )
+        waiting = sorted(
+            ((w, new) for w, new in self._waiting.items() if new), key=lambda one: one[0]
+        )
         self._waiting.clear()
+        if not waiting:
+            return
+        for where, new in waiting:
+            last = await self._reserve(where, len(new))
+            first = last - len(new) + 1
+            self._session.add_all(_row(where, n, one) for n, one in enumerate(new, start=first))
         await self._session.flush()
 
     async def newest(self) -> int:

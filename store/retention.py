@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, and_, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped
 from sqlmodel import SQLModel, col
@@ -85,15 +85,20 @@ class Retention:
 
 def _told(before: datetime) -> ColumnElement[bool]:
     """True for events from *before* that no sink waits for, of those named since then."""
+    of_sink = and_(
+        col(CursorRow.sink) == col(SinkRow.name),
+        col(CursorRow.app) == col(AnnouncementRow.app),
+        col(CursorRow.env) == col(AnnouncementRow.env),
+    )
     waits = (
-        select(col(CursorRow.sink))
-        .join(SinkRow, col(SinkRow.name) == col(CursorRow.sink))
+        select(col(SinkRow.name))
+        .select_from(SinkRow)
+        .outerjoin(CursorRow, of_sink)
         .where(
             col(SinkRow.seen_at) > before,
-            col(CursorRow.app) == col(AnnouncementRow.app),
-            col(CursorRow.env) == col(AnnouncementRow.env),
-            col(CursorRow.sequence) < col(AnnouncementRow.sequence),
+            func.coalesce(col(CursorRow.sequence), 0) < col(AnnouncementRow.sequence),
         )
+        .correlate(AnnouncementRow)
         .exists()
     )
     return (col(AnnouncementRow.at) < before) & ~waits

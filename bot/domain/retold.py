@@ -15,6 +15,7 @@ from store.records import Announcement, Json, Rollback, State
 
 Retold = dict[str, Json]
 
+_STATES = frozenset(state.value for state in State)
 _FIRST = "rollback.draft"
 _ALWAYS = ("rollback", "state", "round", "risk", "drill")
 _OPENING = ("case", "requested_by", "legs", "content_digest", "votes_needed", "parent")
@@ -106,9 +107,14 @@ def differences(events: Sequence[Announcement], rollback: Rollback) -> list[str]
 
 def _out_of_order(events: Sequence[Announcement], rollback: Rollback) -> list[str]:
     """Moves that are not legal, and revisions that go back or that the row has not reached."""
-    found, state, revision = [], State.DRAFT, 0
+    found: list[str] = []
+    state, revision = State.DRAFT, 0
     for event in events:
-        after, now = State(event.data["state"]), int(event.data["revision"])
+        said, now = event.data.get("state"), event.data.get("revision")
+        if said not in _STATES or not isinstance(now, int):
+            found.append(f"event {event.sequence}: it names no state or revision")
+            continue
+        after = State(said)
         if after is not state and after not in MOVES[state]:
             found.append(f"event {event.sequence}: no move leads from {state} to {after}")
         if not revision <= now <= rollback.revision:

@@ -22,7 +22,7 @@ from bot.ports.events import Sink
 from bot.ports.store import Store
 from bot.pulse import alive
 from bot.services.waiting import backoff
-from store import failpoint
+from store.failpoint import fp
 from store.records import Announcement, AuditDraft, Consignment, Stale
 
 LEASE = timedelta(seconds=60)
@@ -64,6 +64,7 @@ class Announce:
     _followed_at: float | None = None
     _trouble: dict[str, str] = field(default_factory=dict)
     _steps: int = 0
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def trouble(self) -> Mapping[str, str]:
@@ -72,24 +73,28 @@ class Announce:
 
     async def step(self) -> bool:
         """Send what waits longest; False when there is nothing for a sink that is free."""
-        await self._follow()
-        free = [name for name in self.sinks if self._busy[name] < AT_ONCE]
-        async with self.store.read() as tx:
-            if not await tx.sinks.waits(free):
+        async with self._turn:  # so that no more are begun for a sink than may be
+            await self._follow()
+            self._steps += 1
+            owner = f"{self.owner}/{self._steps}"  # of this very step
+            held = await self._claim(owner)
+            if held is None:
                 return False
-        self._steps += 1
-        owner = f"{self.owner}/{self._steps}"  # of this very step
-        async with self.store.write() as tx:
-            held = await tx.sinks.claim(free, owner, lease=self.lease, limit=BATCH)
-        if held is None:
-            return False
-        self._busy[held.sink] += 1
+            self._busy[held.sink] += 1
         try:
             with bound(sink=held.sink, app=str(held.where)), suppress(Stale):
                 await self._send(held, owner)
         finally:
             self._busy[held.sink] -= 1
         return True
+
+    async def _claim(self, owner: str) -> Consignment | None:
+        free = [name for name in self.sinks if self._busy[name] < AT_ONCE]
+        async with self.store.read() as tx:
+            if not await tx.sinks.waits(free):
+                return None
+        async with self.store.write() as tx:
+            return await tx.sinks.claim(free, owner, lease=self.lease, limit=BATCH)
 
     async def _follow(self) -> None:
         """Let the store know which sinks there are; now and then, that it keeps what they need."""
@@ -110,6 +115,7 @@ class Announce:
                 if part:
                     async with asyncio.timeout(MOST_S):
                         await followed.sink.send(part)
+                    fp("events:sent")
             except TimeoutError:
                 late = UpstreamDown(held.sink, "took too long")
                 await self._failed(held, owner, wanted[wanted.index(part[0]) :], late)
@@ -117,7 +123,6 @@ class Announce:
             except (UpstreamDown, UpstreamRefused) as error:
                 await self._failed(held, owner, wanted[wanted.index(part[0]) :], error)
                 return
-            failpoint.fp("events.sent")
             if part and self._trouble.pop(held.sink, ""):
                 _log.info("events are taken again")
             last = through == held.through

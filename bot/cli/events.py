@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +15,8 @@ from bot.cli.running import run, stop_on_signals
 from bot.cli.telling import NO, WRONG_USE, end, remark, say, say_json, screen
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from bot.ports.store import Store
     from bot.services.retelling import Retelling, Stream
     from store.records import Announcement, AppEnv, AuditDraft
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 events = typer.Typer(help="Events for other systems.", no_args_is_help=True, rich_markup_mode=None)
 BATCH = 500
 LOOK_AGAIN_S = 1.0
+_HASH = re.compile(r"[0-9a-f]{64}")
 _App = Annotated[
     str | None,
     typer.Argument(metavar="APP@ENV", help="Of this app alone.", autocompletion=complete_app),
@@ -179,7 +182,7 @@ def _show(one: Announcement, base: str | None) -> None:
     from bot.textsafe import one_line
 
     told = one.data if isinstance(one.data, dict) else {}
-    facts = " ".join(f"{key}={_fact(value)}" for key, value in told.items())
+    facts = " ".join(_facts(told))
     line = Text.assemble(
         (f"{one.at:%Y-%m-%d %H:%M:%S} ", "dim"),
         f"{one_line(str(one.where), 80)} ",
@@ -191,8 +194,19 @@ def _show(one: Announcement, base: str | None) -> None:
     screen().print(line, soft_wrap=True)
 
 
-def _fact(value: object) -> str:
-    return value[:16] if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _facts(told: Mapping[str, object], within: str = "") -> Iterator[str]:
+    """What says something, each as `name=value`; all of it is in the JSON."""
+    for key, value in told.items():
+        name = f"{within}{key}"
+        if isinstance(value, dict):
+            yield from _facts(value, f"{name}.")
+        elif isinstance(value, list):
+            for number, one in enumerate(value):
+                if isinstance(one, dict):
+                    yield from _facts(one, f"{name}[{number}].")
+        elif value not in (None, "", False):
+            text = str(value)
+            yield f"{name}={text[:12] if _HASH.fullmatch(text) else text}"
 
 
 async def _replay(url: str, rollback: int | None) -> list[Retelling]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib import import_module
@@ -22,6 +22,7 @@ from bot.errors import UpstreamDown, UpstreamRefused
 from store.records import Announcement
 
 _CONTENT = ("content-type", f"{cloudevent.CONTENT_TYPE}; charset=utf-8".encode())
+_END_S = 2.0
 _REFUSED = ("MessageSizeTooLargeError", "RecordTooLargeError", "InvalidTopicError")
 
 
@@ -52,63 +53,63 @@ class KafkaTopic:
         self._base = base
         self._timeout = timeout
         self._producer: Any = None
+        self._leaving: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
 
     async def send(self, events: Sequence[Announcement]) -> None:
-        producer = await self._opened()
         for announcement in events:
             value = json.dumps(
                 cloudevent.event(announcement, self._base),
                 ensure_ascii=False,
                 separators=(",", ":"),
             ).encode()
-            try:
-                async with asyncio.timeout(self._timeout.total_seconds()):
-                    await producer.send_and_wait(
-                        self._topic,
-                        value=value,
-                        key=str(announcement.where).encode(),
-                        headers=[_CONTENT],
-                    )
-            except (self._errors.KafkaError, TimeoutError, OSError) as error:
-                await self._give_back(producer)
-                raise self._named(error) from error
+            key = str(announcement.where).encode()
+            async with self._opened() as producer:
+                await producer.send_and_wait(self._topic, value=value, key=key, headers=[_CONTENT])
 
     async def greet(self) -> None:
         """Ask for the topic's partitions."""
-        producer = await self._opened()
-        try:
-            async with asyncio.timeout(self._timeout.total_seconds()):
-                await producer.partitions_for(self._topic)
-        except (self._errors.KafkaError, TimeoutError, OSError) as error:
-            raise self._named(error) from error
+        async with self._opened() as producer:
+            await producer.partitions_for(self._topic)
 
     async def close(self) -> None:
-        async with self._turn:
-            producer, self._producer = self._producer, None
-        if producer is not None:
-            await producer.stop()
+        self._throw_away()
+        if self._leaving is not None:
+            await self._leaving
 
-    async def _opened(self) -> Any:
-        """The producer; one that failed was thrown away, so that nothing of it comes late."""
+    @asynccontextmanager
+    async def _opened(self) -> AsyncIterator[Any]:
+        """The producer, for as long as one event may take.
+
+        One that failed is thrown away, and the next is begun when it has ended, so that nothing
+        that it still had comes after what the next one sends.
+        """
+        library = self._library()
+        try:
+            async with asyncio.timeout(self._timeout.total_seconds()):
+                yield await self._begun(library)
+        except (library.errors.KafkaError, TimeoutError, OSError) as error:
+            self._throw_away()
+            raise self._named(error) from error
+        except asyncio.CancelledError:
+            self._throw_away()
+            raise
+
+    async def _begun(self, library: Any) -> Any:
         async with self._turn:
+            if self._leaving is not None:
+                await asyncio.shield(self._leaving)
+                self._leaving = None
             if self._producer is None:
-                library = self._library()
-                producer = library.AIOKafkaProducer(**self._options())
-                try:
-                    async with asyncio.timeout(self._timeout.total_seconds()):
-                        await producer.start()
-                except (self._errors.KafkaError, TimeoutError, OSError) as error:
-                    await _stopped(producer)
-                    raise self._named(error) from error
-                self._producer = producer
+                self._producer = library.AIOKafkaProducer(**self._options())
+                await self._producer.start()
             return self._producer
 
-    async def _give_back(self, producer: Any) -> None:
-        async with self._turn:
-            if self._producer is producer:
-                self._producer = None
-        await _stopped(producer)
+    def _throw_away(self) -> None:
+        """Let the producer end: what it still has is sent within the request's time, or never."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            self._leaving = asyncio.create_task(_end(producer, self._library(), self._leaving))
 
     def _options(self) -> dict[str, Any]:
         broker = self._broker
@@ -134,14 +135,11 @@ class KafkaTopic:
 
     def _library(self) -> Any:
         try:
+            import_module("aiokafka.errors")
             return import_module("aiokafka")
         except ImportError as error:
             mend = "install keyturn[kafka]; the library aiokafka is not there"
             raise UpstreamDown(self._name, mend) from error
-
-    @property
-    def _errors(self) -> Any:
-        return import_module("aiokafka.errors")
 
     def _named(self, error: Exception) -> UpstreamDown | UpstreamRefused:
         kind = type(error).__name__
@@ -151,11 +149,21 @@ class KafkaTopic:
         return UpstreamDown(self._name, said)
 
 
-async def _stopped(producer: Any) -> None:
-    """Stop *producer*, which may be in any state; what it still has is sent again later."""
-    with suppress(import_module("aiokafka.errors").KafkaError, TimeoutError, OSError):
-        async with asyncio.timeout(5):
-            await producer.stop()
+async def _end(producer: Any, library: Any, before: asyncio.Task[None] | None) -> None:
+    """Stop *producer*, whatever state it is in, after the one *before* it.
+
+    It would wait for brokers that are gone until they are back: after a while it is made to forget
+    what it still has, by its insides, since aiokafka (0.14) has no other way.
+    """
+    if before is not None:
+        await before
+    stopping = asyncio.create_task(producer.stop())
+    await asyncio.wait([stopping], timeout=_END_S)
+    if not stopping.done():
+        producer._message_accumulator.fail_all(library.errors.KafkaTimeoutError())
+        producer._sender.sender_task.cancel()
+    with suppress(library.errors.KafkaError, OSError, asyncio.CancelledError):
+        await stopping
 
 
 def installed() -> bool:

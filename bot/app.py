@@ -57,15 +57,15 @@ PROBE_EVERY = timedelta(seconds=30)
 INCLUDED_EVERY = timedelta(seconds=10)  # what another process found out
 OUR_CALLS_S = 20.0
 # What may wait for a target a long time, and how much of it at once: others do not wait behind.
-AT_ONCE = {"command": 8, "execute": 8}
+AT_ONCE = {"command": 8, "execute": 8, "announce": 16}
 # Whom a worker's step may make work for. Whoever is left out here finds it at the next poll.
 FEEDS = {
     "take_in": ("propose", "deliver"),
-    "propose": ("deliver",),
-    "decide": ("execute", "propose", "deliver"),
-    "command": ("propose", "deliver", "import"),
-    "execute": ("propose", "deliver"),
-    "import": ("propose", "deliver"),
+    "propose": ("deliver", "announce"),
+    "decide": ("execute", "propose", "deliver", "announce"),
+    "command": ("propose", "deliver", "import", "announce"),
+    "execute": ("propose", "deliver", "announce"),
+    "import": ("propose", "deliver", "announce"),
     "deliver": ("direct",),
 }
 
@@ -325,6 +325,7 @@ class _Assembly:
         parts = self._renewal.current.value
         degraded = {*parts.probe.trouble, *(f"{name}:include" for name in parts.inclusion.trouble)}
         degraded |= {"slack"} if parts.deliver.trouble else set()
+        degraded |= {f"events.{name}" for name in parts.announce.trouble}
         degraded |= {"settings"} if self._renewal.refused else set()
         degraded |= {"paused"} if paused else set()
         if self._socket is not None and self._socket.trouble:

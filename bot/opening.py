@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from aiohttp import ClientTimeout, TraceConfig
 
@@ -13,11 +14,16 @@ from bot import spans
 from bot.adapters.dify.client import DifyTarget
 from bot.adapters.dify.credentials import Account, AdminKey, Credentials
 from bot.adapters.dify.transport import TIMEOUT
+from bot.adapters.eventfile.client import EventFile
+from bot.adapters.kafka.client import Broker, KafkaTopic
 from bot.adapters.prometheus.client import Prometheus, basic, bearer
 from bot.adapters.prometheus.look_back import PrometheusLookBack
 from bot.adapters.prometheus.questions import WHOLE
-from bot.config.settings import DifySettings, PrometheusSettings, Settings
+from bot.adapters.webhook.client import Webhook
+from bot.adapters.webhook.wire import key_of
+from bot.config.settings import DifySettings, EventSink, PrometheusSettings, Settings
 from bot.domain import approval
+from bot.ports.events import Sink
 from bot.services.closer import Closer
 from bot.services.opening import Opening, Rules
 from bot.services.places import Places
@@ -124,6 +130,42 @@ def look_back(
         lookback=prometheus.lookback,
         patience=WHOLE * prometheus.timeout,
     )
+
+
+def event_sink(
+    name: str,
+    sink: EventSink,
+    *,
+    base: str,
+    clock: Callable[[], datetime],
+    traces: Sequence[TraceConfig] = (),
+) -> Sink:
+    """The sink of the table `[events.NAME]`; nothing is opened yet.
+
+    *base* is our own public address, *clock* the time for signatures; *traces* measure requests.
+    """
+    called = f"events.{name}"
+    secret = sink.secret.get_secret_value() if sink.secret else ""
+    match sink.kind:
+        case "webhook":
+            return Webhook(
+                called,
+                url=sink.url,
+                key=key_of(secret),
+                base=base,
+                timeout=sink.timeout,
+                clock=clock,
+                traces=traces,
+            )
+        case "file":
+            return EventFile(
+                called, path=sink.path, most_bytes=sink.most_bytes, keep=sink.keep, base=base
+            )
+        case "kafka":
+            broker = Broker(sink.brokers, sink.tls, sink.ca_file, sink.mechanism, sink.user, secret)
+            return KafkaTopic(
+                called, topic=sink.topic, broker=broker, base=base, timeout=sink.timeout
+            )
 
 
 def authorization(prometheus: PrometheusSettings) -> str:

@@ -949,14 +949,68 @@ class Keeping:
 
     `inbox` counts from when a click or command was judged, `outbox` from when a message was sent,
     `alerts` from when a webhook, or an alert that belongs to no case, last came, `drafts` from
-    when a draft was last seen that no rollback keeps.
+    when a draft was last seen that no rollback keeps, `events` from when an event was written.
     """
 
     inbox: timedelta = timedelta(days=30)
     outbox: timedelta = timedelta(days=90)
     alerts: timedelta = timedelta(days=90)
     drafts: timedelta = timedelta(days=90)
+    events: timedelta = timedelta(days=90)
 
     def __post_init__(self) -> None:
-        if min(self.inbox, self.outbox, self.alerts, self.drafts) < timedelta(days=1):
+        kept = (self.inbox, self.outbox, self.alerts, self.drafts, self.events)
+        if min(kept) < timedelta(days=1):
             raise ValueError("what is done with is kept for a day at least")
+
+
+# -- Events for the world outside --------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """One event that other systems are told; `sequence` counts within its app@env from 1.
+
+    `id` is its name for ever, however often it is sent. `kind` is its type without the prefix of
+    all of ours, `subject` what of the app it is about, such as `rollback/17`. `number` counts all
+    that were written here.
+    """
+
+    number: int
+    where: AppEnv
+    sequence: int
+    id: str
+    kind: str
+    subject: str
+    data: Mapping[str, Json]
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Consignment:
+    """What waits of one app@env for a sink: held by one worker, so that its order stays.
+
+    `announcements` are the next ones, oldest first; `through` is where the app stands after them.
+    `attempts` counts the failures at the first of them, `failures` those of the sink in a row.
+    """
+
+    sink: str
+    where: AppEnv
+    announcements: tuple[Announcement, ...]
+    through: int
+    attempts: int
+    failures: int
+
+
+@dataclass(frozen=True)
+class SinkState:
+    """How a sink stands over all processes; `oldest` is when the first that waits was written."""
+
+    name: str
+    sent: int
+    failed: int
+    given_up: int
+    failures: int  # in a row
+    last_error: str
+    waiting: int
+    oldest: datetime | None

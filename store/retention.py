@@ -6,14 +6,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, and_, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped
 from sqlmodel import SQLModel, col
 
 from store.clock import DatabaseClock
 from store.records import DRAFT_SEEN, Keeping, VersionKind
-from store.tables import DeliveryRow, FiringRow, InboxRow, OutboxRow, VersionRow
+from store.tables import (
+    AnnouncementRow,
+    CursorRow,
+    DeliveryRow,
+    FiringRow,
+    InboxRow,
+    OutboxRow,
+    SinkRow,
+    VersionRow,
+)
 from store.upsert import skip_locked
 
 _Id = Mapped[int | None]
@@ -70,7 +79,29 @@ class Retention:
             "outbox": (OutboxRow, col(OutboxRow.id), col(OutboxRow.done_at) < now - keeping.outbox),
             "webhooks": (DeliveryRow, col(DeliveryRow.id), col(DeliveryRow.last_seen) < alerts),
             "alerts": (FiringRow, col(FiringRow.id), alone & (col(FiringRow.last_seen) < alerts)),
+            "events": (AnnouncementRow, col(AnnouncementRow.id), _told(now - keeping.events)),
         }
+
+
+def _told(before: datetime) -> ColumnElement[bool]:
+    """True for events from *before* that no sink waits for, of those named since then."""
+    of_sink = and_(
+        col(CursorRow.sink) == col(SinkRow.name),
+        col(CursorRow.app) == col(AnnouncementRow.app),
+        col(CursorRow.env) == col(AnnouncementRow.env),
+    )
+    waits = (
+        select(col(SinkRow.name))
+        .select_from(SinkRow)
+        .outerjoin(CursorRow, of_sink)
+        .where(
+            col(SinkRow.seen_at) > before,
+            func.coalesce(col(CursorRow.sequence), 0) < col(AnnouncementRow.sequence),
+        )
+        .correlate(AnnouncementRow)
+        .exists()
+    )
+    return (col(AnnouncementRow.at) < before) & ~waits
 
 
 def _not_newest(row_id: _Id) -> ColumnElement[bool]:

@@ -12,10 +12,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from store import rollback_form
+from store import happened, rollback_form
+from store.announcements import Announcements
 from store.audit import Audit
 from store.clock import DatabaseClock
 from store.events import Events
+from store.happened import Happened
 from store.records import (
     AppEnv,
     AuditDraft,
@@ -29,7 +31,7 @@ from store.records import (
     State,
 )
 from store.seals import Seals
-from store.tables import LegRow, RollbackRow, VoteRow
+from store.tables import LegRow, RollbackRow, VersionRow, VoteRow
 
 AGGREGATE = "rollback"
 
@@ -43,6 +45,7 @@ class Rollbacks:
         now: DatabaseClock,
         audit: Audit,
         events: Events,
+        announcements: Announcements,
         seals: Seals,
         moves: Mapping[State, frozenset[State]],
     ) -> None:
@@ -50,6 +53,7 @@ class Rollbacks:
         self._now = now
         self._audit = audit
         self._events = events
+        self._announcements = announcements
         self._seals = seals
         self._moves = moves
 
@@ -85,6 +89,7 @@ class Rollbacks:
         named = replace(entry, resource=f"{AGGREGATE}/{rollback.id}")
         await self._audit.append(_marked(named, rollback))
         await self._tell(rollback, State.DRAFT)
+        await self._announce(rollback, [happened.opened(rollback, await self._numbers(rollback))])
         return rollback
 
     async def get(self, rollback_id: int, *, lock: bool = False) -> Rollback:
@@ -130,6 +135,7 @@ class Rollbacks:
             if moved and not saved.open:
                 await self._erase_seal(saved, entry)
         await self._tell(saved, saved.state if moved else "changed")
+        await self._announce(saved, happened.steps(before, saved))
         return saved
 
     async def in_states(self, states: Sequence[State], *, limit: int = 100) -> list[Rollback]:
@@ -280,6 +286,18 @@ class Rollbacks:
         at = await self._now()
         data = rollback_form.to_json(rollback)
         await self._events.add(AGGREGATE, rollback.id, kind, data, at)
+
+    async def _announce(self, rollback: Rollback, found: Sequence[Happened]) -> None:
+        """Tell other systems, among the events of each of its apps."""
+        for where in happened.apps_of(rollback):
+            await self._announcements.add(where, f"{AGGREGATE}/{rollback.id}", found)
+
+    async def _numbers(self, rollback: Rollback) -> dict[int, int | None]:
+        """The numbers of the versions that *rollback* names, by their ids."""
+        ids = {i for leg in rollback.legs for i in (leg.from_version_id, leg.to_version_id)}
+        query = select(col(VersionRow.id), col(VersionRow.number))
+        rows = await self._session.execute(query.where(col(VersionRow.id).in_(sorted(ids))))
+        return {version_id: number for version_id, number in rows if version_id is not None}
 
     async def _many(self, query: Any) -> list[Rollback]:
         rows = await self._session.scalars(query.execution_options(populate_existing=True))

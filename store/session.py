@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
 from store.address import translate_url
 from store.alerts import Alerts
+from store.announcements import Announcements
 from store.audit import Audit
 from store.cases import Cases
 from store.clock import DatabaseClock
@@ -35,6 +36,7 @@ from store.rollbacks import Rollbacks
 from store.schedule import Schedule
 from store.schema import HEAD, newer
 from store.seals import Seals
+from store.sinks import Sinks
 from store.slots import Slots
 from store.suggestions import Suggestions
 from store.tags import Tags
@@ -59,6 +61,8 @@ class Transaction:
     inbox: Inbox
     outbox: Outbox
     events: Events
+    announcements: Announcements
+    sinks: Sinks
     slots: Slots
     schedule: Schedule
     homes: Homes
@@ -111,6 +115,7 @@ class SqlStore:
                 await self._lock(session)
                 transaction = self._transaction(session)
                 yield transaction
+                await transaction.announcements.write()
                 await transaction.audit.write()  # last: the head of the chain is locked shortly
             transaction.versions.committed()
             transaction.audit.committed()
@@ -153,19 +158,22 @@ class SqlStore:
         events = Events(session)
         audit = Audit(session, now, self._traced)
         seals = Seals(session, now)
+        announcements = Announcements(session, now)
         return Transaction(
-            versions=Versions(session, now, audit, self._remembered),
+            versions=Versions(session, now, audit, announcements, self._remembered),
             retention=Retention(session, now),
             figures=Figures(session),
             tags=Tags(session, now, audit),
             alerts=Alerts(session, now),
             cases=Cases(session, now, audit),
-            rollbacks=Rollbacks(session, now, audit, events, seals, self._moves),
+            rollbacks=Rollbacks(session, now, audit, events, announcements, seals, self._moves),
             seals=seals,
             audit=audit,
             inbox=Inbox(session, now),
             outbox=Outbox(session, now),
             events=events,
+            announcements=announcements,
+            sinks=Sinks(session, now, audit),
             slots=Slots(session, now),
             schedule=Schedule(session, now, audit),
             homes=Homes(session, now, audit),

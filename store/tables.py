@@ -582,3 +582,68 @@ class IncludedRow(SQLModel, table=True):
     name: str = _text()
     since: datetime = _time()
     gone_at: datetime | None = _time(nullable=True)
+
+
+# -- Events for the world outside --------------------------------------------------------------
+
+
+class AnnouncementRow(SQLModel, table=True):
+    """One event that other systems are told, in the order of its app@env."""
+
+    __tablename__ = "announcement"
+    __table_args__ = (
+        UniqueConstraint("app", "env", "sequence"),
+        Index("announcement_subject", "subject"),
+        Index("announcement_at", "at"),
+    )
+    id: int | None = _id()
+    app: str = _text()
+    env: str = _text()
+    sequence: int = _big(nullable=False)
+    event_id: str = _text(unique=True)
+    kind: str = _text()
+    subject: str = _text()
+    data: Any = _json()
+    at: datetime = _time()
+
+
+class StreamRow(SQLModel, table=True):
+    """How far the events of an app@env have come; whoever writes one holds it until the commit."""
+
+    __tablename__ = "stream"
+    app: str = Field(sa_column=Column(SafeText, primary_key=True))
+    env: str = Field(sa_column=Column(SafeText, primary_key=True))
+    sequence: int = _big(nullable=False)
+
+
+class SinkRow(SQLModel, table=True):
+    """Where events are sent: how that goes over all processes, and until when it has to rest."""
+
+    __tablename__ = "sink"
+    name: str = Field(sa_column=Column(SafeText, primary_key=True))
+    since: datetime = _time()
+    seen_at: datetime = _time()
+    not_before: datetime = _time()
+    failures: int = _big(nullable=False)
+    last_error: str = _text()
+    sent: int = _big(nullable=False)
+    failed: int = _big(nullable=False)
+    given_up: int = _big(nullable=False)
+
+
+class CursorRow(SQLModel, table=True):
+    """How far a sink has come with the events of an app@env, and which worker goes on with them."""
+
+    __tablename__ = "sink_cursor"
+    sink: str = Field(
+        sa_column=Column(SafeText, ForeignKey("sink.name"), primary_key=True, nullable=False)
+    )
+    app: str = Field(sa_column=Column(SafeText, primary_key=True))
+    env: str = Field(sa_column=Column(SafeText, primary_key=True))
+    sequence: int = _big(nullable=False)
+    turn_at: datetime = _time()
+    not_before: datetime = _time()
+    attempts: int = _big(nullable=False)
+    last_error: str = _text()
+    owner: str = _text()
+    lease_until: datetime | None = _time(nullable=True)

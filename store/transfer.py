@@ -17,7 +17,15 @@ from store.engine import open_engines
 from store.faults import named_faults
 from store.pause import Pause
 from store.records import Corrupt, NotEmpty, PauseOrigin, State, StillUsed
-from store.tables import AuditHeadRow, InboxRow, OutboxRow, PauseRow, RollbackRow, SlotRow
+from store.tables import (
+    AuditHeadRow,
+    CursorRow,
+    InboxRow,
+    OutboxRow,
+    PauseRow,
+    RollbackRow,
+    SlotRow,
+)
 
 BATCH = 500
 _THEIRS = frozenset({"alembic_version", "sqlite_sequence"})
@@ -81,6 +89,11 @@ async def check_unused(url: str) -> None:
                 select(func.max(SlotRow.lease_until)).where(
                     col(SlotRow.finished_at).is_(None), col(SlotRow.lease_until) > now
                 )
+            )
+        )
+        held.append(
+            await session.scalar(
+                select(func.max(CursorRow.lease_until)).where(col(CursorRow.lease_until) > now)
             )
         )
         leases = [until for until in held if until is not None]

@@ -22,6 +22,8 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from store import happened
+from store.announcements import Announcements
 from store.audit import Audit
 from store.clock import DatabaseClock
 from store.contents import Contents
@@ -54,11 +56,17 @@ class Versions:
     """Versions of documents; the documents themselves are kept by content."""
 
     def __init__(
-        self, session: AsyncSession, now: DatabaseClock, audit: Audit, remembered: Remembered
+        self,
+        session: AsyncSession,
+        now: DatabaseClock,
+        audit: Audit,
+        announcements: Announcements,
+        remembered: Remembered,
     ) -> None:
         self._session = session
         self._now = now
         self._audit = audit
+        self._announcements = announcements
         self._contents = Contents(session, remembered)
 
     def committed(self) -> None:
@@ -80,9 +88,13 @@ class Versions:
             return known
         await self._contents.keep(document, like=newest.root if newest else None)
         for _ in range(_TRIES):
-            recorded = await self._insert(new, document, newest) or await self._known(new, document)
+            recorded = await self._insert(new, document, newest)
             if recorded is not None:
+                await self._announce(recorded, imported=_is_older(recorded, newest))
                 return recorded
+            known = await self._known(new, document)
+            if known is not None:
+                return known
             newest = await self.newest(new.where)
         raise Stale(f"number {new.number or ''} of {new.where} was given to another version")
 
@@ -225,6 +237,8 @@ class Versions:
         )
         if done.first() is not None:
             await self._audit.append(entry)
+            said = (happened.CONDEMNED, happened.judged(meaning, rollback_id))
+            await self._announcements.add(where, _of_meaning(meaning), [said])
 
     async def lift(self, where: AppEnv, meaning: str, *, entry: AuditDraft) -> None:
         """Let *meaning* be suggested again, with the audit entry, if it was condemned."""
@@ -240,8 +254,15 @@ class Versions:
         )
         if done.first() is not None:
             await self._audit.append(entry)
+            said = (happened.LIFTED, happened.judged(meaning, None))
+            await self._announcements.add(where, _of_meaning(meaning), [said])
 
     # -- how ------------------------------------------------------------------------------------
+
+    async def _announce(self, version: Version, *, imported: bool) -> None:
+        said = happened.recorded(version, imported=imported)
+        if said:
+            await self._announcements.add(version.where, f"version/{version.number}", said)
 
     async def _insert(
         self, new: NewVersion, document: Document, newest: Version | None
@@ -314,6 +335,15 @@ class Versions:
     async def _one(self, query: Select[*tuple[Any, ...]]) -> Version | None:
         row = (await self._session.execute(query)).first()
         return _version(row) if row is not None else None
+
+
+def _is_older(version: Version, newest: Version | None) -> bool:
+    """Whether *version* came from the history before *newest*, which was there first."""
+    return newest is not None and (version.number or 0) < (newest.number or 0)
+
+
+def _of_meaning(meaning: str) -> str:
+    return f"meaning/{meaning[:16]}"
 
 
 def _number_after(newest: Version | None) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Protocol
 
 from aiohttp import ClientSession, ClientTimeout, TraceConfig
@@ -16,7 +17,8 @@ from bot.adapters.slack.directory import SlackDirectory
 from bot.adapters.slack.languages import Languages
 from bot.config.settings import DifySettings, Settings
 from bot.language import settle
-from bot.opening import dify_target, look_back
+from bot.opening import dify_target, event_sink, look_back
+from bot.ports.events import Sink
 from bot.renewal.watched import Watched
 from bot.services.places import Places
 from bot.voice import OURS, Voice
@@ -46,6 +48,7 @@ class Outside:
     places: Places
     reach: Places
     look_back: PrometheusLookBack | None = None  # where a Prometheus is named
+    sinks: Mapping[str, Sink] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -56,10 +59,12 @@ class Outside:
         before: Before | None,
         *,
         traces: Callable[[str], Sequence[TraceConfig]],
+        clock: Callable[[], datetime],
     ) -> Outside:
         """Make them; what has the same settings as *before* goes on, with its sessions.
 
-        *traces* makes what measures and records the requests to the system of a name.
+        *traces* makes what measures and records the requests to the system of a name; *clock* is
+        the time.
         """
         settings = watched.settings
         targets = {
@@ -82,6 +87,17 @@ class Outside:
             places=Places(places, rolls_back_config=at_once),
             reach=Places({**former, **places}, rolls_back_config=at_once),
             look_back=look_back(settings, traces=traces("prometheus")),
+            sinks={
+                name: _same_sink(before, name, settings)
+                or event_sink(
+                    name,
+                    sink,
+                    base=settings.public_url,
+                    clock=clock,
+                    traces=traces(f"events.{name}"),
+                )
+                for name, sink in settings.events.items()
+            },
         )
 
     async def close(self, *, but: Outside | None = None) -> None:
@@ -92,6 +108,18 @@ class Outside:
                 await target.close()
         if self.look_back is not None:
             await self.look_back.close()
+        used = {id(sink) for sink in but.sinks.values()} if but else set()
+        for sink in self.sinks.values():
+            if id(sink) not in used:
+                await sink.close()
+
+
+def _same_sink(before: Before | None, name: str, settings: Settings) -> Sink | None:
+    """The sink of *before* when nothing of it changed, with what it has opened."""
+    if before is None or before.settings.public_url != settings.public_url:
+        return None
+    same = before.settings.events.get(name) == settings.events[name]
+    return before.outside.sinks.get(name) if same else None
 
 
 def _slack_of(

@@ -31,6 +31,7 @@ from bot.domain import link
 from bot.opening import rules_of
 from bot.renewal.watched import Watched
 from bot.sealing import KeyedSealing
+from bot.services.announce import Announce, Followed
 from bot.services.asker import Reception
 from bot.services.calling import Calling
 from bot.services.choices import Apps
@@ -83,6 +84,7 @@ class Parts:
     recover: Recover
     probe: Probe
     deliver: Deliver
+    announce: Announce
     inclusion: Inclusion
     admission: Admission | None  # None in a worker, which takes in nothing
 
@@ -126,6 +128,7 @@ class Making:
             self._process.patience.call,
             before,
             traces=self._measuring.traces,
+            clock=utc_now,
         )
         nudge = self._nudge
         keys = derive(settings.secret_keys, b"keyturn/buttons/v1")
@@ -163,6 +166,7 @@ class Making:
             jitter=random.random,
         )
         deliver = self._deliverer(outside, keys, address, kept, calling)
+        announce = self._announcer(settings, outside, before)
         admission = self._admitting(outside, recent, rules)
         meaning = partial(settings.alerts.labels.where, known=channels)
         steps = {
@@ -185,6 +189,7 @@ class Making:
             "import": snapshot.backfill,
             "home": self._homes(settings, outside, recent, rules).step,
             "direct": calling.step,
+            "announce": announce.step,
         }
         return Parts(
             settings=settings,
@@ -208,6 +213,7 @@ class Making:
             ),
             probe=self._prober(outside, before),
             deliver=deliver,
+            announce=announce,
             inclusion=inclusion,
             admission=admission,
         )
@@ -268,6 +274,27 @@ class Making:
             lease=3 * self._process.lease,
             address=address,
             calling=calling,
+        )
+
+    def _announcer(self, settings: Settings, outside: Outside, before: Parts | None) -> Announce:
+        """What is known of the trouble with sinks stays while these are the same."""
+        if before and _same_sinks(before, settings, outside):
+            return before.announce
+        return Announce(
+            self._store,
+            {
+                name: Followed(
+                    outside.sinks[name],
+                    types=frozenset(sink.types),
+                    envs=frozenset(sink.envs),
+                    from_start=sink.from_start,
+                    give_up_after=sink.give_up_after,
+                )
+                for name, sink in settings.events.items()
+            },
+            owner=self._process.owner,
+            jitter=random.random,
+            monotonic=time.monotonic,
         )
 
     def _homes(
@@ -377,6 +404,13 @@ def _told_alike(before: Parts, outside: Outside, keys: Sequence[bytes], calling:
         and before.settings.slack.calling == calling.manner
         and before.keys == keys
     )
+
+
+def _same_sinks(before: Parts, settings: Settings, outside: Outside) -> bool:
+    """Whether events go by the same rules to the very same sinks."""
+    sinks = before.outside.sinks
+    same = before.settings.events == settings.events
+    return same and all(sinks[name] is sink for name, sink in outside.sinks.items())
 
 
 async def retire(old: Parts, new: Parts) -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 
 import aiohttp
 
-from bot.checkup import chat, database, surroundings
+from bot.checkup import chat, database, sinks, surroundings
 from bot.checkup import workspaces as dify
 from bot.checkup.finding import Finding, failed, note, ok
 from bot.config.load import database_url, from_process
@@ -34,6 +34,8 @@ async def findings() -> AsyncIterator[Finding]:
         async for finding in dify.findings(settings):
             yield finding
         async for finding in surroundings.findings(settings, http):
+            yield finding
+        async for finding in sinks.findings(settings):
             yield finding
 
 

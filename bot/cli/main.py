@@ -18,6 +18,7 @@ from bot.cli.diff import diff
 from bot.cli.discover import discover
 from bot.cli.drafts import drafts
 from bot.cli.dry_run import dry_run
+from bot.cli.events import events
 from bot.cli.evidence import evidence
 from bot.cli.export import export
 from bot.cli.log import log
@@ -66,6 +67,7 @@ for command in (
 ):
     _app.command()(command)
 _app.add_typer(audit, name="audit")
+_app.add_typer(events, name="events")
 
 
 def main() -> None:

@@ -19,6 +19,8 @@ _CALLED = {
     "outbox": "sent messages",
     "webhooks": "webhooks",
     "alerts": "alerts of no case",
+    "drafts": "drafts that no rollback keeps",
+    "events": "events for other systems",
 }
 
 

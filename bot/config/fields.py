@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from bot.adapters.prometheus import templates
+from bot.domain import cloudevent
 from bot.domain.tagging import RULE, is_tag
 from bot.domain.windows import parse
 
@@ -63,6 +64,12 @@ def _positive(value: timedelta) -> timedelta:
 def _a_day(value: timedelta) -> timedelta:
     if value < timedelta(days=1):
         raise wrong('must be a day at least: "1d"')
+    return value
+
+
+def _an_hour(value: timedelta) -> timedelta:
+    if value < timedelta(hours=1):
+        raise wrong('must be an hour at least: "1h"')
     return value
 
 
@@ -206,9 +213,37 @@ def _user(value: str) -> str:
     return value
 
 
+def _sink_name(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", value, re.ASCII):
+        raise wrong("a sink's name has small letters, digits, - and _, 40 at most")
+    return value
+
+
+def _event_type(value: str) -> str:
+    if not cloudevent.known(value):
+        raise wrong('is no type of event; "rollback.*" names several, docs/events.md has them all')
+    return value
+
+
+def _broker(value: str) -> str:
+    host, colon, port = value.rpartition(":")
+    if not colon or not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise wrong("must be HOST:PORT")
+    if not re.fullmatch(r"[A-Za-z0-9._\-\[\]:]+", host, re.ASCII):
+        raise wrong("must be HOST:PORT")
+    return value
+
+
+def _topic(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", value, re.ASCII) or value in (".", ".."):
+        raise wrong("must be a topic's name: letters, digits, dots, - and _")
+    return value
+
+
 Duration = Annotated[timedelta, BeforeValidator(duration)]
 PositiveDuration = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_positive)]
 DayOrMore = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_a_day)]
+HourOrMore = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_an_hour)]
 Step = Annotated[timedelta, BeforeValidator(duration), _between("15s", "5m")]
 Lookback = Annotated[timedelta, BeforeValidator(duration), _between("1h", "24h")]
 Bake = Annotated[timedelta, BeforeValidator(duration), _between("5m", "24h")]
@@ -220,6 +255,10 @@ TagName = Annotated[str, AfterValidator(tag)]
 TimeWindow = Annotated[str, AfterValidator(_window)]
 TimeZone = Annotated[str, AfterValidator(_zone)]
 User = Annotated[str, AfterValidator(_user)]
+SinkName = Annotated[str, AfterValidator(_sink_name)]
+EventType = Annotated[str, AfterValidator(_event_type)]
+Broker = Annotated[str, AfterValidator(_broker)]
+Topic = Annotated[str, AfterValidator(_topic)]
 Include = Annotated[str, AfterValidator(_include)]
 LabelValues = Annotated[tuple[str, ...], BeforeValidator(label_values)]
 AppId = Annotated[str, AfterValidator(_app_id)]

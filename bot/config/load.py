@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr, ValidationError
 
-from bot.config import crosschecks, measuring, tables, templates, tracing
+from bot.config import announcing, crosschecks, measuring, tables, templates, tracing
 from bot.config.environment import Environment
 from bot.config.mistakes import Mistakes
 from bot.config.raw import tables as tables_of
@@ -72,6 +72,7 @@ def load(
     document = _document(raw, mistakes)
     secrets = _secrets_of_dify(raw, file.parent, variables, mistakes)
     measuring_secrets = _secrets_of_prometheus(raw, file.parent, variables, mistakes)
+    event_secrets = announcing.secrets(raw, file.parent, variables, mistakes)
     notice_unknown(variables, crosschecks.named_variables(raw), mistakes)
     crosschecks.check(raw, mistakes)
     own = templates.read(_folder_of_templates(document, file), mistakes)
@@ -83,9 +84,9 @@ def load(
     settings = _settings(environment, document, secrets, _mode(raw, variables))
     prometheus = measuring.prometheus(document, measuring_secrets)
     slack = replace(settings.slack, templates=own)
-    return replace(
-        settings, prometheus=prometheus, slack=slack, traces=traces, notices=mistakes.notices
-    )
+    sinks = announcing.sinks(document, file.parent, event_secrets)
+    settings = replace(settings, prometheus=prometheus, slack=slack, events=sinks, traces=traces)
+    return replace(settings, notices=mistakes.notices)
 
 
 def _folder_of_templates(document: tables.Document | None, file: Path) -> Path | None:
@@ -260,6 +261,7 @@ def _settings(
             outbox=document.retention.outbox,
             alerts=document.retention.alerts,
             drafts=document.retention.drafts,
+            events=document.retention.events,
         ),
         job_managers=tuple(document.jobs.managers),
         people=document.people.aliases,

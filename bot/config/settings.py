@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Literal
 
 from pydantic import SecretStr
@@ -110,6 +111,29 @@ class PrometheusSettings:
 
 
 @dataclass(frozen=True)
+class EventSink:
+    """A sink of events, whatever its kind; what a kind does not have is empty."""
+
+    kind: Literal["webhook", "file", "kafka"]
+    types: tuple[str, ...] = ()
+    envs: tuple[str, ...] = ()
+    from_start: bool = False
+    give_up_after: timedelta = timedelta(days=3)
+    timeout: timedelta = timedelta(seconds=10)
+    url: str = ""
+    path: Path = field(default_factory=Path)
+    most_bytes: int = 64 * 1024 * 1024
+    keep: int = 0
+    brokers: tuple[str, ...] = ()
+    topic: str = ""
+    tls: bool = False
+    ca_file: str = ""
+    mechanism: str = ""
+    user: str = ""
+    secret: SecretStr | None = None  # that it is signed with, or the password
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that can be set. The defaults are a service that knows no app yet."""
 
@@ -127,6 +151,7 @@ class Settings:
     policies: Mapping[str, Policy] = field(default_factory=dict)
     alerts: AlertSettings = field(default_factory=AlertSettings)
     prometheus: PrometheusSettings | None = None
+    events: Mapping[str, EventSink] = field(default_factory=dict)
     alertmanager_url: str = ""
     people: Mapping[str, str] = field(default_factory=dict)
     authors: Mapping[str, str] = field(default_factory=dict)  # e-mail in Dify → Slack account

@@ -15,6 +15,8 @@ from bot.domain.verdict.belief import THRESHOLDS
 
 Criticality = Literal["low", "medium", "high", "critical"]
 Risk = Criticality  # the same words; docs/decisions/0033-impact-and-risk.md
+SinkKind = Literal["webhook", "file", "kafka"]
+SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 LabelName = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -393,6 +395,10 @@ class RetentionTable(Table):
         default=timedelta(days=90),
         description="Editors' drafts that no rollback keeps, after they were last seen",
     )
+    events: fields.DayOrMore = Field(
+        default=timedelta(days=90),
+        description="Events for other systems, after they were written and sent",
+    )
 
 
 class JobsTable(Table):
@@ -402,6 +408,85 @@ class JobsTable(Table):
         default_factory=list,
         description="Who may run jobs at once and pause those that may be paused, on App Home: "
         "people and user groups. Default: nobody",
+    )
+
+
+class EventsTable(Table):
+    """`[events.NAME]`: a sink; which keys it has is a matter of its kind."""
+
+    kind: SinkKind = Field(description="`webhook`, `file` or `kafka`")
+    types: list[fields.EventType] = Field(
+        default_factory=list,
+        description='Which events it gets: `["rollback.*", "drift.noticed"]`. Default: all '
+        "([the types](docs/events.md))",
+    )
+    envs: list[fields.Name] = Field(
+        default_factory=list, description="Of which environments. Default: all"
+    )
+    from_: Literal["now", "start"] = Field(
+        default="now",
+        alias="from",
+        description="Where a new sink begins: `now`, or `start` for all that is kept",
+    )
+    give_up_after: fields.HourOrMore = Field(
+        default=timedelta(days=3),
+        description="How old an event may be that it does not take; then it goes on without",
+    )
+    timeout: fields.Patience = Field(
+        default=timedelta(seconds=10), description="How long one event is waited for, `1s` to `30s`"
+    )
+    url: fields.Url | None = Field(default=None, description="Webhook: where events are posted")
+    allow_http: bool = Field(
+        default=False, description="Webhook: post over plain `http://` to another machine"
+    )
+    secret_env: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Webhook: environment variable that holds the secret it is signed with, "
+        "`whsec_…` or any text",
+    )
+    secret_file: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Webhook: file that holds it, beside `keyturn.toml` when relative",
+    )
+    path: str | None = Field(
+        default=None,
+        min_length=1,
+        description="File: where events are kept as JSON lines, beside `keyturn.toml` if relative",
+    )
+    rotate_at_mb: int = Field(
+        default=64, ge=1, le=10_000, description="File: its size, in MiB, at which another begins"
+    )
+    keep: int = Field(
+        default=0, ge=0, le=1000, description="File: how many older ones stay; `0` keeps all"
+    )
+    brokers: list[fields.Broker] = Field(
+        default_factory=list, description="Kafka: where to begin, `HOST:PORT`"
+    )
+    topic: fields.Topic | None = Field(
+        default=None,
+        description="Kafka: the topic; an app's events share a key, and so their order",
+    )
+    tls: bool = Field(default=False, description="Kafka: TLS to the brokers")
+    ca_file: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Kafka: certificates to trust, in a PEM file. Default: the system's",
+    )
+    mechanism: SaslMechanism | None = Field(
+        default=None,
+        description="Kafka: how to log in, `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`. "
+        "Default: not at all",
+    )
+    user: fields.User | None = Field(default=None, description="Kafka: the user to log in with")
+    password_env: str | None = Field(
+        default=None, min_length=1, description="Kafka: environment variable with the password"
+    )
+    password_file: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Kafka: file that holds it, beside `keyturn.toml` when relative",
     )
 
 
@@ -430,5 +515,6 @@ class Document(Table):
     people: PeopleTable = PeopleTable()
     retention: RetentionTable = RetentionTable()
     jobs: JobsTable = JobsTable()
+    events: dict[fields.SinkName, EventsTable] = Field(default_factory=dict)
     prometheus: PrometheusTable | None = None
     alertmanager: AlertmanagerTable | None = None

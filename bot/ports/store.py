@@ -11,11 +11,13 @@ from store.differing import Differing
 from store.document import Document
 from store.records import (
     Addressee,
+    Announcement,
     AppEnv,
     AuditDraft,
     AuditEntry,
     Backlog,
     Case,
+    Consignment,
     Delivery,
     DirectCall,
     Event,
@@ -38,6 +40,7 @@ from store.records import (
     PauseOrigin,
     Rollback,
     Search,
+    SinkState,
     Slot,
     State,
     SuggestionsPaused,
@@ -424,6 +427,87 @@ class Events(Protocol):
     async def of(self, aggregate: str, aggregate_id: int) -> list[Event]: ...
 
 
+class Announcements(Protocol):
+    """What other systems are told; the repositories write it with the facts."""
+
+    async def newest(self) -> int:
+        """The number of the newest one; 0 when there is none."""
+        ...
+
+    async def after(
+        self, number: int, *, limit: int = 100, where: AppEnv | None = None
+    ) -> list[Announcement]:
+        """Those above *number*, oldest first; of *where*, or of all apps."""
+        ...
+
+    async def about(self, where: AppEnv, subject: str) -> list[Announcement]:
+        """Those of *where* about *subject* that are kept, in their order."""
+        ...
+
+    async def heads(self) -> dict[AppEnv, int]:
+        """How far each app@env has come."""
+        ...
+
+
+class Sinks(Protocol):
+    """Where they are sent, and how far each sink has come with each app."""
+
+    async def follow(self, sinks: Mapping[str, bool]) -> None:
+        """Know *sinks*; a new one begins now, or with what is kept where its value is True."""
+        ...
+
+    async def waits(self, names: Collection[str]) -> bool:
+        """Whether something is to be sent to one of *names* that nobody holds."""
+        ...
+
+    async def claim(
+        self, names: Collection[str], owner: str, *, lease: timedelta, limit: int
+    ) -> Consignment | None:
+        """The next *limit* events of the app that has waited longest, for one of *names*."""
+        ...
+
+    async def delivered(
+        self,
+        consigned: Consignment,
+        *,
+        owner: str,
+        through: int,
+        sent: int,
+        keep: timedelta | None = None,
+    ) -> None:
+        """Move on to *through*, after *sent* were taken; *keep* extends the lease, else it ends.
+
+        This and the next three raise `Stale` when another worker goes on with them.
+        """
+        ...
+
+    async def down(
+        self, consigned: Consignment, *, owner: str, delay: timedelta, error: str
+    ) -> None:
+        """The sink takes nothing now: all of it rests for *delay*."""
+        ...
+
+    async def refused(
+        self, consigned: Consignment, *, owner: str, delay: timedelta, error: str
+    ) -> None:
+        """The sink did not take this event: its app waits for *delay*, no other."""
+        ...
+
+    async def give_up(
+        self, consigned: Consignment, *, owner: str, through: int, count: int, entry: AuditDraft
+    ) -> None:
+        """Leave *count* events up to *through* out, with *entry*; the rest is held still."""
+        ...
+
+    async def rewind(self, name: str, where: AppEnv, sequence: int, *, entry: AuditDraft) -> bool:
+        """Let a sink get what follows *sequence* of *where* again; False when it is not known."""
+        ...
+
+    async def states(self, *, seen_within: timedelta) -> list[SinkState]:
+        """How each sink stands that a process has named lately, by name."""
+        ...
+
+
 class Slots(Protocol):
     """Ticks of scheduled jobs, each claimed once among all processes."""
 
@@ -654,6 +738,10 @@ class Transaction(Protocol):
     def outbox(self) -> Outbox: ...
     @property
     def events(self) -> Events: ...
+    @property
+    def announcements(self) -> Announcements: ...
+    @property
+    def sinks(self) -> Sinks: ...
     @property
     def slots(self) -> Slots: ...
     @property

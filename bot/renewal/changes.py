@@ -21,6 +21,7 @@ _PARTS: Mapping[str, Callable[[Settings], object]] = {
     "policy": lambda s: s.policies,
     "alerts": lambda s: s.alerts,
     "jobs": lambda s: s.job_managers,
+    "events": lambda s: s.events,
     "people": lambda s: (s.people, s.authors),
     "prometheus": lambda s: s.prometheus,
     "alertmanager": lambda s: s.alertmanager_url,

@@ -10,15 +10,16 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from bot.domain import drill, recovery, schedule
 from bot.domain.phases import Phase, phases
 from bot.domain.quorum import KEYTURN
 from bot.ports.store import Store, Transaction
-from store.records import AppEnv, Backlog, Choice, Rollback, State, Version
+from store.records import AppEnv, Backlog, Choice, Rollback, SinkState, State, Version
 
 PAGE = 200  # rollbacks that are read at once
+_NAMED_WITHIN = timedelta(hours=2)  # a sink that nobody named since is one no more
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -51,6 +52,7 @@ class Reading:
     audited: Mapping[tuple[str, str], int]
     audit_seq: int
     paused: bool
+    sinks: Sequence[SinkState] = ()
 
 
 @dataclass
@@ -84,6 +86,7 @@ class Figures:
                 audited=dict(self._audited),
                 audit_seq=self._seq,
                 paused=await tx.pause.current() is not None,
+                sinks=await tx.sinks.states(seen_within=_NAMED_WITHIN),
             )
 
     async def _count_audit(self, tx: Transaction) -> None:

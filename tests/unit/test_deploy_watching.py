@@ -44,6 +44,7 @@ GOOD = {
     'keyturn_database_up{job="keyturn", instance="a"}': f"1{STEADY}",
     'keyturn_queue_oldest_seconds{queue="outbox"}': f"3{STEADY}",
     'keyturn_queue_oldest_seconds{queue="inbox"}': f"0{STEADY}",
+    'keyturn_events_lag_seconds{sink="lake"}': f"5{STEADY}",
     'keyturn_job_finished_timestamp_seconds{task="snapshot"}': f"0+60{STEADY}",
     "keyturn_paused": f"0{STEADY}",
     'keyturn_rollbacks_in_state{env="prod", state="NEEDS_ATTENTION"}': f"2{STEADY}",
@@ -73,6 +74,7 @@ CASES = [
         f"_x{MINUTES - 20} 1x20",
     ),
     Case("KeyturnMessagesStuck", 'keyturn_queue_oldest_seconds{queue="outbox"}', f"0+60{STEADY}"),
+    Case("KeyturnEventsStuck", 'keyturn_events_lag_seconds{sink="lake"}', f"0+60{STEADY}"),
     Case("KeyturnClicksStuck", 'keyturn_queue_oldest_seconds{queue="inbox"}', f"0+60{STEADY}"),
     Case(
         "KeyturnSnapshotsStopped",

@@ -14,6 +14,7 @@ from bot.assembly.outside import Outside
 from bot.config.settings import DifySettings, PrometheusSettings, Settings
 from bot.language import CHINESE, ENGLISH, current, settle
 from bot.renewal.watched import Watched
+from tests.builders import NOON
 
 SETTINGS = Settings(
     dify={name: DifySettings(f"https://{name}", "a@b", SecretStr("x")) for name in ("one", "two")},
@@ -29,7 +30,9 @@ class Before:
 
 def made(settings: Settings, http: ClientSession, before: Before | None = None) -> Outside:
     watched = Watched(settings, {})
-    return Outside.of(watched, http, TIMEOUT, before, traces=lambda _: [TraceConfig()])
+    return Outside.of(
+        watched, http, TIMEOUT, before, traces=lambda _: [TraceConfig()], clock=lambda: NOON
+    )
 
 
 async def test_what_looks_back_is_made_where_a_prometheus_is_named() -> None:

@@ -7,7 +7,7 @@ the same on every replica: a query takes `max` over them, not `sum`.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final, TypeVar
 
@@ -22,6 +22,7 @@ from prometheus_client.exposition import generate_latest
 
 from bot.domain.phases import Phase
 from bot.services.figures import Reading, Told
+from store.records import SinkState
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 # From what Keyturn does in moments to what people take half a night for.
@@ -74,6 +75,7 @@ def _stored(reading: Reading) -> Iterator[Metric]:
     yield from _versions(reading)
     yield from _rollbacks([one for one in reading.rollbacks if not one.drill])
     yield from _queues(reading)
+    yield from _sinks(reading)
     yield _gauge("keyturn_cases_open", "Cases that are open.", {(): reading.open_cases})
     yield _gauge(
         "keyturn_paused",
@@ -180,6 +182,30 @@ def _queues(reading: Reading) -> Iterator[Metric]:
         "How long the oldest of them has waited; 0 when nothing waits.",
         {(one.queue,): _age(one.oldest, reading.at) for one in reading.backlogs},
         "queue",
+    )
+
+
+def _sinks(reading: Reading) -> Iterator[Metric]:
+    told: tuple[tuple[str, str, Callable[[SinkState], float]], ...] = (
+        ("events_sent", "Events that each sink took.", lambda one: one.sent),
+        ("events_failed", "Tries that each sink did not take.", lambda one: one.failed),
+        ("events_given_up", "Events that a sink did not take for too long.", lambda o: o.given_up),
+    )
+    for name, says, count in told:
+        yield _counter(
+            f"keyturn_{name}", says, {(one.name,): count(one) for one in reading.sinks}, "sink"
+        )
+    yield _gauge(
+        "keyturn_events_waiting",
+        "Events that each sink has not got yet.",
+        {(one.name,): one.waiting for one in reading.sinks},
+        "sink",
+    )
+    yield _gauge(
+        "keyturn_events_lag_seconds",
+        "How long the oldest of them has waited; 0 when nothing waits.",
+        {(one.name,): _age(one.oldest, reading.at) for one in reading.sinks},
+        "sink",
     )
 
 

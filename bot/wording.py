@@ -28,10 +28,16 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from bot import catalogues, textsafe
+from bot.domain import dry_run_told, lost, rehearsal_told
 from bot.domain.card import CardAlert, CardLeg, CardView, CardVote
+from bot.domain.diff import summary
+from bot.domain.diff.summary import Phrase
+from bot.domain.dry_run import Hitch
+from bot.domain.lost import Lost
 from bot.domain.quorum import KEYTURN
+from bot.domain.rehearsal_told import Part
 from bot.errors import BotError, GlassRefused, NotEligible
-from bot.language import gettext, message, ngettext
+from bot.language import Tongue, gettext, message, ngettext
 from bot.voice import OURS, Voice, spoken
 from store.records import Choice, Json
 
@@ -216,6 +222,45 @@ def counted(one: str, many: str, count: object, /, **values: object) -> str:
     return _marked(ngettext(one, many, count)) % {"num": count, **values}
 
 
+class _InCatalogue:
+    """Says what is read outside Slack too in the language of this moment."""
+
+    def filled(self, sentence: str, /, **values: object) -> str:
+        return translated(sentence, **values)
+
+    def counted(self, one: str, many: str, count: int, /, **values: object) -> str:
+        return counted(one, many, count, **values)
+
+
+_OF_NOW: Final[Tongue] = _InCatalogue()
+
+
+def phrased(phrases: Sequence[Phrase]) -> str:
+    """What a difference amounts to; literal text, as all that follows here."""
+    return joined(summary.said(phrases, _OF_NOW))
+
+
+def given_up(found: Sequence[Lost]) -> str:
+    """What is lost by going back."""
+    return joined(lost.words(found, _OF_NOW))
+
+
+def hitched(found: Sequence[Hitch], env: str) -> str:
+    """What a dry run found, on one line."""
+    return joined(dry_run_told.line(found, env=env, tongue=_OF_NOW))
+
+
+def rehearsed(told: Sequence[Part]) -> list[str]:
+    """What a dry run says, a line each."""
+    return [joined(line) for line in rehearsal_told.said(told, _OF_NOW)]
+
+
+def headed(phrases: Sequence[Phrase], counts: Mapping[str, Json]) -> list[str]:
+    """The first lines of a difference as text."""
+    kinds = translated(", ").join(f"{_named(kind)} {int(n)}" for kind, n in counts.items())
+    return [phrased(phrases), joined(translated("changes: %(kinds)s", kinds=kinds))]
+
+
 def _sentence(sentence: str, /, **values: object) -> Markup:
     """What `{% trans %}` makes: ours is mrkdwn, what fills it is made so as every expression."""
     return _trusted(translated(sentence, **_each_as_mrkdwn(values)))
@@ -315,7 +360,11 @@ def _counted(counts: Mapping[str, Json]) -> str:
 
 
 def _kind(kind: str) -> str:
-    return textsafe.mrkdwn(gettext(kind) if kind in KINDS else kind, 30)
+    return textsafe.mrkdwn(_named(kind), 30)
+
+
+def _named(kind: str) -> str:
+    return gettext(kind) if kind in KINDS else kind
 
 
 def change(kind: str, op: str) -> str:
@@ -584,6 +633,7 @@ FILTERS: Final[dict[str, Callable[..., str]]] = {
     "members": _members,
     "barred": _barred,
     "counted": _counted,
+    "summary_words": lambda phrases, n=300: textsafe.mrkdwn(phrased(phrases), n),
     "secrets": _secrets,
     "alerts": _alerts,
     "votes": _votes,

@@ -21,7 +21,7 @@ from bot.language import ENGLISH, LANGUAGES
 ROOT = Path(__file__).parent.parent
 KEYWORDS = {
     **dict.fromkeys(("_", "gettext", "translated", "message", "filled"), None),
-    **dict.fromkeys(("ngettext", "counted"), (1, 2)),
+    **dict.fromkeys(("ngettext", "counted", "messages"), (1, 2)),
 }
 JINJA = {"trimmed": "true", "trim_blocks": "true", "lstrip_blocks": "true"}
 

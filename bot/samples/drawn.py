@@ -15,8 +15,19 @@ from bot.domain.words import AnswerCode, FindingCode, NoteCode, OutcomeCode, Rec
 from bot.ports.people import Note
 from bot.render import Message
 from bot.samples import dialogs
-from bot.samples.cards import ALICE, BOB, NOON, a_view, an_impact, both_approved, facts_only
+from bot.samples.cards import (
+    ALICE,
+    BOB,
+    HITCHES,
+    NOON,
+    REWORDED,
+    a_view,
+    an_impact,
+    both_approved,
+    facts_only,
+)
 from bot.samples.facts import FACTS
+from bot.samples.told import FIRST_PAGE, GIVEN_UP, REHEARSED
 from store.records import State
 
 Drawn: TypeAlias = Message | dict[str, Any]
@@ -46,11 +57,15 @@ def _all() -> Iterator[tuple[str, Draw]]:
         yield f"card/{name}", partial(render.card, view)
     for code in NoteCode:
         yield f"note/{code.value}", partial(render.note, _note(code))
+    drift = {"summary": "", "phrases": [REWORDED]}
+    yield "note/drift.told", partial(render.note, _note(NoteCode.DRIFT, **drift))
     for outcome in OutcomeCode:
         facts = {"outcome": outcome.value, "facts": FACTS.get(outcome, {}), "seconds": 3.2}
         yield f"ended/{outcome.value}", partial(render.note, Note(NoteCode.ENDED, facts))
     for answer in AnswerCode:
         yield f"answer/{answer.value}", partial(render.answer, _note(answer))
+    yield "answer/dry_run.steps", partial(render.answer, _note(AnswerCode.DRY_RUN, told=REHEARSED))
+    yield "answer/compared.first", partial(render.answer, _note(AnswerCode.COMPARED, **FIRST_PAGE))
     for action in _FORMS:
         yield f"dialog/{action}", partial(_form, action)
     yield "dialog/reject_drill", partial(_form, "reject", drill=True)
@@ -62,8 +77,8 @@ def _all() -> Iterator[tuple[str, Draw]]:
         yield f"home/{said.value}", partial(render.home_view, home)
 
 
-def _note(code: StrEnum) -> Note:
-    return Note(code.value, FACTS.get(code, {}))
+def _note(code: StrEnum, **more: Any) -> Note:
+    return Note(code.value, {**FACTS.get(code, {}), **more})
 
 
 def _form(action: str, *, drill: bool = False) -> dict[str, Any]:
@@ -111,8 +126,10 @@ def _variations() -> Iterator[tuple[str, CardView]]:
         "impact": {"impact": an_impact(), "risk": "critical"},
         "joint": {"legs": (CardLeg("support-triage@prod", 7, 6), CardLeg("kb-search@prod", 4, 3))},
         "dry_run": {"dry_run": "missing: model gpt-4o (node Answer)", "dry_run_warns": True},
+        "dry_run.found": {"dry_run": "missing", "dry_run_warns": True, "hitches": HITCHES},
         "drill": {"drill": True},
         "lost": {"lost": "a new answer about refunds"},
+        "lost.versions": {"lost": "more", "given_up": GIVEN_UP},
         "restored": {"restored": True},
         "at_once": {"at_once": True},
         "nobody": {"policy_named": False},

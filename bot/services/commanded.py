@@ -260,7 +260,9 @@ class Commanded:
             case Take():
                 await self._verbs.take(hearing, places, _matter(asked, asker))
             case _:
-                await self._tell(hearing, await self._told(asker, asked))
+                with hearing.speaking():
+                    told = await self._told(asker, asked)
+                await self._tell(hearing, told)
 
     async def _told(self, asker: Asker, asked: Reading) -> Told:
         """What is asked by who only wants to know."""

@@ -330,7 +330,7 @@ def a_long_view(**changes: Any) -> CardView:
         "impact": an_impact(long),
         "risk": "critical",
         "lost": long,
-        "summary": long,
+        "phrases": ({"code": "swapped", "before": long, "after": long},),
         "secrets_kept": tuple(f"{'SECRET_' * 20}{i}" for i in range(40)),
         "secrets_from_version": tuple(f"{'OTHER_' * 20}{i}" for i in range(40)),
         "alerts": tuple(CardAlert(long, "f" * 200, NOON, True, long) for _ in range(60)),

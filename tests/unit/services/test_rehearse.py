@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.domain import rehearsal
 from bot.domain.dry_run import Severity
 from bot.domain.policy import Policy
 from bot.domain.references import Kind, Needed
 from bot.domain.rehearsal import Draft, Rehearsal, Verdict
+from bot.domain.rehearsal_told import as_json, lines
 from bot.domain.windows import windows
 from bot.errors import UnknownVersion, UpstreamDown
 from bot.ports.store import Store
@@ -151,12 +151,12 @@ async def test_a_rollback_that_would_go_through_is_told_step_by_step(
     assert (made.verdict, made.draft, made.draft_author) == (Verdict.CLEAR, Draft.WORK, "carol")
     assert (made.live.number, made.candidate.number) == (2, 1)
     assert made.expected_root == GOOD.root
-    text = "\n".join(rehearsal.lines(made))
+    text = "\n".join(lines(made))
     assert text.startswith("Dry run: nothing is missing\nDifference to live, 1 change: ")
     assert "1. wait for 2 approvals\n2. keep the editors' draft" in text
     assert "unpublished work of carol" in text
     assert f"its root has to be {GOOD.root[:12]}…\n6. put the editors' draft back" in text
-    assert rehearsal.as_json(made)["steps"][3] == "4. publish the draft under the name rollback-…"
+    assert as_json(made)["steps"][3] == "4. publish the draft under the name rollback-…"
 
 
 async def test_a_draft_as_live_holds_no_work(scene: ExecutionScene) -> None:
@@ -172,7 +172,7 @@ async def test_what_is_missing_is_no_refusal(scene: ExecutionScene) -> None:
     made = await played(scene)
 
     assert (made.verdict, codes(made)) == (Verdict.MISSING, [])
-    assert rehearsal.as_json(made)["findings"] == [
+    assert as_json(made)["findings"] == [
         {
             "severity": "warns",
             "what": "model",
@@ -197,7 +197,7 @@ async def test_a_version_without_nodes_would_be_refused(scene: ExecutionScene) -
     made = await played(scene)
 
     assert codes(made) == ["empty_version"]
-    text = "\n".join(rehearsal.lines(made))
+    text = "\n".join(lines(made))
     assert text.startswith("It would be refused: That version has no nodes")
     assert "wait for" not in text
 
@@ -228,9 +228,7 @@ async def test_secrets_that_only_the_draft_has_would_be_sealed(scene: ExecutionS
 
     assert codes(made) == []
     assert made.sealed == ("SECRET_3",)
-    assert any(
-        "seal the values that only the draft has: SECRET_3" in s for s in rehearsal.lines(made)
-    )
+    assert any("seal the values that only the draft has: SECRET_3" in s for s in lines(made))
     assert "another" not in repr(made)
 
 
@@ -251,10 +249,10 @@ async def test_a_draft_whose_secrets_cannot_be_told_apart_would_end_it(
 async def test_the_secrets_in_force_are_named(scene: ExecutionScene) -> None:
     scene.publish(a_secretive("Kindly.", KEY, OTHER_KEY), a_secretive("Wrongly.", KEY))
 
-    lines = rehearsal.lines(await played(scene))
+    told = lines(await played(scene))
 
-    assert "Secrets that keep live's value: SECRET_3" in lines
-    assert "Secrets that take the version's own value: SECRET_8" in lines
+    assert "Secrets that keep live's value: SECRET_3" in told
+    assert "Secrets that take the version's own value: SECRET_8" in told
 
 
 async def test_a_freeze_would_refuse_it(scene: ExecutionScene) -> None:
@@ -299,7 +297,7 @@ async def test_going_to_what_was_rolled_back_takes_a_reason(scene: ExecutionScen
     made = await played(scene, 2)
 
     assert (made.reason_needed, made.verdict) == (True, Verdict.CLEAR)
-    assert any("takes a reason" in line for line in rehearsal.lines(made))
+    assert any("takes a reason" in line for line in lines(made))
 
 
 async def test_an_app_without_versions_is_written_at_once(scene: ExecutionScene) -> None:
@@ -314,7 +312,7 @@ async def test_an_app_without_versions_is_written_at_once(scene: ExecutionScene)
     scene.rolls_back_config.add(PROD)
     made = await played(scene)
     assert (made.at_once, made.verdict) == (True, Verdict.CLEAR)
-    assert len(rehearsal.as_json(made)["steps"]) == 3
+    assert len(as_json(made)["steps"]) == 3
 
 
 async def test_a_version_that_was_deleted_comes_from_our_store(scene: ExecutionScene) -> None:

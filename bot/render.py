@@ -386,6 +386,7 @@ def _reply(
         raise BrokenBlocks(str(error)) from error
     shown = [textsafe.visible(line, _LINE) for line in lines]
     elsewhere = "in the thread" if shown and not below else "not shown"
+    elsewhere = "rollbacks" if note.code == NoteCode.DIRECT else elsewhere
     return _laid_out(f"{catalogue} {note.code}", sentence, shown, listed, elsewhere, under)
 
 

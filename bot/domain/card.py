@@ -145,7 +145,7 @@ class CardView:
     audit_seq: int | None = None
     audit_head: str = ""
     page: str = ""  # the address of the page that shows the whole difference
-    record: str = ""  # that of the page of the whole record, once the rollback has ended
+    record: str = ""  # that of the page of the whole record, once the rollback of one app has ended
     legs: tuple[CardLeg, ...] = ()  # all apps, where there are several
     impact: Mapping[str, Json] | None = None  # of NoteCode.IMPACT; None where nobody looked
     risk: str = ""  # the rollback's, where it takes more votes because of it

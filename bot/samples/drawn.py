@@ -34,6 +34,7 @@ Drawn: TypeAlias = Message | dict[str, Any]
 Draw: TypeAlias = Callable[[], Drawn]
 _FORMS = ("reject", "undo", "break_glass", "sign_review")
 _BUTTONS = ("approve", "reject", "difference", "another", "break_glass")
+_LEGS = (CardLeg("support-triage@prod", 7, 6), CardLeg("kb-search@prod", 4, 3))
 _GLASS = CardGlass(ALICE, "the shop answers nobody", NOON)
 
 
@@ -124,7 +125,7 @@ def _variations() -> Iterator[tuple[str, CardView]]:
         "asked": {"requested_slack_id": BOB, "reason": "answers were better"},
         "buttons": {"buttons": tuple(CardButton(name, dialogs.VALUE) for name in _BUTTONS)},
         "impact": {"impact": an_impact(), "risk": "critical"},
-        "joint": {"legs": (CardLeg("support-triage@prod", 7, 6), CardLeg("kb-search@prod", 4, 3))},
+        "joint": {"legs": _LEGS},
         "dry_run": {"dry_run": "missing: model gpt-4o (node Answer)", "dry_run_warns": True},
         "dry_run.found": {"dry_run": "missing", "dry_run_warns": True, "hitches": HITCHES},
         "drill": {"drill": True},
@@ -144,6 +145,7 @@ def _variations() -> Iterator[tuple[str, CardView]]:
     yield "glass.waits", a_view(State.BROKEN_GLASS, glass=_GLASS)
     review = replace(_GLASS, ran=True, review_open=True, signed=(BOB,), in_freeze=True)
     yield "glass.review", a_view(State.COMPLETED, glass=review, seconds=3.2)
+    yield "joint.done", both_approved(State.COMPLETED, seconds=3.2, legs=_LEGS)
     yield "drill.done", both_approved(State.COMPLETED, seconds=3.2, drill=True)
     undo = (CardButton("undo", dialogs.VALUE),)
     yield "undo", both_approved(State.COMPLETED, seconds=3.2, buttons=undo)

@@ -237,8 +237,11 @@ class Drawing:
 
 
 def link_to_record(rollback: Rollback, address: Address | None) -> str:
-    """The link to the record of a rollback that has ended, over a day after that; "" for none."""
-    if address is None or rollback.finished_at is None:
+    """The link to the record of a rollback that has ended, over a day after that; "" for none.
+
+    A channel sees it. Of several apps that is none: who may see this one may not see all of them.
+    """
+    if address is None or rollback.finished_at is None or rollback.joint:
         return ""
     return address(name_of_record(rollback.id), rollback.finished_at + link.LASTS)
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot import catalogues
 from bot.domain.dry_run import Severity
 from bot.domain.policy import Policy
 from bot.domain.references import Kind, Needed
@@ -16,6 +17,7 @@ from bot.domain.rehearsal import Draft, Rehearsal, Verdict
 from bot.domain.rehearsal_told import as_json, lines
 from bot.domain.windows import windows
 from bot.errors import UnknownVersion, UpstreamDown
+from bot.language import CHINESE
 from bot.ports.store import Store
 from bot.services.opening import Opening
 from store.document import Document
@@ -354,6 +356,23 @@ async def test_a_dry_run_is_asked_for_by_a_word(scene: ExecutionScene) -> None:
     assert (answer["code"], answer["verdict"]) == ("dry_run", "missing")
     assert (answer["live"], answer["number"]) == (2, 1)
     assert "  missing: model gpt-4o of openai (node Answer)" in answer["lines"]
+
+
+async def test_what_would_refuse_it_is_told_in_the_language_of_who_asks(
+    scene: ExecutionScene,
+) -> None:
+    good, bad = a_secretive("Kindly.", KEY), a_secretive("Wrongly.", KEY)
+    scene.publish(good, bad, secrets=[{KEY: "sk-live-1"}, {KEY: "sk-live-1"}])
+    scene.target.hides_old_secrets = True
+    scene.target.save_draft(APP, bad, secrets={KEY: "sk-another-one"})
+    await scene.snapshot.refresh(PROD)
+    catalogues.keep()
+    scene.directory.languages[DAVE] = CHINESE
+
+    answer = await told(scene, f"dry-run {PROD} 1")
+
+    refused = {"code": "refused", "why": "编辑者的草稿有自己的密钥值：SECRET_3"}
+    assert answer["told"][0] == refused
 
 
 async def test_a_tag_names_where_to_go(scene: ExecutionScene) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 ENGLISH: Final = "en"
 CHINESE: Final = "zh-Hans"
@@ -70,6 +70,11 @@ def message(sentence: str) -> str:
     return sentence
 
 
+def messages(one: str, many: str) -> tuple[str, str]:
+    """Mark the sentences of one thing and of many likewise."""
+    return one, many
+
+
 def gettext(sentence: str) -> str:
     """The *sentence* in the language of this moment; where it has none, in English."""
     sentences = _installed.by_language.get(current())
@@ -87,6 +92,31 @@ def ngettext(one: str, many: str, count: object) -> str:
 def filled(sentence: str, /, **values: object) -> str:
     """The *sentence* in the language of this moment, with what its places take."""
     return gettext(sentence) % values
+
+
+class Tongue(Protocol):
+    """How sentences are said that are read outside Slack too. What is said is literal text."""
+
+    def filled(self, sentence: str, /, **values: object) -> str:
+        """The *sentence* with what its places take."""
+        ...
+
+    def counted(self, one: str, many: str, count: int, /, **values: object) -> str:
+        """The sentence of *count* things, filled likewise; `num` is their number in it."""
+        ...
+
+
+class _English:
+    """As they are written."""
+
+    def filled(self, sentence: str, /, **values: object) -> str:
+        return sentence % values
+
+    def counted(self, one: str, many: str, count: int, /, **values: object) -> str:
+        return (one if count == 1 else many) % {"num": count, **values}
+
+
+IN_ENGLISH: Final[Tongue] = _English()
 
 
 def dated(moment: datetime) -> str:

@@ -32,7 +32,9 @@ from bot.domain.diff.words import RunOp
 from bot.domain.record.entries import as_text
 from bot.domain.record.pack import pack
 from bot.domain.record.view import RecordPage
+from bot.language import ENGLISH
 from bot.prose import as_html
+from bot.voice import OURS, speaking
 from bot.wording import FILTERS
 
 _SAID: Final = frozenset(  # sentences of the catalogue and their parts that a record says too
@@ -136,10 +138,9 @@ def _record(
         (leg, _coloured(leg.page.changes), _coloured(leg.page.drawn)) if leg.page else (leg, [], [])
         for leg in page.legs
     ]
-    html = (
-        _environment()
-        .get_template("web/record.html.j2")
-        .render(
+    template = _environment().get_template("web/record.html.j2")
+    with speaking(OURS, ENGLISH):  # as the page around them; who reads it is not known
+        html = template.render(
             page=page,
             legs=differences,
             kinds=_KINDS,
@@ -151,7 +152,6 @@ def _record(
             script=Markup(script),  # noqa: S704
             policy=policy,
         )
-    )
     return Page(html, policy)
 
 

@@ -33,7 +33,7 @@ from bot.blockkit import (
     text_size,
     view_problems,
 )
-from bot.domain import glass
+from bot.domain import glass, rehearsal_told
 from bot.domain.card import CardView
 from bot.domain.choices import Choices
 from bot.domain.choices import spelled as spelled_choice
@@ -44,7 +44,21 @@ from bot.errors import BotError
 from bot.language import ENGLISH, current, message
 from bot.ports.people import Note, Window
 from bot.voice import OURS, Voice, speaking, spoken
-from bot.wording import FILTERS, NoWords, change, counted, environment, joined, say, translated
+from bot.wording import (
+    FILTERS,
+    NoWords,
+    change,
+    counted,
+    environment,
+    given_up,
+    headed,
+    hitched,
+    joined,
+    phrased,
+    rehearsed,
+    say,
+    translated,
+)
 from store.records import AppEnv, Json
 
 CHANGES: Final = 12  # lines of the difference on a card; a phone shows no more anyway
@@ -150,8 +164,7 @@ def answer(note: Note) -> Message:
         case AnswerCode.DIFFERENCE:
             return _reply("answer", note, lines=str(_fact(note, "text")).splitlines())
         case AnswerCode.COMPARED | AnswerCode.DRY_RUN:
-            lines = _fact(note, "lines")
-            return _reply("answer", note, lines=lines, below=True)
+            return _reply("answer", note, lines=_lines(note), below=True)
         case AnswerCode.LOG | AnswerCode.AUDIT:
             rows = _fact(note, "rows")
             return _reply("answer", note, rows=rows, below=True)
@@ -373,7 +386,23 @@ def _reply(
         raise BrokenBlocks(str(error)) from error
     shown = [textsafe.visible(line, _LINE) for line in lines]
     elsewhere = "in the thread" if shown and not below else "not shown"
+    elsewhere = "rollbacks" if note.code == NoteCode.DIRECT else elsewhere
     return _laid_out(f"{catalogue} {note.code}", sentence, shown, listed, elsewhere, under)
+
+
+def _lines(note: Note) -> Sequence[Json]:
+    """The lines of an answer in our language, as far as they are told as values too.
+
+    What an older or a newer release queued is in English.
+    """
+    lines: Sequence[Json] = _fact(note, "lines")
+    if note.code == AnswerCode.DRY_RUN:
+        told: Json = note.facts.get("told")
+        return rehearsed(told) if told and rehearsal_told.understood(told) else lines
+    if "phrases" not in note.facts:  # a later page of a difference
+        return lines
+    head = headed(note.facts["phrases"], _fact(note, "counts"))
+    return [*head, *lines[len(head) :]]
 
 
 def _paragraphs(catalogue: str, note: Note) -> Message:
@@ -495,6 +524,9 @@ def _json(voice: Voice) -> ImmutableSandboxedEnvironment:
     made.filters |= {
         "clean": lambda text, n=300: textsafe.clean(joined(str(text)), n),
         "change_words": change,
+        "phrased": phrased,
+        "given_up": given_up,
+        "hitched": hitched,
         "joined": joined,
         "visible": textsafe.visible,
         "one_line": textsafe.one_line,

@@ -7,6 +7,7 @@ the `.po` file and an editor for such files.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -21,8 +22,9 @@ from bot.language import ENGLISH, LANGUAGES
 ROOT = Path(__file__).parent.parent
 KEYWORDS = {
     **dict.fromkeys(("_", "gettext", "translated", "message", "filled"), None),
-    **dict.fromkeys(("ngettext", "counted"), (1, 2)),
+    **dict.fromkeys(("ngettext", "counted", "messages"), (1, 2)),
 }
+_SPEAKS = re.compile(r"\bbot\.(language|wording)\b")
 JINJA = {"trimmed": "true", "trim_blocks": "true", "lstrip_blocks": "true"}
 
 
@@ -31,7 +33,7 @@ def sources() -> Iterator[tuple[str, str, Path]]:
     for path in sorted((ROOT / "templates" / "slack").rglob("*.j2")):
         yield "jinja2.ext:babel_extract", path.relative_to(ROOT).as_posix(), path
     for path in sorted((ROOT / "bot").rglob("*.py")):
-        if "bot.language" not in path.read_text(encoding="utf-8"):
+        if not _SPEAKS.search(path.read_text(encoding="utf-8")):
             continue  # says nothing of its own
         yield "python", path.relative_to(ROOT).as_posix(), path
 

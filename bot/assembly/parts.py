@@ -169,11 +169,13 @@ class Making:
         announce = self._announcer(settings, outside, before)
         admission = self._admitting(outside, recent, rules)
         meaning = partial(settings.alerts.labels.where, known=channels)
+        managers, acting = settings.job_managers, (propose, closer)
+        decider = partial(self._decider, outside, keys, acting, rules, managers=managers)
         steps = {
             "take_in": TakeIn(store, channels, meaning=meaning).step,
             "propose": propose.step,
-            "decide": self._decider(outside, keys, (propose, closer), rules, PRESSED).step,
-            "command": self._decider(outside, keys, (propose, closer), rules, TYPED).step,
+            "decide": decider(kinds=PRESSED).step,
+            "command": decider(kinds=TYPED).step,
             "execute": Execute(
                 store,
                 outside.reach,
@@ -330,6 +332,8 @@ class Making:
         keys: Sequence[bytes],
         acting: tuple[Propose, Closer],
         rules: Rules,
+        *,
+        managers: tuple[str, ...],
         kinds: Collection[InboxKind],
     ) -> Decide:
         propose, closer = acting
@@ -344,6 +348,7 @@ class Making:
             keys=keys,
             depends_on=rules.depends_on,
             practises=rules.practises,
+            job_managers=managers,
             owner=self._process.owner,
             nudge=self._nudge,
             jitter=random.random,

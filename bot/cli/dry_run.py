@@ -33,7 +33,7 @@ def dry_run(
     """
     from bot import log
     from bot.config.load import from_process
-    from bot.domain import rehearsal
+    from bot.domain import rehearsal_told
     from bot.domain.rehearsal import Verdict
 
     log.configure(level="ERROR")
@@ -43,10 +43,10 @@ def dry_run(
     except (UnknownApp, UnknownVersion) as error:
         end_unknown(error)
     if as_json:
-        say_json(rehearsal.as_json(made))
+        say_json(rehearsal_told.as_json(made))
     else:
         say(f"{made.where}: version {made.live.number} is live; to {made.candidate.number}:")
-        for line in rehearsal.lines(made):
+        for line in rehearsal_told.lines(made):
             say(line)
     raise SystemExit(NO if made.verdict in {Verdict.BLOCKS, Verdict.MISSING} else DONE)
 

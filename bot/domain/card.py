@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.domain.diff.summary import Phrase, said
+from bot.domain.dry_run import Hitch
+from bot.domain.lost import Lost
 from store.records import Choice, Json, State
 
 
@@ -119,7 +122,7 @@ class CardView:
     publisher_excluded: bool = False
     publisher_unknown: bool = False  # nobody may vote, since nobody knows who published it
     policy_named: bool = True
-    summary: str = ""
+    phrases: tuple[Phrase, ...] = ()  # what the difference amounts to
     change_counts: Mapping[str, int] | None = None
     changes: tuple[CardChange, ...] = ()
     changes_left: int = 0  # how many more changes there are than `changes` shows
@@ -130,7 +133,8 @@ class CardView:
     at_once: bool = False  # no versions in the target: executing is one write that is live at once
     restored: bool = False  # the candidate was deleted in the target; it comes from our store
     glass: CardGlass | None = None  # it runs, or ran, on this one person's word
-    dry_run: str = ""  # what a dry run found, in words; "" where none was made
+    hitches: tuple[Hitch, ...] = ()  # what a dry run found
+    dry_run: str = ""  # the same in English; "" where none was made
     dry_run_warns: bool = False  # something that is needed is missing, or could not be looked up
     buttons: tuple[CardButton, ...] = ()
     outcome_code: str = ""
@@ -141,9 +145,15 @@ class CardView:
     audit_seq: int | None = None
     audit_head: str = ""
     page: str = ""  # the address of the page that shows the whole difference
-    record: str = ""  # that of the page of the whole record, once the rollback has ended
+    record: str = ""  # that of the page of the whole record, once the rollback of one app has ended
     legs: tuple[CardLeg, ...] = ()  # all apps, where there are several
     impact: Mapping[str, Json] | None = None  # of NoteCode.IMPACT; None where nobody looked
     risk: str = ""  # the rollback's, where it takes more votes because of it
-    lost: str = ""
+    given_up: tuple[Lost, ...] = ()  # what is lost besides the suspect
+    lost: str = ""  # the same in English
     drill: bool = False  # an alert of our own: everything is as in earnest, but for that
+
+    @property
+    def summary(self) -> str:
+        """What the difference amounts to, in English."""
+        return said(self.phrases)

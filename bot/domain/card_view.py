@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypedDict
 
-from bot.domain import drill, dry_run, glass, impact_told, quorum, recovery
+from bot.domain import drill, dry_run, dry_run_told, glass, impact_told, lost, quorum, recovery
 from bot.domain.card import (
     CardAlert,
     CardButton,
@@ -19,6 +19,8 @@ from bot.domain.card import (
 from bot.domain.diff.card import card_changes
 from bot.domain.diff.changes import ChangeList
 from bot.domain.diff.joined import joined
+from bot.domain.diff.summary import Phrase
+from bot.domain.lost import Lost
 from bot.domain.words import FindingCode
 from store.records import (
     Case,
@@ -55,7 +57,7 @@ Sign = Callable[[Rollback, str], str]  # (rollback, action) → the button's val
 
 
 class _Difference(TypedDict):
-    summary: str
+    phrases: tuple[Phrase, ...]
     change_counts: Mapping[str, int] | None
     changes: tuple[CardChange, ...]
     changes_left: int
@@ -72,7 +74,7 @@ def build(
     sign: Sign,
     pages: Sequence[str] = (),
     record: str = "",
-    lost: str = "",
+    given_up: Sequence[Lost] = (),
     another: str = "",
 ) -> CardView:
     """Return the card of *case*; the same state gives the same card.
@@ -87,7 +89,7 @@ def build(
         head: (seq, hash) of the audit chain's newest entry; published with the card, it shows
             later whether the chain was rewritten.
         sign: Makes the value of a button.
-        lost: What going back gives up besides the suspect, in words.
+        given_up: What is lost besides the suspect, app after app.
         another: The value of the button that asks for a version where none is suggested; "" where
             there is nothing to choose from.
         pages: The address of the page of each leg's difference; empty where there is none.
@@ -111,7 +113,8 @@ def build(
         return replace(facts, buttons=buttons, **_difference(changes[0] if changes else None))
     page = pages[0] if pages else ""
     legs = _legs(rollback, versions, pages)
-    facts = replace(facts, page=page, record=record, legs=legs, lost=lost)
+    facts = replace(facts, page=page, record=record, legs=legs)
+    facts = replace(facts, given_up=tuple(given_up), lost=lost.words(given_up))
     return _with_rollback(facts, rollback, versions, changes, sign)
 
 
@@ -163,7 +166,8 @@ def _with_rollback(
         restored=any(leg.restored for leg in rollback.legs),
         at_once=any(_at_once(leg, versions) for leg in rollback.legs),
         glass=_glass(rollback),
-        dry_run="" if found is None else dry_run.line(found, env=leg.where.env),
+        hitches=tuple(found or ()),
+        dry_run="" if found is None else dry_run_told.line(found, env=leg.where.env),
         dry_run_warns=bool(found),
         impact=impact_told.told(rollback),
         risk=policy.risk,
@@ -222,10 +226,10 @@ def _secrets(rollback: Rollback, which: str) -> tuple[str, ...]:
 
 def _difference(changes: ChangeList | None) -> _Difference:
     if changes is None:
-        return _Difference(summary="", change_counts=None, changes=(), changes_left=0)
+        return _Difference(phrases=(), change_counts=None, changes=(), changes_left=0)
     shown = card_changes(changes, CHANGES_SHOWN)
     return _Difference(
-        summary=changes.summary(),
+        phrases=changes.phrases(),
         change_counts=changes.counts(),
         changes=shown,
         changes_left=len(changes.changes) - len(shown),

@@ -11,14 +11,11 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
 from bot.domain.redact import redact_text
-from bot.domain.references import OF_THE_APP, Kind, Needed, Reference
+from bot.domain.references import Needed, Reference
 from store.records import Json
 
-_NAMED = 3  # things on a card's line
-_NODES = 2  # of one thing there
-_NAME = 60
-_ID = 8  # letters of an id, on a line
 _KEY = "hitches"
+WORKFLOW_TOOL = "workflow tool"
 
 
 class Severity(StrEnum):
@@ -49,16 +46,6 @@ class Unread(StrEnum):
     UNREADABLE = "unreadable"
 
 
-_WHY = {
-    Unread.LATE: "no answer in time",
-    Unread.DOWN: "no answer",
-    Unread.FORBIDDEN: "not allowed to look",
-    Unread.NO_LIST: "this release has no list of them",
-    Unread.REFUSED: "it was refused",
-    Unread.UNREADABLE: "the answer was not understood",
-}
-
-
 @dataclass(frozen=True)
 class Looked:
     """What a look at a target brought.
@@ -84,23 +71,6 @@ class Hitch:
     provider: str = ""
     nodes: tuple[str, ...] = ()
     why: str = ""
-
-    @property
-    def _short(self) -> str:
-        """The name as it fits a line; of an id its beginning tells enough."""
-        is_id = self.what == Kind.KNOWLEDGE_BASE and len(self.name) > _ID
-        return f"{self.name[:_ID]}…" if is_id else _cut(self.name)
-
-    def told(self, *, nodes: int | None = None) -> str:
-        """The thing in words, with at most so many *nodes*; None for all."""
-        name = self._short if nodes is not None else self.name
-        beside = [_why(self)] if self.severity is Severity.WARNS and self.why else []
-        if self.nodes:
-            beside.append(_places(self.nodes, nodes))
-        said = f"{self.what} {name}".rstrip()
-        if nodes is None and self.provider:
-            said += f" of {self.provider}"
-        return f"{said} ({'; '.join(beside)})" if beside else said
 
 
 def hitches(references: Iterable[Reference], looked: Mapping[Needed, Looked]) -> tuple[Hitch, ...]:
@@ -128,35 +98,6 @@ def hitches_in(facts: Mapping[str, Json]) -> tuple[Hitch, ...] | None:
     )
 
 
-def line(found: Sequence[Hitch], *, env: str) -> str:
-    """Return *found* on one line, for a card."""
-    missing = [hitch for hitch in found if hitch.severity is Severity.WARNS]
-    unknown = [hitch for hitch in found if hitch.severity is Severity.UNKNOWN]
-    said = []
-    if missing:
-        things = "1 thing is" if len(missing) == 1 else f"{len(missing)} things are"
-        named = [hitch.told(nodes=_NODES) for hitch in missing[:_NAMED]]
-        if (left := len(missing) - _NAMED) > 0:
-            named.append(f"and {left} more")
-        said.append(f"{things} missing in {env}: {', '.join(named)}")
-    if unknown:
-        said.append(f"could not be checked: {', '.join(_unknown(unknown))}")
-    return f"Dry run: {'; '.join(said) or 'nothing is missing'}"
-
-
-def in_full(found: Sequence[Hitch], *, env: str) -> list[str]:
-    """Return *found* as lines, with every node."""
-    if not found:
-        return ["Dry run: nothing is missing"]
-    lines = [f"Dry run in {env}:"]
-    for hitch in found:
-        if hitch.severity is Severity.UNKNOWN:
-            lines.append(f"  not checked ({_why(hitch)}): {hitch.told()}")
-        else:
-            lines.append(f"  missing: {hitch.told()}")
-    return lines
-
-
 def warns(found: Iterable[Hitch]) -> bool:
     """Whether something that is needed is not there."""
     return any(hitch.severity is Severity.WARNS for hitch in found)
@@ -176,7 +117,7 @@ def _hitch(reference: Reference, seen: Looked) -> Hitch:
     unknown = seen.presence is Presence.UNKNOWN
     made = Hitch(
         severity=Severity.UNKNOWN if unknown else Severity.WARNS,
-        what="workflow tool" if needed.sort == "workflow" else needed.kind.value,
+        what=WORKFLOW_TOOL if needed.sort == "workflow" else needed.kind.value,
         name=needed.name,
         provider=reference.label or needed.provider,
         nodes=reference.nodes,
@@ -188,33 +129,3 @@ def _hitch(reference: Reference, seen: Looked) -> Hitch:
         provider=redact_text(made.provider),
         nodes=tuple(map(redact_text, made.nodes)),
     )
-
-
-def _why(hitch: Hitch) -> str:
-    known = {code.value: said for code, said in _WHY.items()}
-    if hitch.severity is Severity.UNKNOWN:
-        return known.get(hitch.why, "nobody knows why")
-    return f"{hitch.why} there"
-
-
-def _unknown(found: Sequence[Hitch]) -> list[str]:
-    """The kinds of things of which nobody knows, each with its first reason."""
-    plural = {Kind.KNOWLEDGE_BASE.value: "knowledge bases"}
-    why: dict[str, str] = {}
-    for hitch in found:
-        why.setdefault(hitch.what, _why(hitch))
-    return [f"{plural.get(what, f'{what}s')} ({said})" for what, said in why.items()]
-
-
-def _places(nodes: Sequence[str], most: int | None) -> str:
-    if tuple(nodes) == (OF_THE_APP,):
-        return OF_THE_APP
-    named = [_cut(node) if most else node for node in nodes[:most]]
-    more = len(nodes) - len(named)
-    called = "node" if len(nodes) == 1 else "nodes"
-    return f"{called} {', '.join(named)}" + (f" and {more} more" if more else "")
-
-
-def _cut(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _NAME else line[: _NAME - 1] + "…"

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from bot.domain import quorum
 from bot.domain.impact import MANY_LOST, USUAL, Impact, Risk, of_legs, risk_of
 from bot.domain.redact import redact_text
 from bot.domain.words import ImpactCode
+from bot.language import IN_ENGLISH, Tongue, message
 from store.records import Json, Leg, Rollback
 
 _Part = dict[str, Json]
+_LEVELS: Final = (message("low"), message("medium"), message("high"), message("critical"))
+_ACTS: Final = (message("code"), message("tool"), message("http"))
+_DEPEND: Final = message("%(count)s depend on it: %(names)s")
+_CALL_AS_A_TOOL: Final = message("%(count)s call it as a tool and stay as they are: %(names)s")
 
 
 def told(rollback: Rollback) -> dict[str, Json] | None:
@@ -53,27 +59,40 @@ def recorded(legs: Sequence[Leg]) -> dict[str, Json]:
     return {"risk": risk_of(legs), "impact": said}
 
 
-def line(found: Impact) -> str:
+def line(found: Impact, tongue: Tongue = IN_ENGLISH) -> str:
     """Return *found* as a plain line for a dry run, which is read in terminals too."""
-    said = [f"{found.risk.value} risk"]
+    said = [tongue.filled("%(risk)s risk", risk=_level(found.risk, tongue))]
     if found.criticality != USUAL:
-        said.append(
-            f"{found.criticality} app" + f" ({found.heavier} calls it)" * bool(found.heavier)
-        )
+        said.append(_weight(found, tongue))
     for count, names, does in (
-        (found.callers_count, found.callers, "depend on it"),
-        (found.pinned_count, found.pinned, "call it as a tool and stay as they are"),
+        (found.callers_count, found.callers, _DEPEND),
+        (found.pinned_count, found.pinned, _CALL_AS_A_TOOL),
     ):
         if count:
-            more = f" and {count - len(names)} more" if count > len(names) else ""
-            said.append(f"{count} {does}: {', '.join(map(redact_text, names))}{more}")
+            named = tongue.filled(", ").join(map(redact_text, names))
+            if count > len(names):
+                more = count - len(names)
+                named = tongue.filled("%(named)s and %(more)s more", named=named, more=more)
+            said.append(tongue.filled(does, count=count, names=named))
     if found.pinned_count is None:
-        said.append("who calls it as a tool could not be looked up")
+        said.append(tongue.filled("who calls it as a tool could not be looked up"))
     if found.acts:
-        said.append(f"{', '.join(found.acts)} changes")
+        kinds = [tongue.filled(kind) if kind in _ACTS else kind for kind in found.acts]
+        said.append(tongue.filled("%(kinds)s changes", kinds=tongue.filled(", ").join(kinds)))
     if found.lost >= MANY_LOST:
-        said.append(f"{found.lost} versions are lost")
-    return f"Impact: {'; '.join(said)}"
+        said.append(tongue.filled("%(count)s versions are lost", count=found.lost))
+    return tongue.filled("Impact: %(said)s", said=tongue.filled("; ").join(said))
+
+
+def _weight(found: Impact, tongue: Tongue) -> str:
+    level = _level(found.criticality, tongue)
+    if found.heavier:
+        return tongue.filled("%(level)s app (%(app)s calls it)", level=level, app=found.heavier)
+    return tongue.filled("%(level)s app", level=level)
+
+
+def _level(level: str, tongue: Tongue) -> str:
+    return tongue.filled(level) if level in _LEVELS else level
 
 
 def parts(found: Impact) -> list[_Part]:

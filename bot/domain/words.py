@@ -244,7 +244,8 @@ class NoteCode(StrEnum):
     WAITING_FOR_TARGET = "waiting_for_target"  # system
     WAITING_FOR_LOGIN = "waiting_for_login"  # system
     WAITING_THOUGH_REFUSED = "waiting_though_refused"  # system, upstream_code ("" when unknown)
-    # a message of its own: where, old: int, new: int (numbers), summary, lines: list[str], address
+    # a message of its own: where, old: int, new: int (numbers), phrases: list of
+    # `bot.domain.diff.summary.Phrase`, summary (the same in English), lines: list[str], address
     DRIFT = "drift"
     # a message of its own: where, number: int, before: int (0: unknown), author
     CONDEMNED_AGAIN = "condemned_again"
@@ -289,7 +290,8 @@ class AnswerCode(StrEnum):
     # condemned: bool, drift: bool, tags: list[str]}
     LOG = "log"
     # where, old: int, new: int, page: int, pages: int, left: int (lines on later pages),
-    # lines: list[str], none when nothing differs; address (of the page, "" for none)
+    # lines: list[str], none when nothing differs; address (of the page, "" for none); of the first
+    # page also what its first two lines say: phrases, as in DRIFT, and counts: dict by kind
     COMPARED = "compared"
     # where, rows: list of {name, number: int, slack_id ("" for the command line), since}
     TAGS = "tags"
@@ -318,7 +320,8 @@ class AnswerCode(StrEnum):
     # bool (an entry of this page), rows: list of {seq: int, at, who, action, resource, status,
     # hash, changed: bool (it is not the hash of what the entry says)}
     AUDIT = "audit"
-    # where, number: int, live: int, verdict (blocks, missing, unknown, clear), lines: list[str]
+    # where, number: int, live: int, verdict (blocks, missing, unknown, clear), told: list of
+    # `bot.domain.rehearsal_told.Part`, lines: list[str] (the same in English)
     DRY_RUN = "dry_run"
     # where, rollback: int, state, address (of its page, "" for none)
     RECORD = "record"

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.domain.card import CardAlert, CardButton, CardChange, CardView, CardVote
+from bot.domain.dry_run import Hitch, Severity
 from store.records import Choice, State
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -15,6 +16,8 @@ ALICE, BOB = "U0ALICE0001", "U0BOB000001"
 REVIEWERS = "S0REVIEWERS"
 PEOPLE = {ALICE: "alice", BOB: "bob", "U0CAROL0001": "carol", "U0DAVE00001": "dave"}
 GROUPS = {REVIEWERS: "reviewers", "S0OWNERS": "owners", "S0OWNERS001": "owners"}
+REWORDED: dict[str, Any] = {"code": "things", "kind": "prompt", "op": "changed", "count": 1}
+HITCHES = (Hitch(Severity.WARNS, "model", "gpt-4o", nodes=("Answer",)),)
 OUTCOMES: dict[State, tuple[str, dict[str, Any]]] = {
     State.COMPLETED: ("completed", {"number": 8, "candidate": 6, "draft": "put_back"}),
     State.REJECTED: ("rejected", {"slack_id": BOB, "reason": "the fix is on its way"}),
@@ -94,7 +97,7 @@ def a_view(state: State = State.PENDING_APPROVAL, **changes: Any) -> CardView:
         "votes_needed": 2,
         "votes": (CardVote(ALICE, Choice.APPROVE, NOON),),
         "reviewers": (REVIEWERS,),
-        "summary": "1 prompt reworded",
+        "phrases": (REWORDED,),
         "changes": (a_change(),),
         "digest": "ab" * 32,
         "secrets_kept": ("HELPDESK_API_KEY",),

@@ -10,7 +10,7 @@ from bot.domain.diff.browse import Entry, Line, Sheet
 from bot.domain.diff.words import Run, RunOp
 from bot.domain.home import HomeView, JobRow, Listed, Part, Said
 from bot.ports.people import Window
-from bot.samples.cards import ALICE, NOON
+from bot.samples.cards import ALICE, NOON, REWORDED
 from bot.samples.facts import AT, LINK
 
 CHANNEL: Final = "C0INCIDENT1"
@@ -35,10 +35,10 @@ CHOICES: Final = Choices(
     not_imported=2,
 )
 _ENTRY = Entry(1, "prompt", "changed", "Triage", "prompt 1")
-CONTENTS: Final = Sheet((0, 0), "1 prompt reworded", 1, entries=(_ENTRY,), after=(1, 0))
+CONTENTS: Final = Sheet((0, 0), (REWORDED,), 1, entries=(_ENTRY,), after=(1, 0))
 CHANGE: Final = Sheet(
     (1, 0),
-    "1 prompt reworded",
+    (REWORDED,),
     1,
     entry=_ENTRY,
     lines=(

@@ -15,14 +15,26 @@ from bot.domain.words import AnswerCode, FindingCode, NoteCode, OutcomeCode, Rec
 from bot.ports.people import Note
 from bot.render import Message
 from bot.samples import dialogs
-from bot.samples.cards import ALICE, BOB, NOON, a_view, an_impact, both_approved, facts_only
+from bot.samples.cards import (
+    ALICE,
+    BOB,
+    HITCHES,
+    NOON,
+    REWORDED,
+    a_view,
+    an_impact,
+    both_approved,
+    facts_only,
+)
 from bot.samples.facts import FACTS
+from bot.samples.told import FIRST_PAGE, GIVEN_UP, REHEARSED
 from store.records import State
 
 Drawn: TypeAlias = Message | dict[str, Any]
 Draw: TypeAlias = Callable[[], Drawn]
 _FORMS = ("reject", "undo", "break_glass", "sign_review")
 _BUTTONS = ("approve", "reject", "difference", "another", "break_glass")
+_LEGS = (CardLeg("support-triage@prod", 7, 6), CardLeg("kb-search@prod", 4, 3))
 _GLASS = CardGlass(ALICE, "the shop answers nobody", NOON)
 
 
@@ -46,11 +58,15 @@ def _all() -> Iterator[tuple[str, Draw]]:
         yield f"card/{name}", partial(render.card, view)
     for code in NoteCode:
         yield f"note/{code.value}", partial(render.note, _note(code))
+    drift = {"summary": "", "phrases": [REWORDED]}
+    yield "note/drift.told", partial(render.note, _note(NoteCode.DRIFT, **drift))
     for outcome in OutcomeCode:
         facts = {"outcome": outcome.value, "facts": FACTS.get(outcome, {}), "seconds": 3.2}
         yield f"ended/{outcome.value}", partial(render.note, Note(NoteCode.ENDED, facts))
     for answer in AnswerCode:
         yield f"answer/{answer.value}", partial(render.answer, _note(answer))
+    yield "answer/dry_run.steps", partial(render.answer, _note(AnswerCode.DRY_RUN, told=REHEARSED))
+    yield "answer/compared.first", partial(render.answer, _note(AnswerCode.COMPARED, **FIRST_PAGE))
     for action in _FORMS:
         yield f"dialog/{action}", partial(_form, action)
     yield "dialog/reject_drill", partial(_form, "reject", drill=True)
@@ -62,8 +78,8 @@ def _all() -> Iterator[tuple[str, Draw]]:
         yield f"home/{said.value}", partial(render.home_view, home)
 
 
-def _note(code: StrEnum) -> Note:
-    return Note(code.value, FACTS.get(code, {}))
+def _note(code: StrEnum, **more: Any) -> Note:
+    return Note(code.value, {**FACTS.get(code, {}), **more})
 
 
 def _form(action: str, *, drill: bool = False) -> dict[str, Any]:
@@ -109,10 +125,12 @@ def _variations() -> Iterator[tuple[str, CardView]]:
         "asked": {"requested_slack_id": BOB, "reason": "answers were better"},
         "buttons": {"buttons": tuple(CardButton(name, dialogs.VALUE) for name in _BUTTONS)},
         "impact": {"impact": an_impact(), "risk": "critical"},
-        "joint": {"legs": (CardLeg("support-triage@prod", 7, 6), CardLeg("kb-search@prod", 4, 3))},
+        "joint": {"legs": _LEGS},
         "dry_run": {"dry_run": "missing: model gpt-4o (node Answer)", "dry_run_warns": True},
+        "dry_run.found": {"dry_run": "missing", "dry_run_warns": True, "hitches": HITCHES},
         "drill": {"drill": True},
         "lost": {"lost": "a new answer about refunds"},
+        "lost.versions": {"lost": "more", "given_up": GIVEN_UP},
         "restored": {"restored": True},
         "at_once": {"at_once": True},
         "nobody": {"policy_named": False},
@@ -127,6 +145,7 @@ def _variations() -> Iterator[tuple[str, CardView]]:
     yield "glass.waits", a_view(State.BROKEN_GLASS, glass=_GLASS)
     review = replace(_GLASS, ran=True, review_open=True, signed=(BOB,), in_freeze=True)
     yield "glass.review", a_view(State.COMPLETED, glass=review, seconds=3.2)
+    yield "joint.done", both_approved(State.COMPLETED, seconds=3.2, legs=_LEGS)
     yield "drill.done", both_approved(State.COMPLETED, seconds=3.2, drill=True)
     undo = (CardButton("undo", dialogs.VALUE),)
     yield "undo", both_approved(State.COMPLETED, seconds=3.2, buttons=undo)

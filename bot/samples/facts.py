@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
+from bot.domain import dry_run
 from bot.domain.words import (
     AnswerCode,
     EvidenceCode,
@@ -13,7 +14,7 @@ from bot.domain.words import (
     NoteCode,
     OutcomeCode,
 )
-from bot.samples.cards import ALICE, BOB, an_impact
+from bot.samples.cards import ALICE, BOB, HITCHES, an_impact
 
 AT = "2026-11-24T11:50:00Z"
 LINK = "https://keyturn.slack.com/archives/C0INCIDENT1/p1764000000000100"
@@ -46,6 +47,7 @@ REVIEW = {
     "permalink": LINK,
     "value": "17.1.n0nce." + "0" * 64,
 }
+FOUND: dict[str, Any] = {"code": "found", "env": "prod", **dry_run.facts_of(HITCHES)}
 FACTS: dict[StrEnum, dict[str, Any]] = {
     FindingCode.SUGGESTED: {
         "suspect": 7,
@@ -438,6 +440,7 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
         "number": 6,
         "live": 7,
         "verdict": "missing",
+        "told": [FOUND],
         "lines": ["Dry run in prod:", "  missing: model gpt-4o (node Answer)"],
     },
     AnswerCode.CONDEMNED: {"where": "support-triage@prod", "number": 7, "anew": True},

@@ -106,6 +106,7 @@ class Answers:
         return {
             **told,
             "summary": changes.summary(),
+            "phrases": list(changes.phrases()),
             "lines": mini(changes, lines=DRIFT_LINES).splitlines(),
             "address": await self._page(old, new),
         }

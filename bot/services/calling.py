@@ -279,7 +279,8 @@ class Calling:
             return True
 
     async def _note(self, matters: Iterable[_Matter]) -> Note:
-        rows = [await self._row(matter) for matter in matters]
+        first = sorted(matters, key=lambda matter: matter.stands is not Told.WAITS)
+        rows = [await self._row(matter) for matter in first]  # what does not fit is only counted
         return Note(NoteCode.DIRECT, {"rows": rows, "waiting": _waiting(rows)})
 
     async def _row(self, matter: _Matter) -> dict[str, Json]:

@@ -53,7 +53,7 @@ from bot.services.slash.audit import audit
 from bot.services.slash.condemn import Judging
 from bot.services.slash.diff import diff
 from bot.services.slash.dry_run import Rehearsing, dry_run
-from bot.services.slash.jobs import jobs
+from bot.services.slash.jobs import Timetable
 from bot.services.slash.log import log
 from bot.services.slash.own import Own
 from bot.services.slash.pause import Pausing
@@ -111,6 +111,7 @@ class Verbs:
     rehearse: Rehearsing
     pause: Pausing
     drill: Drilling
+    jobs: Timetable
 
 
 class Commanded:
@@ -193,11 +194,11 @@ class Commanded:
     async def _jobs(self, hearing: Hearing) -> None:
         asker = await self._reception.of(hearing.item)
         try:
-            asker.must_be_member()
+            told = await self._verbs.jobs(asker)
         except Refused as error:
             await self._refuse(hearing, asker, error)
             return
-        await self._tell(hearing, await jobs(self._store))
+        await self._tell(hearing, told)
 
     # -- what names an app ----------------------------------------------------------------------
 
@@ -260,7 +261,9 @@ class Commanded:
             case Take():
                 await self._verbs.take(hearing, places, _matter(asked, asker))
             case _:
-                await self._tell(hearing, await self._told(asker, asked))
+                with hearing.speaking():
+                    told = await self._told(asker, asked)
+                await self._tell(hearing, told)
 
     async def _told(self, asker: Asker, asked: Reading) -> Told:
         """What is asked by who only wants to know."""

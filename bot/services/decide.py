@@ -27,10 +27,12 @@ from bot.services.companions import Companions
 from bot.services.drill.starting import Drilling
 from bot.services.emergency import Emergency
 from bot.services.hearing import Hearing, Matter
+from bot.services.home.jobs import Managers
 from bot.services.review import Reviewing
 from bot.services.sight import Sight
 from bot.services.slash.condemn import Judging
 from bot.services.slash.dry_run import Rehearsing
+from bot.services.slash.jobs import Timetable
 from bot.services.slash.own import Own
 from bot.services.slash.pause import Pausing
 from bot.services.slash.snapshot import Refresh, Takes
@@ -62,6 +64,7 @@ class Decide:
         keys: Sequence[bytes],
         depends_on: Mapping[str, Sequence[str]] = MappingProxyType({}),
         practises: Practises = nowhere,
+        job_managers: tuple[str, ...] = (),
         owner: str,
         nudge: Callable[[], None],
         jitter: Callable[[], float],
@@ -82,6 +85,7 @@ class Decide:
             keys: For the buttons; any of them may have signed.
             depends_on: The apps that each app needs.
             practises: Whether an app serves nobody, so that drills may change it.
+            job_managers: Who may run and pause jobs.
             owner: This worker, among all of all machines.
             nudge: Called after a quorum, a broken glass or the alert of a drill was stored, so that
                 nobody waits for the next look.
@@ -129,6 +133,7 @@ class Decide:
                 channel_of=lambda where: channels.get(where, ""),
                 nudge=nudge,
             ),
+            Timetable(store, sight, Managers(directory, job_managers)),
         )
         self._commanded = Commanded(store, reception, verbs)
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot import spans
-from bot.domain import drill, dry_run
+from bot.domain import drill, dry_run, dry_run_told
 from bot.domain.chart.kept import from_json
 from bot.domain.diff.label import visible
 from bot.domain.diff.text import as_text
@@ -349,7 +349,7 @@ def _dry_run(rollback: Rollback) -> str:
         found = dry_run.hitches_in(leg.dry_run)
         if found:
             lines += [str(leg.where)] if rollback.joint else []
-            lines += dry_run.in_full(found, env=leg.where.env)
+            lines += dry_run_told.in_full(found, env=leg.where.env)
     return "".join(f"{visible(line)}\n" for line in [*lines, ""] if lines)
 
 

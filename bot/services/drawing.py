@@ -15,8 +15,9 @@ from bot.domain.card import CardView
 from bot.domain.diff.changes import ChangeList, compare
 from bot.domain.diff.joined import joined
 from bot.domain.diff.picture import Picture, picture
+from bot.domain.diff.summary import Phrase
 from bot.domain.diff.upright import upright
-from bot.domain.lost import Later
+from bot.domain.lost import Later, Lost
 from bot.domain.secrets import expected
 from bot.domain.words import FindingCode
 from bot.ports.store import Store, Transaction
@@ -50,7 +51,7 @@ class Differences:
     def __init__(self, *, remembered: int = _REMEMBERED) -> None:
         self._remembered = remembered
         self._made: OrderedDict[tuple[int, int], ChangeList] = OrderedDict()
-        self._summaries: OrderedDict[tuple[int, int], str] = OrderedDict()
+        self._summaries: OrderedDict[tuple[int, int], tuple[Phrase, ...]] = OrderedDict()
 
     async def of(self, store: Store, leg: Leg) -> ChangeList:
         """Return the changes from what was live to what *leg* leaves live.
@@ -118,15 +119,15 @@ class Differences:
             versions = await tx.versions.history(live.where, limit=limit, before=live.number + 1)
         pairs = [p for p in pairwise(versions) if (p[1].number or 0) >= candidate.number]
         return [
-            Later(newer, await self._summary(store, older, newer))
+            Later(newer, await self._phrases(store, older, newer))
             for newer, older in pairs
             if newer.meaning != older.meaning
         ]
 
-    async def _summary(self, store: Store, older: Version, newer: Version) -> str:
+    async def _phrases(self, store: Store, older: Version, newer: Version) -> tuple[Phrase, ...]:
         key = (older.id, newer.id)
         if key not in self._summaries:
-            self._summaries[key] = (await between(store, older, newer)).summary()
+            self._summaries[key] = (await between(store, older, newer)).phrases()
         self._summaries.move_to_end(key)
         while len(self._summaries) > _SUMMARIES:
             self._summaries.popitem(last=False)
@@ -177,7 +178,7 @@ class Drawing:
             sign=self.sign,
             pages=self._pages(rollback),
             record=link_to_record(rollback, self._address) if rollback else "",
-            lost=await self._lost(facts),
+            given_up=await self._given_up(facts),
             another=self._another(facts),
         )
         return Shown(facts.case, view)
@@ -204,21 +205,23 @@ class Drawing:
             return ""
         return button.sign_case(facts.case, ANOTHER, keys=self._keys)
 
-    async def _lost(self, facts: _Facts) -> str:
+    async def _given_up(self, facts: _Facts) -> Sequence[Lost]:
         """What else goes when the rollback is carried out, or went with it."""
-        if facts.rollback is None:
-            return ""
-        joint = facts.rollback.joint
-        told = [(leg.where, await self._lost_by(facts, leg)) for leg in facts.rollback.legs]
-        return "; ".join(f"{where}: {said}" if joint else said for where, said in told if said)
+        legs = facts.rollback.legs if facts.rollback else ()
+        return [one for leg in legs for one in await self._given_up_by(facts, leg)]
 
-    async def _lost_by(self, facts: _Facts, leg: Leg) -> str:
+    async def _given_up_by(self, facts: _Facts, leg: Leg) -> Sequence[Lost]:
         finding = facts.case.finding
         to, live = facts.versions[leg.to_version_id], facts.versions[leg.from_version_id]
         later = await self._differences.later(self._store, to, live)
         unread = max((live.number or 0) - (to.number or 0) - LOOKED_BACK, 0) if later else 0
-        suspect_id = finding.suspect_id if finding else None
-        return lost.words(later, suspect_id=suspect_id, unread=unread)
+        joint = facts.rollback is not None and facts.rollback.joint
+        return lost.lost(
+            later,
+            suspect_id=finding.suspect_id if finding else None,
+            unread=unread,
+            where=str(leg.where) if joint else "",
+        )
 
     def _pages(self, rollback: Rollback | None) -> Sequence[str]:
         """A link for each leg; over a day after the rollback was opened, whenever it is drawn."""
@@ -234,8 +237,11 @@ class Drawing:
 
 
 def link_to_record(rollback: Rollback, address: Address | None) -> str:
-    """The link to the record of a rollback that has ended, over a day after that; "" for none."""
-    if address is None or rollback.finished_at is None:
+    """The link to the record of a rollback that has ended, over a day after that; "" for none.
+
+    A channel sees it. Of several apps that is none: who may see this one may not see all of them.
+    """
+    if address is None or rollback.finished_at is None or rollback.joint:
         return ""
     return address(name_of_record(rollback.id), rollback.finished_at + link.LASTS)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from bot.domain.words import AnswerCode
@@ -57,9 +58,13 @@ class Hearing:
             trace_id=f"inbox/{self.item.id}",
         )
 
+    def speaking(self) -> AbstractContextManager[None]:
+        """Let what refuses something inside be said in the sender's language."""
+        return speaking_in(self.language_of(self.item.slack_id))
+
     def told(self, error: BotError) -> str:
         """What the sender is told of *error*, in their language."""
-        with speaking_in(self.language_of(self.item.slack_id)):
+        with self.speaking():
             return error.to_person()
 
     async def answer(

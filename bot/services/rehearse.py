@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import html
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -27,6 +27,7 @@ from bot.errors import (
     SecretsOutOfReach,
     ValuesMasked,
 )
+from bot.language import filled, message
 from bot.ports.store import Store
 from bot.ports.target import TargetDraft, Targets
 from bot.services.draft_seal import can_seal
@@ -36,9 +37,11 @@ from store.document import Document
 from store.records import AppEnv, Leg, State, Version, VersionKind
 
 _DRAFT: Final = {
-    OutcomeCode.DRAFT_HAS_SECRETS: "the editors' draft has secret values of its own",
-    OutcomeCode.DRAFT_LACKS_SECRETS: "the editors' draft lacks secrets that are live",
-    OutcomeCode.DRAFT_SECRETS_UNKNOWN: "the draft's secrets cannot be compared with live's",
+    OutcomeCode.DRAFT_HAS_SECRETS: message("the editors' draft has secret values of its own"),
+    OutcomeCode.DRAFT_LACKS_SECRETS: message("the editors' draft lacks secrets that are live"),
+    OutcomeCode.DRAFT_SECRETS_UNKNOWN: message(
+        "the draft's secrets cannot be compared with live's"
+    ),
 }
 
 
@@ -83,7 +86,7 @@ class Rehearse:
             live=ground.live,
             candidate=candidate,
             hitches=(),
-            summary=changes.summary(),
+            phrases=changes.phrases(),
             changes=len(changes.changes),
             at_once=ground.live.kind is VersionKind.MODEL_CONFIG,
             votes=rules.votes,
@@ -143,8 +146,7 @@ class Rehearse:
         hindered = None if sealed else hindrance(compared, leg, live, begun=False)
         refused: tuple[Hitch, ...] = ()
         if hindered is not None:
-            names = ", ".join(hindered.facts["names"])
-            why = f"{_DRAFT[hindered.code]}{f': {names}' if names else ''}"
+            why = _hindered(hindered.code, hindered.facts["names"])
             refused = (Hitch(Severity.BLOCKS, hindered.code.value, why=why),)
         return replace(
             made,
@@ -164,6 +166,13 @@ def _holds(draft: TargetDraft | None, leg: Leg) -> Draft:
         return Draft.NONE
     known = {leg.live_root, leg.expected_root}
     return Draft.AS_LIVE if draft.document.root in known else Draft.WORK
+
+
+def _hindered(code: OutcomeCode, names: Sequence[str]) -> str:
+    """Why the draft may not be touched, in the language of the moment, as every refusal is."""
+    why = filled(_DRAFT[code])
+    listed = filled(", ").join(names)
+    return filled("%(why)s: %(names)s", why=why, names=listed) if names else why
 
 
 def _refusal(error: Refused) -> Hitch:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
 
+import pytest
+
+from bot import language
+from bot.language import CHINESE, ENGLISH
 from bot.playground.dify.faults import Fault
 from bot.playground.slack.people import ALICE, INCIDENTS
 from bot.playground.story import seed
@@ -65,6 +70,57 @@ async def test_a_dry_run_is_asked_for_in_slack_and_opens_nothing(world: World) -
     assert "Nothing is missing" in said
     assert "put the editors' draft back" in said
     assert opened == []
+
+
+async def test_who_reads_chinese_is_told_it_in_chinese(world: World) -> None:
+    world.slack.state.users[ALICE].locale = "zh-CN"
+    world.dify.state.models.clear()
+    async with asyncio.timeout(LIMIT_S), world.here():
+        await world.read_history()
+        seed.publish_bad(world.dify.state)
+        for word in ("dry-run", "diff"):
+            command = f"{word} {WHERE} 6{' 7' * (word == 'diff')}"
+            assert (await world.slack.driver.command(ALICE, INCIDENTS, "/rollback", command)).ok
+        told = await world.slack.state.until(
+            lambda s: s.ephemerals_to(ALICE)[1:] and s.ephemerals_to(ALICE), within=LIMIT_S
+        )
+
+    said = "\n".join(str(answer.blocks) for answer in told)
+    assert "在 prod 试运行：" in said
+    assert "缺少：langgenius/openai/openai 的模型 gpt-4o（节点 Write the reply）" in said
+    assert "放回编辑者的草稿" in said
+    assert "与线上的差异，共 " in said
+    assert "改动：" in said
+    assert not any(word in said for word in ("missing", "reworded", "Difference"))
+
+
+@pytest.fixture
+def chinese(world: World) -> Iterator[World]:
+    """The world with a workspace that reads Chinese."""
+    text = world.config.read_text(encoding="utf-8")
+    spoken = text.replace("[slack]\n", f'[slack]\nlanguage = "{CHINESE}"\n')
+    world.config.write_text(spoken, encoding="utf-8")
+    yield world
+    language.settle(ENGLISH)
+
+
+async def test_in_a_chinese_workspace_the_card_tells_all_of_it_in_chinese(chinese: World) -> None:
+    world = chinese
+    world.slack.state.users[ALICE].locale = "zh-CN"
+    world.dify.state.models.clear()
+    async with asyncio.timeout(LIMIT_S), world.here():
+        await world.alarm()
+        card = await world.card()
+        assert (await world.slack.driver.click(ALICE, card.ts, "difference")).ok
+        (view,) = await world.slack.state.until(
+            lambda s: [v for v in s.views_of(ALICE) if "个" in str(v.content)], within=LIMIT_S
+        )
+
+    said = str(card.blocks)
+    assert "试运行：prod 中缺少 1 项：模型 gpt-4o（节点 Write the reply）" in said
+    assert "提示词已改写" in said
+    assert "reworded" not in said + str(view.content)
+    assert "Dry run" not in said
 
 
 async def test_a_script_learns_by_the_exit_code_what_to_expect(world: World) -> None:

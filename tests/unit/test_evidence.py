@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 
-from bot import pages
+from bot import catalogues, pages
 from bot.domain.record.view import RecordPage
+from bot.language import CHINESE
+from bot.voice import Voice, speaking
 from store.records import AuditDraft, FiringStatus, Glass, Signature, State
 from store.session import SqlStore
 from tests.builders import (
@@ -196,3 +198,13 @@ async def test_the_secrets_of_an_app_and_of_its_draft_stand_nowhere(
     assert not [value for value in values.values() if value in html]
     assert "SECRET_8" in html, "what was sealed is named"
     assert (await asyncio.to_thread(ran, html, tmp_path)).returncode == 0
+
+
+def test_a_pack_is_in_english_whatever_the_workspace_reads() -> None:
+    ended = a_record(replace(a_rollback(), state=State.EXPIRED, outcome="expired"))
+    catalogues.keep()
+
+    with speaking(Voice(language=CHINESE)):
+        chinese = of(ended)
+
+    assert chinese == of(ended)

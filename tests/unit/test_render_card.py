@@ -257,6 +257,16 @@ def test_what_is_behind_the_app_stands_on_one_line_of_the_card() -> None:
     ) in text
 
 
+def test_the_record_of_several_apps_is_asked_for_by_those_who_may_see_all() -> None:
+    legs = (CardLeg("support-triage@prod", 7, 6), CardLeg("kb-search@prod", 4, 3))
+
+    ended, waits = shown(a_view(State.COMPLETED, legs=legs)), shown(a_view(legs=legs))
+
+    said = "Whole record, for who may see all apps: `/rollback record support-triage@prod`"
+    assert said in ended
+    assert "Whole record" not in waits
+
+
 def test_of_several_apps_each_has_a_line_of_its_impact() -> None:
     where = ("shop@prod", "kb-search@prod")
     facts = an_impact(where=where) | {"risk": "high"}
@@ -330,7 +340,7 @@ def a_long_view(**changes: Any) -> CardView:
         "impact": an_impact(long),
         "risk": "critical",
         "lost": long,
-        "summary": long,
+        "phrases": ({"code": "swapped", "before": long, "after": long},),
         "secrets_kept": tuple(f"{'SECRET_' * 20}{i}" for i in range(40)),
         "secrets_from_version": tuple(f"{'OTHER_' * 20}{i}" for i in range(40)),
         "alerts": tuple(CardAlert(long, "f" * 200, NOON, True, long) for _ in range(60)),

@@ -12,11 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.card import CardAlert, CardGlass, CardView, CardVote
+from bot.domain.dry_run import Hitch, Severity
+from bot.domain.lost import Later, Lost
 from bot.domain.words import AnswerCode, NoteCode
 from bot.ports.people import Note
 from bot.render import Message, answer, card, note
 from store.records import Choice, State
-from tests.builders import NOON
+from tests.builders import NOON, a_version
 from tests.cards import (
     a_change,
     a_view,
@@ -63,13 +65,18 @@ def full_of(text: str, state: State = State.PENDING_APPROVAL) -> CardView:
         ),
         reviewers=(text, text),
         glass=CardGlass(text, text, NOON, True, ran=True, review_open=True, signed=(text,)),
-        summary=text,
+        phrases=({"code": "swapped", "before": text, "after": text},),
         changes=(a_change(kind=text, op=text, subject=text, detail=text, before=text, after=text),),
         secrets_kept=(text,),
         secrets_from_version=(text,),
         impact=an_impact(text, where=[text]),
         risk=text,
+        given_up=(Lost((Later(a_version(author=text), ()),), where=text),),
         lost=text,
+        hitches=tuple(
+            Hitch(severity, text, text, text, (text, text), text)
+            for severity in (Severity.WARNS, Severity.UNKNOWN)
+        ),
         dry_run=text,
         dry_run_warns=True,
     )
@@ -138,11 +145,11 @@ def _each_its_own(texts: Sequence[str], state: State) -> CardView:
         reason=next(n),
         from_author=next(n),
         to_author=next(n),
-        summary=next(n),
+        phrases=({"code": "swapped", "before": next(n), "after": ""},),
         secrets_kept=(next(n),),
         secrets_from_version=(next(n),),
-        lost=next(n),
-        dry_run=next(n),
+        given_up=(Lost((Later(a_version(author=next(n)), ()),)),),
+        hitches=(Hitch(Severity.WARNS, "model", next(n)),),
         impact=an_impact(next(n), where=[next(n)]),
         changes=(a_change(subject=next(n), detail=texts[0], before=texts[1], after=texts[2]),),
     )
@@ -176,7 +183,9 @@ def test_a_hostile_mention_in_a_name_is_shown_and_calls_nobody() -> None:
 
     live = [o["text"] for o in objects(message.blocks) if o.get("type") == "mrkdwn"]
     assert not any("<@U0ALICE0001>" in text for text in [message.text, *live])
-    assert "Lost by going back: <@U0ALICE0001>" in literal_texts(message)
+    assert "Lost by going back: <@U0ALICE0001>: version 2 by <@U0ALICE0001>: " in literal_texts(
+        message
+    )
 
 
 def test_what_people_wrote_reaches_no_id_and_no_value() -> None:
@@ -189,7 +198,7 @@ def test_what_people_wrote_reaches_no_id_and_no_value() -> None:
 def test_a_template_in_a_name_is_only_text() -> None:
     message = card(full_of("{{ 7 * 7 }}"))
 
-    assert "Lost by going back: {{ 7 * 7 }}" in literal_texts(message)
+    assert "Lost by going back: {{ 7 * 7 }}: version 2 by {{ 7 * 7 }}: " in literal_texts(message)
     assert "as critical as `{{ 7 * 7 }}` " in everything(message)
 
 

@@ -45,6 +45,19 @@ def test_every_finding_has_words_on_the_card(code: FindingCode) -> None:
     assert tokens(message) == []
 
 
+@pytest.mark.parametrize("many", [60, 400])
+def test_a_direct_message_says_how_many_rollbacks_have_no_room_in_it(many: int) -> None:
+    row = {**FACTS[NoteCode.DIRECT]["rows"][0], "stands": "waits"}
+    facts = {"waiting": many, "rows": [{**row, "where": f"app-{n}@prod"} for n in range(many)]}
+
+    text = everything(sound(note(Note(NoteCode.DIRECT, facts))))
+
+    left = many - text.count("read and vote on the card")
+    assert 0 < left < many
+    assert f"{many} rollbacks wait for your vote" in text
+    assert f"… and {left} more rollbacks; their cards are in their channels" in text
+
+
 @pytest.mark.parametrize("code", EvidenceCode)
 def test_every_piece_of_evidence_has_words(code: EvidenceCode) -> None:
     assert say("evidence", code, FACTS.get(code, {})).endswith(".")

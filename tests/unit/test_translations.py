@@ -13,11 +13,15 @@ from babel.messages.catalog import Catalog, Message
 from jinja2 import TemplateError
 
 from bot import catalogues, language, render, wording
+from bot.domain import dry_run_told, lost, rehearsal_told
+from bot.domain.diff import summary
 from bot.domain.words import AnswerCode, NoteCode
 from bot.errors import CondemnedHere, NothingOpen
 from bot.language import CHINESE, ENGLISH, matching
 from bot.ports.people import Note
 from bot.samples import facts
+from bot.samples.cards import HITCHES
+from bot.samples.told import EVERY_PHRASE, GIVEN_UP, REHEARSED
 from bot.voice import OURS, Voice, speaking
 from tests import translations
 from tests.cards import sound, tokens
@@ -166,7 +170,8 @@ NAMES = frozenset(
 TYPED = (
     *("answers were better", "more articles", "You may not.", "the fix is on its way"),
     *("be brief", "be kind", "the shop answers nobody", "support-triage"),
-    "a new answer about refunds",
+    *("a new answer about refunds", "HELPDESK_API_KEY", "SMTP_PASSWORD", "Answer", "rollback-…"),
+    *("gpt-4o-mini", "gpt-4o", "checkout-bot", "shop", "billing"),
 )
 _TOKENS = re.compile(r"`[^`]*`|<[^<>|]*>|<[^<>|]*\|[^<>]*UTC>|<[^<>|]*\||:[a-z_+0-9]+:")
 _NAMED = re.compile(r"\S*[@/]\S*")
@@ -216,6 +221,41 @@ def test_no_english_sentence_is_left(kind: str) -> None:
         for text in shown(payload):
             assert len(words(text)) < 3, (name, text, words(text))
             assert text in GIVEN or text not in OURS_IN_ENGLISH, (name, text)
+
+
+def test_what_is_told_as_values_is_in_english_what_other_places_show() -> None:
+    kinds = [(phrase,) for phrase in EVERY_PHRASE]
+    assert [wording.phrased(one) for one in kinds] == [summary.said(one) for one in kinds]
+    assert wording.given_up(GIVEN_UP) == lost.words(GIVEN_UP)
+    assert wording.hitched(HITCHES, "prod") == dry_run_told.line(HITCHES, env="prod")
+    assert wording.rehearsed(REHEARSED) == rehearsal_told.said(REHEARSED)
+
+
+@pytest.mark.parametrize("phrase", EVERY_PHRASE, ids=str)
+def test_every_phrase_of_a_summary_is_said_in_chinese(phrase: dict[str, Any]) -> None:
+    with speaking(IN_CHINESE):
+        said = wording.phrased((phrase, {"code": "of_a_newer_release"}))
+
+    assert said
+    assert words(said) == []
+
+
+def test_a_dry_run_that_another_release_queued_is_shown_as_it_said_it() -> None:
+    lines = ["Dry run in prod:", "  missing: model gpt-4o"]
+    told = {**facts.FACTS[AnswerCode.DRY_RUN], "lines": lines}
+    newer = {**told, "told": [*REHEARSED, {"code": "of_a_newer_release"}]}
+    older = {name: fact for name, fact in told.items() if name != "told"}
+
+    with speaking(IN_CHINESE):
+        for queued in (newer, older):
+            shown_lines = "".join(shown(render.answer(Note(AnswerCode.DRY_RUN, queued)).blocks))
+            assert "Dry run in prod:\n  missing: model gpt-4o" in shown_lines
+
+
+def test_a_later_page_of_a_difference_has_the_lines_of_the_difference_alone() -> None:
+    with speaking(IN_CHINESE):
+        note = Note(AnswerCode.COMPARED, facts.FACTS[AnswerCode.COMPARED])
+        assert "[prompt] changed: Triage\n- be brief" in "".join(shown(render.answer(note).blocks))
 
 
 @pytest.mark.parametrize("text", NASTY)

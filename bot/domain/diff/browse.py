@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from bot.domain.diff.changes import Change, ChangeList
 from bot.domain.diff.label import clip, label, texts
 from bot.domain.diff.rows import Row, RowKind, rows
+from bot.domain.diff.summary import Phrase, said
 from bot.domain.diff.words import Run, RunOp
 
 LISTED = 60  # changes on the list; more is no list for a phone
@@ -39,10 +40,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a text: before it changed (`−`), after (`+`), in both (``) or left out (`…`)."""
+    """One line of a text: before it changed (`−`), after (`+`), in both (``) or left out (`…`).
+
+    Of lines that are left out `count` says how many, and `unchanged` whether nothing differs there.
+    """
 
     sign: str
     runs: tuple[Run, ...]
+    count: int = 0
+    unchanged: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class Sheet:
     """
 
     place: Place
-    summary: str
+    phrases: tuple[Phrase, ...]
     total: int
     entries: tuple[Entry, ...] = ()
     left: int = 0
@@ -64,6 +70,11 @@ class Sheet:
     lines: tuple[Line, ...] = ()
     before: Place | None = None
     after: Place | None = None
+
+    @property
+    def summary(self) -> str:
+        """What all of it amounts to, in English."""
+        return said(self.phrases)
 
 
 def spelled(place: Place) -> str:
@@ -89,7 +100,7 @@ def sheet(changes: ChangeList, place: Place) -> Sheet:
     more = part + 1 < len(parts)
     return Sheet(
         place=(number, part),
-        summary=changes.summary(),
+        phrases=changes.phrases(),
         total=total,
         entry=_entry(number, change),
         part=part + 1,
@@ -105,7 +116,7 @@ def _list(changes: ChangeList) -> Sheet:
     total = len(changes.changes)
     return Sheet(
         place=CONTENTS,
-        summary=changes.summary(),
+        phrases=changes.phrases(),
         total=total,
         entries=tuple(entries),
         left=total - len(entries),
@@ -124,9 +135,9 @@ def _lines(found: Sequence[Row]) -> Iterator[Line]:
             case RowKind.EQUAL:
                 yield Line("", _shortened(row.new))
             case RowKind.SKIPPED:
-                yield _told(f"{row.count} unchanged lines")
+                yield _left_out(row.count, "unchanged lines", unchanged=True)
             case RowKind.CUT:
-                yield _told(f"{row.count} more lines")
+                yield _left_out(row.count, "more lines", unchanged=False)
             case _:
                 if row.old:
                     yield Line("−", _shortened(row.old))
@@ -134,8 +145,8 @@ def _lines(found: Sequence[Row]) -> Iterator[Line]:
                     yield Line("+", _shortened(row.new))
 
 
-def _told(text: str) -> Line:
-    return Line("…", (Run(RunOp.EQUAL, text),))
+def _left_out(count: int, what: str, *, unchanged: bool) -> Line:
+    return Line("…", (Run(RunOp.EQUAL, f"{count} {what}"),), count, unchanged)
 
 
 def _shortened(runs: tuple[Run, ...]) -> tuple[Run, ...]:

@@ -15,7 +15,7 @@ from bot.domain.diff.kinds import RANK, ChangeKind
 from bot.domain.diff.left_out import NOTHING, LeftOut
 from bot.domain.diff.reduced import reduced
 from bot.domain.diff.secrets import private_variables
-from bot.domain.diff.summary import summary
+from bot.domain.diff.summary import Phrase, phrases, summary
 from bot.domain.diff.things import nodes_of, things_between
 from bot.domain.diff.walk import ChangeOp
 from bot.domain.redact import PRIVATE, Redactor
@@ -73,6 +73,10 @@ class ChangeList:
     def summary(self) -> str:
         """Return one line in plain words, at most a few hundred characters."""
         return summary(self.changes)
+
+    def phrases(self) -> tuple[Phrase, ...]:
+        """Return what `summary` says as values, for who says it in another language."""
+        return phrases(self.changes)
 
     def top(self, n: int) -> tuple[Change, ...]:
         """Return the *n* most important changes."""

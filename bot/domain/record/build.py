@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.domain import card_view, dry_run, impact_told, legs, quorum, recovery
+from bot.domain import card_view, dry_run, dry_run_told, impact_told, legs, quorum, recovery
 from bot.domain.chart.view import ChartView
 from bot.domain.diff.page import DiffPage
 from bot.domain.record.entries import of_rollback
@@ -176,7 +176,7 @@ def _leg(
         verified=made is not None and made.root == leg.expected_root,
         back=done.back if done else "",
         draft=brought[1] if brought else "",
-        dry_run=tuple(dry_run.in_full(found, env=leg.where.env)) if found is not None else (),
+        dry_run=tuple(dry_run_told.in_full(found, env=leg.where.env)) if found is not None else (),
         restored=leg.restored,
         page=page,
     )

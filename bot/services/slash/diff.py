@@ -43,6 +43,8 @@ async def diff(store: Store, asked: Diff) -> Told:
         "left": sum(map(len, pages[asked.page :])),
         "lines": pages[asked.page - 1],
     }
+    if asked.page == 1 and changes.changes:
+        facts |= {"phrases": [dict(one) for one in changes.phrases()], "counts": changes.counts()}
     return Told(AnswerCode.COMPARED, facts)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from bot.domain import rehearsal
+from bot.domain import rehearsal_told
 from bot.domain.commands import DryRun
 from bot.domain.rehearsal import Rehearsal
 from bot.domain.words import AnswerCode
@@ -38,6 +38,7 @@ async def dry_run(store: Store, rehearse: Rehearsing, asked: DryRun) -> Told:
             "number": made.candidate.number,
             "live": made.live.number,
             "verdict": made.verdict.value,
-            "lines": rehearsal.lines(made),
+            "told": [dict(part) for part in rehearsal_told.parts(made)],
+            "lines": rehearsal_told.lines(made),
         },
     )

@@ -19,6 +19,7 @@ from bot.playground.slack.server import RunningSlack
 from bot.playground.slack.shapes import Forge
 from bot.playground.slack.things import View
 from bot.ports.people import Note, Window
+from bot.samples.cards import REWORDED
 from bot.samples.facts import REVIEW
 from store.records import InboxKind, State, Unavailable
 from tests.adapters.slack.conftest import FakeInbox
@@ -83,7 +84,7 @@ async def test_a_turned_page_is_a_row_that_asks_for_it_in_the_same_dialog(
     view = await the_form(slack)
     pressed = inbox.only.payload
     window = Window(pressed["window"], pressed["value"], INCIDENTS, card)
-    await messenger.fill(window, Sheet((0, 0), "2 prompts reworded", total=2, after=(1, 0)))
+    await messenger.fill(window, Sheet((0, 0), (REWORDED,), total=2, after=(1, 0)))
     inbox.rows.clear()
 
     answer = await slack.driver.click_in_view(BOB, view.id, "rollback.page.after")
@@ -180,7 +181,7 @@ async def test_the_dialog_of_a_drill_stays_one_when_it_is_filled(
     pressed = inbox.only.payload
 
     window = Window(pressed["window"], pressed["value"], INCIDENTS, card)
-    await messenger.fill(window, Sheet((0, 0), "2 prompts reworded", total=2, after=(1, 0)))
+    await messenger.fill(window, Sheet((0, 0), (REWORDED,), total=2, after=(1, 0)))
 
     (view,) = slack.state.views_of(BOB)
     assert view.content["title"]["text"] == "Drill: what would change"

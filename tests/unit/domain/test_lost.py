@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.domain.lost import MOST, Later, counted, words
+from bot.domain.lost import MOST, Later, counted, lost
+from bot.domain.lost import words as in_words
 from store.records import VersionSource
 from tests.builders import a_version
 
+REWORDED = {"code": "things", "kind": "prompt", "op": "changed", "count": 1}
+ADDED = {"code": "things", "kind": "node", "op": "added", "count": 1}
 
-def later(number: int, summary: str = "1 prompt reworded", **changes: Any) -> Later:
-    return Later(a_version(number=number, **{"id": number, "author": "carol", **changes}), summary)
+
+def later(number: int, *phrases: dict[str, Any], **changes: Any) -> Later:
+    version = a_version(number=number, **{"id": number, "author": "carol", **changes})
+    return Later(version, phrases or (REWORDED,))
+
+
+def words(between: list[Later], **how: Any) -> str:
+    return in_words(lost(between, **how))
 
 
 def test_each_later_change_is_named_by_its_own_summary_without_the_suspect() -> None:
-    said = words([later(7), later(6, "1 node added", author="bob")], suspect_id=7)
+    said = words([later(7), later(6, ADDED, author="bob")], suspect_id=7)
 
     assert said == "version 6 by bob: 1 node added"
 
@@ -31,10 +40,21 @@ def test_a_rollback_in_between_says_that_it_is_one() -> None:
 
 
 def test_many_changes_are_counted_and_long_words_are_cut() -> None:
-    said = words([later(n, "x " * 300) for n in range(20, 8, -1)], suspect_id=None)
+    swapped = {"code": "swapped", "before": "x " * 300, "after": ""}
+    said = words([later(n, swapped) for n in range(20, 8, -1)], suspect_id=None)
 
     assert said.endswith(f"and {12 - MOST} more")
     assert len(said) < 590
+
+
+def test_of_several_apps_each_is_named() -> None:
+    found = [*lost([later(7)], suspect_id=None, where="a@prod")]
+    found += lost([], suspect_id=None, where="b@prod")
+    found += lost([later(3, ADDED)], suspect_id=None, where="c@prod")
+
+    assert in_words(found) == (
+        "a@prod: version 7 by carol: 1 prompt reworded; c@prod: version 3 by carol: 1 node added"
+    )
 
 
 def test_versions_that_nobody_looked_at_are_counted_apart() -> None:

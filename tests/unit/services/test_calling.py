@@ -201,7 +201,7 @@ async def test_of_a_call_and_its_reminder_that_waited_together_one_is_told(post:
     assert [row["call"] for row in note.facts["rows"]] == ["reminder"]
 
 
-async def test_a_message_says_what_became_of_it(post: Post) -> None:
+async def test_a_message_says_what_became_of_it_and_first_what_still_waits(post: Post) -> None:
     pending = await post.opened()
     await post.opened(OTHER)
     await post.work()
@@ -211,8 +211,8 @@ async def test_a_message_says_what_became_of_it(post: Post) -> None:
 
     ((first, second),) = post.to(ALICE)
     assert [row["stands"] for row in first.facts["rows"]] == ["waits", "waits"]
-    assert [row["stands"] for row in second.facts["rows"]] == ["over", "waits"]
-    assert second.facts["rows"][0]["state"] == "EXPIRED"
+    assert [row["stands"] for row in second.facts["rows"]] == ["waits", "over"]
+    assert second.facts["rows"][1]["state"] == "EXPIRED"
 
 
 async def test_who_votes_reads_that_they_have_and_others_read_nothing_new(post: Post) -> None:

@@ -494,6 +494,22 @@ async def test_jobs_are_told_in_words(managed: House) -> None:
     assert set(paused) >= {"snapshot", "expire", "recover"}
 
 
+async def test_whom_no_policy_names_is_told_of_no_job_unless_they_manage_them(
+    managed: House,
+) -> None:
+    scene = managed.scene
+    scene.directory.add("U0NOBODY")
+    for named, managers in ((set(), ()), ({"prune"}, ("U0NOBODY",))):
+        await scene.command("U0NOBODY", "jobs")
+        await scene.judge(kinds=(InboxKind.COMMAND,), job_managers=managers)
+        await scene.tell()
+
+        note = scene.messenger.answers[-1].note
+        assert note.code == "jobs"
+        assert named <= {row["job"] for row in note.facts["rows"]}
+        assert bool(note.facts["rows"]) is bool(named)
+
+
 async def test_a_guest_is_told_of_no_job(managed: House) -> None:
     managed.scene.directory.change(CAROL, guest=True)
     await managed.scene.command(CAROL, "jobs")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.domain import impact_told, rehearsal
+from bot.domain import impact_told, rehearsal_told
 from bot.domain.impact import Risk, impact_in
 from bot.domain.policy import Policy
 from bot.domain.words import NoteCode
@@ -266,5 +266,5 @@ async def test_a_dry_run_says_what_is_behind_it_and_how_many_it_takes(
 
     assert made.votes == 3
     assert made.impact is not None
-    assert impact_told.line(made.impact) in rehearsal.lines(made)
-    assert rehearsal.as_json(made)["impact"]["risk"] == "high"
+    assert impact_told.line(made.impact) in rehearsal_told.lines(made)
+    assert rehearsal_told.as_json(made)["impact"]["risk"] == "high"

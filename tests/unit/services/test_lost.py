@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from bot.domain import lost
+from bot.domain.diff import summary
 from bot.services.drawing import Differences
 from store.records import NewVersion, Version, VersionKind, VersionSource
 from store.session import SqlStore
@@ -40,13 +41,13 @@ async def test_every_later_change_is_told_and_what_means_the_same_is_not(
     later = await differences.later(sqlite_store, versions[0], versions[4])
     again = await differences.later(sqlite_store, versions[0], versions[4])
 
-    assert [(one.version.number, one.summary) for one in later] == [
+    assert [(one.version.number, summary.said(one.phrases)) for one in later] == [
         (5, "1 prompt reworded"),
         (4, "1 prompt reworded"),
         (2, "1 prompt reworded"),
     ]
     assert again == later
-    assert lost.words(later, suspect_id=versions[4].id) == (
+    assert lost.words(lost.lost(later, suspect_id=versions[4].id)) == (
         "version 4 by author4: 1 prompt reworded; version 2 by author2: 1 prompt reworded"
     )
 
@@ -57,7 +58,7 @@ async def test_between_neighbours_there_is_the_one_change(sqlite_store: SqlStore
     later = await Differences().later(sqlite_store, versions[3], versions[4])
 
     assert [one.version.number for one in later] == [5]
-    assert lost.words(later, suspect_id=versions[4].id) == ""
+    assert lost.words(lost.lost(later, suspect_id=versions[4].id)) == ""
 
 
 async def test_going_forward_loses_nothing(sqlite_store: SqlStore) -> None:

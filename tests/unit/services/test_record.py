@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -11,6 +11,7 @@ from bot.domain.chart.kept import as_json
 from bot.domain.record.moments import What
 from bot.domain.words import NoteCode
 from bot.errors import LinkInvalid, UpstreamDown
+from bot.services.drawing import link_to_record
 from bot.services.outgoing import chart_row, note_row
 from bot.services.record import Records, seen_here
 from store.document import Document
@@ -159,6 +160,19 @@ async def test_of_several_apps_each_has_its_difference_and_what_came_of_it(
     assert page.title == "Rollback 1 of support-triage@prod and 1 more app"
     named = [one.facts["where"] for one in page.moments if one.what is What.STEP]
     assert list(dict.fromkeys(named)) == [str(SEARCH), str(PROD)]
+
+
+async def test_the_channel_gets_the_address_of_a_record_of_one_app_alone(
+    joint: ExecutionScene,
+) -> None:
+    def address(name: str, until: datetime) -> str:
+        return f"https://keyturn.example.com/rollbacks/{name}"
+
+    of_both = await joint.run(await both(joint))
+    of_one = replace(of_both, legs=of_both.legs[:1])
+
+    assert link_to_record(of_one, address).endswith(f"/{of_one.id}")
+    assert link_to_record(of_both, address) == ""
 
 
 async def test_an_app_that_was_put_back_is_told_as_put_back(joint: ExecutionScene) -> None:

@@ -9,13 +9,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.domain import rehearsal
+from bot import catalogues
 from bot.domain.dry_run import Severity
 from bot.domain.policy import Policy
 from bot.domain.references import Kind, Needed
 from bot.domain.rehearsal import Draft, Rehearsal, Verdict
+from bot.domain.rehearsal_told import as_json, lines
 from bot.domain.windows import windows
 from bot.errors import UnknownVersion, UpstreamDown
+from bot.language import CHINESE
 from bot.ports.store import Store
 from bot.services.opening import Opening
 from store.document import Document
@@ -151,12 +153,12 @@ async def test_a_rollback_that_would_go_through_is_told_step_by_step(
     assert (made.verdict, made.draft, made.draft_author) == (Verdict.CLEAR, Draft.WORK, "carol")
     assert (made.live.number, made.candidate.number) == (2, 1)
     assert made.expected_root == GOOD.root
-    text = "\n".join(rehearsal.lines(made))
+    text = "\n".join(lines(made))
     assert text.startswith("Dry run: nothing is missing\nDifference to live, 1 change: ")
     assert "1. wait for 2 approvals\n2. keep the editors' draft" in text
     assert "unpublished work of carol" in text
     assert f"its root has to be {GOOD.root[:12]}…\n6. put the editors' draft back" in text
-    assert rehearsal.as_json(made)["steps"][3] == "4. publish the draft under the name rollback-…"
+    assert as_json(made)["steps"][3] == "4. publish the draft under the name rollback-…"
 
 
 async def test_a_draft_as_live_holds_no_work(scene: ExecutionScene) -> None:
@@ -172,7 +174,7 @@ async def test_what_is_missing_is_no_refusal(scene: ExecutionScene) -> None:
     made = await played(scene)
 
     assert (made.verdict, codes(made)) == (Verdict.MISSING, [])
-    assert rehearsal.as_json(made)["findings"] == [
+    assert as_json(made)["findings"] == [
         {
             "severity": "warns",
             "what": "model",
@@ -197,7 +199,7 @@ async def test_a_version_without_nodes_would_be_refused(scene: ExecutionScene) -
     made = await played(scene)
 
     assert codes(made) == ["empty_version"]
-    text = "\n".join(rehearsal.lines(made))
+    text = "\n".join(lines(made))
     assert text.startswith("It would be refused: That version has no nodes")
     assert "wait for" not in text
 
@@ -228,9 +230,7 @@ async def test_secrets_that_only_the_draft_has_would_be_sealed(scene: ExecutionS
 
     assert codes(made) == []
     assert made.sealed == ("SECRET_3",)
-    assert any(
-        "seal the values that only the draft has: SECRET_3" in s for s in rehearsal.lines(made)
-    )
+    assert any("seal the values that only the draft has: SECRET_3" in s for s in lines(made))
     assert "another" not in repr(made)
 
 
@@ -251,10 +251,10 @@ async def test_a_draft_whose_secrets_cannot_be_told_apart_would_end_it(
 async def test_the_secrets_in_force_are_named(scene: ExecutionScene) -> None:
     scene.publish(a_secretive("Kindly.", KEY, OTHER_KEY), a_secretive("Wrongly.", KEY))
 
-    lines = rehearsal.lines(await played(scene))
+    told = lines(await played(scene))
 
-    assert "Secrets that keep live's value: SECRET_3" in lines
-    assert "Secrets that take the version's own value: SECRET_8" in lines
+    assert "Secrets that keep live's value: SECRET_3" in told
+    assert "Secrets that take the version's own value: SECRET_8" in told
 
 
 async def test_a_freeze_would_refuse_it(scene: ExecutionScene) -> None:
@@ -299,7 +299,7 @@ async def test_going_to_what_was_rolled_back_takes_a_reason(scene: ExecutionScen
     made = await played(scene, 2)
 
     assert (made.reason_needed, made.verdict) == (True, Verdict.CLEAR)
-    assert any("takes a reason" in line for line in rehearsal.lines(made))
+    assert any("takes a reason" in line for line in lines(made))
 
 
 async def test_an_app_without_versions_is_written_at_once(scene: ExecutionScene) -> None:
@@ -314,7 +314,7 @@ async def test_an_app_without_versions_is_written_at_once(scene: ExecutionScene)
     scene.rolls_back_config.add(PROD)
     made = await played(scene)
     assert (made.at_once, made.verdict) == (True, Verdict.CLEAR)
-    assert len(rehearsal.as_json(made)["steps"]) == 3
+    assert len(as_json(made)["steps"]) == 3
 
 
 async def test_a_version_that_was_deleted_comes_from_our_store(scene: ExecutionScene) -> None:
@@ -356,6 +356,23 @@ async def test_a_dry_run_is_asked_for_by_a_word(scene: ExecutionScene) -> None:
     assert (answer["code"], answer["verdict"]) == ("dry_run", "missing")
     assert (answer["live"], answer["number"]) == (2, 1)
     assert "  missing: model gpt-4o of openai (node Answer)" in answer["lines"]
+
+
+async def test_what_would_refuse_it_is_told_in_the_language_of_who_asks(
+    scene: ExecutionScene,
+) -> None:
+    good, bad = a_secretive("Kindly.", KEY), a_secretive("Wrongly.", KEY)
+    scene.publish(good, bad, secrets=[{KEY: "sk-live-1"}, {KEY: "sk-live-1"}])
+    scene.target.hides_old_secrets = True
+    scene.target.save_draft(APP, bad, secrets={KEY: "sk-another-one"})
+    await scene.snapshot.refresh(PROD)
+    catalogues.keep()
+    scene.directory.languages[DAVE] = CHINESE
+
+    answer = await told(scene, f"dry-run {PROD} 1")
+
+    refused = {"code": "refused", "why": "编辑者的草稿有自己的密钥值：SECRET_3"}
+    assert answer["told"][0] == refused
 
 
 async def test_a_tag_names_where_to_go(scene: ExecutionScene) -> None:

@@ -134,7 +134,7 @@ def test_a_list_too_long_for_a_phone_says_how_many_are_not_on_it() -> None:
 
 
 def test_where_nothing_differs_there_is_a_list_of_nothing() -> None:
-    assert sheet(ChangeList(), (3, 1)) == Sheet(CONTENTS, ChangeList().summary(), total=0)
+    assert sheet(ChangeList(), (3, 1)) == Sheet(CONTENTS, ChangeList().phrases(), total=0)
 
 
 @pytest.mark.parametrize("text", ["", "1", "1.", "-1.0", "1.0.0", "9" * 9 + ".0", "a.b", "01.0"])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from aiohttp import ClientSession, ClientTimeout, TraceConfig
 
+from bot.adapters.alertmanager.client import Alertmanager
 from bot.adapters.dify.client import DifyTarget
 from bot.adapters.prometheus.look_back import PrometheusLookBack
 from bot.adapters.slack.client import SlackMessenger
@@ -43,6 +44,7 @@ class Outside:
     places: Places
     reach: Places
     look_back: PrometheusLookBack | None = None  # where a Prometheus is named
+    alerting: Alertmanager | None = None  # where an Alertmanager is named
 
     @classmethod
     def of(
@@ -79,6 +81,7 @@ class Outside:
             places=Places(places, rolls_back_config=at_once),
             reach=Places({**former, **places}, rolls_back_config=at_once),
             look_back=look_back(settings, traces=[trace("prometheus")]),
+            alerting=_alerting(settings, traces=[trace("alertmanager")]),
         )
 
     async def close(self, *, but: Outside | None = None) -> None:
@@ -89,6 +92,19 @@ class Outside:
                 await target.close()
         if self.look_back is not None:
             await self.look_back.close()
+        if self.alerting is not None:
+            await self.alerting.close()
+
+
+def _alerting(settings: Settings, *, traces: Sequence[TraceConfig]) -> Alertmanager | None:
+    if not settings.alertmanager_url:
+        return None
+    return Alertmanager(
+        settings.alertmanager_url,
+        labels=settings.alerts.labels,
+        known=settings.places,
+        traces=traces,
+    )
 
 
 def _slack_of(

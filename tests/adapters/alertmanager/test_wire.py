@@ -361,3 +361,11 @@ def test_any_bytes_are_read_or_refused(body: bytes) -> None:
 class _Everything:
     def __contains__(self, item: object) -> bool:
         return True
+
+
+def test_the_labels_of_a_group_are_kept_where_it_was_cut_short() -> None:
+    cut, whole = parse(recorded(44)), parse(recorded(0))
+
+    assert cut.truncated == 4
+    assert cut.group_labels == json.loads(recorded(44))["groupLabels"]
+    assert whole.group_labels == {}

@@ -243,13 +243,16 @@ def _clean(text: str) -> str:
 
 
 def _time(alert: Mapping[str, object], key: str, path: str) -> datetime | None:
-    """An RFC 3339 time in UTC, cut to microseconds; None for Go's zero time."""
+    """An RFC 3339 time in UTC, cut to milliseconds; None for Go's zero time.
+
+    A webhook tells it to the nanosecond and API v2 to the millisecond: both mean one firing.
+    """
     found = _RFC3339.fullmatch(_field(alert, key, str, path))
     if found is None:
         raise BadInput(f"{path}.{key} is not an RFC 3339 time with a zone")
     seconds, fraction, zone = found.groups()
     try:
-        time = datetime.fromisoformat(f"{seconds}.{(fraction or '')[:6]:0<6}{zone}")
+        time = datetime.fromisoformat(f"{seconds}.{(fraction or '')[:3]:0<3}{zone}")
         if time.year == _ZERO_YEAR:
             return None
         return time.astimezone(UTC)

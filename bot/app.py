@@ -58,9 +58,11 @@ INCLUDED_EVERY = timedelta(seconds=10)  # what another process found out
 OUR_CALLS_S = 20.0
 # What may wait for a target a long time, and how much of it at once: others do not wait behind.
 AT_ONCE = {"command": 8, "execute": 8, "announce": 16}
+BREATHES = {"take_in"}  # what comes in from Alertmanager may come without end
 # Whom a worker's step may make work for. Whoever is left out here finds it at the next poll.
 FEEDS = {
     "take_in": ("propose", "deliver"),
+    "complete": ("take_in",),
     "propose": ("deliver", "announce"),
     "decide": ("execute", "propose", "deliver", "announce"),
     "command": ("propose", "deliver", "import", "announce"),
@@ -232,7 +234,9 @@ class _Assembly:
         for name in current.value.steps:
             step = bound(current, partial(_take_step, name))
             fed = partial(nudge, *FEEDS[name]) if name in FEEDS else None
-            self._workers.add(name, _then(step, fed), at_once=AT_ONCE.get(name, 1))
+            self._workers.add(
+                name, _then(step, fed), at_once=AT_ONCE.get(name, 1), breathes=name in BREATHES
+            )
         first = () if self._process.role is Role.WEB else self._jobs(current)
         self._workers.add("jobs", self._scheduled.step, stuck_after_s=SLOT_LEASE.total_seconds())
         look = self._renewal.look_at_included

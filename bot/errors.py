@@ -865,6 +865,12 @@ class TooLarge(BotError):
     """More bytes than this door takes (413)."""
 
 
+class Congested(BotError):
+    """More waits to be stored than there is room for (503): to be sent again in a moment."""
+
+    retryable = True
+
+
 # -- The outside ------------------------------------------------------------------------------
 
 

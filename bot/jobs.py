@@ -28,6 +28,7 @@ BACKOFF_CAP_S = 30.0
 DATABASE_CAP_S = 5.0  # it is ours and near, and all that is approved waits for it
 WOKEN_AFTER_S = 4.0
 STUCK_AFTER_S = 180.0
+BREATH_S = 0.05
 _JITTER_CAP_S = 10
 _log = logging.getLogger(__name__)
 
@@ -111,6 +112,7 @@ class _Worker:
     step: Step
     at_once: int
     stuck_after_s: float
+    breathes: bool
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     steps: dict[asyncio.Task[_Rest], Pulse] = field(default_factory=dict)
     failures: int = 0
@@ -149,7 +151,13 @@ class Workers:
         self._stopping = asyncio.Event()
 
     def add(
-        self, name: str, step: Step, *, at_once: int = 1, stuck_after_s: float = STUCK_AFTER_S
+        self,
+        name: str,
+        step: Step,
+        *,
+        at_once: int = 1,
+        stuck_after_s: float = STUCK_AFTER_S,
+        breathes: bool = False,
     ) -> None:
         """Add a worker before `start`.
 
@@ -160,10 +168,12 @@ class Workers:
                 when those before it take longer than the poll interval, or at a nudge.
             stuck_after_s: A step that gives no sign of life (`bot.pulse`) for longer counts as
                 dead for /readyz.
+            breathes: Whether each step is followed by a rest as long as itself, at least
+                `BREATH_S`: a storm brings more work in every moment, and others are to go on.
         """
         if name in self._workers:
             raise ValueError(f"there is a worker {name!r} already")
-        self._workers[name] = _Worker(name, step, at_once, stuck_after_s)
+        self._workers[name] = _Worker(name, step, at_once, stuck_after_s, breathes)
 
     def nudge(self, *names: str) -> None:
         """Wake these workers (all when none is named): there may be work."""
@@ -217,6 +227,7 @@ class Workers:
                     await self._until_next(worker, step)
 
     async def _step(self, worker: _Worker, pulse: Pulse) -> _Rest:
+        began = time.monotonic()
         with felt(pulse):
             try:
                 found = await worker.step()
@@ -226,7 +237,8 @@ class Workers:
                 backoff_s = self._backoff_s(worker.failures, error)
                 return _Rest(backoff_s, min(backoff_s, self._woken_after_s))
         worker.failures = 0
-        return _Rest() if found else _Rest(self._poll_s)
+        breath_s = max(BREATH_S, time.monotonic() - began) if worker.breathes else 0.0
+        return _Rest(breath_s if found else self._poll_s, breath_s)
 
     async def _until_next(self, worker: _Worker, step: asyncio.Task[_Rest]) -> None:
         """Return when another step may begin beside or after *step*."""

@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 from aiohttp.typedefs import Handler, Middleware
 
-from bot.errors import BadInput, BotError, TooLarge, Unauthorised
+from bot.errors import BadInput, BotError, Congested, TooLarge, Unauthorised
 from store.records import StoreError, Unavailable
 
 MAX_BODY_BYTES = 16 * 1024 * 1024  # a storm of alerts; other doors take less
@@ -100,8 +100,9 @@ def _refusal(error: BotError | StoreError) -> web.Response:
     if isinstance(error, TooLarge):
         return web.Response(status=413, text=f"Too large: {error}.\n")
     if isinstance(error, Unavailable) or (isinstance(error, BotError) and error.retryable):
-        _log.warning("answered 503", extra={"error": type(error).__name__})
-        return web.Response(status=503, text="Not stored; please send it again.\n")
+        why = "too much waits already" if isinstance(error, Congested) else "not stored"
+        _log.warning("answered 503", extra={"error": type(error).__name__, "why": why})
+        return web.Response(status=503, text=f"{why.capitalize()}; please send it again.\n")
     if isinstance(error, BadInput):
         return web.Response(status=400, text=f"Not understood: {error}.\n")
     if isinstance(error, BotError):
@@ -142,18 +143,24 @@ def _readyz_of(ready: Ready) -> Handler:
     return readyz
 
 
+# Asked all the time, or told once for many by whoever stored them.
+_QUIET = {("/healthz", 200), ("/readyz", 200), ("/webhooks/alertmanager", 202)}
+
+
 class _AccessLog(AbstractAccessLogger):
     """One line per request: method, path, status, time. Queries carry signatures: never logged."""
 
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
-        facts = {
-            "method": request.method,
-            "path": request.path,
-            "status": response.status,
-            "ms": round(time * 1000, 1),
-        }
-        quiet = request.path in {"/healthz", "/readyz"} and response.status == 200
-        self.logger.log(logging.DEBUG if quiet else logging.INFO, "request", extra=facts)
+        quiet = (request.path, response.status) in _QUIET
+        level = logging.DEBUG if quiet else logging.INFO
+        if self.logger.isEnabledFor(level):
+            facts = {
+                "method": request.method,
+                "path": request.path,
+                "status": response.status,
+                "ms": round(time * 1000, 1),
+            }
+            self.logger.log(level, "request", extra=facts)
 
 
 @dataclass(frozen=True)

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    bindparam,
+    func,
+    select,
+    text,
+    tuple_,
+    union,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel, col
 
 from store.clock import DatabaseClock
 from store.records import AppEnv, Delivery, Firing, FiringStatus, Missing
 from store.tables import DeliveryRow, FiringRow
+from store.taking import Rows, Taking, batches, key_of, once_each
 from store.upsert import insert
 
-_T = TypeVar("_T")
-_A_STATEMENT = 500  # firings; SQLite takes 32,766 parameters, PostgreSQL 32,767
 _TABLE = SQLModel.metadata.tables["firing"]
 _ROW = _TABLE.columns
+_FIRES = text("firing.status = 'firing'")  # as the index has it: no planner compares parameters
+STORM = 500
 _KEY = (_ROW.source, _ROW.fingerprint, _ROW.starts_at)
+_NEWEST = 500  # deliveries among which the one is looked for that brought an alert
 
 
 class Alerts:
@@ -29,6 +42,14 @@ class Alerts:
     def __init__(self, session: AsyncSession, now: DatabaseClock) -> None:
         self._session = session
         self._now = now
+        self._taking = Taking(session.get_bind().dialect.name)
+
+    async def take_all(self, deliveries: Collection[Delivery]) -> None:
+        """Store several deliveries and their firings, as `take` would one after the other.
+
+        Few statements for however many, and nothing is read back.
+        """
+        await self._run(await self._taking.statements(deliveries, await self._now()))
 
     async def take(self, delivery: Delivery) -> tuple[Firing, ...]:
         """Store a delivery and its firings; a repeat only touches `last_seen` and the count.
@@ -37,9 +58,9 @@ class Alerts:
         never becomes firing again for the same `starts_at`.
         """
         now = await self._now()
-        await self._deliver(delivery, now)
+        await self._run(self._taking.deliveries([delivery], now))
         told: list[Firing] = []
-        for some in _batches(_once_each(delivery.firings)):
+        for some in batches(once_each(delivery.firings)):
             told += await self._fire(some, now)
         return tuple(told)
 
@@ -48,28 +69,28 @@ class Alerts:
 
         Those of other apps are left out here, so that they cannot fill the limit for ever.
         """
-        rows = await self._session.scalars(
-            select(FiringRow)
-            .where(
-                col(FiringRow.case_id).is_(None),
-                col(FiringRow.status) == FiringStatus.FIRING,
-                tuple_(col(FiringRow.app), col(FiringRow.env)).in_([(a.app, a.env) for a in apps]),
-            )
-            .order_by(col(FiringRow.starts_at), col(FiringRow.id))
+        # as expressions, or SQLite would rather read all that ever came in these environments
+        named = tuple_(_ROW.app + "", _ROW.env + "").in_([(a.app, a.env) for a in apps])
+        waits = (_ROW.case_id.is_(None), _ROW.app.is_not(None), _FIRES)
+        rows = await self._session.execute(
+            select(*_TABLE.columns)
+            .where(*waits, named)
+            .order_by(_ROW.starts_at, _ROW.id)
             .limit(limit)
         )
         return [_firing(row) for row in rows]
 
+    async def free(self, firing_ids: Collection[int]) -> set[int]:
+        """Those of *firing_ids* that no case has."""
+        query = select(_ROW.id).where(_ROW.id.in_(firing_ids), _ROW.case_id.is_(None))
+        return set((await self._session.scalars(query)).all())
+
     async def unnamed(self, *, after: int = 0, limit: int = 500) -> list[Firing]:
         """Firing alerts without a known app, by id, above id *after*."""
-        rows = await self._session.scalars(
-            select(FiringRow)
-            .where(
-                col(FiringRow.id) > after,
-                col(FiringRow.app).is_(None),
-                col(FiringRow.status) == FiringStatus.FIRING,
-            )
-            .order_by(col(FiringRow.id))
+        rows = await self._session.execute(
+            select(*_TABLE.columns)
+            .where(_ROW.id > after, _ROW.app.is_(None), _ROW.status == FiringStatus.FIRING)
+            .order_by(_ROW.id)
             .limit(limit)
         )
         return [_firing(row) for row in rows]
@@ -77,23 +98,31 @@ class Alerts:
     async def name(self, firing_ids: Sequence[int], where: AppEnv) -> None:
         """Say which app these firings are about, unless a case has them."""
         named = {"app": where.app, "env": where.env}
-        for some in _batches(firing_ids):
+        for some in batches(firing_ids):
+            await self._hold(some)
             free = _ROW.id.in_(some) & _ROW.case_id.is_(None)
             await self._session.execute(update(_TABLE).where(free).values(named))
 
     async def assign(self, firing_ids: Sequence[int], case_id: int) -> None:
         """Give firings to a case that does not have them yet."""
+        await self._hold(firing_ids)
         free = col(FiringRow.id).in_(firing_ids) & col(FiringRow.case_id).is_(None)
         await self._session.execute(update(FiringRow).where(free).values(case_id=case_id))
 
     async def of_case(self, case_id: int) -> list[Firing]:
-        """The case's firings by `starts_at`."""
-        rows = await self._session.scalars(
-            select(FiringRow)
-            .where(col(FiringRow.case_id) == case_id)
-            .order_by(col(FiringRow.starts_at), col(FiringRow.id))
+        """The case's firings by `starts_at`.
+
+        Of a storm these are the first `STORM` that still fire, and of those that are over the
+        first and the last of half as many: nobody reads more, and each look would take seconds.
+        """
+        ours, over = _ROW.case_id == case_id, _ROW.status == FiringStatus.RESOLVED
+        parts = (
+            _some(ours, _ROW.status == FiringStatus.FIRING, limit=STORM),
+            _some(ours, over, limit=STORM // 2),
+            _some(ours, over, limit=STORM // 2, last=True),
         )
-        return [_firing(row) for row in rows]
+        rows = await self._session.execute(union(*parts))
+        return sorted(map(_firing, rows), key=lambda one: (one.starts_at, one.id))
 
     async def around(
         self, env: str, *, since: datetime, until: datetime, limit: int = 500
@@ -132,7 +161,7 @@ class Alerts:
                 col(FiringRow.case_id).is_not(None),
                 col(FiringRow.status) != col(FiringRow.seen_status),
             )
-            .order_by(col(FiringRow.id))
+            .order_by(col(FiringRow.case_id), col(FiringRow.id))
             .limit(limit)
         )
         return [_firing(row) for row in rows]
@@ -140,7 +169,8 @@ class Alerts:
     async def arrived(self, firing_ids: Sequence[int]) -> tuple[datetime, str]:
         """When the first of these firings came, and the digest of the delivery that brought it.
 
-        The digest is "" where it is not among the newest deliveries any more.
+        The digest is "" where it is not among the newest deliveries any more, or where several
+        were stored in one commit, so that it cannot be told which one it was.
         """
         came = await self._session.scalar(
             select(func.min(FiringRow.first_seen)).where(col(FiringRow.id).in_(firing_ids))
@@ -150,13 +180,14 @@ class Alerts:
         newest = (
             select(col(DeliveryRow.digest), col(DeliveryRow.first_seen))
             .order_by(col(DeliveryRow.id).desc())
-            .limit(_A_STATEMENT)
+            .limit(_NEWEST)
             .subquery()
         )
-        digest = await self._session.scalar(
-            select(newest.c.digest).where(newest.c.first_seen == came).limit(1)
+        found = await self._session.scalars(
+            select(newest.c.digest).where(newest.c.first_seen == came).limit(2)
         )
-        return came, digest or ""
+        digests = found.all()
+        return came, digests[0] if len(digests) == 1 else ""
 
     async def seen(self, firing_ids: Sequence[int]) -> None:
         """Remember that the present status of these firings has been told."""
@@ -168,25 +199,19 @@ class Alerts:
 
     # -- how ------------------------------------------------------------------------------------
 
-    async def _deliver(self, delivery: Delivery, now: datetime) -> None:
-        row = {
-            "digest": delivery.digest,
-            "source": delivery.source,
-            "receiver": delivery.receiver,
-            "group_key": delivery.group_key,
-            "truncated": delivery.truncated,
-            "count": 1,
-            "first_seen": now,
-            "last_seen": now,
-            "body": delivery.body,
-        }
-        await self._session.execute(
-            insert(self._session, DeliveryRow)
-            .values(row)
-            .on_conflict_do_update(
-                index_elements=["digest"], set_={"count": DeliveryRow.count + 1, "last_seen": now}
-            )
-        )
+    async def _run(self, statements: Iterable[tuple[str, Rows]]) -> None:
+        connection = await self._session.connection()
+        for sql, rows in statements:
+            await connection.exec_driver_sql(sql, rows)
+
+    async def _hold(self, firing_ids: Sequence[int]) -> None:
+        """Lock rows in the order in which deliveries do: otherwise each might wait for the other.
+
+        SQLite has one writer at a time.
+        """
+        query = select(_ROW.id).where(_ROW.id.in_(firing_ids)).order_by(*_KEY).with_for_update()
+        if self._session.get_bind().dialect.name == "postgresql":
+            await self._session.execute(query)
 
     async def _fire(self, firings: Sequence[Firing], now: datetime) -> list[Firing]:
         """Store new firings in one statement, then update those that were known; see `take`.
@@ -201,12 +226,12 @@ class Alerts:
             [_values(firing, now) for firing in firings],
         )
         ids = {(source, name, at): row_id for row_id, source, name, at in stored}
-        new = [replace(f, id=ids[_key(f)], case_id=None) for f in firings if _key(f) in ids]
-        known = [firing for firing in firings if _key(firing) not in ids]
+        new = [replace(f, id=ids[key_of(f)], case_id=None) for f in firings if key_of(f) in ids]
+        known = [firing for firing in firings if key_of(firing) not in ids]
         return new + (await self._again(known, now) if known else [])
 
     async def _again(self, firings: Sequence[Firing], now: datetime) -> list[Firing]:
-        given = {_key(firing): firing for firing in firings}
+        given = {key_of(firing): firing for firing in firings}
         rows = (
             await self._session.execute(
                 select(_ROW.id, _ROW.status, _ROW.app, *_KEY)
@@ -235,7 +260,7 @@ class Alerts:
             [{"row_id": row_id, "ended_at": f.ends_at or now} for row_id, f in over.items()],
         )
         ended: list[Firing] = []
-        for some in _batches(list(over)):
+        for some in batches(list(over)):
             rows = await self._session.execute(
                 select(*_TABLE.columns).where(_ROW.id.in_(some)).order_by(_ROW.id)
             )
@@ -243,29 +268,16 @@ class Alerts:
         return ended
 
 
+def _some(*where: ColumnElement[bool], limit: int, last: bool = False) -> Select[Any]:
+    """The first firings of these by their start, or the last."""
+    by = (_ROW.starts_at, _ROW.id)
+    order = [column.desc() for column in by] if last else by
+    some = select(*_TABLE.columns).where(*where).order_by(*order).limit(limit).subquery()
+    return select(*some.columns)
+
+
 def _ends(status: str, firing: Firing) -> bool:
     return status == FiringStatus.FIRING and firing.status is FiringStatus.RESOLVED
-
-
-def _key(firing: Firing) -> tuple[str, str, datetime]:
-    return firing.source, firing.fingerprint, firing.starts_at.astimezone(UTC)
-
-
-def _once_each(firings: Sequence[Firing]) -> list[Firing]:
-    """Each firing once and in one order, so that two deliveries never wait for each other.
-
-    A body may hold the same firing twice; that it was resolved is the later word.
-    """
-    found: dict[tuple[str, str, datetime], Firing] = {}
-    for firing in firings:
-        known = found.get(_key(firing))
-        if known is None or known.status is FiringStatus.FIRING:
-            found[_key(firing)] = firing
-    return [found[key] for key in sorted(found)]
-
-
-def _batches(items: Sequence[_T]) -> list[Sequence[_T]]:
-    return [items[at : at + _A_STATEMENT] for at in range(0, len(items), _A_STATEMENT)]
 
 
 def _values(firing: Firing, now: datetime) -> dict[str, object]:

@@ -300,7 +300,8 @@ class Firing:
 class Delivery:
     """One webhook body; `digest` is over groupKey and sorted (fingerprint, startsAt, status).
 
-    `unreadable` counts the alerts that are in `body` alone.
+    `unreadable` counts the alerts that are in `body` alone, `truncated` those that were cut off:
+    `group_labels` say then which alerts the group is of.
     """
 
     source: str
@@ -311,6 +312,19 @@ class Delivery:
     firings: tuple[Firing, ...]
     body: bytes = b""
     unreadable: int = 0
+    group_labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Truncated:
+    """A group that came cut short, given out to be completed; `asked` is how often it came so."""
+
+    source: str
+    group_key: str
+    receiver: str
+    group_labels: Mapping[str, str]
+    asked: int
+    attempts: int
 
 
 # -- Cases ------------------------------------------------------------------------------------

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
+import asyncpg
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import event, inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
+from store import trips
 from store.address import translate_url
 from store.alerts import Alerts
 from store.announcements import Announcements
 from store.audit import Audit
 from store.cases import Cases
-from store.clock import DatabaseClock
+from store.clock import DatabaseClock, of_sqlite
 from store.direct import Direct
 from store.engine import LOCK_TIMEOUT_S, POSTGRES_LIMITS, open_engines, settled
 from store.events import Events
@@ -29,7 +32,7 @@ from store.inbox import Inbox
 from store.included import Included
 from store.outbox import Outbox
 from store.pause import Pause
-from store.records import Corrupt, NotMigrated, State, Unavailable
+from store.records import Corrupt, Delivery, NotMigrated, State, Unavailable
 from store.remembered import Remembered
 from store.retention import Retention
 from store.rollbacks import Rollbacks
@@ -40,9 +43,16 @@ from store.sinks import Sinks
 from store.slots import Slots
 from store.suggestions import Suggestions
 from store.tags import Tags
+from store.taking import Taking, run
+from store.truncated import TruncatedGroups
 from store.versions import Versions
 
 MIGRATIONS = Path(__file__).with_name("migrations")
+# POSTGRES_LIMITS, as the driver writes it, and the time
+_TIME_AND_LIMITS = (
+    "SELECT clock_timestamp(), set_config('lock_timeout', $1, true), "
+    "set_config('idle_in_transaction_session_timeout', '60s', true)"
+)
 Moves = Mapping[State, frozenset[State]]
 Clock = Callable[[], datetime]
 
@@ -54,6 +64,7 @@ class Transaction:
     versions: Versions
     tags: Tags
     alerts: Alerts
+    truncated: TruncatedGroups
     cases: Cases
     rollbacks: Rollbacks
     seals: Seals
@@ -128,6 +139,33 @@ class SqlStore:
                 await session.connection()  # a new one may be of another database: see `_forget`
                 yield self._transaction(session)
 
+    async def take_all(self, deliveries: Collection[Delivery]) -> None:
+        """Store *deliveries* as `Alerts.take_all` does, in a transaction of their own.
+
+        By the driver itself, in as few trips as it can be: it is what a storm waits for.
+
+        Raises:
+            Unavailable: As `write` does.
+        """
+        with named_faults():
+            async with self._writing.connect() as connection:
+                driver = (await connection.get_raw_connection()).driver_connection
+                taking = Taking(connection.dialect.name)
+                if isinstance(driver, trips.Connection):
+                    now = self._clock() if self._clock else of_sqlite()
+                    await driver.trip(run, await taking.statements(deliveries, now))
+                else:
+                    await self._take_all(cast("asyncpg.Connection", driver), taking, deliveries)
+
+    async def _take_all(
+        self, driver: asyncpg.Connection, taking: Taking, deliveries: Collection[Delivery]
+    ) -> None:
+        async with driver.transaction():
+            now = await driver.fetchval(_TIME_AND_LIMITS, *self._lock_timeout.values())
+            now = self._clock() if self._clock else now.astimezone(UTC)
+            for sql, arrays in await taking.statements(deliveries, now):
+                await driver.execute(sql, *arrays)
+
     async def check(self) -> None:
         """Return if the database answers and has this program's schema.
 
@@ -165,6 +203,7 @@ class SqlStore:
             figures=Figures(session),
             tags=Tags(session, now, audit),
             alerts=Alerts(session, now),
+            truncated=TruncatedGroups(session, now),
             cases=Cases(session, now, audit),
             rollbacks=Rollbacks(session, now, audit, events, announcements, seals, self._moves),
             seals=seals,

@@ -162,16 +162,41 @@ class DeliveryRow(SQLModel, table=True):
     body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
+class TruncatedRow(SQLModel, table=True):
+    """A group that came cut short, until the rest of it was fetched; `asked` is how often."""
+
+    __tablename__ = "truncated"
+    __table_args__ = (Index("truncated_due", "due_at"),)
+    source: str = Field(sa_column=Column(SafeText, primary_key=True))
+    group_key: str = Field(sa_column=Column(SafeText, primary_key=True))
+    receiver: str = _text()
+    group_labels: Any = _json()
+    asked: int = _big(nullable=False)
+    since: datetime = _time()
+    due_at: datetime = _time()
+    attempts: int = _big(nullable=False)
+    last_error: str = _text()
+
+
 class FiringRow(SQLModel, table=True):
     """One alert from its start to its end."""
 
     __tablename__ = "firing"
     __table_args__ = (
         UniqueConstraint("source", "fingerprint", "starts_at"),
-        Index("firing_case", "case_id"),
+        Index(
+            "firing_case",
+            "case_id",
+            "status",
+            "starts_at",
+            "id",
+            sqlite_where=text("case_id IS NOT NULL"),
+            postgresql_where=text("case_id IS NOT NULL"),
+        ),
         Index("firing_env_start", "env", "starts_at"),
         Index(
             "firing_unseen",
+            "case_id",
             "id",
             sqlite_where=text("status <> seen_status"),
             postgresql_where=text("status <> seen_status"),
@@ -180,8 +205,8 @@ class FiringRow(SQLModel, table=True):
             "firing_untaken",
             "starts_at",
             "id",
-            sqlite_where=text("case_id IS NULL"),
-            postgresql_where=text("case_id IS NULL"),
+            sqlite_where=text("case_id IS NULL AND app IS NOT NULL AND status = 'firing'"),
+            postgresql_where=text("case_id IS NULL AND app IS NOT NULL AND status = 'firing'"),
         ),
     )
     id: int | None = _id()

@@ -33,17 +33,25 @@ def connecting(url: URL, **options: Any) -> Callable[[], Awaitable[aiosqlite.Con
     opened = partial(sqlite3.connect, place, **{**told, **options})
 
     async def connect() -> aiosqlite.Connection:
-        return await _Connection(opened, _CHUNK)
+        return await Connection(opened, _CHUNK)
 
     return connect
 
 
-class _Connection(aiosqlite.Connection):
+class Connection(aiosqlite.Connection):
     """Gives out cursors that make one trip; the rest is aiosqlite's."""
 
     def __init__(self, connector: Callable[[], sqlite3.Connection], iter_chunk_size: int) -> None:
         super().__init__(connector, iter_chunk_size)
         self._thread.daemon = True  # as SQLAlchemy has it: a process ends with one left open
+
+    async def trip(self, call: Callable[..., _T], *told: object) -> _T:
+        """Call it with sqlite3's connection, in the thread of this one.
+
+        It is done to its end, also when nobody waits for it any more.
+        """
+        done: _T = await self._execute(call, self._conn, *told)  # type: ignore[no-untyped-call]
+        return done
 
     @contextmanager
     async def cursor(self) -> aiosqlite.Cursor:
@@ -53,7 +61,7 @@ class _Connection(aiosqlite.Connection):
 class _Cursor(aiosqlite.Cursor):
     """Makes sqlite3's cursor in the trip that executes, and fetches the first rows there."""
 
-    def __init__(self, connection: _Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self.iter_chunk_size = _CHUNK
         self._conn = connection
         self._rows: deque[Any] = deque()

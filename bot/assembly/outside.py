@@ -10,6 +10,7 @@ from typing import Protocol
 from aiohttp import ClientSession, ClientTimeout, TraceConfig
 
 from bot import catalogues
+from bot.adapters.alertmanager.client import Alertmanager
 from bot.adapters.dify.client import DifyTarget
 from bot.adapters.prometheus.look_back import PrometheusLookBack
 from bot.adapters.slack.client import SlackMessenger
@@ -49,6 +50,7 @@ class Outside:
     reach: Places
     look_back: PrometheusLookBack | None = None  # where a Prometheus is named
     sinks: Mapping[str, Sink] = field(default_factory=dict)
+    alerting: Alertmanager | None = None  # where an Alertmanager is named
 
     @classmethod
     def of(
@@ -98,6 +100,7 @@ class Outside:
                 )
                 for name, sink in settings.events.items()
             },
+            alerting=_alerting(settings, traces=traces("alertmanager")),
         )
 
     async def close(self, *, but: Outside | None = None) -> None:
@@ -112,6 +115,8 @@ class Outside:
         for sink in self.sinks.values():
             if id(sink) not in used:
                 await sink.close()
+        if self.alerting is not None:
+            await self.alerting.close()
 
 
 def _same_sink(before: Before | None, name: str, settings: Settings) -> Sink | None:
@@ -120,6 +125,17 @@ def _same_sink(before: Before | None, name: str, settings: Settings) -> Sink | N
         return None
     same = before.settings.events.get(name) == settings.events[name]
     return before.outside.sinks.get(name) if same else None
+
+
+def _alerting(settings: Settings, *, traces: Sequence[TraceConfig]) -> Alertmanager | None:
+    if not settings.alertmanager_url:
+        return None
+    return Alertmanager(
+        settings.alertmanager_url,
+        labels=settings.alerts.labels,
+        known=settings.places,
+        traces=traces,
+    )
 
 
 def _slack_of(

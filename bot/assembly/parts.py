@@ -36,11 +36,13 @@ from bot.services.asker import Reception
 from bot.services.calling import Calling
 from bot.services.choices import Apps
 from bot.services.closer import Closer
+from bot.services.complete import Complete
 from bot.services.decide import Decide
 from bot.services.deliver import Deliver
 from bot.services.drawing import Address, Differences, Drawing
 from bot.services.execute import Execute
 from bot.services.follow_up import FollowUp
+from bot.services.grouped import Grouped
 from bot.services.home.drawing import HomeDrawing
 from bot.services.home.jobs import JobButtons, Managers
 from bot.services.home.keeping import HomeKeeping
@@ -118,6 +120,7 @@ class Making:
         self._measuring = measuring
         self._nudge = nudge
         self._look_at_included = look_at_included
+        self._intake = Grouped(Intake(store, nudge=partial(nudge, "take_in")))
 
     def __call__(self, watched: Watched, before: Parts | None) -> Parts:
         """Make the parts for *watched*; what has not changed since *before* goes on."""
@@ -173,6 +176,7 @@ class Making:
         decider = partial(self._decider, outside, keys, acting, rules, managers=managers)
         steps = {
             "take_in": TakeIn(store, channels, meaning=meaning).step,
+            "complete": Complete(store, outside.alerting, jitter=random.random).step,
             "propose": propose.step,
             "decide": decider(kinds=PRESSED).step,
             "command": decider(kinds=TYPED).step,
@@ -359,15 +363,12 @@ class Making:
     def _routes(self, settings: Settings, admission: Admission | None) -> Iterable[web.RouteDef]:
         if admission is None:
             return []
-        nudge = self._nudge
         return [
             *alertmanager_routes(
                 tokens=[token.get_secret_value() for token in settings.webhook_tokens],
                 labels=settings.alerts.labels,
                 known=settings.places,
-                take_in=self._measuring.meter.received(
-                    Intake(self._store, nudge=lambda: nudge("take_in"))
-                ),
+                take_in=self._measuring.meter.received(self._intake),
             ),
             *(self._slack_door(settings, admission) if settings.slack.mode != "socket" else []),
         ]

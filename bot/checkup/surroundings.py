@@ -23,5 +23,10 @@ async def findings(settings: Settings, http: aiohttp.ClientSession) -> AsyncIter
         yield failed("KEYTURN_WEBHOOK_TOKEN", said, mend)
     if settings.alertmanager_url:
         yield await answering("alertmanager", settings.alertmanager_url, alertmanager.version, http)
+    elif settings.places:
+        said = (
+            "[alertmanager] url is not set: of groups that come cut short the rest is not fetched"
+        )
+        yield ok("alertmanager", f"{said}; leave max_alerts at 0")
     async for finding in measurements.findings(settings, http):
         yield finding

@@ -375,7 +375,7 @@ class PrometheusTable(Table):
 class AlertmanagerTable(Table):
     """`[alertmanager]`."""
 
-    url: fields.Url = Field(description="Address of Alertmanager; asked by `keyturn check` alone")
+    url: fields.Url = Field(description="Address of Alertmanager; asked for what a webhook cut off")
 
 
 class RetentionTable(Table):

@@ -45,6 +45,7 @@ from store.records import (
     State,
     SuggestionsPaused,
     Tag,
+    Truncated,
     Version,
 )
 
@@ -178,8 +179,16 @@ class Alerts(Protocol):
         """
         ...
 
+    async def take_all(self, deliveries: Collection[Delivery]) -> None:
+        """Store several deliveries and their firings, as `take` would one after the other."""
+        ...
+
     async def unassigned(self, apps: Collection[AppEnv], *, limit: int = 200) -> list[Firing]:
         """Alerts of *apps* that fire and that no case has taken in yet, oldest first."""
+        ...
+
+    async def free(self, firing_ids: Collection[int]) -> set[int]:
+        """Those of *firing_ids* that no case has."""
         ...
 
     async def unnamed(self, *, after: int = 0, limit: int = 500) -> list[Firing]:
@@ -192,7 +201,7 @@ class Alerts(Protocol):
 
     async def assign(self, firing_ids: Sequence[int], case_id: int) -> None: ...
     async def of_case(self, case_id: int) -> list[Firing]:
-        """The case's firings by `starts_at`."""
+        """The case's firings by `starts_at`; of a storm those that fire first, and some others."""
         ...
 
     async def around(
@@ -217,6 +226,26 @@ class Alerts(Protocol):
         ...
 
     async def seen(self, firing_ids: Sequence[int]) -> None: ...
+
+
+class TruncatedGroups(Protocol):
+    """Groups that came cut short; made with their delivery, until the rest of each was fetched."""
+
+    async def claim(self, *, lease: timedelta) -> Truncated | None:
+        """The group that is due for longest; nobody else gets it before *lease* is over."""
+        ...
+
+    async def completed(self, group: Truncated) -> None:
+        """The rest of *group* is stored; what came cut short meanwhile is due again at once."""
+        ...
+
+    async def later(self, group: Truncated, delay: timedelta, error: str) -> None:
+        """Give *group* back, to be tried again after *delay*."""
+        ...
+
+    async def waiting(self) -> int:
+        """How many groups there are of which the rest was not fetched yet."""
+        ...
 
 
 class Cases(Protocol):
@@ -725,6 +754,8 @@ class Transaction(Protocol):
     @property
     def alerts(self) -> Alerts: ...
     @property
+    def truncated(self) -> TruncatedGroups: ...
+    @property
     def cases(self) -> Cases: ...
     @property
     def rollbacks(self) -> Rollbacks: ...
@@ -772,4 +803,8 @@ class Store(Protocol):
 
     def read(self) -> AbstractAsyncContextManager[Transaction]:
         """A read-only snapshot."""
+        ...
+
+    async def take_all(self, deliveries: Collection[Delivery]) -> None:
+        """Store *deliveries* as `Alerts.take_all` does, in a transaction of their own."""
         ...

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import groupby
 
@@ -26,29 +27,68 @@ from store.records import (
     Json,
     Rollback,
     State,
+    Unavailable,
 )
 
 log = logging.getLogger(__name__)
+_PAGE = 500  # firings of unknown apps, looked at again in one step
+_NAMED = 8  # deliveries of a group, in the log
 
 
 class Intake:
-    """The webhook's part: when it returns, the delivery is durable."""
+    """The webhook's part: when it returns, the deliveries are durable, or none of them is."""
 
     def __init__(self, store: Store, *, nudge: Callable[[], None]) -> None:
         self._store = store
         self._nudge = nudge
 
-    async def __call__(self, delivery: Delivery) -> None:
-        """Store *delivery* and its firings; a repeat changes nothing.
+    async def __call__(self, *deliveries: Delivery) -> None:
+        """Store *deliveries* and their firings in one transaction; a repeat changes nothing.
 
         Raises:
-            Unavailable: It could not be stored: the sender has to send it again.
+            Unavailable: They could not be stored: the senders have to send them again.
         """
-        of, alerts = spans.delivery(delivery.digest), len(delivery.firings)
-        with spans.span("receive", of=of, first=True, kind="alerts", alerts=alerts):
-            async with self._store.write() as tx:
-                await tx.alerts.take(delivery)
+        with _received(deliveries):
+            await self._store.take_all(deliveries)
         self._nudge()
+        _log_stored(deliveries)
+
+
+@contextmanager
+def _received(deliveries: Sequence[Delivery]) -> Iterator[None]:
+    """Record that each of them is stored, all at once."""
+    begun = [
+        spans.begin(
+            "receive",
+            of=spans.delivery(one.digest),
+            first=True,
+            kind="alerts",
+            alerts=len(one.firings),
+        )
+        for one in deliveries
+    ]
+    recorded = [span for span in begun if span is not None]
+    try:
+        yield
+    except Unavailable as error:
+        for span in recorded:
+            span.fail(type(error).__name__)
+        raise
+    finally:
+        for span in recorded:
+            span.end()
+
+
+def _log_stored(deliveries: Sequence[Delivery]) -> None:
+    """One line for all of them: one each would take longer than storing does."""
+    log.info(
+        "deliveries stored",
+        extra={
+            "deliveries": len(deliveries),
+            "alerts": sum(len(one.firings) for one in deliveries),
+            "digests": [one.digest[:16] for one in deliveries[:_NAMED]],
+        },
+    )
 
 
 class TakeIn:
@@ -81,12 +121,12 @@ class TakeIn:
         return found
 
     async def _name(self) -> bool:
-        """Look again at alerts of apps that were unknown when they came; true if there were any.
+        """Look again at alerts of apps that were unknown when they came; true if there are more.
 
         An app may have been added to the settings since, or been tagged a moment ago.
         """
         async with self._store.read() as tx:
-            unnamed = await tx.alerts.unnamed(after=self._looked_at)
+            unnamed = await tx.alerts.unnamed(after=self._looked_at, limit=_PAGE)
         if not unnamed:
             return False
         found: dict[AppEnv, list[int]] = {}
@@ -94,11 +134,12 @@ class TakeIn:
             where = self._meaning(firing.labels)
             if where is not None and where in self._channels:
                 found.setdefault(where, []).append(firing.id)
-        async with self._store.write() as tx:
-            for where, ids in found.items():
-                await tx.alerts.name(ids, where)
+        if found:
+            async with self._store.write() as tx:
+                for where, ids in found.items():
+                    await tx.alerts.name(ids, where)
         self._looked_at = unnamed[-1].id
-        return True
+        return bool(found) or len(unnamed) == _PAGE
 
     async def _assign(self, apart: Apart) -> bool:
         async with self._store.read() as tx:
@@ -114,8 +155,8 @@ class TakeIn:
         async with self._store.write() as tx:
             case = await self._case(tx, where, firings)
             known = await tx.alerts.of_case(case.id)
-            ids = {firing.id for firing in known}
-            new = [firing for firing in firings if firing.id not in ids]
+            free = await tx.alerts.free([firing.id for firing in firings])
+            new = [firing for firing in firings if firing.id in free]
             if not new:
                 return  # another worker was quicker
             rollback = await tx.rollbacks.get(case.rollback_id) if case.rollback_id else None
@@ -136,9 +177,8 @@ class TakeIn:
                 return
             # alerts of the incident before say nothing of this one
             names = set() if another else _firing_names(known)
-            for firing in new:
-                # a storm of one alert is one sentence
-                await tx.outbox.put(card_row(case, _cause(firing)))
+            await tx.outbox.put(card_row(case, _cause(max(new, key=lambda firing: firing.id))))
+            for firing in new:  # a storm of one alert is one sentence
                 if firing.status is FiringStatus.FIRING and firing.alertname not in names:
                     await _say(tx, case, NoteCode.ALERT_ADDED, firing)
                 names |= _firing_names([firing])
@@ -169,18 +209,22 @@ class TakeIn:
     async def _update(self, apart: Apart) -> bool:
         async with self._store.read() as tx:
             changed = await tx.alerts.changed()
-        for firing in changed:
-            with apart.piece("end of an alert not told", firing=firing.id):
-                await self._tell(firing)
+        for case_id, firings in _by_case(changed):
+            with apart.piece("end of alerts not told", case=case_id):
+                await self._tell(case_id, firings)
         return bool(changed)
 
-    async def _tell(self, firing: Firing) -> None:
+    async def _tell(self, case_id: int, firings: Sequence[Firing]) -> None:
+        """Tell *firings*, changed since they were told; their card is drawn once for all."""
         async with self._store.write() as tx:
-            await tx.alerts.seen([firing.id])
-            if firing.case_id is not None and firing.status is FiringStatus.RESOLVED:
-                case = await tx.cases.get(firing.case_id)
-                await tx.outbox.put(card_row(case, _cause(firing)))
-                await _say_if_over(tx, case, firing.alertname)
+            await tx.alerts.seen([firing.id for firing in firings])
+            over = [firing for firing in firings if firing.status is FiringStatus.RESOLVED]
+            if not over:
+                return
+            case = await tx.cases.get(case_id)
+            await tx.outbox.put(card_row(case, _cause(max(over, key=lambda firing: firing.id))))
+            for alertname in sorted({firing.alertname for firing in over}):
+                await _say_if_over(tx, case, alertname)
 
 
 async def _record(tx: Transaction, case: Case, new: Sequence[Firing], *, first: bool) -> None:
@@ -231,6 +275,15 @@ def _by_app(firings: Sequence[Firing]) -> list[tuple[AppEnv, list[Firing]]]:
     return [
         (where, [firing for _, firing in pairs])
         for where, pairs in groupby(known, key=lambda pair: pair[0])
+    ]
+
+
+def _by_case(firings: Sequence[Firing]) -> list[tuple[int, list[Firing]]]:
+    assigned = [(firing.case_id, firing) for firing in firings if firing.case_id is not None]
+    assigned.sort(key=lambda pair: (pair[0], pair[1].id))
+    return [
+        (case_id, [firing for _, firing in pairs])
+        for case_id, pairs in groupby(assigned, key=lambda pair: pair[0])
     ]
 
 

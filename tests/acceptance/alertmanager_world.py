@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import json
 import shutil
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +50,7 @@ receivers:
   webhook_configs:
   - url: '{webhook}'
     send_resolved: true
+    max_alerts: {most}
     http_config: {{authorization: {{type: Bearer, credentials_file: webhook_token}}}}
 """  # noqa: E501
 
@@ -202,11 +203,14 @@ async def monitoring(
 
 @asynccontextmanager
 async def alerting(
-    binaries: Binaries, folder: Path, *, webhook: str, token: str
+    binaries: Binaries, folder: Path, *, webhook: str, token: str, most: int = 0
 ) -> AsyncIterator[str]:
-    """Run Alertmanager; *webhook* gets what it is told, with *token* as bearer. Its host:port."""
+    """Run Alertmanager; *webhook* gets what it is told, with *token* as bearer. Its host:port.
+
+    A webhook carries at most *most* alerts of a group; 0 carries all.
+    """
     (folder / "webhook_token").write_text(token)
-    (folder / "alertmanager.yml").write_text(_ALERTMANAGER.format(webhook=webhook))
+    (folder / "alertmanager.yml").write_text(_ALERTMANAGER.format(webhook=webhook, most=most))
     command = [
         binaries.alertmanager,
         "--config.file=alertmanager.yml",
@@ -217,6 +221,17 @@ async def alerting(
     ]
     async with Program.run(command, cwd=folder) as program:
         yield await program.address()
+
+
+async def post_alerts(address: str, labels: Sequence[Mapping[str, str]]) -> None:
+    """Let alerts with these labels fire in the Alertmanager at *address*, from now on."""
+    async with (
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session,
+        session.post(
+            f"http://{address}/api/v2/alerts", json=[{"labels": dict(one)} for one in labels]
+        ) as response,
+    ):
+        response.raise_for_status()
 
 
 @asynccontextmanager

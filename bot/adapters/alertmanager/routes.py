@@ -52,23 +52,29 @@ def routes(
         if not allowed.open(request.headers.get("Authorization", "")):
             raise Unauthorised
         delivery = await parsed(await _body(request))
-        with bound(delivery=delivery.digest[:16]):
-            await _stored(take_in(delivery))
-            _tell_rivals(delivery, labels, known)
-            _log.info("delivery stored", extra={"alerts": len(delivery.firings)})
-            if delivery.unreadable:
-                _log.warning("alerts unreadable", extra={"alerts": delivery.unreadable})
+        await _stored(take_in(delivery))
+        _tell_odd(delivery, labels, known)
         return web.Response(status=202)
 
     return [web.post(PATH, receive)]
 
 
-def _tell_rivals(delivery: Delivery, labels: LabelMap, known: Container[AppEnv]) -> None:
-    """Log once which apps are meant equally by alerts that therefore belong to none."""
-    unknown = (firing for firing in delivery.firings if firing.where is None)
-    found = {labels.meaning(firing.labels, known).rivals for firing in unknown}
-    for rivals in sorted(found - {()}):
-        _log.warning("labels mean several apps: counted as unknown", extra={"apps": rivals})
+def _tell_odd(delivery: Delivery, labels: LabelMap, known: Container[AppEnv]) -> None:
+    """Log what somebody has to mend: alerts that cannot be read, and those that belong to nobody.
+
+    Those are of apps that are meant equally; each such set of apps is told once.
+    """
+    found: set[tuple[str, ...]] = set()
+    if labels.match or labels.names:  # without them a label says one app or none
+        unknown = (firing for firing in delivery.firings if firing.where is None)
+        found = {labels.meaning(firing.labels, known).rivals for firing in unknown} - {()}
+    if not found and not delivery.unreadable:
+        return
+    with bound(delivery=delivery.digest[:16]):
+        for rivals in sorted(found):
+            _log.warning("labels mean several apps: counted as unknown", extra={"apps": rivals})
+        if delivery.unreadable:
+            _log.warning("alerts unreadable", extra={"alerts": delivery.unreadable})
 
 
 async def _stored(storing: Awaitable[None]) -> None:
@@ -84,6 +90,8 @@ async def _body(request: web.Request) -> bytes:
     """The raw bytes, read in time and within the limit, also when no length was announced."""
     if (request.content_length or 0) > wire.MAX_BYTES:
         raise TooLarge(f"more than {wire.MAX_BYTES} bytes announced")
+    if request.content.is_eof():  # it came with its head
+        return await request.read()
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
             return await request.read()

@@ -15,7 +15,7 @@ import orjson
 
 from bot.domain.naming import LabelMap
 from bot.errors import BadInput, TooLarge
-from store.records import AppEnv, Delivery, Firing, FiringStatus
+from store.records import AppEnv, Delivery, Firing, FiringStatus, Truncated
 
 MAX_BYTES = 16 * 1024 * 1024  # MAX_ALERTS of an ordinary size, and then some
 MAX_ALERTS = 10_000
@@ -64,12 +64,56 @@ def parse(
     if refused and not read:
         raise refused[0]
     firings = _once(read)
+    truncated = _truncated(message)
     return Delivery(
         source=source,
         receiver=_text(message, "receiver"),
         group_key=group_key,
         digest=digest(group_key, firings),
-        truncated=_truncated(message),
+        truncated=truncated,
+        firings=firings,
+        body=body,
+        unreadable=len(refused),
+        group_labels=_texts(message, "groupLabels", "the body") if truncated else {},
+    )
+
+
+def question(group: Truncated) -> list[tuple[str, str]]:
+    """The query for all alerts of *group* that fire now, of `GET /api/v2/alerts`.
+
+    https://prometheus.io/docs/alerting/latest/configuration/#matcher has the form of a filter.
+    """
+    only = [(state, "false") for state in ("silenced", "inhibited", "unprocessed")]
+    filters = [("filter", f"{name}={_quoted(value)}") for name, value in group.group_labels.items()]
+    return [("active", "true"), *only, ("receiver", re.escape(group.receiver)), *filters]
+
+
+def listed(
+    body: bytes, group: Truncated, *, labels: LabelMap, known: Container[AppEnv]
+) -> Delivery:
+    """Read the answer to `question`: what a webhook with all alerts of *group* would have said.
+
+    Raises:
+        TooLarge, BadInput: As `parse`.
+    """
+    if len(body) > MAX_BYTES:
+        raise TooLarge(f"more than {MAX_BYTES} bytes")
+    alerts = _json(body)
+    if not isinstance(alerts, list):
+        raise BadInput("the answer is not a list")
+    if len(alerts) > MAX_ALERTS:
+        raise TooLarge(f"more than {MAX_ALERTS} alerts")
+    firing = [{**_object(alert, f"[{n}]"), "status": "firing"} for n, alert in enumerate(alerts)]
+    read, refused = _readable(firing, group.source, labels, known)
+    if refused and not read:
+        raise refused[0]
+    firings = _once(read)
+    return Delivery(
+        source=group.source,
+        receiver=group.receiver,
+        group_key=group.group_key,
+        digest=digest(group.group_key, firings),
+        truncated=0,
         firings=firings,
         body=body,
         unreadable=len(refused),
@@ -152,6 +196,11 @@ def _truncated(message: Mapping[str, object]) -> int:
     return count
 
 
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
 def _object(value: object, path: str) -> Mapping[str, object]:
     if not isinstance(value, dict):
         raise BadInput(f"{path} is not an object")
@@ -194,13 +243,16 @@ def _clean(text: str) -> str:
 
 
 def _time(alert: Mapping[str, object], key: str, path: str) -> datetime | None:
-    """An RFC 3339 time in UTC, cut to microseconds; None for Go's zero time."""
+    """An RFC 3339 time in UTC, cut to milliseconds; None for Go's zero time.
+
+    A webhook tells it to the nanosecond and API v2 to the millisecond: both mean one firing.
+    """
     found = _RFC3339.fullmatch(_field(alert, key, str, path))
     if found is None:
         raise BadInput(f"{path}.{key} is not an RFC 3339 time with a zone")
     seconds, fraction, zone = found.groups()
     try:
-        time = datetime.fromisoformat(f"{seconds}.{(fraction or '')[:6]:0<6}{zone}")
+        time = datetime.fromisoformat(f"{seconds}.{(fraction or '')[:3]:0<3}{zone}")
         if time.year == _ZERO_YEAR:
             return None
         return time.astimezone(UTC)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import aiohttp
@@ -77,5 +77,6 @@ async def send(body: dict[str, Any], *, url: str, token: str) -> int:
 
 
 def _iso(at: datetime) -> str:
-    """RFC 3339 to the microsecond: cut shorter, it would begin before a publish just made."""
-    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    """RFC 3339 to the millisecond, rounded up: else it would begin before a publish just made."""
+    whole = at + timedelta(microseconds=-at.microsecond % 1000)
+    return whole.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,153 @@
+"""Deliveries are stored in groups: one commit for all that came while the one before was made.
+
+A commit waits for the disk, or for a database at the other end of a network. With one for each
+delivery a storm would wait for them one after the other; in groups it waits for the same few.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from bot.errors import Congested
+from store.records import Delivery, Unavailable
+
+MOST_WAITING: Final = 4096  # deliveries: seconds of a storm; who comes later is asked to come again
+LINGER_S: Final = 0.001
+MOST_BYTES: Final = 64 * 1024 * 1024
+_GROUP: Final = 256  # deliveries in one commit
+_GROUP_ALERTS: Final = 1000
+_log = logging.getLogger(__name__)
+
+StoreAll = Callable[..., Awaitable[None]]  # of any number of deliveries
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A delivery, and who is to be told that it is stored."""
+
+    delivery: Delivery
+    stored: asyncio.Future[None]
+
+
+class Grouped:
+    """Stores what is handed to it; each call returns when its own delivery is durable.
+
+    Whoever goes away meanwhile takes along nobody else's: a delivery that waits is dropped then,
+    one that is being stored is stored.
+    """
+
+    def __init__(self, store_all: StoreAll) -> None:
+        self._store_all = store_all
+        self._waiting: deque[_Waiting] = deque()
+        self._bytes = 0
+        self._task: asyncio.Task[None] | None = None
+        self._expected = 1  # how many came together lately
+        self._enough: asyncio.Event = asyncio.Event()
+
+    async def __call__(self, delivery: Delivery) -> None:
+        """Store *delivery*, beside others that come at the same time.
+
+        Raises:
+            Congested: Too much waits already.
+            Unavailable: It could not be stored. Either way the sender has to send it again.
+        """
+        if self._full(delivery):
+            raise Congested(f"{len(self._waiting)} deliveries of {self._bytes} bytes wait")
+        loop = asyncio.get_running_loop()
+        one = _Waiting(delivery, loop.create_future())
+        self._waiting.append(one)
+        self._bytes += len(delivery.body)
+        if len(self._waiting) >= self._expected:
+            self._enough.set()
+        if self._task is None:  # of nobody's context: what is bound there is about one delivery
+            self._task = loop.create_task(self._store(), context=contextvars.Context())
+        await one.stored
+
+    def _full(self, delivery: Delivery) -> bool:
+        """Whether there is no room; a single one always has some."""
+        many = len(self._waiting) >= MOST_WAITING
+        return bool(self._waiting) and (many or self._bytes + len(delivery.body) > MOST_BYTES)
+
+    async def _store(self) -> None:
+        try:
+            while self._waiting:
+                await self._gather()
+                group = self._next()
+                self._expected = len(group)
+                await self._commit(group)
+        finally:
+            self._task = None
+            while self._waiting:  # only when we were cancelled
+                _fail(self._taken(), Unavailable("cut off before it was stored"))
+
+    async def _gather(self) -> None:
+        """Wait for as many as came together before, though not for long.
+
+        They are answered together, so those who send one after the other come together again;
+        without this each half of them would find the other half's commit under way.
+        """
+        await asyncio.sleep(0)  # who comes in the same turn comes along
+        if len(self._waiting) >= self._expected:
+            return
+        self._enough.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_S):
+                await self._enough.wait()
+
+    def _next(self) -> list[_Waiting]:
+        group: list[_Waiting] = []
+        alerts = 0
+        while self._waiting and len(group) < _GROUP:
+            alerts += len(self._waiting[0].delivery.firings)
+            if group and alerts > _GROUP_ALERTS:
+                break
+            one = self._taken()
+            if not one.stored.cancelled():
+                group.append(one)
+        return group
+
+    def _taken(self) -> _Waiting:
+        one = self._waiting.popleft()
+        self._bytes -= len(one.delivery.body)
+        return one
+
+    async def _commit(self, group: Sequence[_Waiting]) -> None:
+        try:
+            await self._store_all(*(one.delivery for one in group))
+        except Unavailable as error:
+            for one in group:
+                _fail(one, Unavailable(str(error)))
+        except asyncio.CancelledError:
+            for one in group:
+                _fail(one, Unavailable("cut off while it was stored"))
+            raise
+        except Exception as error:  # noqa: BLE001 - whose fault it is shows when each is alone
+            await self._alone(group, error)
+        else:
+            for one in group:
+                if not one.stored.done():
+                    one.stored.set_result(None)
+
+    async def _alone(self, group: Sequence[_Waiting], error: Exception) -> None:
+        """Let the one that cannot be stored fail alone."""
+        if len(group) == 1:
+            _fail(group[0], error)
+            return
+        _log.warning(
+            "a group was not stored: one by one",
+            extra={"deliveries": len(group), "error": type(error).__name__},
+        )
+        for one in group:
+            await self._commit([one])
+
+
+def _fail(one: _Waiting, error: Exception) -> None:
+    if not one.stored.done():
+        one.stored.set_exception(error)

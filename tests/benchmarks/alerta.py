@@ -1,0 +1,43 @@
+"""alerta as a peer of intake: gunicorn, two workers of eight threads, PostgreSQL.
+
+It is installed apart from Keyturn, since its dependencies are others:
+
+    python -m venv alerta && alerta/bin/pip install alerta-server gunicorn psycopg2-binary
+    KEYTURN_BENCH_ALERTA=alerta/bin/python python -m tests.benchmarks.intake
+
+It takes the same webhook bodies, stores each alert once and correlates it; it keeps no deliveries.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from tests.benchmarks.doors import LOOPBACK, free_port, running
+
+PATH = "/webhooks/prometheus"
+
+
+def python() -> str:
+    """The Python that has alerta; "" without one."""
+    return os.environ.get("KEYTURN_BENCH_ALERTA", "")
+
+
+@asynccontextmanager
+async def serving(url: str, folder: Path) -> AsyncIterator[int]:
+    """Run it on the empty database at *url*; yields its port."""
+    port = free_port()
+    settings = folder / "alertad.conf"
+    settings.write_text("AUTH_REQUIRED = False\nSECRET_KEY = 'benchmark'\nPLUGINS = []\n")
+    env = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "DATABASE_URL": url,
+        "ALERTA_SVR_CONF_FILE": str(settings),
+    }
+    command = (python(), "-m", "gunicorn", "alerta:create_app()", "--bind", f"{LOOPBACK}:{port}")
+    workers = ("--workers", "2", "--threads", "8", "--log-level", "error")
+    async with running(*command, *workers, port=port, env=env, cwd=folder):
+        yield port

@@ -86,7 +86,7 @@ async def test_brokers_that_are_not_there_are_said() -> None:
             await sink.send([an_announcement()])
 
 
-async def test_brokers_that_are_gone_are_said_and_nothing_comes_late() -> None:
+async def test_brokers_that_are_gone_are_said() -> None:
     cluster = confluent.Producer(
         {"test.mock.num.brokers": 1, "bootstrap.servers": "mock", "log_level": 0}
     )

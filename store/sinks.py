@@ -131,7 +131,9 @@ class Sinks:
         Raises:
             Stale: Another worker goes on with them.
         """
-        await self._settle(consigned, owner, lease_until=await self._now(), sequence=through)
+        await self._settle(
+            consigned, owner, lease_until=await self._now(), sequence=through, attempts=0
+        )
         await self._change(consigned.sink, given_up=col(SinkRow.given_up) + count)
         await self._audit.append(entry)
 

@@ -12,7 +12,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.domain import cloudevent
@@ -23,7 +23,7 @@ from bot.ports.store import Store
 from bot.pulse import alive
 from bot.services.waiting import backoff
 from store.failpoint import fp
-from store.records import Announcement, AuditDraft, Consignment, Stale
+from store.records import Announcement, AppEnv, AuditDraft, Consignment, Stale
 
 LEASE = timedelta(seconds=60)
 MOST_S = 40.0  # that one call takes, less than the lease
@@ -62,14 +62,14 @@ class Announce:
     lease: timedelta = LEASE
     _busy: Counter[str] = field(default_factory=Counter)
     _followed_at: float | None = None
-    _trouble: dict[str, str] = field(default_factory=dict)
+    _trouble: dict[tuple[str, AppEnv | None], str] = field(default_factory=dict)
     _steps: int = 0
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def trouble(self) -> Mapping[str, str]:
         """The sinks that took nothing when they were last tried, with the code of why."""
-        return dict(self._trouble)
+        return {sink: why for (sink, _), why in self._trouble.items()}
 
     async def step(self) -> bool:
         """Send what waits longest; False when there is nothing for a sink that is free."""
@@ -90,6 +90,8 @@ class Announce:
 
     async def _claim(self, owner: str) -> Consignment | None:
         free = [name for name in self.sinks if self._busy[name] < AT_ONCE]
+        if not free:
+            return None
         async with self.store.read() as tx:
             if not await tx.sinks.waits(free):
                 return None
@@ -123,14 +125,15 @@ class Announce:
             except (UpstreamDown, UpstreamRefused) as error:
                 await self._failed(held, owner, wanted[wanted.index(part[0]) :], error)
                 return
-            if part and self._trouble.pop(held.sink, ""):
-                _log.info("events are taken again")
+            if part:
+                self._is_well(held)
             last = through == held.through
             keep = None if last else self.lease
             async with self.store.write() as tx:
                 await tx.sinks.delivered(
                     held, owner=owner, through=through, sent=len(part), keep=keep
                 )
+            held = replace(held, attempts=0, failures=0)
             alive()
 
     async def _failed(
@@ -144,10 +147,11 @@ class Announce:
 
         Of what is too old by now a sink that is down loses all, one that refuses that one alone.
         """
-        if self._trouble.get(held.sink) != error.code:
-            _log.warning("events are not taken", extra={"why": error.code, "said": str(error)})
-        self._trouble[held.sink] = error.code
         refused = isinstance(error, UpstreamRefused)
+        trouble = (held.sink, held.where if refused else None)  # what is down is so for all
+        if self._trouble.get(trouble) != error.code:
+            _log.warning("events are not taken", extra={"why": error.code, "said": str(error)})
+        self._trouble[trouble] = error.code
         async with self.store.write() as tx:
             before = await tx.now() - self.sinks[held.sink].give_up_after
             too_old = _until(left[:1] if refused else left, before)
@@ -171,6 +175,11 @@ class Announce:
         if too_old:
             numbers = {"first": too_old[0].sequence, "last": too_old[-1].sequence}
             _log.error("events given up", extra={**numbers, "why": str(error)})
+
+    def _is_well(self, held: Consignment) -> None:
+        known = [(held.sink, held.where), (held.sink, None)]
+        if [one for one in known if self._trouble.pop(one, "")]:
+            _log.info("events are taken again")
 
     def _wait(self, failures: int) -> timedelta:
         return backoff(failures, jitter=self.jitter(), longest_s=_LONGEST_S)

@@ -127,7 +127,8 @@ def test_the_example_that_ships_is_valid(tmp_path: Path) -> None:
         example.replace("/run/secrets/dify-staging", "staging-password")
     )
 
-    environ = {"DIFY_PROD_PASSWORD": "geheim", "PROMETHEUS_TOKEN": "geheim"}
+    secrets = ("DIFY_PROD_PASSWORD", "PROMETHEUS_TOKEN", "KEYTURN_EVENTS_SECRET")
+    environ = dict.fromkeys(secrets, "geheim")
     settings = load(environ, tmp_path / "keyturn.toml")
 
     assert len(settings.places) == 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession, TraceConfig
@@ -10,8 +11,9 @@ from pydantic import SecretStr
 
 from bot.adapters.dify.client import DifyTarget
 from bot.adapters.dify.transport import TIMEOUT
+from bot.adapters.eventfile.client import EventFile
 from bot.assembly.outside import Outside
-from bot.config.settings import DifySettings, PrometheusSettings, Settings
+from bot.config.settings import DifySettings, EventSink, PrometheusSettings, Settings
 from bot.language import CHINESE, ENGLISH, current, settle
 from bot.renewal.watched import Watched
 from tests.builders import NOON
@@ -74,3 +76,25 @@ async def test_another_language_is_spoken_from_the_next_reading_of_the_settings_
         finally:
             settle(ENGLISH)
             await old.close()
+
+
+async def test_a_sink_that_stays_the_same_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[EventFile] = []
+
+    async def close(sink: EventFile) -> None:
+        closed.append(sink)
+
+    monkeypatch.setattr(EventFile, "close", close)
+    one, two = (EventSink("file", path=Path(name)) for name in ("one", "two"))
+    before = replace(SETTINGS, events={"one": one, "two": two})
+    after = replace(SETTINGS, events={"one": one, "two": replace(two, keep=3)})
+    moved = replace(after, public_url="https://another.example.com")
+    async with ClientSession() as http:
+        old = made(before, http)
+        new = made(after, http, Before(before, old))
+        elsewhere = made(moved, http, Before(after, new))
+        await old.close(but=new)
+
+    assert new.sinks["one"] is old.sinks["one"]
+    assert closed == [old.sinks["two"]]
+    assert elsewhere.sinks["one"] is not new.sinks["one"]  # an event's source is another one

@@ -101,7 +101,7 @@ class KafkaTopic:
                 await asyncio.shield(self._leaving)
                 self._leaving = None
             if self._producer is None:
-                self._producer = library.AIOKafkaProducer(**self._options())
+                self._producer = library.AIOKafkaProducer(**options(self._broker, self._timeout))
                 await self._producer.start()
             return self._producer
 
@@ -110,28 +110,6 @@ class KafkaTopic:
         producer, self._producer = self._producer, None
         if producer is not None:
             self._leaving = asyncio.create_task(_end(producer, self._library(), self._leaving))
-
-    def _options(self) -> dict[str, Any]:
-        broker = self._broker
-        login = bool(broker.mechanism)
-        protocol = ("SASL_" if login else "") + ("SSL" if broker.tls else "PLAINTEXT")
-        options: dict[str, Any] = {
-            "bootstrap_servers": list(broker.servers),
-            "client_id": "keyturn",
-            "acks": "all",
-            "enable_idempotence": True,
-            "request_timeout_ms": int(self._timeout.total_seconds() * 1000),
-            "security_protocol": protocol,
-        }
-        if broker.tls:
-            options["ssl_context"] = ssl.create_default_context(cafile=broker.ca_file or None)
-        if login:
-            options |= {
-                "sasl_mechanism": broker.mechanism,
-                "sasl_plain_username": broker.user,
-                "sasl_plain_password": broker.password,
-            }
-        return options
 
     def _library(self) -> Any:
         try:
@@ -147,6 +125,29 @@ class KafkaTopic:
             return UpstreamRefused(self._name, kind)
         said = "no answer in time" if isinstance(error, TimeoutError) else kind
         return UpstreamDown(self._name, said)
+
+
+def options(broker: Broker, timeout: timedelta) -> dict[str, Any]:
+    """What a producer is made with; the certificates are read."""
+    login = bool(broker.mechanism)
+    protocol = ("SASL_" if login else "") + ("SSL" if broker.tls else "PLAINTEXT")
+    made: dict[str, Any] = {
+        "bootstrap_servers": list(broker.servers),
+        "client_id": "keyturn",
+        "acks": "all",
+        "enable_idempotence": True,
+        "request_timeout_ms": int(timeout.total_seconds() * 1000),
+        "security_protocol": protocol,
+    }
+    if broker.tls:
+        made["ssl_context"] = ssl.create_default_context(cafile=broker.ca_file or None)
+    if login:
+        made |= {
+            "sasl_mechanism": broker.mechanism,
+            "sasl_plain_username": broker.user,
+            "sasl_plain_password": broker.password,
+        }
+    return made
 
 
 async def _end(producer: Any, library: Any, before: asyncio.Task[None] | None) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from bot.adapters.eventfile import client
 from bot.adapters.eventfile.client import EventFile
 from bot.errors import UpstreamDown
 from store.records import Announcement
@@ -108,7 +107,7 @@ async def test_a_full_disk_leaves_no_half_line(path: Path, monkeypatch: pytest.M
             raise OSError(errno.ENOSPC, "No space left on device")
         return written(file, data[: len(data) // 2], at)
 
-    monkeypatch.setattr(client.os, "pwrite", half)
+    monkeypatch.setattr(os, "pwrite", half)
     with pytest.raises(UpstreamDown, match="no space left"):
         await sink.send(events(2, 3))
     monkeypatch.undo()

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from bot.adapters.kafka.client import Broker, KafkaTopic
+from bot.adapters.kafka.client import Broker, KafkaTopic, options
 from bot.errors import UpstreamDown
 from store.records import AppEnv
 from tests.builders import PROD
@@ -86,7 +86,7 @@ async def test_brokers_that_are_not_there_are_said() -> None:
             await sink.send([an_announcement()])
 
 
-async def test_brokers_that_are_gone_are_said_and_nothing_comes_late() -> None:
+async def test_brokers_that_are_gone_are_said() -> None:
     cluster = confluent.Producer(
         {"test.mock.num.brokers": 1, "bootstrap.servers": "mock", "log_level": 0}
     )
@@ -108,3 +108,25 @@ async def test_to_greet_sends_no_record(broker: Broker) -> None:
 
     (first,) = await records(broker, 1)
     assert (json.loads(first.value)["id"], first.offset) == ("the first", 0)
+
+
+@pytest.mark.parametrize(
+    ("tls", "mechanism", "protocol"),
+    [
+        (False, "", "PLAINTEXT"),
+        (True, "", "SSL"),
+        (False, "PLAIN", "SASL_PLAINTEXT"),
+        (True, "SCRAM-SHA-512", "SASL_SSL"),
+    ],
+)
+async def test_brokers_are_spoken_to_as_they_want_it(
+    tls: bool, mechanism: str, protocol: str
+) -> None:
+    broker = Broker(("b:1",), tls, "", mechanism, "keyturn", "geheim")
+
+    made = options(broker, timedelta(seconds=3))
+
+    assert (made["acks"], made["enable_idempotence"]) == ("all", True)
+    assert made["security_protocol"] == protocol
+    assert ("ssl_context" in made, "sasl_plain_password" in made) == (tls, bool(mechanism))
+    await aiokafka.AIOKafkaProducer(**made).stop()  # it takes them

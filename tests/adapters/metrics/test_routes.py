@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
@@ -18,7 +18,7 @@ from bot.adapters.metrics.routes import PATH, page_of, public
 from bot.domain.phases import Phase
 from bot.services.figures import Reading, Told
 from bot.web import Readiness, build
-from store.records import AppEnv, Backlog, State, Unavailable
+from store.records import AppEnv, Backlog, SinkState, State, Unavailable
 from tests.builders import NOON, PROD, a_version
 from tests.scraped import Scraped
 
@@ -215,3 +215,19 @@ async def test_promtool_finds_nothing_to_complain_about(client: Client) -> None:
     said, _ = await asked.communicate(await response.read())
 
     assert (asked.returncode, said.decode()) == (0, "")
+
+
+async def test_it_tells_how_each_sink_of_events_stands(client: Client, behind: Behind) -> None:
+    old = NOON - timedelta(seconds=90)
+    lake = SinkState("lake", 5, 2, 1, 0, "", 0, None)
+    hook = SinkState("hook", 0, 7, 0, 7, "HTTP 503", 4, old)
+    behind.known = replace(reading(), sinks=[lake, hook])
+
+    found = await scraped(client)
+
+    assert found("keyturn_events_sent_total", sink="lake") == 5
+    assert found("keyturn_events_failed_total", sink="hook") == 7
+    assert found("keyturn_events_given_up_total", sink="lake") == 1
+    assert found("keyturn_events_waiting", sink="hook") == 4
+    assert found("keyturn_events_lag_seconds", sink="hook") == 90
+    assert found("keyturn_events_lag_seconds", sink="lake") == 0

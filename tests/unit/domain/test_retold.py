@@ -58,7 +58,9 @@ def moves(draw: st.DrawFn, rollback: Rollback) -> Rollback:
     if not after:
         return rollback
     state = draw(st.sampled_from(sorted(after)))
-    ended = {} if state in happened_open() else {"outcome": "some", "finished_at": LATER}
+    ended: dict[str, Any] = (
+        {} if state in happened_open() else {"outcome": "some", "finished_at": LATER}
+    )
     return replace(rollback, state=state, **ended)
 
 
@@ -69,13 +71,13 @@ def happened_open() -> frozenset[State]:
 def votes(draw: st.DrawFn, rollback: Rollback) -> Rollback:
     person = draw(st.sampled_from((ALICE, BOB, CAROL)))
     choice = draw(st.sampled_from(Choice))
-    void = {"voided_at": LATER, "voided_why": "left"} if draw(st.booleans()) else {}
+    void: dict[str, Any] = {"voided_at": LATER, "voided_why": "left"} if draw(st.booleans()) else {}
     cast = a_vote(person, choice=choice, reason="words of a person", **void)
     return replace(rollback, votes=(*rollback.votes, cast), round=draw(st.integers(1, 3)))
 
 
 def voids(draw: st.DrawFn, rollback: Rollback) -> Rollback:
-    gone = {"voided_at": LATER, "voided_why": "taken_back"}
+    gone: dict[str, Any] = {"voided_at": LATER, "voided_why": "taken_back"}
     return replace(
         rollback,
         votes=tuple(v if v.voided_at else replace(v, **gone) for v in rollback.votes),

@@ -79,6 +79,7 @@ class Recorder(Protocol):
         first: bool,
         began: datetime | None,
         causes: Sequence[str],
+        call: bool,
         facts: Mapping[str, Fact],
     ) -> Span | None:
         """Begin a span; None where it would be a part of nothing. See `span`."""
@@ -169,7 +170,16 @@ def begin(
     """Begin a span that the caller ends; None where nothing is recorded. See `span`."""
     if _recorder is None:
         return None
-    return _recorder.start(name, of=of, first=first, began=began, causes=causes, facts=facts)
+    return _recorder.start(
+        name, of=of, first=first, began=began, causes=causes, call=False, facts=facts
+    )
+
+
+def begin_call(name: str) -> Span | None:
+    """Begin the span of a call of another system, as a part of the work at hand; see `begin`."""
+    if _recorder is None:
+        return None
+    return _recorder.start(name, of="", first=False, began=None, causes=(), call=True, facts={})
 
 
 def happened(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from bot import spans
@@ -96,12 +97,18 @@ class Request:
             UpstreamDown, UpstreamRefused: Slack or the target cannot be read.
         """
         new, finding = await self._made([(where, number), *also], by, reason)
+        with ExitStack() as until_committed:
+            return await self._opened(until_committed, new, finding, by)
+
+    async def _opened(
+        self, until_committed: ExitStack, new: NewRollback, finding: Finding, by: Member
+    ) -> Rollback:
+        """Open *new*; what is recorded of it belongs to its case until it is committed."""
         async with self._store.write() as tx:
             replaced = await _make_room(tx, new)
             case = await self._case(tx, new.legs[0].where, by)
-            if case.finding is None and not case.card_ts:  # nothing was known of it before
-                of, app = spans.case(case.id), str(case.where)
-                spans.happened("request", of=of, first=True, app=app)
+            of, new_case = spans.case(case.id), case.finding is None and not case.card_ts
+            until_committed.enter_context(spans.span("request", of=of, first=new_case))
             new = await self._of_drill(tx, case, new, replaced)
             return await open_in(tx, case, new, _after(case, finding), user_id=by.slack_id)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from itertools import groupby
 
@@ -152,6 +152,12 @@ class TakeIn:
     async def _give(self, where: AppEnv, firings: Sequence[Firing]) -> None:
         if drill.real(firings):
             await self._make_way(where)
+        with ExitStack() as until_committed:
+            await self._gathered(until_committed, where, firings)
+
+    async def _gathered(
+        self, until_committed: ExitStack, where: AppEnv, firings: Sequence[Firing]
+    ) -> None:
         async with self._store.write() as tx:
             case = await self._case(tx, where, firings)
             known = await tx.alerts.of_case(case.id)
@@ -164,7 +170,8 @@ class TakeIn:
                 return  # a drill was opened in this moment: it makes way first
             await tx.alerts.assign([firing.id for firing in new], case.id)
             if spans.recorded():
-                await _record(tx, case, new, first=not known)
+                span = await _taken_in(tx, case, new, first=not known)
+                until_committed.enter_context(span)
             if _has_to_go([*known, *new], rollback):
                 await unsuggested(tx, case, why=OutcomeCode.DRILL_GAVE_WAY)
             another = rollback is not None and closing.another_incident(rollback, new)
@@ -227,13 +234,15 @@ class TakeIn:
                 await _say_if_over(tx, case, alertname)
 
 
-async def _record(tx: Transaction, case: Case, new: Sequence[Firing], *, first: bool) -> None:
-    """Begin the trace of *case* with its *first* alerts, or say that *new* ones came to it."""
+async def _taken_in(
+    tx: Transaction, case: Case, new: Sequence[Firing], *, first: bool
+) -> AbstractContextManager[object]:
+    """The span in which *new* alerts come to *case*; with its *first* ones its trace begins."""
     came, digest = await tx.alerts.arrived([firing.id for firing in new])
     of, causes = spans.case(case.id), [spans.delivery(digest)] if digest else []
     if first:
         spans.happened("intake", of=of, first=True, began=came, causes=causes, app=str(case.where))
-    spans.happened("take_in", of=of, began=came, causes=causes, alerts=len(new))
+    return spans.span("take_in", of=of, began=came, causes=causes, alerts=len(new))
 
 
 async def _say_if_over(tx: Transaction, case: Case, alertname: str) -> None:

@@ -20,8 +20,9 @@ from opentelemetry.trace import SpanContext
 
 from bot import spans
 from bot.adapters.traces.recorder import OtelRecorder
+from bot.playground.slack.people import DAVE, INCIDENTS
 from store.records import AuditEntry, Rollback, State
-from tests.acceptance.world import LIMIT_S, LOOPBACK, VOTERS, World
+from tests.acceptance.world import LIMIT_S, LOOPBACK, VOTERS, WHERE, World
 
 WAY = ("intake", "take_in", "propose", "opened", "vote", "execute", "verified")
 
@@ -107,13 +108,38 @@ async def test_audit_entries_name_the_trace_and_the_chain_holds(
     mine = of_one_trace(list(exporter.get_finished_spans()))
     trace = format(context(mine[0]).trace_id, "032x")
     traces = {entry.action: entry.trace_id for entry in entries if _is_about(entry, ended)}
-    assert traces["rollback.publish"] == traces["rollback.present"] == trace
+    named = {"case.open", "rollback.open", "rollback.present", "rollback.publish"}
+    assert {action for action, of in traces.items() if of == trace} >= named
     assert re.fullmatch(rf"inbox/\d+ {trace}", traces["vote.approve"])
     assert (await world.audit()).ok
 
 
 def _is_about(entry: AuditEntry, rollback: Rollback) -> bool:
-    return entry.resource in {f"rollback/{rollback.id}", f"case/{rollback.case_id}"}
+    return entry.resource in {
+        f"rollback/{rollback.id}",
+        f"case/{rollback.case_id}",
+        f"app/{rollback.leg.where}",
+    }
+
+
+async def test_what_a_person_asks_for_is_a_trace_that_begins_with_the_request(
+    world: World, exporter: InMemorySpanExporter
+) -> None:
+    async with asyncio.timeout(LIMIT_S), world.here():
+        await world.read_history()
+        await world.slack.driver.command(DAVE, INCIDENTS, "/rollback", f"to {WHERE} 5")
+        await world.card()
+        async with world.store.read() as tx:
+            entries = await tx.audit.entries()
+
+    found = list(exporter.get_finished_spans())
+    (request,) = named(found, "request")
+    (judge,) = named(found, "judge")
+    assert request.parent is None
+    assert [link.context.trace_id for link in request.links] == [context(judge).trace_id]
+    trace = format(context(request).trace_id, "032x")
+    (opened,) = [entry for entry in entries if entry.action == "rollback.open"]
+    assert opened.trace_id.split()[-1] == trace
 
 
 async def test_spans_hold_nothing_of_alerts_and_prompts(

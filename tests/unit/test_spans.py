@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanContext
 
 from bot import spans
+from bot.adapters.traces.exporting import Exporting
 from bot.adapters.traces.recorder import OtelRecorder
 from bot.config.load import load
 
@@ -168,3 +170,27 @@ def test_a_missing_extra_is_said_and_holds_up_nothing(monkeypatch: pytest.Monkey
     assert not found.traces
     assert "keyturn[otel] is not installed" in " ".join(found.notices)
     assert not load({}).traces
+
+
+async def test_a_collector_that_never_answers_holds_up_no_stop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked, done = asyncio.Event(), asyncio.Event()
+
+    async def hang(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await done.wait()
+        writer.close()
+
+    server = await asyncio.start_server(hang, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "1")
+    exporting = Exporting(key=b"k", version="1", role="all")
+    with spans.recording(exporting.recorder):
+        spans.happened("intake", of=spans.case(1), first=True)
+        await asked.wait()
+        async with asyncio.timeout(8.0):  # less than the exporter's own patience with a call
+            await exporting.close()
+    done.set()
+    server.close()

@@ -25,7 +25,7 @@ def trace(system: str) -> TraceConfig:
     async def begin(_: ClientSession, call: SimpleNamespace, asked: object) -> None:
         url: URL = asked.url  # type: ignore[attr-defined]
         method: str = asked.method  # type: ignore[attr-defined]
-        call.span = spans.begin(f"{system} {method}")
+        call.span = spans.begin_call(f"{system} {method}")
         if call.span is None:
             return
         call.span.add(**{"http.request.method": method, "url.path": _path(system, url)})

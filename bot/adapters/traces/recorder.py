@@ -18,7 +18,14 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import Decision
-from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, StatusCode, TraceFlags
+from opentelemetry.trace import (
+    Link,
+    NonRecordingSpan,
+    SpanContext,
+    SpanKind,
+    StatusCode,
+    TraceFlags,
+)
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from bot.spans import Fact
@@ -108,6 +115,7 @@ class OtelRecorder:
         first: bool,
         began: datetime | None,
         causes: Sequence[str],
+        call: bool,
         facts: Mapping[str, Fact],
     ) -> OtelSpan | None:
         """Begin a span; see `bot.spans.span`."""
@@ -128,6 +136,7 @@ class OtelRecorder:
             span = self._tracer.start_span(
                 name,
                 context=Context() if first else context,
+                kind=SpanKind.CLIENT if call else SpanKind.INTERNAL,
                 links=links,
                 attributes=_named(facts),
                 start_time=None if began is None else int(began.timestamp() * 1e9),
@@ -140,10 +149,6 @@ class OtelRecorder:
         """The span whose work goes on here."""
         here = _HERE.get()
         return OtelSpan(here) if here is not None else None
-
-    def flush(self, within_ms: int) -> bool:
-        """Hand over what was recorded; False when that took too long. Blocks."""
-        return self._provider.force_flush(within_ms)
 
     def close(self) -> None:
         """Hand over what is left, and stop. Blocks."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta, timezone
 
+import pytest
+
 from bot.ports.store import Store
-from store.records import Delivery, Firing, FiringStatus
+from store.records import Delivery, Firing, FiringStatus, Missing
 from tests.builders import CHANNEL, NOON, PROD, a_firing
 from tests.contract.store import raw
+from tests.contract.store.raw import Hand
 from tests.unit.services.scene import ENTRY
 
 ENDED = NOON + timedelta(minutes=1)
@@ -268,3 +271,25 @@ async def test_alerts_around_a_time_are_those_of_the_environment_oldest_first(
 
     assert [firing.fingerprint for firing in found] == ["f0", "f1"]
     assert [firing.fingerprint for firing in newest] == ["f1"]
+
+
+async def test_when_firings_came_and_what_brought_them_is_known(
+    timed_store: Store, hand: Hand
+) -> None:
+    (first,) = await taken(timed_store, a_firing(), digest="d1")
+    hand.passes(minutes=1)
+    other = replace(a_firing(), fingerprint="another")
+    (second,) = await taken(timed_store, other, digest="d2")
+
+    async with timed_store.read() as tx:
+        came, digest = await tx.alerts.arrived([second.id, first.id])
+        later, another = await tx.alerts.arrived([second.id])
+
+    assert (digest, another) == ("d1", "d2")
+    assert (came, later) == (NOON, NOON + timedelta(minutes=1))
+
+
+async def test_nothing_is_known_of_firings_that_are_not_there(store: Store) -> None:
+    async with store.read() as tx:
+        with pytest.raises(Missing):
+            await tx.alerts.arrived([404])

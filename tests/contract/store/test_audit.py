@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
 import sqlite3
+from contextlib import suppress
 from dataclasses import asdict, replace
 
 import asyncpg
 import pytest
 
+from bot.domain.approval import MOVES
 from store import chain
 from store.audit import verify
 from store.records import AuditEntry, Corrupt, Unstorable
-from store.session import SqlStore
+from store.session import SqlStore, open_store
 from tests.builders import NOON
 from tests.contract.store import behind
 from tests.contract.store.things import an_entry
@@ -394,3 +397,49 @@ async def test_verifying_while_others_append_finds_no_fault(
 
     assert all(f.ok for f in found)
     assert all(f.entries >= 10 for f in found)
+
+
+# -- whose work it was, and that it stands --------------------------------------------------------
+
+
+async def test_an_entry_names_the_trace_of_the_work_at_hand_beside_its_own(
+    database_url: str,
+) -> None:
+    at_hand = ["", "abc", "abc"]
+    store = await open_store(
+        database_url, moves=MOVES, durable=False, traced=lambda: at_hand.pop(0)
+    )
+    try:
+        for own in ("", "", "inbox/7"):
+            async with store.write() as tx:
+                await tx.audit.append(replace(an_entry("vote"), trace_id=own))
+        async with store.read() as tx:
+            found = [entry.trace_id for entry in await tx.audit.entries()]
+        assert found == ["", "abc", "inbox/7 abc"]
+        assert (await verify(store)).ok, "the hash covers it"
+    finally:
+        await store.close()
+
+
+async def test_each_entry_is_one_line_of_the_log_once_it_stands(
+    store: SqlStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="store.audit")
+    with suppress(RuntimeError):
+        async with store.write() as tx:
+            await tx.audit.append(an_entry("never"))
+            raise RuntimeError("rolled back")
+    assert caplog.records == []
+
+    first, second = await appended(store, "first", "second")
+
+    told = [record.__dict__ for record in caplog.records]
+    assert [record["message"] for record in told] == ["recorded", "recorded"]
+    for entry, line in zip((first, second), told, strict=True):
+        assert (line["seq"], line["action"], line["resource"]) == (
+            entry.seq,
+            entry.action,
+            entry.resource,
+        )
+        assert (line["status"], line["user"]) == (entry.status, entry.user_id)
+        assert not {"what", "details"} & set(line)

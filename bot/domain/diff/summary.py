@@ -135,7 +135,7 @@ def _short(name: str) -> str:
 
 def _things(phrase: Phrase, tongue: Tongue) -> str:
     kind, op = str(phrase["kind"]), str(phrase["op"])
-    named, done = _THINGS.get(kind, _THINGS[ChangeKind.OTHER]), _DONE.get(op, op)
+    named, done = _THINGS.get(kind, _THINGS[ChangeKind.OTHER]), _DONE.get(op, _DONE["changed"])
     if (kind, op) == (ChangeKind.PROMPT, ChangeOp.CHANGED):
         done = _REWORDED
     if (kind, op) == (ChangeKind.TITLE, ChangeOp.RENAMED):

@@ -65,7 +65,7 @@ MODULES: Mapping[str, Module] = {
         files=("bot/services/settle.py", "bot/services/condemning.py"),
         tests=_services(
             *("settle", "carry_out", "execute_claim", "recover", "joint"),
-            *("break_glass", "sealed_draft"),
+            *("break_glass", "sealed_draft", "drill"),
         ),
     ),
     "lease": Module(files=("bot/services/lease.py",), tests=_services("lease")),

@@ -21,7 +21,7 @@ from bot.services.eligibility import facts_of
 from bot.services.looking.gather import change_of
 from bot.services.settle import Settle, completed
 from store.document import Document
-from store.records import AppEnv, Rollback, State, Step
+from store.records import AppEnv, Glass, Rollback, State, Step
 from tests.builders import ALICE, BOB, CAROL, CHANNEL, DAVE, NOON, PROD, REVIEWERS, TEAM
 from tests.fakes.target import FakeTarget
 from tests.unit.services.execution_scene import (
@@ -265,6 +265,20 @@ async def test_a_copy_that_does_not_know_what_was_published_says_what_it_knows(
     assert [
         (row["candidate"], row["number"], row["draft"]) for row in done.outcome_facts["legs"]
     ] == [(1, None, ""), (1, None, "")]
+
+
+async def test_the_end_of_several_apps_says_that_it_was_on_one_persons_word(
+    scene: Joint,
+) -> None:
+    left = await scene.stands_at(await scene.both(), Step.VERIFYING)
+    async with scene.store.read() as tx:
+        candidate = await tx.versions.get(left.leg.to_version_id)
+    broken = Glass(DAVE, DAVE, TEAM, "nobody is awake", left.content_digest, 1, "n", NOON, "card")
+
+    done = await Settle(scene.store)(replace(left, glass=(broken,)), completed(left, candidate))
+
+    assert done.outcome_facts["alone"] is True
+    assert len(done.outcome_facts["legs"]) == 2
 
 
 async def test_the_way_of_each_app_is_in_the_audit_chain(scene: Joint) -> None:

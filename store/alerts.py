@@ -17,6 +17,7 @@ from sqlalchemy import (
     text,
     tuple_,
     union,
+    union_all,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -195,6 +196,36 @@ class Alerts:
             update(FiringRow)
             .where(col(FiringRow.id).in_(firing_ids))
             .values(seen_status=FiringRow.status)
+        )
+
+    async def outlived(self, *, after: int = 0) -> tuple[dict[int, datetime], int]:
+        """Firings whose alert has begun again since, and when; and the newest id that there is.
+
+        What came at or before id *after* was compared before.
+        """
+        newer, older = _TABLE.alias("newer"), _TABLE.alias("older")
+        same = (
+            (newer.c.source == older.c.source)
+            & (newer.c.fingerprint == older.c.fingerprint)
+            & (newer.c.starts_at > older.c.starts_at)
+        )
+        begun = select(older.c.id, newer.c.starts_at).join_from(newer, older, same)
+        begun = begun.where(older.c.status == FiringStatus.FIRING)
+        came = (begun.where(newer.c.id > after), begun.where(older.c.id > after))
+        found: dict[int, datetime] = {}
+        for row_id, starts_at in await self._session.execute(union_all(*came)):
+            found[row_id] = min(starts_at, found.get(row_id, starts_at))
+        return found, await self._session.scalar(select(func.max(_ROW.id))) or 0
+
+    async def end(self, ended_at: Mapping[int, datetime]) -> None:
+        """End the firings of these ids, unless they have ended."""
+        await self._hold(list(ended_at))
+        at = update(_TABLE).where(
+            _ROW.id == bindparam("row_id"), _ROW.status == FiringStatus.FIRING
+        )
+        await self._session.execute(
+            at.values(status=FiringStatus.RESOLVED, ends_at=bindparam("ended_at")),
+            [{"row_id": row_id, "ended_at": ended_at[row_id]} for row_id in sorted(ended_at)],
         )
 
     # -- how ------------------------------------------------------------------------------------

@@ -227,6 +227,17 @@ class Alerts(Protocol):
 
     async def seen(self, firing_ids: Sequence[int]) -> None: ...
 
+    async def outlived(self, *, after: int = 0) -> tuple[dict[int, datetime], int]:
+        """Firings whose alert has begun again since, and when; and the newest id that there is.
+
+        What came at or before id *after* was compared before.
+        """
+        ...
+
+    async def end(self, ended_at: Mapping[int, datetime]) -> None:
+        """End the firings of these ids, unless they have ended."""
+        ...
+
 
 class TruncatedGroups(Protocol):
     """Groups that came cut short; made with their delivery, until the rest of each was fetched."""

@@ -33,6 +33,7 @@ from store.records import (
 log = logging.getLogger(__name__)
 _PAGE = 500  # firings of unknown apps, looked at again in one step
 _NAMED = 8  # deliveries of a group, in the log
+_ON_THEIR_WAY = 2_000  # ids are given before their rows can be seen: two groups of a storm
 
 
 class Intake:
@@ -112,11 +113,14 @@ class TakeIn:
         self._channels = channels
         self._meaning = meaning
         self._looked_at = 0  # up to this id, unnamed firings were compared with these apps
+        self._compared = 0  # up to this id, firings were compared with those before them
 
     async def step(self) -> bool:
         """Give every new firing to its case, and every change of one to its card."""
         apart = Apart(log)
-        found = await self._name() | await self._assign(apart) | await self._update(apart)
+        found = await self._name() | await self._assign(apart)
+        await self._end_outlived()
+        found |= await self._update(apart)
         apart.tell()
         return found
 
@@ -212,6 +216,19 @@ class TakeIn:
         if (verified or apart) and await close_if_over(tx, case):
             return await tx.cases.open_for(where, channel=channel, entry=entry)
         return case
+
+    async def _end_outlived(self) -> None:
+        """End what fires by our word alone: its alert has begun again since.
+
+        Alertmanager tells of an alert as it is by then. Of one that ends and begins again between
+        two notifications it never says that it ended, and its case would stay open for ever.
+        """
+        async with self._store.read() as tx:
+            ended_at, newest = await tx.alerts.outlived(after=self._compared)
+        if ended_at:
+            async with self._store.write() as tx:
+                await tx.alerts.end(ended_at)
+        self._compared = max(newest - _ON_THEIR_WAY, 0)
 
     async def _update(self, apart: Apart) -> bool:
         async with self._store.read() as tx:

@@ -43,7 +43,8 @@ async def prove(url: str, asked: argparse.Namespace, journal: Journal) -> Tally:
         tally=tally,
         ends_at=journal.ends_at,
     )
-    rounds = faults.QUICK if asked.quick else faults.ROUNDS
+    tally.left = size.kills - journal.before - tally.cases
+    rounds = faults.QUICK if asked.quick or tally.left else faults.ROUNDS
     kind = "sqlite" if url.startswith("sqlite") else "postgres"
     await faults.play(kind, rounds=rounds, seed=str(asked.seed), tally=tally)
     return tally

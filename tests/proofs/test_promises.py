@@ -47,7 +47,7 @@ from tests.unit.services.execution_scene import KEY, ExecutionScene, a_secretive
 from tests.unit.services.scene import a_document
 
 SEED, EXAMPLES = 4, 4
-A_SMALL_STORM = kills.Size(apps=3, alerts=200, kills=3, interval_s=5, leases_wait=False)
+A_SMALL_STORM = kills.Size(apps=2, alerts=150, kills=2, interval_s=5, leases_wait=False)
 TOKEN = "sk-proj-Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4MTIzNDU2"
 
 
@@ -401,7 +401,7 @@ async def test_promise_9_no_alert_is_dropped_though_the_disk_fails() -> None:
     """Whoever sends is told that it is not stored, or it is."""
     tally = Tally()
     await faults.play("sqlite", rounds=1, seed=str(SEED), tally=tally)
-    if not tally.cases:
+    if not tally.figures:
         pytest.skip("neither fiu-utils nor the right to mount a disk is here")
 
     assert tally.broken == []

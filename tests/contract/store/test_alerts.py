@@ -30,6 +30,12 @@ async def taken(store: Store, *firings: Firing, digest: str = "d1") -> tuple[Fir
         return await tx.alerts.take(delivery(*firings, digest=digest))
 
 
+async def all_of(store: Store) -> list[Firing]:
+    an_hour = timedelta(hours=1)
+    async with store.read() as tx:
+        return await tx.alerts.around(PROD.env, since=NOON - an_hour, until=NOON + an_hour)
+
+
 async def a_case_with(store: Store, *firings: Firing) -> int:
     async with store.write() as tx:
         case = await tx.cases.open_for(PROD, channel=CHANNEL, entry=ENTRY)
@@ -204,6 +210,33 @@ async def test_a_changed_status_is_told_until_it_was_seen(store: Store) -> None:
 
     assert [firing.id for firing in changed] == [first.id, second.id]
     assert [firing.id for firing in left] == [second.id]
+
+
+async def test_a_firing_ends_when_its_alert_begins_again(store: Store) -> None:
+    later = [NOON + timedelta(minutes=minutes) for minutes in (3, 6)]
+    other = a_firing(fingerprint="b")
+    await taken(store, a_firing(), other, *(a_firing(starts_at=at) for at in later))
+
+    async with store.write() as tx:
+        found, newest = await tx.alerts.outlived()
+        await tx.alerts.end(found)
+
+    fire = [f for f in await all_of(store) if f.status is FiringStatus.FIRING]
+    assert sorted(found.values()) == later
+    assert [f.starts_at for f in fire] == [other.starts_at, later[-1]]
+    async with store.read() as tx:
+        assert await tx.alerts.outlived(after=newest) == ({}, newest)
+
+
+async def test_a_firing_that_comes_after_a_later_one_of_its_alert_is_found_too(
+    store: Store,
+) -> None:
+    (again,) = await taken(store, a_firing(starts_at=ENDED))
+    (late,) = await taken(store, a_firing(), digest="d2")
+
+    async with store.read() as tx:
+        found, _ = await tx.alerts.outlived(after=again.id)
+    assert found == {late.id: ENDED}
 
 
 async def test_a_firing_without_a_case_is_not_among_the_changed(store: Store) -> None:

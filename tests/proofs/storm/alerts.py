@@ -10,8 +10,7 @@ from typing import Any
 
 ENV = "prod"
 NAMES = ("HighErrorRate", "SlowAnswers")
-A_CELL = 125  # alerts: one group of Alertmanager's
-A_CHUNK = 25  # new ones that come at once
+A_CELL = 25  # alerts: one group of Alertmanager's, that comes at once
 CHURNED, TURNED = 3, 0.3  # cells a wave, and which part of their alerts
 Json = dict[str, Any]
 
@@ -79,7 +78,7 @@ class Storm:
             app = self.apps[min(number // per_app, len(self.apps) - 1)]
             self.alerts.append(Alert(number, app, steady=number % per_app == 0))
         rest = [alert for alert in self.alerts if not alert.steady]
-        self._chunks = [rest[at : at + A_CHUNK] for at in range(0, len(rest), A_CHUNK)]
+        self._chunks = [rest[at : at + A_CELL] for at in range(0, len(rest), A_CELL)]
         self.dice.shuffle(self._chunks)
 
     def steady(self, apps: Collection[str]) -> list[Json]:

@@ -17,7 +17,7 @@ from bot.playground.slack.things import Message
 from store.tables import CaseRow, FiringRow, InboxRow, OutboxRow
 from tests.proofs.storm.alerts import Alert
 from tests.proofs.storm.pair import Known
-from tests.proofs.storm.witness import RESOLVED
+from tests.proofs.storm.witness import FIRING, RESOLVED
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,19 @@ class Stored:
         return cls(status, len(rows) - len(status), instances)
 
     def broken(
-        self, acknowledged: Mapping[Known, str], held: Collection[Known], alerts: Iterable[Alert]
+        self,
+        acknowledged: Mapping[Known, str],
+        held: Collection[Known] | None = None,
+        alerts: Iterable[Alert] = (),
     ) -> list[str]:
-        """What was acknowledged, is held by Alertmanager or was told to it, and is not here."""
+        """What was acknowledged, is *held* by Alertmanager or was told to it, and is not here.
+
+        Nor may anything fire here that does not fire there.
+        """
         lost = [name for name in acknowledged if name not in self.status]
-        unheard = [name for name in held if name not in self.status]
+        unheard = [name for name in held or () if name not in self.status]
+        fire = [name for name, said in self.status.items() if said == FIRING]
+        stale = [name for name in fire if held is not None and name not in held]
         ends = [
             name
             for name, said in acknowledged.items()
@@ -57,6 +65,7 @@ class Stored:
             "acknowledged and not stored": lost,
             "an end that was acknowledged is not stored": ends,
             "held by Alertmanager and not stored": unheard,
+            "fires in the store alone": stale,
             "stored otherwise than it was told": other,
             "stored twice": range(self.twice),
         }

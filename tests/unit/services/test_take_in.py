@@ -277,3 +277,41 @@ async def test_a_storm_of_one_alert_is_one_sentence_when_it_begins_and_one_when_
         assert scene.messenger.codes[1:] == ([] if n < 2 else ["alert_resolved"])
 
     assert [alert.firing for alert in scene.messenger.drawn[-1].alerts] == [False] * 3
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_an_alert_that_begins_again_has_ended_though_nobody_says_so(
+    scene: Scene, late: bool
+) -> None:
+    """Alertmanager tells of an alert as it is by then, and two of them in any order."""
+    first, again = a_firing(), a_firing(starts_at=NOON + timedelta(minutes=3))
+    for number, firing in enumerate((again, first) if late else (first, again)):
+        await arrive(scene, firing, digest=f"d{number}")
+        await take_in(scene)
+    (case,) = await cases(scene)
+    async with scene.store.read() as tx:
+        old, new = await tx.alerts.of_case(case.id)
+
+    assert (old.status, old.ends_at) == (FiringStatus.RESOLVED, again.starts_at)
+    assert new.status is FiringStatus.FIRING
+
+    over = resolved(starts_at=again.starts_at)
+    await arrive(scene, over, digest="d2")
+    await take_in(scene)
+    async with scene.store.read() as tx:
+        assert not [f for f in await tx.alerts.of_case(case.id) if f.status != over.status]
+
+
+async def test_an_alert_that_began_again_and_is_over_when_we_hear_of_it_is_over(
+    scene: Scene,
+) -> None:
+    await arrive(scene, a_firing())
+    await take_in(scene)
+    (case,) = await cases(scene)
+
+    await arrive(scene, resolved(starts_at=NOON + timedelta(minutes=3)), digest="d2")
+    await take_in(scene)
+
+    async with scene.store.read() as tx:
+        (old,) = await tx.alerts.of_case(case.id)
+    assert old.status is FiringStatus.RESOLVED

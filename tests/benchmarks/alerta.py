@@ -26,8 +26,8 @@ def python() -> str:
 
 
 @asynccontextmanager
-async def serving(url: str, folder: Path) -> AsyncIterator[int]:
-    """Run it on the empty database at *url*; yields its port."""
+async def serving(url: str, folder: Path) -> AsyncIterator[tuple[int, int]]:
+    """Run it on the empty database at *url*; yields its port and the process of gunicorn."""
     port = free_port()
     settings = folder / "alertad.conf"
     settings.write_text("AUTH_REQUIRED = False\nSECRET_KEY = 'benchmark'\nPLUGINS = []\n")
@@ -39,5 +39,5 @@ async def serving(url: str, folder: Path) -> AsyncIterator[int]:
     }
     command = (python(), "-m", "gunicorn", "alerta:create_app()", "--bind", f"{LOOPBACK}:{port}")
     workers = ("--workers", "2", "--threads", "8", "--log-level", "error")
-    async with running(*command, *workers, port=port, env=env, cwd=folder):
-        yield port
+    async with running(*command, *workers, port=port, env=env, cwd=folder) as process:
+        yield port, process.pid

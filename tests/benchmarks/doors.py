@@ -55,15 +55,16 @@ async def _answers(port: int) -> bool:
 async def quiet(pid: int) -> None:
     """Wait until the process takes little of a core, as it does once it has warmed up."""
     until = time.monotonic() + _WARM_S
-    before = _seconds(pid)
+    before = cpu_seconds(pid)
     while time.monotonic() < until:
         await asyncio.sleep(1)
-        now = _seconds(pid)
+        now = cpu_seconds(pid)
         if now - before < _IDLE_SHARE:
             return
         before = now
 
 
-def _seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
+    """How long the process has run on any core so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -34,7 +34,7 @@ from bot.playground.slack import people
 from store.session import migrate
 from tests.acceptance.world import World, a_world
 from tests.benchmarks import alerta
-from tests.benchmarks.doors import LOOPBACK, free_port, quiet, running
+from tests.benchmarks.doors import LOOPBACK, cpu_seconds, free_port, quiet, running
 from tests.benchmarks.measuring import Goal, Report, options
 from tests.benchmarks.pressing import MARK, Found, Press, press
 from tests.plugins.databases import postgres
@@ -49,8 +49,22 @@ class Contestant:
     """A door that takes webhooks."""
 
     port: int
+    pid: int
     path: str = routes.PATH
     token: str = ""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A started `keyturn serve` and the people around it."""
+
+    world: World
+    pid: int
+
+    @property
+    def door(self) -> Contestant:
+        token = self.world.secrets["KEYTURN_WEBHOOK_TOKEN"]
+        return Contestant(self.world.port, self.pid, token=token)
 
 
 @dataclass(frozen=True)
@@ -103,7 +117,10 @@ async def pressed(one: Contestant, length: Length, *, alerts: int = 1, **how: fl
         seconds=length.seconds,
         first=next(_numbers) * 10_000_000,
     )
-    return await press(replace(what, **how))  # type: ignore[arg-type]
+    before = cpu_seconds(one.pid)
+    found = await press(replace(what, **how))  # type: ignore[arg-type]
+    spent = cpu_seconds(one.pid) - before
+    return replace(found, cpu_us=spent / max(found.answers, 1) * 1e6)
 
 
 async def in_turn(
@@ -125,6 +142,7 @@ def tell(report: Report, what: str, found: Mapping[str, list[Found]]) -> None:
             "requests/s": round(statistics.median(one.per_second for one in some)),
             "p50 ms": round(statistics.median(one.p50_ms for one in some), 2),
             "p99 ms": round(statistics.median(one.p99_ms for one in some), 2),
+            "its own CPU, µs a request": round(statistics.median(one.cpu_us for one in some)),
             "sender's share of a core": round(max(one.sender_share for one in some), 2),
         }
         for name, some in found.items()
@@ -140,10 +158,10 @@ def speed(found: Mapping[str, list[Found]], one: str, other: str) -> float:
 
 async def on_sqlite(report: Report, length: Length, folder: Path) -> None:
     async with AsyncExitStack() as closing:
-        world = await closing.enter_async_context(a_service(folder, f"sqlite:///{folder}/k.db"))
+        service = await closing.enter_async_context(a_service(folder, f"sqlite:///{folder}/k.db"))
         beside = f"sqlite:///{folder}/session.db"
         await asyncio.to_thread(migrate, beside)
-        ours = Contestant(world.port, token=world.secrets["KEYTURN_WEBHOOK_TOKEN"])
+        ours = service.door
         contestants = {
             "keyturn": ours,
             "nothing stored": await closing.enter_async_context(a_peer("bare", beside)),
@@ -164,7 +182,7 @@ async def on_sqlite(report: Report, length: Length, folder: Path) -> None:
         for alerts in (10, 100):
             some = await in_turn(contestants, replace(length, rounds=2), alerts=alerts)
             tell(report, f"SQLite, {alerts} alerts, 16 connections", some)
-        await clicking(report, length, world, ours, rate=peak / 2)
+        await clicking(report, length, service.world, ours, rate=peak / 2)
 
 
 async def on_postgresql(report: Report, length: Length, folder: Path) -> None:
@@ -174,15 +192,15 @@ async def on_postgresql(report: Report, length: Length, folder: Path) -> None:
             url, beside = [await database(template, name) for name in ("keyturn", "driver")]
             for one in (url, beside):
                 await asyncio.to_thread(migrate, one)
-            world = await closing.enter_async_context(a_service(folder, url))
+            service = await closing.enter_async_context(a_service(folder, url))
             contestants = {
-                "keyturn": Contestant(world.port, token=world.secrets["KEYTURN_WEBHOOK_TOKEN"]),
+                "keyturn": service.door,
                 "a commit a request": await closing.enter_async_context(a_peer("asyncpg", beside)),
             }
             if alerta.python():
                 empty = await database(template, "alerta")
-                port = await closing.enter_async_context(alerta.serving(empty, folder))
-                contestants["alerta"] = Contestant(port, alerta.PATH)
+                port, pid = await closing.enter_async_context(alerta.serving(empty, folder))
+                contestants["alerta"] = Contestant(port, pid, alerta.PATH)
             else:
                 report.left_out.append("alerta: KEYTURN_BENCH_ALERTA names no Python that has it")
             found = await in_turn(contestants, length)
@@ -246,7 +264,7 @@ def _at(values: list[float], share: float) -> float:
 
 
 @asynccontextmanager
-async def a_service(folder: Path, url: str) -> AsyncIterator[World]:
+async def a_service(folder: Path, url: str) -> AsyncIterator[Running]:
     """`keyturn serve` on the database at *url*, once it has done what it does at start."""
     if url.startswith("sqlite"):
         await asyncio.to_thread(migrate, url)
@@ -258,7 +276,7 @@ async def a_service(folder: Path, url: str) -> AsyncIterator[World]:
             world.open_door(port)
             await world.read_history()
             await quiet(process.pid)
-            yield world
+            yield Running(world, process.pid)
 
 
 @asynccontextmanager
@@ -268,7 +286,7 @@ async def a_peer(name: str, url: str) -> AsyncIterator[Contestant]:
     )
     assert process.stdout is not None
     try:
-        yield Contestant(int(await process.stdout.readline()))
+        yield Contestant(int(await process.stdout.readline()), process.pid)
     finally:
         process.terminate()
         await process.wait()

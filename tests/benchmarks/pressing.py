@@ -45,6 +45,7 @@ class Found:
     p50_ms: float
     p99_ms: float
     sender_share: float  # of one core
+    cpu_us: float = 0.0  # of who answered, for one request; told by who knows them
 
 
 async def press(what: Press) -> Found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter as Tally
 from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Final
@@ -72,8 +73,8 @@ class Meter:
 
         async def counted(delivery: Delivery) -> None:
             await take_in(delivery)
-            for firing in delivery.firings:
-                self._alerts.labels(delivery.source, firing.status.value).inc()
+            for status, number in Tally(one.status.value for one in delivery.firings).items():
+                self._alerts.labels(delivery.source, status).inc(number)
 
         return counted
 

@@ -47,8 +47,8 @@ from bot.web import Readiness, Running
 from bot.web import build as build_web
 from bot.web import serve as open_door
 from store import failpoint
-from store.audit import Verification, verify
-from store.records import IncludedApp, NotMigrated, Unavailable
+from store.audit import verify
+from store.records import IncludedApp, NotMigrated, Unavailable, Verification
 from store.session import SqlStore
 
 log = logging.getLogger(__name__)
@@ -60,10 +60,10 @@ AT_ONCE = {"command": 8, "execute": 8}
 # Whom a worker's step may make work for. Whoever is left out here finds it at the next poll.
 FEEDS = {
     "take_in": ("propose", "deliver"),
-    "propose": ("deliver",),
-    "decide": ("execute", "propose", "deliver"),
-    "command": ("propose", "deliver", "import"),
-    "execute": ("propose", "deliver"),
+    "propose": ("deliver", "anchor"),
+    "decide": ("execute", "propose", "deliver", "anchor"),
+    "command": ("propose", "deliver", "import", "anchor"),
+    "execute": ("propose", "deliver", "anchor"),
     "import": ("propose", "deliver"),
     "deliver": ("direct",),
 }
@@ -323,6 +323,7 @@ class _Assembly:
         parts = self._renewal.current.value
         degraded = {*parts.probe.trouble, *(f"{name}:include" for name in parts.inclusion.trouble)}
         degraded |= {"slack"} if parts.deliver.trouble else set()
+        degraded |= {"anchor_url"} if parts.anchoring.trouble else set()
         degraded |= {"settings"} if self._renewal.refused else set()
         degraded |= {"paused"} if paused else set()
         if self._socket is not None and self._socket.trouble:

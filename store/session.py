@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
 from store.address import translate_url
 from store.alerts import Alerts
-from store.audit import Audit
+from store.audit import Anchored, Audit, nobody_asks
 from store.cases import Cases
 from store.clock import DatabaseClock
 from store.direct import Direct
@@ -26,7 +26,7 @@ from store.figures import Figures
 from store.homes import Homes
 from store.inbox import Inbox
 from store.included import Included
-from store.outbox import Outbox
+from store.outbox import Outbox, anchor_row
 from store.pause import Pause
 from store.records import Corrupt, NotMigrated, State, Unavailable
 from store.remembered import Remembered
@@ -81,11 +81,13 @@ class SqlStore:
         moves: Moves,
         clock: Clock | None,
         lock_timeout_s: float,
+        anchored: Anchored,
     ) -> None:
         self._writing = writing
         self._reading = reading
         self._moves = moves
         self._clock = clock
+        self._anchored = anchored
         self._forget()
         event.listen(writing.sync_engine, "connect", self._forget)
         self._lock_timeout = {"lock_timeout": f"{round(lock_timeout_s * 1000)}ms"}
@@ -109,7 +111,10 @@ class SqlStore:
                 await self._lock(session)
                 transaction = self._transaction(session)
                 yield transaction
-                await transaction.audit.write()  # last: the head of the chain is locked shortly
+                # last: the head of the chain is locked shortly
+                anchor = await transaction.audit.write()
+                if anchor is not None:
+                    await transaction.outbox.put(anchor_row(anchor))
             transaction.versions.committed()
 
     @asynccontextmanager
@@ -148,7 +153,7 @@ class SqlStore:
     def _transaction(self, session: AsyncSession) -> Transaction:
         now = DatabaseClock(session, self._clock)
         events = Events(session)
-        audit = Audit(session, now)
+        audit = Audit(session, now, self._anchored)
         seals = Seals(session, now)
         return Transaction(
             versions=Versions(session, now, audit, self._remembered),
@@ -181,6 +186,7 @@ async def open_store(
     clock: Clock | None = None,
     lock_timeout_s: float = LOCK_TIMEOUT_S,
     durable: bool = True,
+    anchored: Anchored = nobody_asks,
 ) -> SqlStore:
     """Open the store at *url*; the schema is not looked at (see `check`).
 
@@ -190,6 +196,8 @@ async def open_store(
         clock: In place of the database's clock, for tests.
         lock_timeout_s: How long a writer waits for the locks of others.
         durable: False lets SQLite commit before the disk has it, for tests.
+        anchored: Because of which entries the audit chain's head is queued to be published
+            outside of the database, in their transaction.
 
     Raises:
         Unavailable: The database does not answer.
@@ -202,7 +210,7 @@ async def open_store(
         raise Unavailable("the folder of the database file is not there")
     with named_faults():
         writing, reading = open_engines(address, lock_timeout_s=lock_timeout_s, durable=durable)
-    store = SqlStore(writing, reading, moves, clock, lock_timeout_s)
+    store = SqlStore(writing, reading, moves, clock, lock_timeout_s, anchored)
     try:
         with named_faults():
             async with reading.connect() as connection:

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from bot import jobs
 from bot.adapters.alertmanager.routes import routes as alertmanager_routes
+from bot.adapters.anchors.client import AnchorHook
 from bot.adapters.browser.routes import path_of
 from bot.adapters.browser.routes import routes as page_routes
 from bot.adapters.slack.admission import Admission
@@ -31,6 +32,7 @@ from bot.domain import link
 from bot.opening import rules_of
 from bot.renewal.watched import Watched
 from bot.sealing import KeyedSealing
+from bot.services.anchoring import Anchoring
 from bot.services.asker import Reception
 from bot.services.calling import Calling
 from bot.services.choices import Apps
@@ -61,6 +63,7 @@ from store.session import SqlStore
 
 PRESSED = (InboxKind.CLICK, InboxKind.SUBMISSION)
 TYPED = (InboxKind.COMMAND,)
+ANCHOR_KEY = b"keyturn/anchors/v1"
 
 
 def utc_now() -> datetime:
@@ -83,6 +86,7 @@ class Parts:
     recover: Recover
     probe: Probe
     deliver: Deliver
+    anchoring: Anchoring
     inclusion: Inclusion
     admission: Admission | None  # None in a worker, which takes in nothing
 
@@ -163,6 +167,7 @@ class Making:
             jitter=random.random,
         )
         deliver = self._deliverer(outside, keys, address, kept, calling)
+        anchoring = self._anchoring(settings)
         admission = self._admitting(outside, recent, rules)
         meaning = partial(settings.alerts.labels.where, known=channels)
         steps = {
@@ -185,6 +190,7 @@ class Making:
             "import": snapshot.backfill,
             "home": self._homes(settings, outside, recent, rules).step,
             "direct": calling.step,
+            "anchor": anchoring.step,
         }
         return Parts(
             settings=settings,
@@ -208,6 +214,7 @@ class Making:
             ),
             probe=self._prober(outside, before),
             deliver=deliver,
+            anchoring=anchoring,
             inclusion=inclusion,
             admission=admission,
         )
@@ -269,6 +276,14 @@ class Making:
             address=address,
             calling=calling,
         )
+
+    def _anchoring(self, settings: Settings) -> Anchoring:
+        """What publishes the heads of the audit chain, also to the address that keeps them."""
+        keeper = None
+        if settings.anchor_url:
+            keys = derive(settings.secret_keys, ANCHOR_KEY)
+            keeper = AnchorHook(settings.anchor_url, keys=keys, session=self._http, clock=utc_now)
+        return Anchoring(self._store, keeper, owner=self._process.owner, jitter=random.random)
 
     def _homes(
         self, settings: Settings, outside: Outside, recent: RecentDirectory, rules: Rules

@@ -126,6 +126,7 @@ class Settings:
     alerts: AlertSettings = field(default_factory=AlertSettings)
     prometheus: PrometheusSettings | None = None
     alertmanager_url: str = ""
+    anchor_url: str = ""
     people: Mapping[str, str] = field(default_factory=dict)
     authors: Mapping[str, str] = field(default_factory=dict)  # e-mail in Dify → Slack account
     keeping: Keeping = field(default_factory=Keeping)

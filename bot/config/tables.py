@@ -371,6 +371,16 @@ class AlertmanagerTable(Table):
     url: fields.Url = Field(description="Address of Alertmanager; asked by `keyturn check` alone")
 
 
+class AuditTable(Table):
+    """`[audit]`."""
+
+    anchor_url: fields.Url | None = Field(
+        default=None,
+        description="Where each head of the audit chain that stands for a decision is posted, "
+        "signed; `keyturn audit key` prints what the receiver checks it with",
+    )
+
+
 class RetentionTable(Table):
     """`[retention]`: how long is kept what is done with."""
 
@@ -423,6 +433,7 @@ class Document(Table):
     policy: dict[fields.Name, PolicyTable] = Field(default_factory=dict)
     alerts: AlertsTable = AlertsTable()
     people: PeopleTable = PeopleTable()
+    audit: AuditTable = AuditTable()
     retention: RetentionTable = RetentionTable()
     jobs: JobsTable = JobsTable()
     prometheus: PrometheusTable | None = None

@@ -39,8 +39,8 @@ from bot.playground.slack.things import Message
 from bot.playground.story import seed
 from bot.playground.story.alerts import Alert, send
 from bot.playground.story.workflow import APP, Edition, environment
-from store.audit import Verification, verify
-from store.records import AppEnv, Missing, Rollback
+from store.audit import verify
+from store.records import AppEnv, Missing, Rollback, Verification
 from store.session import SqlStore, open_store
 from tests.acceptance.process import Served
 

@@ -48,8 +48,8 @@ from bot.web import Readiness, Running
 from bot.web import build as build_web
 from bot.web import serve as open_door
 from store import failpoint
-from store.audit import Verification, verify
-from store.records import IncludedApp, NotMigrated, Unavailable
+from store.audit import verify
+from store.records import IncludedApp, NotMigrated, Unavailable, Verification
 from store.session import SqlStore
 
 log = logging.getLogger(__name__)
@@ -63,10 +63,10 @@ BREATHES = {"take_in"}  # what comes in from Alertmanager may come without end
 FEEDS = {
     "take_in": ("propose", "deliver"),
     "complete": ("take_in",),
-    "propose": ("deliver", "announce"),
-    "decide": ("execute", "propose", "deliver", "announce"),
-    "command": ("propose", "deliver", "import", "announce"),
-    "execute": ("propose", "deliver", "announce"),
+    "propose": ("deliver", "announce", "anchor"),
+    "decide": ("execute", "propose", "deliver", "announce", "anchor"),
+    "command": ("propose", "deliver", "import", "announce", "anchor"),
+    "execute": ("propose", "deliver", "announce", "anchor"),
     "import": ("propose", "deliver", "announce"),
     "deliver": ("direct",),
 }
@@ -330,6 +330,7 @@ class _Assembly:
         degraded = {*parts.probe.trouble, *(f"{name}:include" for name in parts.inclusion.trouble)}
         degraded |= {"slack"} if parts.deliver.trouble else set()
         degraded |= {f"events.{name}" for name in parts.announce.trouble}
+        degraded |= {"anchor_url"} if parts.anchoring.trouble else set()
         degraded |= {"settings"} if self._renewal.refused else set()
         degraded |= {"paused"} if paused else set()
         if self._socket is not None and self._socket.trouble:

@@ -19,14 +19,19 @@ from structlog.contextvars import bind_contextvars, bound_contextvars
 from structlog.stdlib import ProcessorFormatter
 from structlog.types import EventDict, Processor, WrappedLogger
 
+ANCHORS = "keyturn.anchors"  # whose lines stand on stdout, for whoever keeps them apart
 _QUIET = ("apscheduler", "sqlalchemy", "aiosqlite", "asyncio", "alembic", "slack_sdk")
 
 
-def configure(*, level: str = "INFO", stream: TextIO | None = None) -> None:
+def configure(
+    *, level: str = "INFO", stream: TextIO | None = None, anchors: TextIO | None = None
+) -> None:
     """Send every log line of this process to *stream* (stderr) as one line of JSON.
 
-    On a terminal the lines are words instead. Call it once, from the command line.
+    On a terminal the lines are words instead. Those of the audit chain's anchors go to *anchors*,
+    if there is one, as JSON whatever that is. Call it once, from the command line.
     """
+    set_apart(anchors)
     out = sys.stderr if stream is None else stream
     handler = logging.StreamHandler(out)
     handler.setFormatter(_formatter(terminal=out.isatty()))
@@ -46,6 +51,18 @@ def configure(*, level: str = "INFO", stream: TextIO | None = None) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+
+def set_apart(anchors: TextIO | None) -> None:
+    """Let the lines about anchors go to *anchors* alone, whatever the level of the others."""
+    logger = logging.getLogger(ANCHORS)
+    logger.handlers[:] = []
+    logger.propagate = anchors is None
+    logger.setLevel(logging.NOTSET if anchors is None else logging.INFO)
+    if anchors is not None:
+        handler = logging.StreamHandler(anchors)
+        handler.setFormatter(_formatter(terminal=False))
+        logger.addHandler(handler)
 
 
 def bind(**ids: object) -> None:

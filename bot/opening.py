@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,14 +23,15 @@ from bot.adapters.webhook.client import Webhook
 from bot.adapters.webhook.wire import key_of
 from bot.config.settings import DifySettings, EventSink, PrometheusSettings, Settings
 from bot.domain import approval
+from bot.domain.anchoring import is_event
 from bot.ports.events import Sink
 from bot.services.closer import Closer
 from bot.services.opening import Opening, Rules
 from bot.services.places import Places
 from bot.services.rehearse import Rehearse
 from bot.services.snapshot import Snapshot
-from store.audit import Verification, verify
-from store.records import AppEnv
+from store.audit import verify
+from store.records import AppEnv, AuditAnchor, Verification
 from store.session import SqlStore, migrate, open_store
 
 
@@ -39,7 +40,7 @@ async def open_migrated(settings: Settings) -> SqlStore:
     url = settings.database_url.get_secret_value()
     if settings.on_sqlite:
         await asyncio.to_thread(migrate, url)
-    store = await open_store(url, moves=approval.MOVES, traced=spans.trace_id)
+    store = await open_store(url, moves=approval.MOVES, traced=spans.trace_id, anchored=is_event)
     try:
         await store.check()
     except BaseException:
@@ -65,7 +66,7 @@ async def opened(url: str) -> AsyncIterator[SqlStore]:
         Unavailable: The database cannot be opened.
         NotMigrated: Its schema is not this program's.
     """
-    store = await open_store(url, moves=approval.MOVES)
+    store = await open_store(url, moves=approval.MOVES, anchored=is_event)
     try:
         await store.check()
         yield store
@@ -73,14 +74,16 @@ async def opened(url: str) -> AsyncIterator[SqlStore]:
         await store.close()
 
 
-async def verify_audit(url: str) -> Verification:
+async def verify_audit(url: str, anchors: Iterable[AuditAnchor] = ()) -> Verification:
     """Check the whole audit chain of the database at *url*; nothing of it is changed.
+
+    *anchors* are heads that were kept elsewhere: each has to be in it.
 
     Raises:
         Unavailable, NotMigrated: As `opened`.
     """
     async with opened(url) as store:
-        return await verify(store)
+        return await verify(store, anchors)
 
 
 def dify_target(

@@ -381,7 +381,7 @@ def _reply(
     try:
         sentence = _marked(note, say(catalogue, note.code, note.facts))
         listed = [say("row", note.code, row) for row in rows]
-        under = say("below", note.code, note.facts) if below else ""
+        under = say("below", note.code, note.facts) if below else _record(note)
     except NoWords as error:
         raise BrokenBlocks(str(error)) from error
     shown = [textsafe.visible(line, _LINE) for line in lines]
@@ -409,9 +409,15 @@ def _paragraphs(catalogue: str, note: Note) -> Message:
     """Draw a sentence of several lines: notifications get the first, and none is too long."""
     try:
         sentence, *rest = _marked(note, say(catalogue, note.code, note.facts)).split("\n")
+        under = _record(note)
     except NoWords as error:
         raise BrokenBlocks(str(error)) from error
-    return _laid_out(f"{catalogue} {note.code}", sentence, [], rest, "not shown", "")
+    return _laid_out(f"{catalogue} {note.code}", sentence, [], rest, "not shown", under)
+
+
+def _record(note: Note) -> str:
+    """Where the audit chain stood, in the words of a card; "" for what does not say it."""
+    return say("below", "record", note.facts) if "audit_seq" in note.facts else ""
 
 
 def _marked(note: Note, sentence: str) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
+from itertools import starmap
 from typing import Protocol
 
 from sqlalchemy import ColumnElement, String, cast, func, or_, select
@@ -14,14 +15,25 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from store import chain
+from store.canonical import no_collection
 from store.clock import DatabaseClock
-from store.records import AppEnv, AuditDraft, AuditEntry, Corrupt
+from store.records import AppEnv, AuditAnchor, AuditDraft, AuditEntry, Corrupt, Verification
 from store.tables import AuditHeadRow, AuditRow, CaseRow, LegRow
+from store.walk import Walk
 
 _log = logging.getLogger(__name__)
 BATCH = 2_000
 BACK = timedelta(days=1)  # a database's clock may have been set back
 _HEAD = 1
+_TABLE = AuditRow.metadata.tables[AuditRow.__tablename__]
+_COLUMNS = tuple(_TABLE.c[field.name] for field in fields(AuditEntry))
+_SEQ = _TABLE.c.seq
+Anchored = Callable[[AuditDraft], bool]  # whether the chain is anchored because of an entry
+
+
+def nobody_asks(_: AuditDraft) -> bool:
+    """No entry is a reason to anchor the chain."""
+    return False
 
 
 class Audit:
@@ -32,11 +44,16 @@ class Audit:
     """
 
     def __init__(
-        self, session: AsyncSession, now: DatabaseClock, traced: Callable[[], str] = str
+        self,
+        session: AsyncSession,
+        now: DatabaseClock,
+        traced: Callable[[], str] = str,
+        anchored: Anchored = nobody_asks,
     ) -> None:
         self._session = session
         self._now = now
         self._traced = traced
+        self._anchored = anchored
         self._waiting: list[AuditDraft] = []
         self._written: list[AuditEntry] = []
 
@@ -48,10 +65,13 @@ class Audit:
         """Append *entries* in their order when this transaction commits."""
         self._waiting.extend(entries)
 
-    async def write(self) -> None:
-        """Link what was appended to the chain; whoever else does so waits until the commit."""
+    async def write(self) -> AuditAnchor | None:
+        """Link what was appended to the chain; whoever else does so waits until the commit.
+
+        Return the new head if it is to be published outside, because of one of the entries.
+        """
         if not self._waiting:
-            return
+            return None
         head = await self._session.get(AuditHeadRow, _HEAD, with_for_update=True)
         if head is None:
             raise Corrupt("the audit chain has lost its head: nothing can be recorded")
@@ -64,8 +84,10 @@ class Audit:
             head.seq, head.hash = entry.seq, entry.hash
             self._session.add(_row(entry))
             self._written.append(entry)
+        anchored = any(map(self._anchored, self._waiting))
         self._waiting.clear()
         await self._session.flush()
+        return AuditAnchor(head.seq, head.hash, timestamp) if anchored else None
 
     def committed(self) -> None:
         """Say of each entry in the log that it stands, now that it does: one line a decision.
@@ -190,13 +212,11 @@ class Audit:
         return ""
 
     async def _read(self, after: int, limit: int) -> list[AuditEntry]:
-        rows = await self._session.scalars(
-            select(AuditRow)
-            .where(col(AuditRow.seq) > after)
-            .order_by(col(AuditRow.seq))
-            .limit(limit)
-        )
-        return [_entry(row) for row in rows]
+        connection = await self._session.connection()  # a chain is long, and has no use for a class
+        query = select(*_COLUMNS).where(after < _SEQ).order_by(_SEQ).limit(limit)
+        rows = await connection.execute(query)
+        with no_collection():
+            return list(starmap(AuditEntry, rows.all()))
 
 
 def _is_about(where: AppEnv) -> ColumnElement[bool]:
@@ -211,17 +231,6 @@ def _is_about(where: AppEnv) -> ColumnElement[bool]:
     return or_(resource.in_(rollbacks), resource.in_(cases), resource == f"app/{where}")
 
 
-@dataclass(frozen=True)
-class Verification:
-    """What came of checking the chain; `broken_at` is the first seq that is wrong."""
-
-    ok: bool
-    entries: int
-    head: str
-    broken_at: int | None = None
-    why: str = ""
-
-
 class _Transaction(Protocol):
     @property
     def audit(self) -> Audit: ...
@@ -231,28 +240,23 @@ class _Readable(Protocol):
     def read(self) -> AbstractAsyncContextManager[_Transaction]: ...
 
 
-async def verify(store: _Readable) -> Verification:
+async def verify(store: _Readable, anchors: Iterable[AuditAnchor] = ()) -> Verification:
     """Check every link of the chain and that it ends at the recorded head.
 
-    An administrator of the database can rewrite the whole chain with its head: compare the
-    head with one that was published elsewhere (the cards in Slack show it).
+    An administrator of the database can rewrite the whole chain with its head: only *anchors*,
+    heads that were published elsewhere, find that, up to the last of them.
     """
-    at, prev = 0, chain.GENESIS
     async with store.read() as tx:  # one moment, so that nothing seems to be beyond the head
-        seq, head = await tx.audit.head()
+        walk = Walk(anchors, head=await tx.audit.head())
         try:
-            while batch := await tx.audit.entries(after=at, limit=BATCH):
-                for entry in batch:
-                    why = chain.flaw(entry, seq=at + 1, prev=prev) or _beyond(entry, seq)
-                    if why:
-                        return Verification(False, at, prev, broken_at=at + 1, why=why)
-                    at, prev = entry.seq, entry.hash
+            while batch := await tx.audit.entries(after=walk.at, limit=BATCH):
+                with no_collection():
+                    whole = all(map(walk.take, batch))
+                if not whole:
+                    break
         except Corrupt as damage:
-            return Verification(False, at, prev, broken_at=at + 1, why=str(damage))
-    if at != seq or prev != head:
-        why = f"the chain ends at {at} ({prev[:12]}), its recorded head is {seq} ({head[:12]})"
-        return Verification(False, at, prev, broken_at=at + 1, why=why)
-    return Verification(True, at, prev)
+            return walk.broken(str(damage))
+    return walk.end()
 
 
 def _beyond(entry: AuditEntry, seq: int) -> str:

@@ -9,13 +9,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from store.records import AuditDraft, AuditEntry, Json, Unstorable
 
 TAG = b"keyturn.audit.v1\n"
 GENESIS = hashlib.sha256(TAG).hexdigest()
+_written = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+).encode
 
 
 def timestamp(at: datetime) -> str:
@@ -25,13 +28,9 @@ def timestamp(at: datetime) -> str:
 
 def canonical(entry: AuditEntry) -> bytes:
     """Return the bytes that are hashed: all of *entry* but its hash."""
-    fields = asdict(entry)
+    fields = {**vars(entry), "what": dict(entry.what)}
     del fields["hash"]
-    fields["what"] = dict(entry.what)
-    text = json.dumps(
-        fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
-    return text.encode()
+    return _written(fields).encode()
 
 
 def hash_of(entry: AuditEntry) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Select, case, func, select, update
@@ -12,10 +13,12 @@ from sqlmodel import col
 
 from store import queue
 from store.clock import DatabaseClock
-from store.records import NewOutgoing, OutboxKind, Outgoing
+from store.records import AuditAnchor, NewOutgoing, OutboxKind, Outgoing
 from store.tables import OutboxRow
 from store.upsert import insert, skip_locked
 
+TOLD = tuple(kind for kind in OutboxKind if kind is not OutboxKind.ANCHOR)  # to people
+ANCHORS = "anchors"  # the order that anchors leave in
 _THROTTLED = "throttled"  # why a row waits whose destination takes nothing for a while
 
 
@@ -80,8 +83,10 @@ class Outbox:
                 update(OutboxRow).where(held_back).values(not_before=until, last_error=error)
             )
 
-    async def claim(self, owner: str, *, lease: timedelta) -> Outgoing | None:
-        """The oldest sendable row: head of its order key, due, held by nobody.
+    async def claim(
+        self, owner: str, *, lease: timedelta, kinds: Collection[OutboxKind] = TOLD
+    ) -> Outgoing | None:
+        """The oldest sendable row of *kinds*: head of its order key, due, held by nobody.
 
         While a destination has asked to wait, nothing that goes the same way is given out, to no
         process: an answer to one person goes another way there than what all read.
@@ -98,9 +103,7 @@ class Outbox:
             )
             .exists()
         )
-        known = col(OutboxRow.kind).in_(
-            [kind.value for kind in OutboxKind]
-        )  # a later release's wait
+        known = col(OutboxRow.kind).in_([kind.value for kind in kinds])  # a later release's wait
         oldest = (
             select(OutboxRow)
             .where(queue.free(OutboxRow, now), ~blocked, known, ~_way(OutboxRow).in_(_quiet(now)))
@@ -149,6 +152,26 @@ class Outbox:
             .order_by(col(OutboxRow.id))
         )
         return [_outgoing(row, row.id) for row in rows if row.id is not None]
+
+    async def published(self) -> list[AuditAnchor]:
+        """The anchors that were published and are kept, oldest first."""
+        rows = await self._session.scalars(
+            select(OutboxRow)
+            .where(col(OutboxRow.order_key) == ANCHORS, col(OutboxRow.outcome) == "sent")
+            .order_by(col(OutboxRow.id))
+        )
+        return [AuditAnchor(**row.body) for row in rows]
+
+
+def anchor_row(anchor: AuditAnchor) -> NewOutgoing:
+    """What publishes *anchor* outside of the database, in the order of the chain."""
+    return NewOutgoing(
+        kind=OutboxKind.ANCHOR,
+        destination=ANCHORS,
+        order_key=ANCHORS,
+        dedupe_id=f"anchor/{anchor.sequence}",
+        body=asdict(anchor),
+    )
 
 
 def _way(row: type[OutboxRow]) -> ColumnElement[str]:

@@ -770,6 +770,31 @@ class AuditEntry:
     hash: str
 
 
+@dataclass(frozen=True)
+class AuditAnchor:
+    """A head of the chain that stands outside the database; `hash` may be its beginning alone."""
+
+    sequence: int
+    hash: str
+    at: str = ""  # when it was recorded, as the entry has it; "" where nobody wrote that down
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What came of checking the chain; `broken_at` is the first seq that is wrong.
+
+    `held` of the anchors that it was held against are in it, the newest of entry `anchored`.
+    """
+
+    ok: bool
+    entries: int
+    head: str
+    broken_at: int | None = None
+    why: str = ""
+    held: int = 0
+    anchored: int = 0
+
+
 # -- Inbox, outbox, events, slots -------------------------------------------------------------
 
 
@@ -820,6 +845,7 @@ class OutboxKind(StrEnum):
     NOTICE = "notice"  # a message of its own, of no case
     ANSWER = "answer"  # to one person only
     CALL = "call"  # direct messages to those who may vote
+    ANCHOR = "anchor"  # a head of the audit chain, to where the database's owner cannot reach
 
 
 @dataclass(frozen=True)

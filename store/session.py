@@ -19,7 +19,7 @@ from store import trips
 from store.address import translate_url
 from store.alerts import Alerts
 from store.announcements import Announcements
-from store.audit import Audit
+from store.audit import Anchored, Audit, nobody_asks
 from store.cases import Cases
 from store.clock import DatabaseClock, of_sqlite
 from store.direct import Direct
@@ -30,7 +30,7 @@ from store.figures import Figures
 from store.homes import Homes
 from store.inbox import Inbox
 from store.included import Included
-from store.outbox import Outbox
+from store.outbox import Outbox, anchor_row
 from store.pause import Pause
 from store.records import Corrupt, Delivery, NotMigrated, State, Unavailable
 from store.remembered import Remembered
@@ -96,13 +96,15 @@ class SqlStore:
         moves: Moves,
         clock: Clock | None,
         lock_timeout_s: float,
-        traced: Callable[[], str] = str,
+        traced: Callable[[], str],
+        anchored: Anchored,
     ) -> None:
         self._writing = writing
         self._reading = reading
         self._moves = moves
         self._clock = clock
         self._traced = traced
+        self._anchored = anchored
         self._forget()
         event.listen(writing.sync_engine, "connect", self._forget)
         self._lock_timeout = {"lock_timeout": f"{round(lock_timeout_s * 1000)}ms"}
@@ -127,7 +129,10 @@ class SqlStore:
                 transaction = self._transaction(session)
                 yield transaction
                 await transaction.announcements.write()
-                await transaction.audit.write()  # last: the head of the chain is locked shortly
+                # last: the head of the chain is locked shortly
+                anchor = await transaction.audit.write()
+                if anchor is not None:
+                    await transaction.outbox.put(anchor_row(anchor))
             transaction.versions.committed()
             transaction.audit.committed()
 
@@ -194,7 +199,7 @@ class SqlStore:
     def _transaction(self, session: AsyncSession) -> Transaction:
         now = DatabaseClock(session, self._clock)
         events = Events(session)
-        audit = Audit(session, now, self._traced)
+        audit = Audit(session, now, self._traced, self._anchored)
         seals = Seals(session, now)
         announcements = Announcements(session, now)
         return Transaction(
@@ -232,6 +237,7 @@ async def open_store(
     lock_timeout_s: float = LOCK_TIMEOUT_S,
     durable: bool = True,
     traced: Callable[[], str] = str,
+    anchored: Anchored = nobody_asks,
 ) -> SqlStore:
     """Open the store at *url*; the schema is not looked at (see `check`).
 
@@ -242,6 +248,8 @@ async def open_store(
         lock_timeout_s: How long a writer waits for the locks of others.
         durable: False lets SQLite commit before the disk has it, for tests.
         traced: The trace of the work at hand, which audit entries name; "" for none.
+        anchored: Because of which entries the audit chain's head is queued to be published
+            outside of the database, in their transaction.
 
     Raises:
         Unavailable: The database does not answer.
@@ -254,7 +262,7 @@ async def open_store(
         raise Unavailable("the folder of the database file is not there")
     with named_faults():
         writing, reading = open_engines(address, lock_timeout_s=lock_timeout_s, durable=durable)
-    store = SqlStore(writing, reading, moves, clock, lock_timeout_s, traced)
+    store = SqlStore(writing, reading, moves, clock, lock_timeout_s, traced, anchored)
     try:
         with named_faults():
             async with reading.connect() as connection:

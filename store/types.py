@@ -11,6 +11,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from store.records import NaiveTime, Unstorable
 
+_read = json.JSONDecoder().decode
 BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts rowids in INTEGER alone
 
 
@@ -69,7 +70,7 @@ class JsonText(TypeDecorator[Any]):
         return text
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        return None if value is None else json.loads(value)  # orjson rounds long integers
+        return None if value is None else _read(value)  # orjson rounds long integers
 
 
 class SafeText(TypeDecorator[str]):

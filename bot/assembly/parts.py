@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from bot import jobs, spans
 from bot.adapters.alertmanager.routes import routes as alertmanager_routes
+from bot.adapters.anchors.client import AnchorHook
 from bot.adapters.browser.routes import path_of
 from bot.adapters.browser.routes import routes as page_routes
 from bot.adapters.slack.admission import Admission
@@ -31,6 +32,7 @@ from bot.domain import link
 from bot.opening import rules_of
 from bot.renewal.watched import Watched
 from bot.sealing import KeyedSealing
+from bot.services.anchoring import Anchoring
 from bot.services.announce import Announce, Followed
 from bot.services.asker import Reception
 from bot.services.calling import Calling
@@ -64,6 +66,7 @@ from store.session import SqlStore
 
 PRESSED = (InboxKind.CLICK, InboxKind.SUBMISSION)
 TYPED = (InboxKind.COMMAND,)
+ANCHOR_KEY = b"keyturn/anchors/v1"
 
 
 def utc_now() -> datetime:
@@ -87,6 +90,7 @@ class Parts:
     probe: Probe
     deliver: Deliver
     announce: Announce
+    anchoring: Anchoring
     inclusion: Inclusion
     admission: Admission | None  # None in a worker, which takes in nothing
 
@@ -170,6 +174,7 @@ class Making:
         )
         deliver = self._deliverer(outside, keys, address, kept, calling)
         announce = self._announcer(settings, outside, before)
+        anchoring = self._anchoring(settings)
         admission = self._admitting(outside, recent, rules)
         meaning = partial(settings.alerts.labels.where, known=channels)
         managers, acting = settings.job_managers, (propose, closer)
@@ -196,6 +201,7 @@ class Making:
             "home": self._homes(settings, outside, recent, rules).step,
             "direct": calling.step,
             "announce": announce.step,
+            "anchor": anchoring.step,
         }
         return Parts(
             settings=settings,
@@ -220,6 +226,7 @@ class Making:
             probe=self._prober(outside, before),
             deliver=deliver,
             announce=announce,
+            anchoring=anchoring,
             inclusion=inclusion,
             admission=admission,
         )
@@ -302,6 +309,14 @@ class Making:
             jitter=random.random,
             monotonic=time.monotonic,
         )
+
+    def _anchoring(self, settings: Settings) -> Anchoring:
+        """What publishes the heads of the audit chain, also to the address that keeps them."""
+        keeper = None
+        if settings.anchor_url:
+            keys = derive(settings.secret_keys, ANCHOR_KEY)
+            keeper = AnchorHook(settings.anchor_url, keys=keys, session=self._http, clock=utc_now)
+        return Anchoring(self._store, keeper, owner=self._process.owner, jitter=random.random)
 
     def _homes(
         self, settings: Settings, outside: Outside, recent: RecentDirectory, rules: Rules

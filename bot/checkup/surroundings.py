@@ -1,4 +1,4 @@
-"""What alerts come from and what was measured: the door, Alertmanager and Prometheus."""
+"""What is around us: the door, Alertmanager, Prometheus, and where anchors are kept."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator
 import aiohttp
 
 from bot.adapters.alertmanager import inspection as alertmanager
+from bot.adapters.anchors import inspection as anchors
 from bot.checkup import measurements
 from bot.checkup.answering import answering
 from bot.checkup.finding import Finding, failed, ok
 from bot.config.settings import Settings
+from bot.errors import UpstreamDown
 
 
 async def findings(settings: Settings, http: aiohttp.ClientSession) -> AsyncIterator[Finding]:
@@ -28,5 +30,16 @@ async def findings(settings: Settings, http: aiohttp.ClientSession) -> AsyncIter
             "[alertmanager] url is not set: of groups that come cut short the rest is not fetched"
         )
         yield ok("alertmanager", f"{said}; leave max_alerts at 0")
+    if settings.anchor_url:
+        yield await _keeps_anchors(settings.anchor_url, http)
     async for finding in measurements.findings(settings, http):
         yield finding
+
+
+async def _keeps_anchors(url: str, http: aiohttp.ClientSession) -> Finding:
+    try:
+        await anchors.answers(url, http)
+    except UpstreamDown as error:
+        mend = "check [audit] anchor_url, the network, and that it runs; anchors wait for it"
+        return failed("audit", f"anchor_url does not answer ({error})", mend)
+    return ok("audit", "something answers at anchor_url; `keyturn audit key` is for it")

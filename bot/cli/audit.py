@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import re
 import sys
 from contextlib import contextmanager, suppress
@@ -13,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot.cli.numbers import whole
+from bot.cli.outside import anchors, check_export, kept_in, key, tell, verifier
 from bot.cli.progress import progress
 from bot.cli.running import run, stop_on_signals
-from bot.cli.telling import NO, WRONG_USE, end, remark, say, screen
+from bot.cli.telling import WRONG_USE, end, remark, say, screen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,18 +29,35 @@ LOOK_AGAIN_S = 1.0
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
+for _command in (anchors, verifier, key):
+    audit.command()(_command)
+
+
 @audit.command()
-def verify() -> None:
-    """Check the audit chain from its first entry to its head."""
+def verify(
+    anchors: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A file with what was kept elsewhere: log lines, an older export, text from"
+            " Slack. `-` is stdin; may be given several times."
+        ),
+    ] = None,
+    export: Annotated[Path | None, typer.Option(help="Check this export, and no database.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object; of a whole chain it is an anchor.")
+    ] = False,
+) -> None:
+    """Check the audit chain from its first entry to its head, and that all anchors are in it."""
     from bot import log
     from bot.cli.database import existing_database
     from bot.opening import verify_audit
 
     log.configure(level="WARNING")
-    found = run(verify_audit(existing_database()))
-    if not found.ok:
-        end(NO, f"the audit chain is broken at entry {found.broken_at}: {found.why}")
-    say(f"the audit chain is whole: {found.entries} entries, head {found.head}")
+    kept = kept_in(anchors or ())
+    if export is not None:
+        check_export(export, kept, as_json=as_json)
+    found = run(verify_audit(existing_database(), kept))
+    tell(found, kept, newest=found.entries, as_json=as_json)
 
 
 @audit.command()
@@ -120,6 +136,8 @@ async def _export(url: str, file: TextIO, after: int) -> tuple[int, str]:
 
 
 async def _tail(url: str, lines: int, *, follow: bool, as_json: bool) -> None:
+    import asyncio
+
     from bot.opening import opened
 
     stop = stop_on_signals()
@@ -172,6 +190,8 @@ def _show(entry: AuditEntry, *, as_json: bool) -> None:
 
 
 def _fact(value: object) -> str:
+    import json
+
     if isinstance(value, str) and _HASH.fullmatch(value):
         return value[:12]  # enough to tell them apart; all of it is in the JSON
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

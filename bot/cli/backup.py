@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -45,6 +44,8 @@ def backup(
 
 
 def _name_the_tool(url: str, file: Path) -> NoReturn:
+    import shlex
+
     from bot.moving import address_to_show
 
     command = ["pg_dump", "--format=custom", f"--file={file}", f"--dbname={address_to_show(url)}"]

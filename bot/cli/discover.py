@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -15,12 +13,11 @@ from bot.cli.naming import complete_workspace
 from bot.cli.running import run
 from bot.cli.telling import DONE, NO, WRONG_USE, did_you_mean, end, remark, say, say_json
 from bot.errors import BotError
-from store.document import WORKFLOW_MODES
-from store.records import AppEnv
 
 if TYPE_CHECKING:
     from bot.config.settings import Settings
     from bot.ports.target import LiveRef
+    from store.records import AppEnv
 
 _NO_NAME = re.compile(r"[^\w.-]+")
 _BARE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
@@ -40,6 +37,8 @@ class _Found:
 
     @property
     def rolled_back(self) -> bool:
+        from store.document import WORKFLOW_MODES
+
         return self.ref.mode in WORKFLOW_MODES
 
     @property
@@ -135,6 +134,8 @@ def _named(
 
 
 def _free(name: str, env: str, used: set[AppEnv]) -> AppEnv:
+    from store.records import AppEnv
+
     number, where = 1, AppEnv(name, env)
     while where in used:
         number += 1
@@ -144,6 +145,8 @@ def _free(name: str, env: str, used: set[AppEnv]) -> AppEnv:
 
 def key_of(name: str) -> str:
     """*name* as an app is called here: letters and digits of any language, the rest dashes."""
+    import unicodedata
+
     text = unicodedata.normalize("NFKC", name).lower()
     printable = "".join(char if char.isprintable() else "-" for char in text)
     key = _NO_NAME.sub("-", printable).strip("-.")[:_LONGEST].rstrip("-.")
@@ -161,6 +164,8 @@ def table_of(one: _Found) -> list[str]:
 
     live = f"live version {one.ref.live_id}" if one.ref.live_id else "nothing published yet"
     said = f"# {one_line(one.ref.name, 80)}: {one.ref.mode}, {live}"
+    import json
+
     place = f'{{ target = "dify.{one.workspace}", id = {json.dumps(one.ref.app_id)} }}'
     lines = [f"[app.{_key(one.where.app)}]", f"environments.{_key(one.where.env)} = {place}"]
     if one.configured:
@@ -175,6 +180,8 @@ def table_of(one: _Found) -> list[str]:
 
 
 def _key(name: str) -> str:
+    import json
+
     return name if _BARE.fullmatch(name) else json.dumps(name, ensure_ascii=False)
 
 

@@ -5,7 +5,9 @@ Imports that take time stand inside the commands that need them.
 
 from __future__ import annotations
 
-from typing import Annotated
+import gc
+import sys
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -31,7 +33,6 @@ from bot.cli.telling import NO, WRONG_USE, end, say, survive_any_terminal
 from bot.cli.templates import templates
 from bot.cli.verify import verify
 from bot.errors import BotError, ConfigurationWrong
-from store.records import Corrupt, NotMigrated, StoreError, Unavailable
 
 _HELP = "Two keys, one rollback: watch what is published in Dify, and go back together."
 
@@ -73,23 +74,45 @@ _app.add_typer(events, name="events")
 def main() -> None:
     """Run the command line; every mistake of the user's is a sentence and an exit code."""
     survive_any_terminal()
+    gc.disable()  # what is made of the commands lives as long as the process
+    run = typer.main.get_command(_app)
+    gc.enable()
     try:
-        _app(prog_name="keyturn")
+        run(prog_name="keyturn")
     except ConfigurationWrong as error:
         count = len(error.problems)
         end(WRONG_USE, f"{count} mistake{'s' * (count > 1)} in the configuration:", *error.problems)
-    except NotMigrated:
-        end(WRONG_USE, "the database is not at this program's schema; run `keyturn migrate`")
-    except Unavailable as error:
-        end(NO, f"the database cannot be used ({error}); check DATABASE_URL and that it runs")
-    except Corrupt as error:
-        end(
-            NO,
-            f"the database is damaged or none of ours ({error}); restore a backup, or let "
-            "DATABASE_URL name another one",
-        )
-    except (BotError, StoreError) as error:
+    except BotError as error:
         end(NO, f"{type(error).__name__}: {error}")
+    except _of_the_store() as error:
+        _end_of_the_store(error)
+
+
+def _of_the_store() -> tuple[type[Exception], ...]:
+    """The errors of the store; where nothing has used it, as for `--help`, none was raised."""
+    if "store.records" not in sys.modules:
+        return ()
+    from store.records import StoreError
+
+    return (StoreError,)
+
+
+def _end_of_the_store(error: Exception) -> NoReturn:
+    from store.records import Corrupt, NotMigrated, Unavailable
+
+    match error:
+        case NotMigrated():
+            end(WRONG_USE, "the database is not at this program's schema; run `keyturn migrate`")
+        case Unavailable():
+            end(NO, f"the database cannot be used ({error}); check DATABASE_URL and that it runs")
+        case Corrupt():
+            end(
+                NO,
+                f"the database is damaged or none of ours ({error}); restore a backup, or let "
+                "DATABASE_URL name another one",
+            )
+        case _:
+            end(NO, f"{type(error).__name__}: {error}")
 
 
 def _show_version(wanted: bool) -> None:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, NoReturn
 
 from bot.cli.telling import NO, WRONG_USE, did_you_mean, end
 from bot.errors import UnknownApp, UnknownVersion
-from store.records import AppEnv
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from store.records import AppEnv
 
 
 def complete_app(incomplete: str) -> list[str]:
@@ -28,6 +29,8 @@ def complete_workspace(incomplete: str) -> list[str]:
 
 def app_env(text: str) -> AppEnv:
     """Read `APP@ENV`; the command ends when it is none."""
+    from store.records import AppEnv
+
     try:
         return AppEnv.parse(text)
     except ValueError:

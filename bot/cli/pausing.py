@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -126,6 +125,8 @@ def _read(file: Path) -> Anchor:
 
 def _link(line: str) -> tuple[int, str] | None:
     """The number and the hash of a line of `keyturn audit export`."""
+    import json
+
     try:
         said = json.loads(line)
     except ValueError:

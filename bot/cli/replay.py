@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import sys
 import zlib
 from collections.abc import Iterator
@@ -162,6 +161,8 @@ def _opened(file: str) -> Iterator[_Lines]:
         if not zipped:
             yield opened
             return
+        import gzip
+
         with gzip.open(opened) as unzipped:
             yield unzipped
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import signal
+import sys
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
@@ -15,6 +15,8 @@ from bot.cli.running import run, stop_on_signals
 from bot.cli.telling import NO, WRONG_USE, end, say
 
 if TYPE_CHECKING:
+    import asyncio
+
     from bot.app import Service
     from bot.config.settings import Settings
 
@@ -44,7 +46,7 @@ def serve(
     settings = from_process(serving=True)
     if settings.on_sqlite and role != "all":
         end(WRONG_USE, "several processes need PostgreSQL: set DATABASE_URL, or use --role all")
-    log.configure()
+    log.configure(anchors=sys.stdout)
     port = settings.port if port is None else port
     try:
         run(_serve(settings, role, host, port))
@@ -100,6 +102,8 @@ def demo(
 
 
 async def _serve(settings: Settings, role: str, host: str, port: int) -> None:
+    import asyncio
+
     from bot.app import build
     from bot.assembly.process import Role
     from bot.config.load import from_process
@@ -117,6 +121,8 @@ async def _serve(settings: Settings, role: str, host: str, port: int) -> None:
 
 def _told_to_reload() -> asyncio.Event:
     """An event that SIGHUP sets; one that comes before the service stands waits for it."""
+    import asyncio
+
     again = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, again.set)
     return again

@@ -6,7 +6,6 @@ terminal only, and NO_COLOR (https://no-color.org) turns them off.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -35,6 +34,8 @@ def say(line: str) -> None:
 
 def say_json(value: Json) -> None:
     """Write *value* as one line of JSON."""
+    import json
+
     say(json.dumps(value, ensure_ascii=False))
 
 

@@ -256,6 +256,7 @@ def _settings(
         policies={env: _policy(table) for env, table in document.policy.items()},
         alerts=_alerts(document),
         alertmanager_url=document.alertmanager.url if document.alertmanager else "",
+        anchor_url=document.audit.anchor_url or "",
         keeping=Keeping(
             inbox=document.retention.inbox,
             outbox=document.retention.outbox,

@@ -153,6 +153,7 @@ class Settings:
     prometheus: PrometheusSettings | None = None
     events: Mapping[str, EventSink] = field(default_factory=dict)
     alertmanager_url: str = ""
+    anchor_url: str = ""
     people: Mapping[str, str] = field(default_factory=dict)
     authors: Mapping[str, str] = field(default_factory=dict)  # e-mail in Dify → Slack account
     keeping: Keeping = field(default_factory=Keeping)

@@ -378,6 +378,16 @@ class AlertmanagerTable(Table):
     url: fields.Url = Field(description="Address of Alertmanager; asked for what a webhook cut off")
 
 
+class AuditTable(Table):
+    """`[audit]`."""
+
+    anchor_url: fields.Url | None = Field(
+        default=None,
+        description="Where each head of the audit chain that stands for a decision is posted, "
+        "signed; `keyturn audit key` prints what the receiver checks it with",
+    )
+
+
 class RetentionTable(Table):
     """`[retention]`: how long is kept what is done with."""
 
@@ -513,6 +523,7 @@ class Document(Table):
     policy: dict[fields.Name, PolicyTable] = Field(default_factory=dict)
     alerts: AlertsTable = AlertsTable()
     people: PeopleTable = PeopleTable()
+    audit: AuditTable = AuditTable()
     retention: RetentionTable = RetentionTable()
     jobs: JobsTable = JobsTable()
     events: dict[fields.SinkName, EventsTable] = Field(default_factory=dict)

@@ -189,7 +189,8 @@ class ImpactCode(StrEnum):
 class NoteCode(StrEnum):
     """Replies in the case's thread, and messages of their own in an app's channel.
 
-    Those of a drill also have drill: True.
+    Those of a drill also have drill: True; those of `anchoring.SAID` audit_seq: int and
+    audit_head, where the audit chain stood when they were sent.
     """
 
     # slack_id, count: int, needed: int, missing: list[str] (of whom one each must approve)

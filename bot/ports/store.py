@@ -13,6 +13,7 @@ from store.records import (
     Addressee,
     Announcement,
     AppEnv,
+    AuditAnchor,
     AuditDraft,
     AuditEntry,
     Backlog,
@@ -431,8 +432,12 @@ class Outbox(Protocol):
         """Queue *row*. False when its dedupe id was put before."""
         ...
 
-    async def claim(self, owner: str, *, lease: timedelta) -> Outgoing | None:
-        """The oldest sendable row: head of its `order_key`, due, held by nobody.
+    async def claim(
+        self, owner: str, *, lease: timedelta, kinds: Collection[OutboxKind] = ...
+    ) -> Outgoing | None:
+        """The oldest sendable row of *kinds*: head of its `order_key`, due, held by nobody.
+
+        Without *kinds*: of what is told to people.
 
         Nothing is given out that goes where somebody was asked to wait: see `throttled`.
         Older unsent rows with the same `coalesce_key` are marked superseded by it.
@@ -458,6 +463,10 @@ class Outbox(Protocol):
 
     async def queued(self, order_key: str, kinds: Collection[OutboxKind]) -> list[Outgoing]:
         """Every row of *order_key* and of these *kinds* that is kept, sent or not, oldest first."""
+        ...
+
+    async def published(self) -> list[AuditAnchor]:
+        """The anchors that were published and are kept, oldest first."""
         ...
 
 

@@ -6,10 +6,14 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
+from store.records import AuditAnchor
+
 Clock = Callable[[], datetime]
 
 
-class Anchor(Protocol):
-    """Where chain heads are published outside the database."""
+class AnchorKeeper(Protocol):
+    """Where chain heads are kept outside the database."""
 
-    async def publish(self, seq: int, head: str) -> None: ...
+    async def publish(self, anchor: AuditAnchor) -> None:
+        """Have *anchor* kept. Raises `UpstreamDown` when it is not known to be."""
+        ...

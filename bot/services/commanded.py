@@ -38,7 +38,7 @@ from bot.domain.commands import (
     Withdraw,
 )
 from bot.domain.words import AnswerCode
-from bot.errors import BadCommand, BotError, Refused, UpstreamDown, UpstreamRefused
+from bot.errors import BadCommand, BotError, NoSuchPage, Refused, UpstreamDown, UpstreamRefused
 from bot.ports.store import Store
 from bot.services import history
 from bot.services.asker import Asker, Reception
@@ -213,6 +213,8 @@ class Commanded:
         matter = _matter(asked, asker)
         try:
             await self._do(hearing, words, asked, asker, places)
+        except NoSuchPage as error:  # turning pages decides nothing, and would make another page
+            await self._refuse(hearing, asker, error)
         except Refused as error:
             async with self._store.write() as tx:
                 await hearing.refuse(tx, asker, error, matter)

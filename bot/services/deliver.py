@@ -14,6 +14,7 @@ from datetime import timedelta
 
 from bot import spans
 from bot.domain import drill, dry_run, dry_run_told
+from bot.domain.anchoring import SAID
 from bot.domain.chart.kept import from_json
 from bot.domain.diff.label import visible
 from bot.domain.diff.text import as_text
@@ -222,14 +223,16 @@ class Deliver:
         await self._sent(row)
 
     async def _marked(self, note: Note, case_id: int) -> Note:
-        """*note*; of a case that is a drill it says so."""
+        """*note*; of a case that is a drill it says so, and some carry the audit chain's head."""
         async with self._store.read() as tx:
+            seq, head = await tx.audit.head()
             case = await tx.cases.get(case_id)
             rollback = await tx.rollbacks.get(case.rollback_id) if case.rollback_id else None
             mark = drill.mark(rollback)
             if rollback is None:
                 mark = drill.mark_of(await tx.alerts.of_case(case.id))
-        return replace(note, facts={**note.facts, **mark})
+        record = {"audit_seq": seq, "audit_head": head} if note.code in SAID else {}
+        return replace(note, facts={**note.facts, **mark, **record})
 
     async def _answer(self, row: Outgoing) -> bool:
         body = row.body

@@ -292,6 +292,16 @@ def _no_alertmanager(plant: Plant) -> None:
 
 
 @planted(
+    "nobody keeps anchors",
+    what="audit",
+    said="anchor_url does not answer",
+    mend="check [audit] anchor_url",
+)
+def _no_keeper(plant: Plant) -> None:
+    plant.config += f'[audit]\nanchor_url = "{NOWHERE}"\n'
+
+
+@planted(
     "Prometheus is something else",
     what="prometheus",
     said="something else answers",

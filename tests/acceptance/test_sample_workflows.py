@@ -193,7 +193,8 @@ def shown(step: Step) -> None:
     )
     message = sound(render.card(view))
     assert tokens(message) == [], "what strangers wrote is never a mention or a link"
-    assert [b.action for b in view.buttons] == ["approve", "reject", "difference"]
+    offered = [b.action for b in view.buttons]
+    assert offered == ["approve", "reject", "difference", "another"]
     assert len(view.changes) + view.changes_left == len(step.changes.changes)
 
 

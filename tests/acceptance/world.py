@@ -39,8 +39,8 @@ from bot.playground.slack.things import Message
 from bot.playground.story import seed
 from bot.playground.story.alerts import Alert, send
 from bot.playground.story.workflow import APP, Edition, environment
-from store.audit import Verification, verify
-from store.records import AppEnv, Missing, Rollback
+from store.audit import verify
+from store.records import AppEnv, Missing, Rollback, Verification
 from store.session import SqlStore, open_store
 from tests.acceptance.process import Served
 
@@ -152,8 +152,15 @@ class World:
             finally:
                 await service.stop(door)
 
-    async def serve(self, *, forked: bool = True, **more: str) -> Served:
+    async def serve(self, **more: str) -> Served:
         """Start `keyturn serve` as a process of its own; return when its door is open."""
+        return await self._serve(more, forked=True)
+
+    async def serve_cold(self, **more: str) -> Served:
+        """The same from a new Python: what is preloaded by *more* is loaded."""
+        return await self._serve(more, forked=False)
+
+    async def _serve(self, more: Mapping[str, str], *, forked: bool) -> Served:
         given = {**_bare_environment(), **self.environment(**more)}
         served = await Served.start(given, cwd=self.folder, forked=forked)
         self._served.append(served)

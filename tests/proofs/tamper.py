@@ -1,10 +1,11 @@
 """The audit trail tampered with by somebody who may write the whole database:
 `python -m tests.proofs.tamper [--quick]`.
 
-Each round edits, deletes, inserts, swaps or cuts off entries of a chain, or writes another one,
-and in half of the rounds links everything anew and moves the recorded head along. An anchor of
-every few entries is kept outside. Found means: the chain does not verify, or an anchor is no
-longer in it. What comes after the last anchor is counted apart: nobody outside has seen it.
+Each round edits, deletes, inserts, swaps or cuts off entries of a chain, or writes another one
+from some entry on or from the first, and in half of the rounds links everything anew and moves the
+recorded head along. An anchor of every few entries is kept outside. Found means: `keyturn audit
+verify` with the anchors says no, and the stand-alone verifier says the same of an export. What
+comes after the last anchor is counted apart: nobody outside has seen it.
 """
 
 from __future__ import annotations
@@ -12,18 +13,20 @@ from __future__ import annotations
 import argparse
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from sqlalchemy import delete, insert, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
+from bot.cli import standalone
 from bot.domain.approval import MOVES
+from bot.domain.record.entries import canonical_line
 from store import chain
 from store.address import translate_url
 from store.audit import verify
-from store.records import AuditDraft, AuditEntry
+from store.records import AuditAnchor, AuditDraft, AuditEntry, Verification
 from store.session import SqlStore, open_store
 from store.tables import AuditHeadRow, AuditRow
 from tests.proofs.running import Journal, Tally, run
@@ -35,14 +38,6 @@ Entries = list[AuditEntry]
 Deed = Callable[[Entries, Dice], int]  # tampers; returns the first seq that is no longer as it was
 
 
-@dataclass(frozen=True)
-class Anchor:
-    """A head of the chain that stands outside: in a card, a log, a file."""
-
-    seq: int
-    hash: str
-
-
 async def prove(database_url: str, rounds: int, seed: int, journal: Journal) -> Tally:
     """Tamper *rounds* times with the migrated database at *database_url*."""
     tally, dice = Tally(), Dice(seed)
@@ -51,7 +46,7 @@ async def prove(database_url: str, rounds: int, seed: int, journal: Journal) -> 
     try:
         await _fill(store)
         whole = await _entries(store)
-        anchors = [Anchor(e.seq, e.hash) for e in whole if e.seq % ANCHORED_EVERY == 0]
+        anchors = [AuditAnchor(e.seq, e.hash) for e in whole if e.seq % ANCHORED_EVERY == 0]
         for number in range(rounds):
             deed = dice.choice(DEEDS)
             again = dice.random() < 0.5
@@ -67,7 +62,7 @@ async def prove(database_url: str, rounds: int, seed: int, journal: Journal) -> 
             tally.add(*await journal.once(name, look))
         async with engine.begin() as connection:
             await _write(connection, whole)
-        if not (await verify(store)).ok or await _lost(store, anchors):
+        if not (await verify(store, anchors)).ok or await _exported(store, anchors):
             tally.broken.append("the chain as it was does not verify")
     finally:
         await engine.dispose()
@@ -76,22 +71,37 @@ async def prove(database_url: str, rounds: int, seed: int, journal: Journal) -> 
 
 
 async def _look(
-    store: SqlStore, name: str, first: int, anchors: Sequence[Anchor], *, whole: bool
+    store: SqlStore, name: str, first: int, anchors: Sequence[AuditAnchor], *, whole: bool
 ) -> tuple[str, list[str]]:
     how = "a whole chain" if whole else "as it was left"
-    if not (await verify(store)).ok:
+    found, alone = await verify(store, anchors), await _exported(store, anchors)
+    if found.ok != (not alone) and whole:  # an export does not hold the recorded head
+        return "told in two ways", [f"{name}: {found.why or 'ok'}, but alone {alone or 'ok'}"]
+    if not found.ok and not (await verify(store)).ok:
         return f"found by the chain, {how}", []
-    if await _lost(store, anchors):
-        return f"found by an anchor, {how}", []
-    if first > anchors[-1].seq and whole:
+    if not found.ok:
+        return f"found by an anchor, {how}", _too_late(name, found, first, anchors)
+    if first > anchors[-1].sequence and whole:
         return "after the last anchor", []
     return "not found", [f"{name}: nothing was noticed from entry {first} on"]
 
 
-async def _lost(store: SqlStore, anchors: Sequence[Anchor]) -> list[Anchor]:
-    """The anchors that are no longer in the chain, as `keyturn audit verify` looks for them."""
+def _too_late(
+    name: str, found: Verification, first: int, anchors: Sequence[AuditAnchor]
+) -> list[str]:
+    """What is said to be wrong is no later than the next anchor, and no earlier than the deed."""
+    next_one = min(anchor.sequence for anchor in anchors if anchor.sequence >= first)
+    if found.broken_at is not None and first <= found.broken_at <= next_one:
+        return []
+    return [f"{name}: from entry {first} on it is wrong, and {found.broken_at} is named"]
+
+
+async def _exported(store: SqlStore, anchors: Sequence[AuditAnchor]) -> str:
+    """What the stand-alone verifier finds wrong with an export; "" for nothing."""
     async with store.read() as tx:
-        return [a for a in anchors if await tx.audit.find(a.hash) != a.seq]
+        entries = await tx.audit.entries(limit=2 * ENTRIES)
+    lines = [canonical_line(entry).encode() for entry in entries]
+    return standalone.check(lines, [(a.sequence, a.hash) for a in anchors]).wrong
 
 
 # -- deeds ----------------------------------------------------------------------------------------
@@ -152,7 +162,14 @@ def write_another(entries: Entries, dice: Dice) -> int:
     return entries[at].seq
 
 
-DEEDS: Sequence[Deed] = (edit, remove, slip_in, swap, cut_off, write_another)
+def write_all_anew(entries: Entries, dice: Dice) -> int:
+    """Tell another story from the very beginning, as long as the true one or shorter."""
+    del entries[dice.randrange(len(entries) // 2, len(entries)) :]
+    entries[:] = [replace(e, what={"n": dice.random()}) for e in entries]
+    return 1
+
+
+DEEDS: Sequence[Deed] = (edit, remove, slip_in, swap, cut_off, write_another, write_all_anew)
 
 
 def _linked_again(entries: Entries, first: int) -> Entries:

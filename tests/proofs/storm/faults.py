@@ -111,7 +111,7 @@ async def play(kind: str, *, rounds: int, seed: str, tally: Tally) -> None:
         # no app, nothing is drawn, and none is
         world.edit(app="")
         given = {k: v for one in troubles.values() for k, v in one.given().items()}
-        served = await world.serve(forked=False, **given)
+        served = await world.serve_cold(**given)
         base = f"http://{LOOPBACK}:{world.port}"
         session = await closing.enter_async_context(aiohttp.ClientSession())
         token = world.secrets["KEYTURN_WEBHOOK_TOKEN"]

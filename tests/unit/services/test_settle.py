@@ -207,6 +207,8 @@ async def test_what_slipped_in_is_shown_against_what_was_approved_and_people_are
     )
     await scene.tell()
 
+    async with scene.store.read() as tx:
+        seq, head = await tx.audit.head()
     slipped_in, ended = (reply.note for reply in scene.messenger.replies)
     assert slipped_in.code == "edits_slipped_in"
     assert slipped_in.facts["lines"] == [
@@ -217,6 +219,8 @@ async def test_what_slipped_in_is_shown_against_what_was_approved_and_people_are
         "facts": {"number": 2},
         "seconds": None,
         "call": [REVIEWERS, ALICE, BOB],
+        "audit_seq": seq,
+        "audit_head": head,
     }
 
 

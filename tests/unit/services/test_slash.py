@@ -13,7 +13,7 @@ from bot.errors import NoSuchApp, UpstreamDown
 from bot.ports.store import Store
 from store.records import AppEnv, NewVersion, VersionKind, VersionSource
 from tests.builders import ALICE, BOB, CAROL, DAVE, PROD, REVIEWERS
-from tests.unit.services.scene import POLICY, Scene, a_document, a_history, a_pending
+from tests.unit.services.scene import ENTRY, POLICY, Scene, a_document, a_history, a_pending
 from tests.unit.services.test_decide_commands import said
 
 BILLING = AppEnv("billing", "prod")
@@ -124,6 +124,28 @@ async def test_a_version_out_of_range_is_answered_with_the_newest(scene: Scene) 
     answer = await said(scene, ALICE, "diff support-triage@prod 9")
 
     assert "The newest one is 2" in answer["text"]
+
+
+# -- audit ----------------------------------------------------------------------------------------
+
+
+async def test_the_pages_of_the_audit_chain_are_as_many_as_are_shown(scene: Scene) -> None:
+    """Turning pages is not recorded: it would make the page that it said is not there."""
+    entry = replace(ENTRY, resource=f"app/{PROD}")
+    async with scene.store.write() as tx:
+        await tx.audit.append_many([entry] * 16)
+
+    (none,) = await told(scene, ALICE, f"audit {PROD} 3")
+    pages = [(await told(scene, ALICE, f"audit {PROD} {number}"))[0] for number in (1, 2)]
+
+    assert "only 2 pages" in none["text"]
+    assert [(page["page"], page["pages"], len(page["rows"])) for page in pages] == [
+        (1, 2, 8),
+        (2, 2, 8),
+    ]
+    numbers = [row["seq"] for page in pages for row in page["rows"]]
+    assert numbers == sorted(numbers, reverse=True)
+    assert len(set(numbers)) == 16
 
 
 # -- who ------------------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""The other end of `[audit] anchor_url`: heads of the audit chain, posted and signed."""

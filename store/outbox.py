@@ -80,8 +80,10 @@ class Outbox:
                 update(OutboxRow).where(held_back).values(not_before=until, last_error=error)
             )
 
-    async def claim(self, owner: str, *, lease: timedelta) -> Outgoing | None:
-        """The oldest sendable row: head of its order key, due, held by nobody.
+    async def claim(
+        self, owner: str, *, lease: timedelta, kinds: Collection[OutboxKind] = tuple(OutboxKind)
+    ) -> Outgoing | None:
+        """The oldest sendable row of *kinds*: head of its order key, due, held by nobody.
 
         While a destination has asked to wait, nothing that goes the same way is given out, to no
         process: an answer to one person goes another way there than what all read.
@@ -98,9 +100,7 @@ class Outbox:
             )
             .exists()
         )
-        known = col(OutboxRow.kind).in_(
-            [kind.value for kind in OutboxKind]
-        )  # a later release's wait
+        known = col(OutboxRow.kind).in_([kind.value for kind in kinds])  # a later release's wait
         oldest = (
             select(OutboxRow)
             .where(queue.free(OutboxRow, now), ~blocked, known, ~_way(OutboxRow).in_(_quiet(now)))

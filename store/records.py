@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 Json = Any
 
@@ -237,6 +237,24 @@ class SuggestionsPaused:
     slack_id: str
     reason: str
     since: datetime
+
+
+@dataclass(frozen=True)
+class Silenced:
+    """Until when alerts of *where* are silenced in Alertmanager, and who said so.
+
+    `number` tells the silences of one app apart. `alerts` are the names that are silenced, all
+    without one. `slack_id` is "" where Keyturn did it itself, after the rollback `rollback_id`.
+    One that somebody ended was until that moment.
+    """
+
+    where: AppEnv
+    number: int
+    until: datetime
+    since: datetime
+    alerts: tuple[str, ...] = ()
+    slack_id: str = ""
+    rollback_id: int = 0
 
 
 @dataclass(frozen=True)
@@ -805,6 +823,15 @@ class OutboxKind(StrEnum):
     NOTICE = "notice"  # a message of its own, of no case
     ANSWER = "answer"  # to one person only
     CALL = "call"  # direct messages to those who may vote
+    PUBLISHED = "published"  # to be looked at: does it change what matters most?
+    ALERT = "alert"  # to Alertmanager: what is live was rolled back
+    SILENCE = "silence"  # to Alertmanager: whether alerts of an app are silenced now
+
+
+TO_ALERTMANAGER: Final = (OutboxKind.ALERT, OutboxKind.SILENCE)
+TO_PEOPLE: Final = tuple(
+    kind for kind in OutboxKind if kind not in {*TO_ALERTMANAGER, OutboxKind.PUBLISHED}
+)
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ from store.rollbacks import Rollbacks
 from store.schedule import Schedule
 from store.schema import HEAD, newer
 from store.seals import Seals
+from store.silences import Silences
 from store.slots import Slots
 from store.suggestions import Suggestions
 from store.tags import Tags
@@ -66,6 +67,7 @@ class Transaction:
     included: Included
     pause: Pause
     suggestions: Suggestions
+    silences: Silences
     retention: Retention
     figures: Figures
     now: DatabaseClock
@@ -170,6 +172,7 @@ class SqlStore:
             included=Included(session, now, audit),
             pause=Pause(session, now, audit),
             suggestions=Suggestions(session, now, audit),
+            silences=Silences(session, now, audit),
             now=now,
         )
 

@@ -35,6 +35,7 @@ from bot.assembly.scheduled import SLOT_LEASE, Scheduled
 from bot.config.settings import Settings
 from bot.domain import schedule
 from bot.domain.quorum import KEYTURN
+from bot.errors import UpstreamDown, UpstreamRefused
 from bot.opening import open_migrated
 from bot.renewal.bound import bound, bound_routes
 from bot.renewal.current import Current
@@ -62,8 +63,8 @@ FEEDS = {
     "take_in": ("propose", "deliver"),
     "propose": ("deliver",),
     "decide": ("execute", "propose", "deliver"),
-    "command": ("propose", "deliver", "import"),
-    "execute": ("propose", "deliver"),
+    "command": ("propose", "deliver", "import", "alertmanager"),
+    "execute": ("propose", "deliver", "alertmanager"),
     "import": ("propose", "deliver"),
     "deliver": ("direct",),
 }
@@ -322,6 +323,7 @@ class _Assembly:
             down += [f"worker:{name}" for name in self._workers.dead()]
         parts = self._renewal.current.value
         degraded = {*parts.probe.trouble, *(f"{name}:include" for name in parts.inclusion.trouble)}
+        degraded |= {"alertmanager"} if parts.tell.trouble else set()
         degraded |= {"slack"} if parts.deliver.trouble else set()
         degraded |= {"settings"} if self._renewal.refused else set()
         degraded |= {"paused"} if paused else set()
@@ -344,6 +346,11 @@ def _sweeper(current: Current[Parts]) -> Callable[[], Awaitable[None]]:
 
 
 async def _see_recovery(parts: Parts) -> None:
+    """Whether a rollback helped is seen after asking for what our own silences keep from us."""
+    try:
+        await parts.listen()
+    except (UpstreamDown, UpstreamRefused) as error:
+        log.warning("silenced alerts not asked for", extra={"why": error.code})
     await parts.recover()
 
 

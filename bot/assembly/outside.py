@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Protocol
 
 from aiohttp import ClientSession, ClientTimeout, TraceConfig
 
+from bot.adapters.alertmanager.client import Alertmanager
 from bot.adapters.dify.client import DifyTarget
 from bot.adapters.prometheus.look_back import PrometheusLookBack
 from bot.adapters.slack.client import SlackMessenger
@@ -43,6 +45,7 @@ class Outside:
     places: Places
     reach: Places
     look_back: PrometheusLookBack | None = None  # where a Prometheus is named
+    alertmanagers: Mapping[str, Alertmanager] = MappingProxyType({})  # by their addresses
 
     @classmethod
     def of(
@@ -79,6 +82,7 @@ class Outside:
             places=Places(places, rolls_back_config=at_once),
             reach=Places({**former, **places}, rolls_back_config=at_once),
             look_back=look_back(settings, traces=[trace("prometheus")]),
+            alertmanagers=_alertmanagers(settings, trace),
         )
 
     async def close(self, *, but: Outside | None = None) -> None:
@@ -89,6 +93,24 @@ class Outside:
                 await target.close()
         if self.look_back is not None:
             await self.look_back.close()
+        for alertmanager in self.alertmanagers.values():
+            await alertmanager.close()
+
+
+def _alertmanagers(
+    settings: Settings, trace: Callable[[str], TraceConfig]
+) -> Mapping[str, Alertmanager]:
+    token = settings.alertmanager.token
+    return {
+        url: Alertmanager(
+            url,
+            labels=settings.alerts.labels,
+            known=settings.places,
+            token=token.get_secret_value() if token else "",
+            traces=[trace("alertmanager")],
+        )
+        for url in settings.alertmanager.urls
+    }
 
 
 def _slack_of(

@@ -31,6 +31,9 @@ from bot.domain import link
 from bot.opening import rules_of
 from bot.renewal.watched import Watched
 from bot.sealing import KeyedSealing
+from bot.services.alerting.listen import Listen
+from bot.services.alerting.standing import Standings
+from bot.services.alerting.tell import Manner, Tell
 from bot.services.asker import Reception
 from bot.services.calling import Calling
 from bot.services.choices import Apps
@@ -81,6 +84,8 @@ class Parts:
     look_closer: Callable[[], Awaitable[object]]
     follow_up: FollowUp
     recover: Recover
+    tell: Tell
+    listen: Listen
     probe: Probe
     deliver: Deliver
     inclusion: Inclusion
@@ -165,6 +170,7 @@ class Making:
         deliver = self._deliverer(outside, keys, address, kept, calling)
         admission = self._admitting(outside, recent, rules)
         meaning = partial(settings.alerts.labels.where, known=channels)
+        tell = self._teller(settings, outside, address)
         steps = {
             "take_in": TakeIn(store, channels, meaning=meaning).step,
             "propose": propose.step,
@@ -185,6 +191,7 @@ class Making:
             "import": snapshot.backfill,
             "home": self._homes(settings, outside, recent, rules).step,
             "direct": calling.step,
+            "alertmanager": tell.step,
         }
         return Parts(
             settings=settings,
@@ -204,6 +211,15 @@ class Making:
                 outside.look_back,
                 waited=rules.waited,
                 bake=settings.alerts.bake,
+                quiet=settings.alerts.quiet,
+            ),
+            tell=tell,
+            listen=Listen(
+                store,
+                outside.alertmanagers,
+                frozenset(settings.places),
+                settings.alerts.labels,
+                nudge=partial(nudge, "take_in"),
                 quiet=settings.alerts.quiet,
             ),
             probe=self._prober(outside, before),
@@ -270,6 +286,21 @@ class Making:
             calling=calling,
         )
 
+    def _teller(self, settings: Settings, outside: Outside, address: Address | None) -> Tell:
+        """What tells every Alertmanager of rollbacks, and to be silent."""
+        labels, bake = settings.alerts.labels, settings.alerts.bake
+        named = settings.alertmanager
+        return Tell(
+            self._store,
+            outside.alertmanagers,
+            Standings(app=labels.app, env=labels.env, bake=bake, address=address),
+            Manner(named.announce, named.silence, labels, bake),
+            owner=self._process.owner,
+            nudge=partial(self._nudge, "deliver"),
+            jitter=random.random,
+            lease=3 * self._process.lease,
+        )
+
     def _homes(
         self, settings: Settings, outside: Outside, recent: RecentDirectory, rules: Rules
     ) -> HomeKeeping:
@@ -317,6 +348,7 @@ class Making:
             keys=keys,
             depends_on=rules.depends_on,
             practises=rules.practises,
+            silences=bool(outside.alertmanagers),
             owner=self._process.owner,
             nudge=self._nudge,
             jitter=random.random,

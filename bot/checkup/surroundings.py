@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 import aiohttp
 
@@ -21,7 +22,9 @@ async def findings(settings: Settings, http: aiohttp.ClientSession) -> AsyncIter
         said = "is not set, so every alert is answered 401"
         mend = "make a long random token; give it to Keyturn and to Alertmanager's webhook"
         yield failed("KEYTURN_WEBHOOK_TOKEN", said, mend)
-    if settings.alertmanager_url:
-        yield await answering("alertmanager", settings.alertmanager_url, alertmanager.version, http)
+    token = settings.alertmanager.token
+    asked = partial(alertmanager.version, token=token.get_secret_value() if token else "")
+    for url in settings.alertmanager.urls:
+        yield await answering("alertmanager", url, asked, http)
     async for finding in measurements.findings(settings, http):
         yield finding

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.config.alerting import ALERTING_RULES
 from bot.config.fields import secure
 from bot.config.measuring import MEASURING_RULES
 from bot.config.mistakes import Mistakes, at, did_you_mean
@@ -48,6 +49,7 @@ def named_variables(raw: Raw) -> frozenset[str]:
     keys = ("password_env", "admin_key_env")
     named = [at(raw, "dify", name, key) for name in tables(raw, "dify") for key in keys]
     named += [at(raw, "prometheus", key) for key in ("token_env", "password_env")]
+    named.append(at(raw, "alertmanager", "token_env"))
     return frozenset(variable for variable in named if isinstance(variable, str))
 
 
@@ -227,6 +229,7 @@ _RULES: Sequence[Callable[[Raw, Mistakes], None]] = (
     _policies_are_used,
     *POLICY_RULES,
     *MEASURING_RULES,
+    *ALERTING_RULES,
 )
 
 

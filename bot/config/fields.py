@@ -138,6 +138,14 @@ def url(value: str) -> str:
     return value.rstrip("/")
 
 
+def urls(value: object) -> object:
+    """One address or a list of them, as a tuple, each once."""
+    values = [value] if isinstance(value, str) else value
+    if not isinstance(values, list) or not values or not all(isinstance(v, str) for v in values):
+        raise wrong('must be an address such as "http://alertmanager:9093", or a list of them')
+    return tuple(dict.fromkeys(url(v) for v in values))
+
+
 def secure(value: str) -> bool:
     """True if nobody between us and *value* can listen: https, or the same machine."""
     try:
@@ -225,6 +233,7 @@ LabelValues = Annotated[tuple[str, ...], BeforeValidator(label_values)]
 AppId = Annotated[str, AfterValidator(_app_id)]
 Email = Annotated[str, AfterValidator(_email)]
 Url = Annotated[str, AfterValidator(url)]
+Urls = Annotated[tuple[str, ...], BeforeValidator(urls)]
 Channel = Annotated[str, _slack("CG", "a channel's id", "C0123456789")]
 Team = Annotated[str, _slack("TE", "a workspace's id", "T0123456789")]
 Account = Annotated[str, _slack("UW", "a person's id", "U0123456789")]

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr, ValidationError
 
-from bot.config import crosschecks, measuring, tables, templates
+from bot.config import alerting, crosschecks, measuring, tables, templates
 from bot.config.environment import Environment
 from bot.config.mistakes import Mistakes
 from bot.config.raw import tables as tables_of
@@ -71,7 +71,8 @@ def load(
     raw = _file(file, mistakes, named=path is not None or "KEYTURN_CONFIG" in variables)
     document = _document(raw, mistakes)
     secrets = _secrets_of_dify(raw, file.parent, variables, mistakes)
-    measuring_secrets = _secrets_of_prometheus(raw, file.parent, variables, mistakes)
+    measuring_secrets = _secrets_of(measuring.PROMETHEUS, raw, file.parent, variables, mistakes)
+    alerting_secrets = _secrets_of(alerting.ALERTMANAGER, raw, file.parent, variables, mistakes)
     notice_unknown(variables, crosschecks.named_variables(raw), mistakes)
     crosschecks.check(raw, mistakes)
     own = templates.read(_folder_of_templates(document, file), mistakes)
@@ -82,7 +83,13 @@ def load(
     settings = _settings(environment, document, secrets, _mode(raw, variables))
     prometheus = measuring.prometheus(document, measuring_secrets)
     slack = replace(settings.slack, templates=own)
-    return replace(settings, prometheus=prometheus, slack=slack, notices=mistakes.notices)
+    return replace(
+        settings,
+        prometheus=prometheus,
+        alertmanager=alerting.alertmanager(document, alerting_secrets),
+        slack=slack,
+        notices=mistakes.notices,
+    )
 
 
 def _folder_of_templates(document: tables.Document | None, file: Path) -> Path | None:
@@ -162,14 +169,18 @@ def _secrets_of_dify(
     return found
 
 
-def _secrets_of_prometheus(
-    raw: Mapping[str, object], folder: Path, variables: Mapping[str, str], mistakes: Mistakes
+def _secrets_of(
+    name: str,
+    raw: Mapping[str, object],
+    folder: Path,
+    variables: Mapping[str, str],
+    mistakes: Mistakes,
 ) -> dict[str, SecretStr]:
-    """The token or the password, by its kind."""
+    """The token or the password that the table *name* names, by its kind."""
     found = {}
     for kind in ("token", "password"):
-        path = (measuring.PROMETHEUS, kind)
-        table = raw.get(measuring.PROMETHEUS)
+        path = (name, kind)
+        table = raw.get(name)
         secret = named_secret(table, path, folder, variables, mistakes)
         if secret and kind == "token" and not _HEADER.fullmatch(secret):
             mistakes.add(path, _NO_HEADER)
@@ -250,7 +261,6 @@ def _settings(
         places=_places(document),
         policies={env: _policy(table) for env, table in document.policy.items()},
         alerts=_alerts(document),
-        alertmanager_url=document.alertmanager.url if document.alertmanager else "",
         keeping=Keeping(
             inbox=document.retention.inbox,
             outbox=document.retention.outbox,

@@ -108,6 +108,16 @@ class PrometheusSettings:
 
 
 @dataclass(frozen=True)
+class AlertmanagerSettings:
+    """The Alertmanagers that are told, and of what; `silence` names environments."""
+
+    urls: tuple[str, ...] = ()
+    token: SecretStr | None = None
+    announce: bool = True
+    silence: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that can be set. The defaults are a service that knows no app yet."""
 
@@ -125,7 +135,7 @@ class Settings:
     policies: Mapping[str, Policy] = field(default_factory=dict)
     alerts: AlertSettings = field(default_factory=AlertSettings)
     prometheus: PrometheusSettings | None = None
-    alertmanager_url: str = ""
+    alertmanager: AlertmanagerSettings = field(default_factory=AlertmanagerSettings)
     people: Mapping[str, str] = field(default_factory=dict)
     authors: Mapping[str, str] = field(default_factory=dict)  # e-mail in Dify → Slack account
     keeping: Keeping = field(default_factory=Keeping)

@@ -368,7 +368,31 @@ class PrometheusTable(Table):
 class AlertmanagerTable(Table):
     """`[alertmanager]`."""
 
-    url: fields.Url = Field(description="Address of Alertmanager; asked by `keyturn check` alone")
+    url: fields.Urls = Field(
+        description="Address of Alertmanager, without `/api/v2`; of several that stand in for "
+        "each other a list"
+    )
+    announce: bool = Field(
+        default=True,
+        description="Raise the alert `ConfigRolledBack` there when a rollback was verified live, "
+        "for as long as `alerts.bake`",
+    )
+    silence: list[fields.Name] = Field(
+        default_factory=list,
+        description="Environments in which the alerts that brought a rollback about are silenced "
+        "while is watched whether it helped. Default: none",
+    )
+    token_env: str | None = Field(
+        default=None, min_length=1, description="Environment variable that holds a bearer token"
+    )
+    token_file: str | None = Field(
+        default=None,
+        min_length=1,
+        description="File that holds it, beside `keyturn.toml` when relative",
+    )
+    allow_http: bool = Field(
+        default=False, description="Send the token over plain `http://` to another machine"
+    )
 
 
 class RetentionTable(Table):

@@ -23,7 +23,7 @@ _PARTS: Mapping[str, Callable[[Settings], object]] = {
     "jobs": lambda s: s.job_managers,
     "people": lambda s: (s.people, s.authors),
     "prometheus": lambda s: s.prometheus,
-    "alertmanager": lambda s: s.alertmanager_url,
+    "alertmanager": lambda s: s.alertmanager,
     "KEYTURN_METRICS_TOKEN": lambda s: s.metrics_tokens,
     "KEYTURN_PUBLIC_URL": lambda s: s.public_url,
     "KEYTURN_SECRET_KEY": lambda s: s.secret_keys,

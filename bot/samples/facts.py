@@ -234,6 +234,13 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
     },
     NoteCode.ALERT_RESOLVED: {"alertname": "TriageWrong"},
     NoteCode.ALERT_ADDED: {"alertname": "TriageWrong"},
+    NoteCode.ALERTS_SILENCED: {
+        "where": "support-triage@prod",
+        "alerts": ["TriageWrong", "HighErrorRate <!channel>"],
+        "until": AT,
+        "slack_id": "",
+    },
+    NoteCode.ALERTS_HEARD: {"where": "support-triage@prod", "slack_id": ALICE},
     NoteCode.EDITS_SLIPPED_IN: {"lines": ["[prompt] changed: Triage", "- be brief", "+ be kind"]},
     NoteCode.CONDEMNED_AGAIN: {
         "where": "support-triage@prod",
@@ -402,6 +409,12 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
         "until": AT,
         "reason": "",
     },
+    AnswerCode.YOU_SILENCED: {
+        "where": "support-triage@prod",
+        "alerts": [],
+        "until": AT,
+    },
+    AnswerCode.YOU_UNSILENCED: {"where": "support-triage@prod"},
     AnswerCode.YOU_RESUMED: {"where": "", "count": 3},
     AnswerCode.AUDIT: {
         "where": "support-triage@prod",

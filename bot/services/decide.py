@@ -32,6 +32,7 @@ from bot.services.slash.condemn import Judging
 from bot.services.slash.dry_run import Rehearsing
 from bot.services.slash.own import Own
 from bot.services.slash.pause import Pausing
+from bot.services.slash.silence import Silencing
 from bot.services.slash.snapshot import Refresh, Takes
 from bot.services.slash.tag import Tagging
 from bot.services.slash.to import Ask, Asking
@@ -61,6 +62,7 @@ class Decide:
         keys: Sequence[bytes],
         depends_on: Mapping[str, Sequence[str]] = MappingProxyType({}),
         practises: Practises = nowhere,
+        silences: bool = False,
         owner: str,
         nudge: Callable[[], None],
         jitter: Callable[[], float],
@@ -81,6 +83,7 @@ class Decide:
             keys: For the buttons; any of them may have signed.
             depends_on: The apps that each app needs.
             practises: Whether an app serves nobody, so that drills may change it.
+            silences: Whether there is an Alertmanager that can be told to be silent.
             owner: This worker, among all of all machines.
             nudge: Called after a quorum, a broken glass or the alert of a drill was stored, so that
                 nobody waits for the next look.
@@ -127,6 +130,7 @@ class Decide:
                 channel_of=lambda where: channels.get(where, ""),
                 nudge=nudge,
             ),
+            Silencing(store, directory, policy_of=policy_of, can=silences, nudge=nudge),
         )
         self._commanded = Commanded(store, reception, verbs)
 

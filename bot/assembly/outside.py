@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from types import MappingProxyType
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from aiohttp import ClientSession, ClientTimeout, TraceConfig
@@ -45,7 +44,7 @@ class Outside:
     places: Places
     reach: Places
     look_back: PrometheusLookBack | None = None  # where a Prometheus is named
-    alertmanagers: Mapping[str, Alertmanager] = MappingProxyType({})  # by their addresses
+    alertmanagers: Mapping[str, Alertmanager] = field(default_factory=dict)  # by their addresses
 
     @classmethod
     def of(

@@ -26,7 +26,7 @@ from bot.assembly.measuring import Measuring
 from bot.assembly.outside import Outside
 from bot.assembly.process import Process, Role
 from bot.charting.apart import chart_apart
-from bot.config.settings import Settings
+from bot.config.settings import AppSettings, Settings
 from bot.domain import link
 from bot.opening import rules_of
 from bot.renewal.watched import Watched
@@ -38,6 +38,8 @@ from bot.services.asker import Reception
 from bot.services.calling import Calling
 from bot.services.choices import Apps
 from bot.services.closer import Closer
+from bot.services.core import CoreChanges
+from bot.services.core import Watched as CoreWatched
 from bot.services.decide import Decide
 from bot.services.deliver import Deliver
 from bot.services.drawing import Address, Differences, Drawing
@@ -59,7 +61,7 @@ from bot.services.recover import Recover
 from bot.services.sight import Sight
 from bot.services.snapshot import Snapshot
 from bot.services.take_in import Intake, TakeIn
-from store.records import InboxKind, NewInboxItem
+from store.records import AppEnv, InboxKind, NewInboxItem
 from store.session import SqlStore
 
 PRESSED = (InboxKind.CLICK, InboxKind.SUBMISSION)
@@ -192,6 +194,12 @@ class Making:
             "home": self._homes(settings, outside, recent, rules).step,
             "direct": calling.step,
             "alertmanager": tell.step,
+            "core": CoreChanges(
+                store,
+                _core_of(settings),
+                owner=self._process.owner,
+                nudge=partial(nudge, "deliver"),
+            ).step,
         }
         return Parts(
             settings=settings,
@@ -397,6 +405,17 @@ class Making:
         apps = Apps(Reception(recent), sight)
         bolt = build_bolt(put=put, forms=outside.messenger, apps=apps)
         return Admission(bolt, team=outside.directory.team)
+
+
+def _core_of(settings: Settings) -> Mapping[AppEnv, CoreWatched]:
+    """The core parameters of every watched app, and who is told of them."""
+    usual = AppSettings()
+    return {
+        where: CoreWatched(
+            settings.apps.get(where.app, usual).core, settings.slack.sre_channel or place.channel
+        )
+        for where, place in settings.places.items()
+    }
 
 
 def _told_alike(before: Parts, outside: Outside, keys: Sequence[bytes], calling: Calling) -> bool:

@@ -208,6 +208,13 @@ def _query_of_each_app(value: str) -> str:
     return value
 
 
+def _core(value: str) -> str:
+    steps = value.split("/")
+    if not all(steps) or any(c.isspace() or not c.isprintable() for c in value):
+        raise wrong('must be a path such as "model/name", as `keyturn diff --format json` names it')
+    return value
+
+
 def _user(value: str) -> str:
     if not value or len(value) > 200 or ":" in value or not value.isprintable():
         raise wrong("must be a user's name, without a colon")
@@ -227,6 +234,7 @@ Name = Annotated[str, AfterValidator(name)]
 TagName = Annotated[str, AfterValidator(tag)]
 TimeWindow = Annotated[str, AfterValidator(_window)]
 TimeZone = Annotated[str, AfterValidator(_zone)]
+CoreParameter = Annotated[str, AfterValidator(_core)]
 User = Annotated[str, AfterValidator(_user)]
 Include = Annotated[str, AfterValidator(_include)]
 LabelValues = Annotated[tuple[str, ...], BeforeValidator(label_values)]

@@ -243,6 +243,7 @@ def _settings(
             mode=mode,
             api_url=environment.slack_api_url,
             channel=document.slack.channel or "",
+            sre_channel=document.slack.sre_channel or "",
             team=document.slack.team or "",
             calling=Manner(
                 on=document.slack.direct,
@@ -255,7 +256,13 @@ def _settings(
             for name, table in document.dify.items()
         },
         apps={
-            name: AppSettings(table.criticality, tuple(table.depends_on), table.match, table.drill)
+            name: AppSettings(
+                table.criticality,
+                tuple(table.depends_on),
+                table.match,
+                table.drill,
+                tuple(table.core),
+            )
             for name, table in document.app.items()
         },
         places=_places(document),

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from bot.adapters.prometheus.questions import LOOKBACK, STEP, TIMEOUT, Questions
 from bot.domain.calling import Manner
+from bot.domain.core import DEFAULT as CORE
 from bot.domain.including import Include
 from bot.domain.naming import LabelMap
 from bot.domain.policy import Policy
@@ -35,6 +36,7 @@ class SlackSettings:
     mode: SlackMode = "http"
     api_url: str = SLACK_API_URL
     channel: str = ""
+    sre_channel: str = ""
     team: str = ""
     calling: Manner = field(default_factory=Manner)
     templates: Mapping[str, str] = field(default_factory=dict)  # by the names of ours
@@ -75,6 +77,7 @@ class AppSettings:
     depends_on: tuple[str, ...] = ()
     match: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     drill: bool = False  # it serves nobody
+    core: tuple[str, ...] = CORE
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bot.adapters.prometheus import questions, templates
 from bot.config import fields
 from bot.config.settings import SlackMode
+from bot.domain.core import DEFAULT as CORE
 from bot.domain.recovery import BAKE
 from bot.domain.verdict.belief import THRESHOLDS
 
@@ -29,6 +30,11 @@ class SlackTable(Table):
 
     channel: fields.Channel | None = Field(
         default=None, description="Channel id for the cards of apps that name none of their own"
+    )
+    sre_channel: fields.Channel | None = Field(
+        default=None,
+        description="Channel id for changes of core parameters (`app.NAME.core`). Default: the "
+        "app's channel",
     )
     team: fields.Team | None = Field(
         default=None,
@@ -179,6 +185,11 @@ class AppTable(Table):
         default=False,
         description="It is a copy of a real app and serves nobody: `/rollback drill` may roll it "
         "back to practise",
+    )
+    core: list[fields.CoreParameter] = Field(
+        default_factory=lambda: list(CORE),
+        description="Core parameters: paths as a difference names them, or the ends of some; what "
+        "is published and changes one is told at once. `[]`: none",
     )
     labels: MetricLabelsTable = MetricLabelsTable()
     metrics: MetricsTable = MetricsTable()

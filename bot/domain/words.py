@@ -249,6 +249,9 @@ class NoteCode(StrEnum):
     WAITING_THOUGH_REFUSED = "waiting_though_refused"  # system, upstream_code ("" when unknown)
     # a message of its own: where, old: int, new: int (numbers), summary, lines: list[str], address
     DRIFT = "drift"
+    # a message of its own: where, old: int, new: int (numbers), author ("": unknown), drift: bool
+    # (nobody published it), lines: list[str], count: int (of all lines), address ("" for none)
+    CORE_CHANGED = "core_changed"
     # a message of its own: where, number: int, before: int (0: unknown), author
     CONDEMNED_AGAIN = "condemned_again"
     # messages of their own: apps: list[str], count: int, slack_id, until, reason ("" for none)

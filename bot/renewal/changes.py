@@ -15,7 +15,13 @@ from pydantic import SecretStr
 from bot.config.settings import Settings
 
 _PARTS: Mapping[str, Callable[[Settings], object]] = {
-    "slack": lambda s: (s.slack.channel, s.slack.team, s.slack.calling, s.slack.templates),
+    "slack": lambda s: (
+        s.slack.channel,
+        s.slack.sre_channel,
+        s.slack.team,
+        s.slack.calling,
+        s.slack.templates,
+    ),
     "dify": lambda s: s.dify,
     "app": lambda s: (s.apps, s.places),
     "policy": lambda s: s.policies,

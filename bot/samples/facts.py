@@ -272,6 +272,16 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
         "slack_id": ALICE,
     },
     NoteCode.NOT_RENEWED: {"slack_id": ALICE, "text": "That version is what is live already."},
+    NoteCode.CORE_CHANGED: {
+        "where": "support-triage@prod",
+        "old": 6,
+        "new": 7,
+        "author": "carol <!channel>",
+        "drift": False,
+        "lines": ["Answer · model/name: gpt-4o → gpt-4o-mini"],
+        "count": 1,
+        "address": LINK,
+    },
     NoteCode.DRIFT: {
         "where": "support-triage@prod",
         "old": 6,

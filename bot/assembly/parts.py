@@ -16,12 +16,15 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import SecretStr
 
 from bot import jobs
+from bot.adapters.alertmanager import grafana
 from bot.adapters.alertmanager.routes import routes as alertmanager_routes
 from bot.adapters.browser.routes import path_of
 from bot.adapters.browser.routes import routes as page_routes
 from bot.adapters.slack.admission import Admission
 from bot.adapters.slack.door import routes as slack_routes
 from bot.adapters.slack.listeners import build_app as build_bolt
+from bot.adapters.webhooks.routes import Sender
+from bot.adapters.webhooks.routes import routes as webhook_routes
 from bot.assembly.measuring import Measuring
 from bot.assembly.outside import Outside
 from bot.assembly.process import Process, Role
@@ -368,14 +371,27 @@ class Making:
         if admission is None:
             return []
         nudge = self._nudge
+        take_in = self._measuring.meter.received(
+            Intake(self._store, nudge=lambda: nudge("take_in"))
+        )
+        received = partial(
+            alertmanager_routes,
+            tokens=[token.get_secret_value() for token in settings.webhook_tokens],
+            labels=settings.alerts.labels,
+            known=settings.places,
+            take_in=take_in,
+        )
         return [
-            *alertmanager_routes(
-                tokens=[token.get_secret_value() for token in settings.webhook_tokens],
+            *received(),
+            *received(path=grafana.PATH, source=grafana.SOURCE, version=grafana.VERSION),
+            *webhook_routes(
+                [
+                    Sender(one.form, [token.get_secret_value() for token in one.tokens])
+                    for one in settings.webhooks.values()
+                ],
                 labels=settings.alerts.labels,
                 known=settings.places,
-                take_in=self._measuring.meter.received(
-                    Intake(self._store, nudge=lambda: nudge("take_in"))
-                ),
+                take_in=take_in,
             ),
             *(self._slack_door(settings, admission) if settings.slack.mode != "socket" else []),
         ]

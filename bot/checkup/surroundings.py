@@ -8,6 +8,7 @@ from functools import partial
 import aiohttp
 
 from bot.adapters.alertmanager import inspection as alertmanager
+from bot.adapters.webhooks.routes import path_of
 from bot.checkup import measurements
 from bot.checkup.answering import answering
 from bot.checkup.finding import Finding, failed, ok
@@ -22,6 +23,8 @@ async def findings(settings: Settings, http: aiohttp.ClientSession) -> AsyncIter
         said = "is not set, so every alert is answered 401"
         mend = "make a long random token; give it to Keyturn and to Alertmanager's webhook"
         yield failed("KEYTURN_WEBHOOK_TOKEN", said, mend)
+    for name in settings.webhooks:
+        yield ok(f"webhook.{name}", f"its mapping can be read; it posts to {path_of(name)}")
     token = settings.alertmanager.token
     asked = partial(alertmanager.version, token=token.get_secret_value() if token else "")
     for url in settings.alertmanager.urls:

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from bot.adapters.prometheus import templates
+from bot.adapters.webhooks.pointer import Pointer, place
 from bot.domain.tagging import RULE, is_tag
 from bot.domain.windows import parse
 
@@ -24,6 +25,7 @@ _SLACK_ID = re.compile(r"[A-Z][A-Z0-9]{2,20}", re.ASCII)
 _APP_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _BAD_IN_NAMES = frozenset("@`<>&|,\"'/\\")
 _MAX_NAME = 64
+_MAX_PLACE = 300
 
 
 def wrong(sentence: str) -> PydanticCustomError:
@@ -215,6 +217,28 @@ def _core(value: str) -> str:
     return value
 
 
+def _place(value: str) -> str:
+    try:
+        place(value)
+    except ValueError as error:
+        raise wrong(str(error)) from None
+    if not value or len(value) > _MAX_PLACE or not value.isprintable():
+        raise wrong('must be a JSON pointer such as "/labels/app", or a text')
+    return value
+
+
+def _pointer(value: str) -> str:
+    if not isinstance(place(_place(value)), Pointer):
+        raise wrong('must be a JSON pointer, from the alert "/startsAt" or the body "#/alerts"')
+    return value
+
+
+def _word(value: str) -> str:
+    if not value.strip() or value != value.strip() or len(value) > _MAX_NAME:
+        raise wrong('must be a word such as "firing"')
+    return value
+
+
 def _user(value: str) -> str:
     if not value or len(value) > 200 or ":" in value or not value.isprintable():
         raise wrong("must be a user's name, without a colon")
@@ -234,6 +258,9 @@ Name = Annotated[str, AfterValidator(name)]
 TagName = Annotated[str, AfterValidator(tag)]
 TimeWindow = Annotated[str, AfterValidator(_window)]
 TimeZone = Annotated[str, AfterValidator(_zone)]
+Place = Annotated[str, AfterValidator(_place)]
+JsonPointer = Annotated[str, AfterValidator(_pointer)]
+Word = Annotated[str, AfterValidator(_word)]
 CoreParameter = Annotated[str, AfterValidator(_core)]
 User = Annotated[str, AfterValidator(_user)]
 Include = Annotated[str, AfterValidator(_include)]

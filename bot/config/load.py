@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr, ValidationError
 
-from bot.config import alerting, crosschecks, measuring, tables, templates
+from bot.config import alerting, crosschecks, measuring, tables, templates, webhooks
 from bot.config.environment import Environment
 from bot.config.mistakes import Mistakes
 from bot.config.raw import tables as tables_of
@@ -73,6 +73,7 @@ def load(
     secrets = _secrets_of_dify(raw, file.parent, variables, mistakes)
     measuring_secrets = _secrets_of(measuring.PROMETHEUS, raw, file.parent, variables, mistakes)
     alerting_secrets = _secrets_of(alerting.ALERTMANAGER, raw, file.parent, variables, mistakes)
+    webhook_tokens = webhooks.tokens(raw, file.parent, variables, mistakes)
     notice_unknown(variables, crosschecks.named_variables(raw), mistakes)
     crosschecks.check(raw, mistakes)
     own = templates.read(_folder_of_templates(document, file), mistakes)
@@ -87,6 +88,7 @@ def load(
         settings,
         prometheus=prometheus,
         alertmanager=alerting.alertmanager(document, alerting_secrets),
+        webhooks=webhooks.senders(document, webhook_tokens),
         slack=slack,
         notices=mistakes.notices,
     )

@@ -16,7 +16,13 @@ from bot.config.variables import SECRET_VARIABLES, VARIABLES
 
 START, END = "<!-- settings:start -->", "<!-- settings:end -->"
 REFRESH = "python -m bot.config README.md"
-_PLACEHOLDERS = {"dify": "NAME", "app": "NAME", "environments": "ENV", "policy": "ENV"}
+_PLACEHOLDERS = {
+    "dify": "NAME",
+    "app": "NAME",
+    "environments": "ENV",
+    "policy": "ENV",
+    "webhook": "NAME",
+}
 
 
 def reference_table() -> str:

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import SecretStr
 
 from bot.adapters.prometheus.questions import LOOKBACK, STEP, TIMEOUT, Questions
+from bot.adapters.webhooks.form import Form
 from bot.domain.calling import Manner
 from bot.domain.core import DEFAULT as CORE
 from bot.domain.including import Include
@@ -121,6 +122,14 @@ class AlertmanagerSettings:
 
 
 @dataclass(frozen=True)
+class WebhookSettings:
+    """How the bodies of a sender are read, and the tokens that open its door."""
+
+    form: Form
+    tokens: tuple[SecretStr, ...] = ()
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that can be set. The defaults are a service that knows no app yet."""
 
@@ -139,6 +148,7 @@ class Settings:
     alerts: AlertSettings = field(default_factory=AlertSettings)
     prometheus: PrometheusSettings | None = None
     alertmanager: AlertmanagerSettings = field(default_factory=AlertmanagerSettings)
+    webhooks: Mapping[str, WebhookSettings] = field(default_factory=dict)
     people: Mapping[str, str] = field(default_factory=dict)
     authors: Mapping[str, str] = field(default_factory=dict)  # e-mail in Dify → Slack account
     keeping: Keeping = field(default_factory=Keeping)

@@ -406,6 +406,58 @@ class AlertmanagerTable(Table):
     )
 
 
+class WebhookTable(Table):
+    """`[webhook.NAME]`: what stands where in what a sender posts to `/webhooks/NAME`."""
+
+    token_env: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Environment variable that holds the bearer token of this sender; several "
+        "for rotation",
+    )
+    token_file: str | None = Field(
+        default=None,
+        min_length=1,
+        description="File that holds it, beside `keyturn.toml` when relative",
+    )
+    alerts: fields.JsonPointer | None = Field(
+        default=None, description="Where the list of alerts stands. Default: the body is one alert"
+    )
+    status: fields.Place = Field(
+        description="What says whether it fires: a JSON pointer from the alert (`/state`) or from "
+        "the top of the body (`#/state`)"
+    )
+    firing: list[fields.Word] = Field(
+        default=["firing"], min_length=1, description="Its words for an alert that fires"
+    )
+    resolved: list[fields.Word] = Field(
+        default=["resolved"], description="Its words for one that has ended"
+    )
+    ignored: list[fields.Word] = Field(
+        default_factory=list, description="Its words for what is left out, such as a test"
+    )
+    name: fields.Place = Field(
+        description="The alert's name: a pointer, or a text that is always the same"
+    )
+    starts_at: fields.JsonPointer = Field(
+        description="When it began, the same when it ends: RFC 3339, or seconds or milliseconds "
+        "since 1970"
+    )
+    ends_at: fields.JsonPointer | None = Field(default=None, description="When it ended")
+    fingerprint: list[fields.Place] = Field(
+        default_factory=list,
+        description="What makes two alerts the same one, such as `/id`. Default: all its labels",
+    )
+    labels: dict[LabelName, fields.Place] = Field(
+        default_factory=dict,
+        description="Its labels, by the names that `alerts.labels` and `app.NAME.match` read: "
+        '`{ app = "/tags/service", env = "prod" }`',
+    )
+    annotations: dict[LabelName, fields.Place] = Field(
+        default_factory=dict, description="What is told of it, such as `summary`"
+    )
+
+
 class RetentionTable(Table):
     """`[retention]`: how long is kept what is done with."""
 
@@ -462,3 +514,4 @@ class Document(Table):
     jobs: JobsTable = JobsTable()
     prometheus: PrometheusTable | None = None
     alertmanager: AlertmanagerTable | None = None
+    webhook: dict[fields.Name, WebhookTable] = Field(default_factory=dict)

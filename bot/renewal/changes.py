@@ -30,6 +30,7 @@ _PARTS: Mapping[str, Callable[[Settings], object]] = {
     "people": lambda s: (s.people, s.authors),
     "prometheus": lambda s: s.prometheus,
     "alertmanager": lambda s: s.alertmanager,
+    "webhook": lambda s: s.webhooks,
     "KEYTURN_METRICS_TOKEN": lambda s: s.metrics_tokens,
     "KEYTURN_PUBLIC_URL": lambda s: s.public_url,
     "KEYTURN_SECRET_KEY": lambda s: s.secret_keys,

@@ -38,8 +38,9 @@ def parse(
     labels: LabelMap,
     known: Container[AppEnv],
     source: str = "alertmanager",
+    version: str = VERSION,
 ) -> Delivery:
-    """Read one webhook body of version "4".
+    """Read one webhook body of *version*: "4", as Alertmanager sends it.
 
     Alerts of apps outside *known* are kept with `where` None. An alert that has not ended
     has `ends_at` None. Empty label values count as absent, as in Alertmanager itself. A text
@@ -54,8 +55,8 @@ def parse(
     if len(body) > MAX_BYTES:
         raise TooLarge(f"more than {MAX_BYTES} bytes")
     message = _object(_json(body), "the body")
-    if _text(message, "version") != VERSION:
-        raise BadInput(f"version: only {VERSION!r} is understood")
+    if _text(message, "version") != version:
+        raise BadInput(f"version: only {version!r} is understood")
     alerts = _field(message, "alerts", list)
     if len(alerts) > MAX_ALERTS:
         raise TooLarge(f"more than {MAX_ALERTS} alerts")

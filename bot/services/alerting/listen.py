@@ -17,6 +17,7 @@ from bot.domain.naming import LabelMap
 from bot.ports.alerting import Alerting
 from bot.ports.store import Store, Transaction
 from bot.services.apart import Apart
+from bot.services.watching import MOST
 from store.records import AppEnv, Delivery, Firing, FiringStatus, Silenced
 
 log = logging.getLogger(__name__)
@@ -88,12 +89,15 @@ async def _over(
     tx: Transaction, where: AppEnv, firing: Collection[str], now: datetime
 ) -> list[Firing]:
     """What still fires for us, and nowhere else: it has ended by *now*."""
-    cases = [case for case in await tx.cases.open_cases() if case.where == where]
-    known = [one for case in cases for one in await tx.alerts.of_case(case.id)]
+    cases = {case.id for case in await tx.cases.open_cases() if case.where == where}
+    watched = await tx.rollbacks.watched(limit=MOST)  # also of a case that another followed
+    cases |= {one.recovery.case_id for one in watched if one.recovery and one.leg_of(where)}
+    known = [one for case_id in sorted(cases) for one in await tx.alerts.of_case(case_id)]
     return [
         replace(one, status=FiringStatus.RESOLVED, ends_at=now)
         for one in known
         if one.source == SOURCE
+        and one.where == where
         and one.status is FiringStatus.FIRING
         and one.fingerprint not in firing
     ]

@@ -427,10 +427,8 @@ def _core_of(settings: Settings) -> Mapping[AppEnv, CoreWatched]:
     """The core parameters of every watched app, and who is told of them."""
     usual = AppSettings()
     return {
-        where: CoreWatched(
-            settings.apps.get(where.app, usual).core, settings.slack.sre_channel or place.channel
-        )
-        for where, place in settings.places.items()
+        where: CoreWatched(settings.apps.get(where.app, usual).core, settings.slack.sre_channel)
+        for where in settings.places
     }
 
 

@@ -33,8 +33,8 @@ class SlackTable(Table):
     )
     sre_channel: fields.Channel | None = Field(
         default=None,
-        description="Channel id for changes of core parameters (`app.NAME.core`). Default: the "
-        "app's channel",
+        description="Channel id for changes of core parameters (`app.NAME.core`). Default: nobody "
+        "is told",
     )
     team: fields.Team | None = Field(
         default=None,

@@ -21,7 +21,7 @@ _LINES = 20  # that a message shows
 
 @dataclass(frozen=True)
 class Watched:
-    """The core parameters of an app, and the channel that is told of them."""
+    """The core parameters of an app, and the channel that is told of them; "" for none."""
 
     parameters: tuple[str, ...]
     channel: str

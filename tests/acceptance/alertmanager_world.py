@@ -202,16 +202,19 @@ async def monitoring(
 
 @asynccontextmanager
 async def alerting(
-    binaries: Binaries, folder: Path, *, webhook: str, token: str
+    binaries: Binaries, folder: Path, *, webhook: str, token: str, port: int = 0
 ) -> AsyncIterator[str]:
-    """Run Alertmanager; *webhook* gets what it is told, with *token* as bearer. Its host:port."""
+    """Run Alertmanager; *webhook* gets what it is told, with *token* as bearer. Its host:port.
+
+    It listens at *port*, or at any that is free.
+    """
     (folder / "webhook_token").write_text(token)
     (folder / "alertmanager.yml").write_text(_ALERTMANAGER.format(webhook=webhook))
     command = [
         binaries.alertmanager,
         "--config.file=alertmanager.yml",
         "--storage.path=alertmanager",
-        f"--web.listen-address={LOOPBACK}:0",
+        f"--web.listen-address={LOOPBACK}:{port}",
         "--cluster.listen-address=",  # no gossip: it would open a port to all
         "--log.format=json",
     ]

@@ -9,16 +9,31 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
+from aiohttp.test_utils import unused_port
 
 from bot.app import Service
 from bot.domain.announced import ALERTNAME
 from bot.playground.slack import people
+from bot.playground.story import seed
+from bot.playground.story.alerts import send
+from bot.playground.story.workflow import APP
 from store.records import RecoveryState, Rollback, State
 from tests.acceptance.alertmanager_world import Binaries, alerting
-from tests.acceptance.world import LOOPBACK, VOTERS, WHERE, World
+from tests.acceptance.world import LIMIT_S, LOOPBACK, VOTERS, WHERE, World
 
 WHOLE_S = 90.0
 ALERT = "AnswersWrong"
+SENDER = """
+[webhook.pager]
+token_env = "PAGER_TOKEN"
+status = "/state"
+firing = ["alerting"]
+resolved = ["ok"]
+name = "/title"
+starts_at = "/since"
+fingerprint = ["/id"]
+labels = { app = "/app", env = "prod" }
+"""
 AT_ONCE = timedelta(seconds=1)  # an alert that is resolved for so long counts
 
 
@@ -160,6 +175,79 @@ async def test_people_silence_an_app_and_let_it_be_heard_again(world: World) -> 
     assert abs(ends - timedelta(minutes=30)) < timedelta(seconds=10)
     matched = {(one["name"], one["value"], one["isEqual"]) for one in silence["matchers"]}
     assert ("alertname", ALERTNAME, False) in matched
+
+
+async def test_an_alertmanager_that_was_down_is_told_when_it_is_back(world: World) -> None:
+    port = unused_port()
+    with world.config.open("a", encoding="utf-8") as config:
+        config.write(f'[alertmanager]\nurl = "http://{LOOPBACK}:{port}"\n')
+    async with asyncio.timeout(WHOLE_S), world.here():
+        await world.go()
+        await world.approve(VOTERS[1])
+        await world.until(lambda: newest(world, lambda one: one.state is State.COMPLETED))
+        await world.until(lambda: degraded(world))
+        webhook = f"http://{LOOPBACK}:{world.port}/webhooks/alertmanager"
+        token = world.secrets["KEYTURN_WEBHOOK_TOKEN"]
+        async with (
+            alerting(Binaries.found(), world.folder, webhook=webhook, token=token, port=port) as at,
+            aiohttp.ClientSession() as http,
+        ):
+            there = Alertmanager(at, http)
+            (alert,) = await world.until(lambda: there.alerts(ALERTNAME))
+
+    assert alert["status"]["state"] in {"active", "unprocessed"}
+
+
+async def test_other_senders_open_a_card_by_their_own_doors(world: World) -> None:
+    with world.config.open("a", encoding="utf-8") as config:
+        config.write(SENDER)
+    async with asyncio.timeout(WHOLE_S), world.here(PAGER_TOKEN="its-own"):
+        await world.read_history()
+        world.break_it()
+        began = world.dify.state.clock().isoformat()
+        event = {"id": 1, "title": "Too slow", "state": "alerting", "since": began, "app": APP}
+        there = f"http://{LOOPBACK}:{world.port}/webhooks"
+        shared = world.secrets["KEYTURN_WEBHOOK_TOKEN"]
+        refused = await send(event, url=f"{there}/pager", token=shared)
+        taken = await send(event, url=f"{there}/pager", token="its-own")
+        card = await world.card()
+        labels = {"alertname": "Wrong", "app": APP, "env": WHERE.env}
+        alert = {"status": "firing", "labels": labels, "startsAt": began, "fingerprint": "c6ea"}
+        body = {"version": "1", "groupKey": "{}", "receiver": "k", "orgId": 1, "alerts": [alert]}
+        of_grafana = await send(body, url=f"{there}/grafana", token=shared)
+        await world.until(lambda: sources(world, {"pager", "grafana"}))
+
+    assert (refused, taken, of_grafana) == (401, 202, 202)
+    assert "Too slow" in f"{card.text} {card.blocks}"
+
+
+async def test_another_model_is_told_to_the_sre_channel_at_once(world: World) -> None:
+    channel = people.INCIDENTS
+    world.edit(channel=f'channel = "{channel}"\nsre_channel = "{channel}"')
+    async with asyncio.timeout(WHOLE_S), world.here() as service:
+        await world.read_history()
+        seed.publish_bad(world.dify.state)
+        await service.take_snapshots()
+        await world.slack.state.until(lambda slack: slack.messages(channel), within=LIMIT_S)
+
+    (told,) = world.slack.state.messages(channel)
+    assert "core parameter" in told.text
+    assert "model/name: gpt-4o → gpt-4o-mini" in str(told.blocks)
+    assert not world.slack.state.problems
+
+
+async def sources(world: World, wanted: set[str]) -> bool:
+    """Whether the open case has alerts of all these senders."""
+    async with world.store.read() as tx:
+        (case,) = await tx.cases.open_cases()
+        return {one.source for one in await tx.alerts.of_case(case.id)} == wanted
+
+
+async def degraded(world: World) -> bool:
+    """Whether the service says that an Alertmanager is away."""
+    url = f"http://{LOOPBACK}:{world.port}/readyz"
+    async with aiohttp.ClientSession() as http, http.get(url) as response:
+        return "alertmanager" in (await response.json())["degraded"]
 
 
 async def taken_in(world: World, alertname: str) -> int:

@@ -81,7 +81,8 @@ def test_a_sender_is_read_with_its_tokens(tmp_path: Path) -> None:
 
     assert [token.get_secret_value() for token in sender.tokens] == ["new", "old"]
     assert sender.form.source == "pager"
-    assert (sender.form.firing, sender.form.resolved) == ({"firing"}, {"resolved"})
+    assert sender.form.firing == frozenset({"firing"})
+    assert sender.form.resolved == frozenset({"resolved"})
 
 
 @pytest.mark.parametrize(

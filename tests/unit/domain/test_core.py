@@ -16,7 +16,7 @@ def a_workflow(*nodes: dict[str, Any], **features: Any) -> Document:
 
 
 def an_llm(key: str = "llm", **changes: Any) -> dict[str, Any]:
-    model = {"provider": "openai", "name": "gpt-4o", "mode": "chat"}
+    model: dict[str, Any] = {"provider": "openai", "name": "gpt-4o", "mode": "chat"}
     model |= {"completion_params": {"temperature": 0.2}, **changes}
     prompt = [{"role": "system", "text": "Answer kindly."}]
     data = {"type": "llm", "title": "Answer", "model": model, "prompt_template": prompt}

@@ -11,7 +11,7 @@ ALERTNAME: Final = "ConfigRolledBack"
 LATE: Final = timedelta(minutes=5)  # how long it stands where it could not be told in its time
 _MARK, _BY = "keyturn", "rollback"
 _NAMED = 5  # alerts that are named one by one
-_LEAST_AGAIN, _TIMES = timedelta(minutes=1), 30
+_LEAST_AGAIN, _MOST_AGAIN, _TIMES = timedelta(minutes=1), timedelta(minutes=2), 30
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,8 @@ def words(step: Step, *, record: str) -> dict[str, str]:
     """What is said of *step*: numbers and names only; *record* is an address, "" for none."""
     went = f"{step.app}@{step.env} went back from version {step.old} to version {step.back_to}"
     now = f", live as version {step.live}" if step.live else ""
-    by = "one person alone, by break-glass" if step.alone else f"{step.approvals} approvals"
+    by = f"{step.approvals} approval{'' if step.approvals == 1 else 's'}"
+    by = "one person alone, by break-glass" if step.alone else by
     said = {
         "summary": f"{went}{now}",
         "from_version": str(step.old or ""),
@@ -77,4 +78,4 @@ def words(step: Step, *, record: str) -> dict[str, str]:
 
 def again_after(bake: timedelta) -> timedelta:
     """When it is told again: an Alertmanager that was restarted has forgotten every alert."""
-    return max(_LEAST_AGAIN, bake / _TIMES)
+    return min(max(_LEAST_AGAIN, bake / _TIMES), _MOST_AGAIN)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from bot.ports.store import Store, Transaction
 from bot.ports.target import TargetDraft, Targets, TargetVersion
+from bot.services import relapse
 from bot.services.apart import Apart
 from bot.services.outdate import outdate
 from bot.services.outgoing import drift_row, published_row
@@ -150,6 +151,7 @@ class Closer:
             await tx.outbox.put(drift_row(drift, before, channel))
             await tx.outbox.put(published_row(drift, before))
         await outdate(tx, where, live=drift)
+        await relapse.alert(tx, [drift])
         return drift
 
     # -- drafts ---------------------------------------------------------------------------------

@@ -22,7 +22,15 @@ from bot.services.alerting.rows import EVERY, alert_again, alert_there, silence_
 from bot.services.alerting.silencing import begin_after
 from bot.services.alerting.standing import Standings
 from bot.services.waiting import backoff
-from store.records import TO_ALERTMANAGER, AppEnv, OutboxKind, Outgoing, Stale
+from store.records import (
+    TO_ALERTMANAGER,
+    AppEnv,
+    Corrupt,
+    Missing,
+    OutboxKind,
+    Outgoing,
+    Stale,
+)
 
 log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=90)  # longer than the calls that one row needs
@@ -91,7 +99,7 @@ class Tell:
                 await self._take(row)
             except UpstreamDown as error:
                 await self._later(row, error)
-            except UpstreamRefused as error:
+            except (UpstreamRefused, Missing, Corrupt) as error:
                 await self._drop(row, str(error))
             except Stale:
                 log.warning("row taken over by another worker")

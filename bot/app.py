@@ -36,6 +36,7 @@ from bot.assembly.tracing import traced
 from bot.config.settings import Settings
 from bot.domain import schedule
 from bot.domain.quorum import KEYTURN
+from bot.errors import UpstreamDown, UpstreamRefused
 from bot.opening import open_migrated
 from bot.renewal.bound import bound, bound_routes
 from bot.renewal.current import Current
@@ -65,8 +66,8 @@ FEEDS = {
     "complete": ("take_in",),
     "propose": ("deliver", "announce", "anchor"),
     "decide": ("execute", "propose", "deliver", "announce", "anchor"),
-    "command": ("propose", "deliver", "import", "announce", "anchor"),
-    "execute": ("propose", "deliver", "announce", "anchor"),
+    "command": ("propose", "deliver", "import", "announce", "anchor", "alertmanager"),
+    "execute": ("propose", "deliver", "announce", "anchor", "alertmanager"),
     "import": ("propose", "deliver", "announce"),
     "deliver": ("direct",),
 }
@@ -328,6 +329,7 @@ class _Assembly:
             down += [f"worker:{name}" for name in self._workers.dead()]
         parts = self._renewal.current.value
         degraded = {*parts.probe.trouble, *(f"{name}:include" for name in parts.inclusion.trouble)}
+        degraded |= {"alertmanager"} if parts.tell.trouble else set()
         degraded |= {"slack"} if parts.deliver.trouble else set()
         degraded |= {f"events.{name}" for name in parts.announce.trouble}
         degraded |= {"anchor_url"} if parts.anchoring.trouble else set()
@@ -352,6 +354,11 @@ def _sweeper(current: Current[Parts]) -> Callable[[], Awaitable[None]]:
 
 
 async def _see_recovery(parts: Parts) -> None:
+    """Whether a rollback helped is seen after asking for what our own silences keep from us."""
+    try:
+        await parts.listen()
+    except (UpstreamDown, UpstreamRefused) as error:
+        log.warning("silenced alerts not asked for", extra={"why": error.code})
     await parts.recover()
 
 

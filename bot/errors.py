@@ -840,6 +840,27 @@ class AskedAlready(RollbackOpen):
         )
 
 
+class SilenceTooLong(Refused):
+    """A silence is for hours: what is hushed for longer is forgotten."""
+
+    user_message = "Alerts are silenced for 4 hours at most: say how long, such as `30m`."
+
+
+class NoAlertmanager(Refused):
+    """Keyturn was not told of any Alertmanager that it could silence."""
+
+    user_message = (
+        "I know of no Alertmanager to silence. Whoever runs me names it as `url` in "
+        "`[alertmanager]` of the configuration."
+    )
+
+
+class NotSilenced(Refused):
+    """There is no silence to end."""
+
+    user_message = "No silence of mine is in force there."
+
+
 # -- Input that never works -------------------------------------------------------------------
 
 

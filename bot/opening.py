@@ -15,12 +15,12 @@ from bot.adapters.dify.client import DifyTarget
 from bot.adapters.dify.credentials import Account, AdminKey, Credentials
 from bot.adapters.dify.transport import TIMEOUT
 from bot.adapters.eventfile.client import EventFile
+from bot.adapters.eventhook.client import Webhook
+from bot.adapters.eventhook.wire import key_of
 from bot.adapters.kafka.client import Broker, KafkaTopic
 from bot.adapters.prometheus.client import Prometheus, basic, bearer
 from bot.adapters.prometheus.look_back import PrometheusLookBack
 from bot.adapters.prometheus.questions import WHOLE
-from bot.adapters.webhook.client import Webhook
-from bot.adapters.webhook.wire import key_of
 from bot.config.settings import DifySettings, EventSink, PrometheusSettings, Settings
 from bot.domain import approval
 from bot.domain.anchoring import is_event

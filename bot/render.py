@@ -144,7 +144,7 @@ def card(view: CardView) -> Message:
 @_or_ours
 def note(note: Note) -> Message:
     """Return a reply for a case's thread, or a message for a channel. Raises `BrokenBlocks`."""
-    if note.code == NoteCode.DRIFT:
+    if note.code in {NoteCode.DRIFT, NoteCode.CORE_CHANGED}:
         return _reply("note", note, lines=_fact(note, "lines"), below=True)
     if note.code in (NoteCode.REVIEW_OPEN, NoteCode.REVIEW_STILL_OPEN):
         return _review(note)

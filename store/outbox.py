@@ -17,7 +17,6 @@ from store.records import AuditAnchor, NewOutgoing, OutboxKind, Outgoing
 from store.tables import OutboxRow
 from store.upsert import insert, skip_locked
 
-TOLD = tuple(kind for kind in OutboxKind if kind is not OutboxKind.ANCHOR)  # to people
 ANCHORS = "anchors"  # the order that anchors leave in
 _THROTTLED = "throttled"  # why a row waits whose destination takes nothing for a while
 
@@ -84,7 +83,7 @@ class Outbox:
             )
 
     async def claim(
-        self, owner: str, *, lease: timedelta, kinds: Collection[OutboxKind] = TOLD
+        self, owner: str, *, lease: timedelta, kinds: Collection[OutboxKind] = tuple(OutboxKind)
     ) -> Outgoing | None:
         """The oldest sendable row of *kinds*: head of its order key, due, held by nobody.
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 Json = Any
 
@@ -240,6 +240,24 @@ class SuggestionsPaused:
 
 
 @dataclass(frozen=True)
+class Silenced:
+    """Until when alerts of *where* are silenced in Alertmanager, and who said so.
+
+    `number` tells the silences of one app apart. `alerts` are the names that are silenced, all
+    without one. `slack_id` is "" where Keyturn did it itself, after the rollback `rollback_id`.
+    One that somebody ended was until that moment.
+    """
+
+    where: AppEnv
+    number: int
+    until: datetime
+    since: datetime
+    alerts: tuple[str, ...] = ()
+    slack_id: str = ""
+    rollback_id: int = 0
+
+
+@dataclass(frozen=True)
 class Search:
     """Which versions of a history are asked for; what is left empty lets every one through.
 
@@ -301,7 +319,7 @@ class Delivery:
     """One webhook body; `digest` is over groupKey and sorted (fingerprint, startsAt, status).
 
     `unreadable` counts the alerts that are in `body` alone, `truncated` those that were cut off:
-    `group_labels` say then which alerts the group is of.
+    `group_labels` say then which alerts the group is of; None where nobody can be asked for them.
     """
 
     source: str
@@ -312,7 +330,7 @@ class Delivery:
     firings: tuple[Firing, ...]
     body: bytes = b""
     unreadable: int = 0
-    group_labels: Mapping[str, str] = field(default_factory=dict)
+    group_labels: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -846,6 +864,17 @@ class OutboxKind(StrEnum):
     ANSWER = "answer"  # to one person only
     CALL = "call"  # direct messages to those who may vote
     ANCHOR = "anchor"  # a head of the audit chain, to where the database's owner cannot reach
+    PUBLISHED = "published"  # to be looked at: does it change what matters most?
+    ALERT = "alert"  # to Alertmanager: what is live was rolled back
+    SILENCE = "silence"  # to Alertmanager: whether alerts of an app are silenced now
+
+
+TO_ALERTMANAGER: Final = (OutboxKind.ALERT, OutboxKind.SILENCE)
+TO_PEOPLE: Final = tuple(
+    kind
+    for kind in OutboxKind
+    if kind not in {*TO_ALERTMANAGER, OutboxKind.PUBLISHED, OutboxKind.ANCHOR}
+)
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ from store.rollbacks import Rollbacks
 from store.schedule import Schedule
 from store.schema import HEAD, newer
 from store.seals import Seals
+from store.silences import Silences
 from store.sinks import Sinks
 from store.slots import Slots
 from store.suggestions import Suggestions
@@ -81,6 +82,7 @@ class Transaction:
     included: Included
     pause: Pause
     suggestions: Suggestions
+    silences: Silences
     retention: Retention
     figures: Figures
     now: DatabaseClock
@@ -225,6 +227,7 @@ class SqlStore:
             included=Included(session, now, audit),
             pause=Pause(session, now, audit),
             suggestions=Suggestions(session, now, audit),
+            silences=Silences(session, now, audit),
             now=now,
         )
 

@@ -123,13 +123,14 @@ class Taking:
     def _truncated(self, deliveries: Iterable[Delivery], now: datetime) -> list[Row]:
         """Groups that came cut short: remembered before anything else of them is locked."""
         at = self._time(now)
-        found = {(one.source, one.group_key): one for one in deliveries if one.truncated}
+        cut = [one for one in deliveries if one.truncated and one.group_labels is not None]
+        found = {(one.source, one.group_key): one for one in cut}
         return [
             (
                 _text(one.source),
                 _text(one.group_key),
                 _text(one.receiver),
-                _json(one.group_labels),
+                _json(one.group_labels or {}),
                 1,
                 at,
                 at,

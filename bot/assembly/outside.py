@@ -50,7 +50,7 @@ class Outside:
     reach: Places
     look_back: PrometheusLookBack | None = None  # where a Prometheus is named
     sinks: Mapping[str, Sink] = field(default_factory=dict)
-    alerting: Alertmanager | None = None  # where an Alertmanager is named
+    alertmanagers: Mapping[str, Alertmanager] = field(default_factory=dict)  # by their addresses
 
     @classmethod
     def of(
@@ -100,7 +100,7 @@ class Outside:
                 )
                 for name, sink in settings.events.items()
             },
-            alerting=_alerting(settings, traces=traces("alertmanager")),
+            alertmanagers=_alertmanagers(settings, traces=traces("alertmanager")),
         )
 
     async def close(self, *, but: Outside | None = None) -> None:
@@ -115,8 +115,8 @@ class Outside:
         for sink in self.sinks.values():
             if id(sink) not in used:
                 await sink.close()
-        if self.alerting is not None:
-            await self.alerting.close()
+        for alertmanager in self.alertmanagers.values():
+            await alertmanager.close()
 
 
 def _same_sink(before: Before | None, name: str, settings: Settings) -> Sink | None:
@@ -127,15 +127,20 @@ def _same_sink(before: Before | None, name: str, settings: Settings) -> Sink | N
     return before.outside.sinks.get(name) if same else None
 
 
-def _alerting(settings: Settings, *, traces: Sequence[TraceConfig]) -> Alertmanager | None:
-    if not settings.alertmanager_url:
-        return None
-    return Alertmanager(
-        settings.alertmanager_url,
-        labels=settings.alerts.labels,
-        known=settings.places,
-        traces=traces,
-    )
+def _alertmanagers(
+    settings: Settings, *, traces: Sequence[TraceConfig]
+) -> Mapping[str, Alertmanager]:
+    token = settings.alertmanager.token
+    return {
+        url: Alertmanager(
+            url,
+            labels=settings.alerts.labels,
+            known=settings.places,
+            token=token.get_secret_value() if token else "",
+            traces=traces,
+        )
+        for url in settings.alertmanager.urls
+    }
 
 
 def _slack_of(

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import SecretStr
 
 from bot import jobs, spans
+from bot.adapters.alertmanager import grafana
 from bot.adapters.alertmanager.routes import routes as alertmanager_routes
 from bot.adapters.anchors.client import AnchorHook
 from bot.adapters.browser.routes import path_of
@@ -23,15 +24,20 @@ from bot.adapters.browser.routes import routes as page_routes
 from bot.adapters.slack.admission import Admission
 from bot.adapters.slack.door import routes as slack_routes
 from bot.adapters.slack.listeners import build_app as build_bolt
+from bot.adapters.webhooks.routes import Sender
+from bot.adapters.webhooks.routes import routes as webhook_routes
 from bot.assembly.measuring import Measuring
 from bot.assembly.outside import Outside
 from bot.assembly.process import Process, Role
 from bot.charting.apart import chart_apart
-from bot.config.settings import Settings
+from bot.config.settings import AppSettings, Settings
 from bot.domain import link
 from bot.opening import rules_of
 from bot.renewal.watched import Watched
 from bot.sealing import KeyedSealing
+from bot.services.alerting.listen import Listen
+from bot.services.alerting.standing import Standings
+from bot.services.alerting.tell import Manner, Tell
 from bot.services.anchoring import Anchoring
 from bot.services.announce import Announce, Followed
 from bot.services.asker import Reception
@@ -39,6 +45,8 @@ from bot.services.calling import Calling
 from bot.services.choices import Apps
 from bot.services.closer import Closer
 from bot.services.complete import Complete
+from bot.services.core import CoreChanges
+from bot.services.core import Watched as CoreWatched
 from bot.services.decide import Decide
 from bot.services.deliver import Deliver
 from bot.services.drawing import Address, Differences, Drawing
@@ -61,7 +69,7 @@ from bot.services.recover import Recover
 from bot.services.sight import Sight
 from bot.services.snapshot import Snapshot
 from bot.services.take_in import Intake, TakeIn
-from store.records import InboxKind, NewInboxItem
+from store.records import AppEnv, InboxKind, NewInboxItem
 from store.session import SqlStore
 
 PRESSED = (InboxKind.CLICK, InboxKind.SUBMISSION)
@@ -87,6 +95,8 @@ class Parts:
     look_closer: Callable[[], Awaitable[object]]
     follow_up: FollowUp
     recover: Recover
+    tell: Tell
+    listen: Listen
     probe: Probe
     deliver: Deliver
     announce: Announce
@@ -179,9 +189,12 @@ class Making:
         meaning = partial(settings.alerts.labels.where, known=channels)
         managers, acting = settings.job_managers, (propose, closer)
         decider = partial(self._decider, outside, keys, acting, rules, managers=managers)
+        tell = self._teller(settings, outside, address)
         steps = {
             "take_in": TakeIn(store, channels, meaning=meaning).step,
-            "complete": Complete(store, outside.alerting, jitter=random.random).step,
+            "complete": Complete(
+                store, tuple(outside.alertmanagers.values()), jitter=random.random
+            ).step,
             "propose": propose.step,
             "decide": decider(kinds=PRESSED).step,
             "command": decider(kinds=TYPED).step,
@@ -202,6 +215,13 @@ class Making:
             "direct": calling.step,
             "announce": announce.step,
             "anchor": anchoring.step,
+            "alertmanager": tell.step,
+            "core": CoreChanges(
+                store,
+                _core_of(settings),
+                owner=self._process.owner,
+                nudge=partial(nudge, "deliver"),
+            ).step,
         }
         return Parts(
             settings=settings,
@@ -221,6 +241,15 @@ class Making:
                 outside.look_back,
                 waited=rules.waited,
                 bake=settings.alerts.bake,
+                quiet=settings.alerts.quiet,
+            ),
+            tell=tell,
+            listen=Listen(
+                store,
+                outside.alertmanagers,
+                frozenset(settings.places),
+                settings.alerts.labels,
+                nudge=partial(nudge, "take_in"),
                 quiet=settings.alerts.quiet,
             ),
             probe=self._prober(outside, before),
@@ -318,6 +347,21 @@ class Making:
             keeper = AnchorHook(settings.anchor_url, keys=keys, session=self._http, clock=utc_now)
         return Anchoring(self._store, keeper, owner=self._process.owner, jitter=random.random)
 
+    def _teller(self, settings: Settings, outside: Outside, address: Address | None) -> Tell:
+        """What tells every Alertmanager of rollbacks, and to be silent."""
+        labels, bake = settings.alerts.labels, settings.alerts.bake
+        named = settings.alertmanager
+        return Tell(
+            self._store,
+            outside.alertmanagers,
+            Standings(app=labels.app, env=labels.env, bake=bake, address=address),
+            Manner(named.announce, named.silence, labels, bake),
+            owner=self._process.owner,
+            nudge=partial(self._nudge, "deliver"),
+            jitter=random.random,
+            lease=3 * self._process.lease,
+        )
+
     def _homes(
         self, settings: Settings, outside: Outside, recent: RecentDirectory, rules: Rules
     ) -> HomeKeeping:
@@ -368,6 +412,7 @@ class Making:
             depends_on=rules.depends_on,
             practises=rules.practises,
             job_managers=managers,
+            silences=bool(outside.alertmanagers),
             owner=self._process.owner,
             nudge=self._nudge,
             jitter=random.random,
@@ -378,12 +423,25 @@ class Making:
     def _routes(self, settings: Settings, admission: Admission | None) -> Iterable[web.RouteDef]:
         if admission is None:
             return []
+        take_in = self._measuring.meter.received(self._intake)
+        received = partial(
+            alertmanager_routes,
+            tokens=[token.get_secret_value() for token in settings.webhook_tokens],
+            labels=settings.alerts.labels,
+            known=settings.places,
+            take_in=take_in,
+        )
         return [
-            *alertmanager_routes(
-                tokens=[token.get_secret_value() for token in settings.webhook_tokens],
+            *received(),
+            *received(path=grafana.PATH, source=grafana.SOURCE, version=grafana.VERSION),
+            *webhook_routes(
+                [
+                    Sender(one.form, [token.get_secret_value() for token in one.tokens])
+                    for one in settings.webhooks.values()
+                ],
                 labels=settings.alerts.labels,
                 known=settings.places,
-                take_in=self._measuring.meter.received(self._intake),
+                take_in=take_in,
             ),
             *(self._slack_door(settings, admission) if settings.slack.mode != "socket" else []),
         ]
@@ -415,6 +473,15 @@ class Making:
         apps = Apps(Reception(recent), sight)
         bolt = build_bolt(put=put, forms=outside.messenger, apps=apps)
         return Admission(bolt, team=outside.directory.team)
+
+
+def _core_of(settings: Settings) -> Mapping[AppEnv, CoreWatched]:
+    """The core parameters of every watched app, and who is told of them."""
+    usual = AppSettings()
+    return {
+        where: CoreWatched(settings.apps.get(where.app, usual).core, settings.slack.sre_channel)
+        for where in settings.places
+    }
 
 
 def _told_alike(before: Parts, outside: Outside, keys: Sequence[bytes], calling: Calling) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 import aiohttp
 
 from bot.adapters.alertmanager import inspection as alertmanager
 from bot.adapters.anchors import inspection as anchors
+from bot.adapters.webhooks.routes import path_of
 from bot.checkup import measurements
 from bot.checkup.answering import answering
 from bot.checkup.finding import Finding, failed, ok
@@ -23,17 +25,26 @@ async def findings(settings: Settings, http: aiohttp.ClientSession) -> AsyncIter
         said = "is not set, so every alert is answered 401"
         mend = "make a long random token; give it to Keyturn and to Alertmanager's webhook"
         yield failed("KEYTURN_WEBHOOK_TOKEN", said, mend)
-    if settings.alertmanager_url:
-        yield await answering("alertmanager", settings.alertmanager_url, alertmanager.version, http)
-    elif settings.places:
-        said = (
-            "[alertmanager] url is not set: of groups that come cut short the rest is not fetched"
-        )
-        yield ok("alertmanager", f"{said}; leave max_alerts at 0")
+    async for finding in _alerting(settings, http):
+        yield finding
     if settings.anchor_url:
         yield await _keeps_anchors(settings.anchor_url, http)
     async for finding in measurements.findings(settings, http):
         yield finding
+
+
+async def _alerting(settings: Settings, http: aiohttp.ClientSession) -> AsyncIterator[Finding]:
+    for name in settings.webhooks:
+        yield ok(f"webhook.{name}", f"its mapping can be read; it posts to {path_of(name)}")
+    token = settings.alertmanager.token
+    asked = partial(alertmanager.version, token=token.get_secret_value() if token else "")
+    for url in settings.alertmanager.urls:
+        yield await answering("alertmanager", url, asked, http)
+    if settings.places and not settings.alertmanager.urls:
+        said = (
+            "[alertmanager] url is not set: of groups that come cut short the rest is not fetched"
+        )
+        yield ok("alertmanager", f"{said}; leave max_alerts at 0")
 
 
 async def _keeps_anchors(url: str, http: aiohttp.ClientSession) -> Finding:

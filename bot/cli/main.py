@@ -32,6 +32,7 @@ from bot.cli.tag import tag
 from bot.cli.telling import NO, WRONG_USE, end, say, survive_any_terminal
 from bot.cli.templates import templates
 from bot.cli.verify import verify
+from bot.cli.webhook import webhook
 from bot.errors import BotError, ConfigurationWrong
 
 _HELP = "Two keys, one rollback: watch what is published in Dify, and go back together."
@@ -69,6 +70,7 @@ for command in (
     _app.command()(command)
 _app.add_typer(audit, name="audit")
 _app.add_typer(events, name="events")
+_app.add_typer(webhook, name="webhook")
 
 
 def main() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from bot.adapters.eventhook.wire import key_of
 from bot.adapters.kafka.client import installed
-from bot.adapters.webhook.wire import key_of
 from bot.config import tables
 from bot.config.fields import duration, secure, wrong
 from bot.config.mistakes import Mistakes, at

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.config.alerting import ALERTING_RULES
 from bot.config.announcing import EVENT_RULES, variables_of
 from bot.config.fields import secure
 from bot.config.measuring import MEASURING_RULES
 from bot.config.mistakes import Mistakes, at, did_you_mean
 from bot.config.policies import POLICY_RULES
 from bot.config.raw import Raw, tables, texts
+from bot.config.webhooks import WEBHOOK_RULES
 
 _WAYS_IN = (
     *("email", "password_env", "password_file"),
@@ -50,6 +52,8 @@ def named_variables(raw: Raw) -> frozenset[str]:
     named = [at(raw, "dify", name, key) for name in tables(raw, "dify") for key in keys]
     named += [at(raw, "prometheus", key) for key in ("token_env", "password_env")]
     named += variables_of(raw)
+    named.append(at(raw, "alertmanager", "token_env"))
+    named += [at(raw, "webhook", name, "token_env") for name in tables(raw, "webhook")]
     return frozenset(variable for variable in named if isinstance(variable, str))
 
 
@@ -230,6 +234,8 @@ _RULES: Sequence[Callable[[Raw, Mistakes], None]] = (
     *POLICY_RULES,
     *MEASURING_RULES,
     *EVENT_RULES,
+    *ALERTING_RULES,
+    *WEBHOOK_RULES,
 )
 
 

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from bot.adapters.prometheus import templates
+from bot.adapters.webhooks.pointer import Pointer, place
 from bot.domain import cloudevent
 from bot.domain.tagging import RULE, is_tag
 from bot.domain.windows import parse
@@ -25,6 +26,7 @@ _SLACK_ID = re.compile(r"[A-Z][A-Z0-9]{2,20}", re.ASCII)
 _APP_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _BAD_IN_NAMES = frozenset("@`<>&|,\"'/\\")
 _MAX_NAME = 64
+_MAX_PLACE = 300
 
 
 def wrong(sentence: str) -> PydanticCustomError:
@@ -145,6 +147,14 @@ def url(value: str) -> str:
     return value.rstrip("/")
 
 
+def urls(value: object) -> object:
+    """One address or a list of them, as a tuple, each once."""
+    values = [value] if isinstance(value, str) else value
+    if not isinstance(values, list) or not values or not all(isinstance(v, str) for v in values):
+        raise wrong('must be an address such as "http://alertmanager:9093", or a list of them')
+    return tuple(dict.fromkeys(url(v) for v in values))
+
+
 def secure(value: str) -> bool:
     """True if nobody between us and *value* can listen: https, or the same machine."""
     try:
@@ -207,6 +217,35 @@ def _query_of_each_app(value: str) -> str:
     return value
 
 
+def _core(value: str) -> str:
+    steps = value.split("/")
+    if not all(steps) or any(c.isspace() or not c.isprintable() for c in value):
+        raise wrong('must be a path such as "model/name", as `keyturn diff --format json` names it')
+    return value
+
+
+def _place(value: str) -> str:
+    try:
+        place(value)
+    except ValueError as error:
+        raise wrong(str(error)) from None
+    if not value or len(value) > _MAX_PLACE or not value.isprintable():
+        raise wrong('must be a JSON pointer such as "/labels/app", or a text')
+    return value
+
+
+def _pointer(value: str) -> str:
+    if not isinstance(place(_place(value)), Pointer):
+        raise wrong('must be a JSON pointer, from the alert "/startsAt" or the body "#/alerts"')
+    return value
+
+
+def _word(value: str) -> str:
+    if not value.strip() or value != value.strip() or len(value) > _MAX_NAME:
+        raise wrong('must be a word such as "firing"')
+    return value
+
+
 def _user(value: str) -> str:
     if not value or len(value) > 200 or ":" in value or not value.isprintable():
         raise wrong("must be a user's name, without a colon")
@@ -254,6 +293,10 @@ Name = Annotated[str, AfterValidator(name)]
 TagName = Annotated[str, AfterValidator(tag)]
 TimeWindow = Annotated[str, AfterValidator(_window)]
 TimeZone = Annotated[str, AfterValidator(_zone)]
+Place = Annotated[str, AfterValidator(_place)]
+JsonPointer = Annotated[str, AfterValidator(_pointer)]
+Word = Annotated[str, AfterValidator(_word)]
+CoreParameter = Annotated[str, AfterValidator(_core)]
 User = Annotated[str, AfterValidator(_user)]
 SinkName = Annotated[str, AfterValidator(_sink_name)]
 EventType = Annotated[str, AfterValidator(_event_type)]
@@ -264,6 +307,7 @@ LabelValues = Annotated[tuple[str, ...], BeforeValidator(label_values)]
 AppId = Annotated[str, AfterValidator(_app_id)]
 Email = Annotated[str, AfterValidator(_email)]
 Url = Annotated[str, AfterValidator(url)]
+Urls = Annotated[tuple[str, ...], BeforeValidator(urls)]
 Channel = Annotated[str, _slack("CG", "a channel's id", "C0123456789")]
 Team = Annotated[str, _slack("TE", "a workspace's id", "T0123456789")]
 Account = Annotated[str, _slack("UW", "a person's id", "U0123456789")]

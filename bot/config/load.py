@@ -16,7 +16,16 @@ from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr, ValidationError
 
-from bot.config import announcing, crosschecks, measuring, tables, templates, tracing
+from bot.config import (
+    alerting,
+    announcing,
+    crosschecks,
+    measuring,
+    tables,
+    templates,
+    tracing,
+    webhooks,
+)
 from bot.config.environment import Environment
 from bot.config.mistakes import Mistakes
 from bot.config.raw import tables as tables_of
@@ -71,7 +80,9 @@ def load(
     raw = _file(file, mistakes, named=path is not None or "KEYTURN_CONFIG" in variables)
     document = _document(raw, mistakes)
     secrets = _secrets_of_dify(raw, file.parent, variables, mistakes)
-    measuring_secrets = _secrets_of_prometheus(raw, file.parent, variables, mistakes)
+    measuring_secrets = _secrets_of(measuring.PROMETHEUS, raw, file.parent, variables, mistakes)
+    alerting_secrets = _secrets_of(alerting.ALERTMANAGER, raw, file.parent, variables, mistakes)
+    webhook_tokens = webhooks.tokens(raw, file.parent, variables, mistakes)
     event_secrets = announcing.secrets(raw, file.parent, variables, mistakes)
     notice_unknown(variables, crosschecks.named_variables(raw), mistakes)
     crosschecks.check(raw, mistakes)
@@ -84,9 +95,16 @@ def load(
     settings = _settings(environment, document, secrets, _mode(raw, variables))
     prometheus = measuring.prometheus(document, measuring_secrets)
     slack = replace(settings.slack, templates=own)
-    sinks = announcing.sinks(document, file.parent, event_secrets)
-    settings = replace(settings, prometheus=prometheus, slack=slack, events=sinks, traces=traces)
-    return replace(settings, notices=mistakes.notices)
+    return replace(
+        settings,
+        prometheus=prometheus,
+        alertmanager=alerting.alertmanager(document, alerting_secrets),
+        webhooks=webhooks.senders(document, webhook_tokens),
+        events=announcing.sinks(document, file.parent, event_secrets),
+        slack=slack,
+        traces=traces,
+        notices=mistakes.notices,
+    )
 
 
 def _folder_of_templates(document: tables.Document | None, file: Path) -> Path | None:
@@ -166,14 +184,18 @@ def _secrets_of_dify(
     return found
 
 
-def _secrets_of_prometheus(
-    raw: Mapping[str, object], folder: Path, variables: Mapping[str, str], mistakes: Mistakes
+def _secrets_of(
+    name: str,
+    raw: Mapping[str, object],
+    folder: Path,
+    variables: Mapping[str, str],
+    mistakes: Mistakes,
 ) -> dict[str, SecretStr]:
-    """The token or the password, by its kind."""
+    """The token or the password that the table *name* names, by its kind."""
     found = {}
     for kind in ("token", "password"):
-        path = (measuring.PROMETHEUS, kind)
-        table = raw.get(measuring.PROMETHEUS)
+        path = (name, kind)
+        table = raw.get(name)
         secret = named_secret(table, path, folder, variables, mistakes)
         if secret and kind == "token" and not _HEADER.fullmatch(secret):
             mistakes.add(path, _NO_HEADER)
@@ -236,6 +258,7 @@ def _settings(
             mode=mode,
             api_url=environment.slack_api_url,
             channel=document.slack.channel or "",
+            sre_channel=document.slack.sre_channel or "",
             team=document.slack.team or "",
             language=document.slack.language,
             calling=Manner(
@@ -249,13 +272,18 @@ def _settings(
             for name, table in document.dify.items()
         },
         apps={
-            name: AppSettings(table.criticality, tuple(table.depends_on), table.match, table.drill)
+            name: AppSettings(
+                table.criticality,
+                tuple(table.depends_on),
+                table.match,
+                table.drill,
+                tuple(table.core),
+            )
             for name, table in document.app.items()
         },
         places=_places(document),
         policies={env: _policy(table) for env, table in document.policy.items()},
         alerts=_alerts(document),
-        alertmanager_url=document.alertmanager.url if document.alertmanager else "",
         anchor_url=document.audit.anchor_url or "",
         keeping=Keeping(
             inbox=document.retention.inbox,

@@ -22,6 +22,7 @@ _PLACEHOLDERS = {
     "environments": "ENV",
     "policy": "ENV",
     "events": "NAME",
+    "webhook": "NAME",
 }
 
 

@@ -11,7 +11,9 @@ from typing import Literal
 from pydantic import SecretStr
 
 from bot.adapters.prometheus.questions import LOOKBACK, STEP, TIMEOUT, Questions
+from bot.adapters.webhooks.form import Form
 from bot.domain.calling import Manner
+from bot.domain.core import DEFAULT as CORE
 from bot.domain.including import Include
 from bot.domain.naming import LabelMap
 from bot.domain.policy import Policy
@@ -37,6 +39,7 @@ class SlackSettings:
     mode: SlackMode = "http"
     api_url: str = SLACK_API_URL
     channel: str = ""
+    sre_channel: str = ""
     team: str = ""
     calling: Manner = field(default_factory=Manner)
     templates: Mapping[str, str] = field(default_factory=dict)  # by the names of ours
@@ -78,6 +81,7 @@ class AppSettings:
     depends_on: tuple[str, ...] = ()
     match: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     drill: bool = False  # it serves nobody
+    core: tuple[str, ...] = CORE
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,24 @@ class EventSink:
 
 
 @dataclass(frozen=True)
+class AlertmanagerSettings:
+    """The Alertmanagers that are told, and of what; `silence` names environments."""
+
+    urls: tuple[str, ...] = ()
+    token: SecretStr | None = None
+    announce: bool = True
+    silence: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class WebhookSettings:
+    """How the bodies of a sender are read, and the tokens that open its door."""
+
+    form: Form
+    tokens: tuple[SecretStr, ...] = ()
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that can be set. The defaults are a service that knows no app yet."""
 
@@ -152,8 +174,9 @@ class Settings:
     alerts: AlertSettings = field(default_factory=AlertSettings)
     prometheus: PrometheusSettings | None = None
     events: Mapping[str, EventSink] = field(default_factory=dict)
-    alertmanager_url: str = ""
     anchor_url: str = ""
+    alertmanager: AlertmanagerSettings = field(default_factory=AlertmanagerSettings)
+    webhooks: Mapping[str, WebhookSettings] = field(default_factory=dict)
     people: Mapping[str, str] = field(default_factory=dict)
     authors: Mapping[str, str] = field(default_factory=dict)  # e-mail in Dify → Slack account
     keeping: Keeping = field(default_factory=Keeping)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bot.adapters.prometheus import questions, templates
 from bot.config import fields
 from bot.config.settings import SlackMode
+from bot.domain.core import DEFAULT as CORE
 from bot.domain.recovery import BAKE
 from bot.domain.verdict.belief import THRESHOLDS
 
@@ -31,6 +32,11 @@ class SlackTable(Table):
 
     channel: fields.Channel | None = Field(
         default=None, description="Channel id for the cards of apps that name none of their own"
+    )
+    sre_channel: fields.Channel | None = Field(
+        default=None,
+        description="Channel id for changes of core parameters (`app.NAME.core`). Default: nobody "
+        "is told",
     )
     team: fields.Team | None = Field(
         default=None,
@@ -186,6 +192,11 @@ class AppTable(Table):
         default=False,
         description="It is a copy of a real app and serves nobody: `/rollback drill` may roll it "
         "back to practise",
+    )
+    core: list[fields.CoreParameter] = Field(
+        default_factory=lambda: list(CORE),
+        description="Core parameters: paths as a difference names them, or the ends of some; what "
+        "is published and changes one is told at once. `[]`: none",
     )
     labels: MetricLabelsTable = MetricLabelsTable()
     metrics: MetricsTable = MetricsTable()
@@ -375,7 +386,83 @@ class PrometheusTable(Table):
 class AlertmanagerTable(Table):
     """`[alertmanager]`."""
 
-    url: fields.Url = Field(description="Address of Alertmanager; asked for what a webhook cut off")
+    url: fields.Urls = Field(
+        description="Address of Alertmanager, without `/api/v2`; of several that stand in for "
+        "each other a list"
+    )
+    announce: bool = Field(
+        default=True,
+        description="Raise the alert `ConfigRolledBack` there when a rollback was verified live, "
+        "for as long as `alerts.bake`",
+    )
+    silence: list[fields.Name] = Field(
+        default_factory=list,
+        description="Environments in which the alerts that brought a rollback about are silenced "
+        "while is watched whether it helped. Default: none",
+    )
+    token_env: str | None = Field(
+        default=None, min_length=1, description="Environment variable that holds a bearer token"
+    )
+    token_file: str | None = Field(
+        default=None,
+        min_length=1,
+        description="File that holds it, beside `keyturn.toml` when relative",
+    )
+    allow_http: bool = Field(
+        default=False, description="Send the token over plain `http://` to another machine"
+    )
+
+
+class WebhookTable(Table):
+    """`[webhook.NAME]`: what stands where in what a sender posts to `/webhooks/NAME`."""
+
+    token_env: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Environment variable that holds the bearer token of this sender; several "
+        "for rotation",
+    )
+    token_file: str | None = Field(
+        default=None,
+        min_length=1,
+        description="File that holds it, beside `keyturn.toml` when relative",
+    )
+    alerts: fields.JsonPointer | None = Field(
+        default=None, description="Where the list of alerts stands. Default: the body is one alert"
+    )
+    status: fields.Place = Field(
+        description="What says whether it fires: a JSON pointer from the alert (`/state`) or from "
+        "the top of the body (`#/state`)"
+    )
+    firing: list[fields.Word] = Field(
+        default=["firing"], min_length=1, description="Its words for an alert that fires"
+    )
+    resolved: list[fields.Word] = Field(
+        default=["resolved"], description="Its words for one that has ended"
+    )
+    ignored: list[fields.Word] = Field(
+        default_factory=list, description="Its words for what is left out, such as a test"
+    )
+    name: fields.Place = Field(
+        description="The alert's name: a pointer, or a text that is always the same"
+    )
+    starts_at: fields.JsonPointer = Field(
+        description="When it began, the same when it ends: RFC 3339, or seconds or milliseconds "
+        "since 1970"
+    )
+    ends_at: fields.JsonPointer | None = Field(default=None, description="When it ended")
+    fingerprint: list[fields.Place] = Field(
+        default_factory=list,
+        description="What makes two alerts the same one, such as `/id`. Default: all its labels",
+    )
+    labels: dict[LabelName, fields.Place] = Field(
+        default_factory=dict,
+        description="Its labels, by the names that `alerts.labels` and `app.NAME.match` read: "
+        '`{ app = "/tags/service", env = "prod" }`',
+    )
+    annotations: dict[LabelName, fields.Place] = Field(
+        default_factory=dict, description="What is told of it, such as `summary`"
+    )
 
 
 class AuditTable(Table):
@@ -529,3 +616,4 @@ class Document(Table):
     events: dict[fields.SinkName, EventsTable] = Field(default_factory=dict)
     prometheus: PrometheusTable | None = None
     alertmanager: AlertmanagerTable | None = None
+    webhook: dict[fields.Name, WebhookTable] = Field(default_factory=dict)

@@ -16,6 +16,7 @@ LONGEST = 300
 ANY_APP: Final = "APP@ENV"  # stands in a form for an app that was not said
 PAUSE_MIN: Final = 4 * 60  # where nobody says how long
 LONGEST_PAUSE_MIN: Final = 7 * 24 * 60
+SILENCE_MIN: Final = 30  # where nobody says how long
 LIVE: Final = "live"
 _FORMS: Final = {
     "help": "help",
@@ -41,11 +42,13 @@ _FORMS: Final = {
     "audit": f"audit {ANY_APP}",
     "pause": f"pause {ANY_APP} 2h REASON",
     "resume": f"resume {ANY_APP}",
+    "silence": f"silence {ANY_APP} 30m",
 }
 _NAMED: Final = frozenset(_FORMS) - {"help", "status", "jobs"}  # verbs about an app
 _NUMBER = re.compile(r"[vV#]?([1-9][0-9]{0,8})")
 _SPAN = re.compile(r"(?:(\d{1,2})d)?(?:(\d{1,3})h)?(?:(\d{1,4})m(?:in)?)?", re.ASCII)
 _AND, _TOGETHER = "and", "together"
+_FOR, _OFF = "for", "off"
 _LIVE_WORDS = frozenset({LIVE, "newest", "latest"})
 
 
@@ -241,6 +244,15 @@ class Resume:
 
 
 @dataclass(frozen=True)
+class Silence:
+    """Let alerts of *where* be silenced in Alertmanager for *minutes*; 0 ends it."""
+
+    where: AppEnv
+    minutes: int = SILENCE_MIN
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Drill:
     """Begin a drill in *where*; None is the only drill app that the person may ask in."""
 
@@ -259,8 +271,9 @@ OfOne = BreakGlass | Review | TakeBack | Withdraw  # a person's own word on what
 Judging = Condemn | Absolve
 Naming = Tags | Tag | Untag
 Suggesting = Pause | Resume
+Alerting = Silence | Drill
 Reading = DryRun | Log | Diff | Audit | Who | Record
-Named = To | ToTag | Undo | OfOne | Naming | Judging | Suggesting | Reading | Take | Drill
+Named = To | ToTag | Undo | OfOne | Naming | Judging | Suggesting | Reading | Take | Alerting
 Command = Choose | Help | Status | Jobs | Named
 
 
@@ -402,6 +415,17 @@ def _pause(where: AppEnv | None, words: Sequence[str]) -> Pause:
     return Pause(where, minutes or PAUSE_MIN, reason)
 
 
+def _silence(where: AppEnv, words: Sequence[str]) -> Silence | None:
+    """How long, with or without a "for", and why behind it; or "off"."""
+    if [word.casefold() for word in words] == [_OFF]:
+        return Silence(where, 0)
+    said = words[1:] if words and words[0].casefold() == _FOR else words
+    if not words:
+        return Silence(where)
+    minutes = _minutes(said[0]) if said else 0
+    return Silence(where, minutes, " ".join(said[1:])) if minutes else None
+
+
 def _minutes(word: str) -> int:
     """How long *word* says, as `2h`, `90m` or `1d12h`; 0 where it says something else."""
     found = _SPAN.fullmatch(word.casefold())
@@ -415,6 +439,7 @@ _SAID: Final[Mapping[str, Callable[[AppEnv, Sequence[str]], Named | None]]] = {
     "break-glass": _break_glass,
     "review": _review,
     "pause": _pause,
+    "silence": _silence,
     "record": _record,
 }
 

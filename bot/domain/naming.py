@@ -6,6 +6,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from bot.domain.announced import is_ours
 from store.records import AppEnv
 
 
@@ -50,6 +51,8 @@ class LabelMap:
 
     def meaning(self, labels: Mapping[str, str], known: Container[AppEnv]) -> Meaning:
         """What *labels* mean among the *known* apps; empty values count as absent."""
+        if is_ours(labels):
+            return Meaning()  # it tells of a rollback, and must not bring about another
         named = labels.get(self.env, "")
         fitting = self._fitting(labels)
         if not fitting:

@@ -235,6 +235,9 @@ class NoteCode(StrEnum):
     DRILL_OVER = "drill_over"
     ALERT_RESOLVED = "alert_resolved"  # alertname
     ALERT_ADDED = "alert_added"  # alertname
+    # where, alerts: list[str] (names, all without one), until, slack_id ("": Keyturn itself)
+    ALERTS_SILENCED = "alerts_silenced"
+    ALERTS_HEARD = "alerts_heard"  # where, slack_id ("": Keyturn itself)
     EDITS_SLIPPED_IN = "edits_slipped_in"  # lines: list[str] (redacted changes); alone, as above
     # number: int, approved: bool, state (how it had ended), call: list[str]
     LATE_PUBLISH = "late_publish"
@@ -248,6 +251,9 @@ class NoteCode(StrEnum):
     # a message of its own: where, old: int, new: int (numbers), phrases: list of
     # `bot.domain.diff.summary.Phrase`, summary (the same in English), lines: list[str], address
     DRIFT = "drift"
+    # a message of its own: where, old: int, new: int (numbers), author ("": unknown), drift: bool
+    # (nobody published it), lines: list[str], count: int (of all lines), address ("" for none)
+    CORE_CHANGED = "core_changed"
     # a message of its own: where, number: int, before: int (0: unknown), author
     CONDEMNED_AGAIN = "condemned_again"
     # messages of their own: apps: list[str], count: int, slack_id, until, reason ("" for none)
@@ -275,7 +281,7 @@ class AnswerCode(StrEnum):
     HELP = "help"
     # rows: list of {where, number, published_at, rollback (id or 0), state, permalink,
     # drill: True (of a drill), not_imported: int (how many older versions), paused_until ("":
-    # suggestions are not paused),
+    # suggestions are not paused), silenced_until ("": alerts are not silenced), silenced_by,
     # paused_by, reviews: list of {rollback: int, slack_id (who
     # broke the glass), count: int, needed: int}}
     STATUS = "status"
@@ -317,6 +323,9 @@ class AnswerCode(StrEnum):
     YOU_PAUSED = "you_paused"
     # where ("" for several), count: int (0: they were not paused)
     YOU_RESUMED = "you_resumed"
+    # where, alerts: list[str] (names, all without one), until
+    YOU_SILENCED = "you_silenced"
+    YOU_UNSILENCED = "you_unsilenced"  # where
     # where, page: int, pages: int, head_seq: int, head (of the whole chain, in short), changed:
     # bool (an entry of this page), rows: list of {seq: int, at, who, action, resource, status,
     # hash, changed: bool (it is not the hash of what the entry says)}

@@ -41,6 +41,7 @@ from store.records import (
     PauseOrigin,
     Rollback,
     Search,
+    Silenced,
     SinkState,
     Slot,
     State,
@@ -433,11 +434,9 @@ class Outbox(Protocol):
         ...
 
     async def claim(
-        self, owner: str, *, lease: timedelta, kinds: Collection[OutboxKind] = ...
+        self, owner: str, *, lease: timedelta, kinds: Collection[OutboxKind] = tuple(OutboxKind)
     ) -> Outgoing | None:
         """The oldest sendable row of *kinds*: head of its `order_key`, due, held by nobody.
-
-        Without *kinds*: of what is told to people.
 
         Nothing is given out that goes where somebody was asked to wait: see `throttled`.
         Older unsent rows with the same `coalesce_key` are marked superseded by it.
@@ -762,6 +761,35 @@ class Suggestions(Protocol):
         ...
 
 
+class Silences(Protocol):
+    """Where alerts are silenced in Alertmanager: what is to be so, whatever it holds by now."""
+
+    async def of(self, where: AppEnv) -> Silenced | None:
+        """The silence of *where* that is not over by database time; None for none."""
+        ...
+
+    async def lately(self, apps: Collection[AppEnv], within: timedelta) -> list[Silenced]:
+        """The newest silence of each of *apps*; none that ended longer than *within* ago."""
+        ...
+
+    async def begin(
+        self,
+        where: AppEnv,
+        until: datetime,
+        *,
+        alerts: Sequence[str],
+        slack_id: str = "",
+        rollback_id: int = 0,
+        entry: AuditDraft,
+    ) -> Silenced:
+        """Silence until *until*, in place of any silence before, with *entry*. Raises `Stale`."""
+        ...
+
+    async def end(self, where: AppEnv, *, entry: AuditDraft) -> None:
+        """End the silence of *where*, with *entry*. Raises `Stale`."""
+        ...
+
+
 class Transaction(Protocol):
     """One database transaction: all of it or nothing. No HTTP call is made inside one."""
 
@@ -809,6 +837,8 @@ class Transaction(Protocol):
     def figures(self) -> Figures: ...
     @property
     def suggestions(self) -> Suggestions: ...
+    @property
+    def silences(self) -> Silences: ...
     async def now(self) -> datetime:
         """Database time, aware, UTC."""
         ...

@@ -15,7 +15,13 @@ from pydantic import SecretStr
 from bot.config.settings import Settings
 
 _PARTS: Mapping[str, Callable[[Settings], object]] = {
-    "slack": lambda s: (s.slack.channel, s.slack.team, s.slack.calling, s.slack.templates),
+    "slack": lambda s: (
+        s.slack.channel,
+        s.slack.sre_channel,
+        s.slack.team,
+        s.slack.calling,
+        s.slack.templates,
+    ),
     "dify": lambda s: s.dify,
     "app": lambda s: (s.apps, s.places),
     "policy": lambda s: s.policies,
@@ -24,7 +30,8 @@ _PARTS: Mapping[str, Callable[[Settings], object]] = {
     "events": lambda s: s.events,
     "people": lambda s: (s.people, s.authors),
     "prometheus": lambda s: s.prometheus,
-    "alertmanager": lambda s: s.alertmanager_url,
+    "alertmanager": lambda s: s.alertmanager,
+    "webhook": lambda s: s.webhooks,
     "audit": lambda s: s.anchor_url,
     "KEYTURN_METRICS_TOKEN": lambda s: s.metrics_tokens,
     "KEYTURN_PUBLIC_URL": lambda s: s.public_url,

@@ -236,6 +236,13 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
     },
     NoteCode.ALERT_RESOLVED: {"alertname": "TriageWrong"},
     NoteCode.ALERT_ADDED: {"alertname": "TriageWrong"},
+    NoteCode.ALERTS_SILENCED: {
+        "where": "support-triage@prod",
+        "alerts": ["TriageWrong", "HighErrorRate <!channel>"],
+        "until": AT,
+        "slack_id": "",
+    },
+    NoteCode.ALERTS_HEARD: {"where": "support-triage@prod", "slack_id": ALICE},
     NoteCode.EDITS_SLIPPED_IN: {"lines": ["[prompt] changed: Triage", "- be brief", "+ be kind"]},
     NoteCode.CONDEMNED_AGAIN: {
         "where": "support-triage@prod",
@@ -267,6 +274,16 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
         "slack_id": ALICE,
     },
     NoteCode.NOT_RENEWED: {"slack_id": ALICE, "text": "That version is what is live already."},
+    NoteCode.CORE_CHANGED: {
+        "where": "support-triage@prod",
+        "old": 6,
+        "new": 7,
+        "author": "carol <!channel>",
+        "drift": False,
+        "lines": ["Answer · model/name: gpt-4o → gpt-4o-mini"],
+        "count": 1,
+        "address": LINK,
+    },
     NoteCode.DRIFT: {
         "where": "support-triage@prod",
         "old": 6,
@@ -404,6 +421,12 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
         "until": AT,
         "reason": "",
     },
+    AnswerCode.YOU_SILENCED: {
+        "where": "support-triage@prod",
+        "alerts": [],
+        "until": AT,
+    },
+    AnswerCode.YOU_UNSILENCED: {"where": "support-triage@prod"},
     AnswerCode.YOU_RESUMED: {"where": "", "count": 3},
     AnswerCode.AUDIT: {
         "where": "support-triage@prod",

@@ -72,6 +72,9 @@ class Answers:
         match code:
             case NoteCode.DRIFT:
                 return await self._drift(facts)
+            case NoteCode.CORE_CHANGED:
+                told = {key: value for key, value in facts.items() if key != "rows"}
+                return {**told, "address": await self._page(*facts["rows"])}
             case NoteCode.ENDED if "rollback" in facts:  # an older release queued none
                 return await self._ended(facts)
             case NoteCode.GLASS_BROKEN:

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 from bot.ports.store import Store, Transaction
 from bot.ports.target import TargetDraft, Targets, TargetVersion
+from bot.services import relapse
 from bot.services.apart import Apart
 from bot.services.outdate import outdate
-from bot.services.outgoing import drift_row
+from bot.services.outgoing import drift_row, published_row
 from bot.services.recording import new_draft
 from store.document import Document
 from store.records import (
@@ -148,7 +149,9 @@ class Closer:
         channel = self._channels.get(where, "")
         if channel and drift.meaning != before.meaning:  # else there is no difference to show
             await tx.outbox.put(drift_row(drift, before, channel))
+            await tx.outbox.put(published_row(drift, before))
         await outdate(tx, where, live=drift)
+        await relapse.alert(tx, [drift])
         return drift
 
     # -- drafts ---------------------------------------------------------------------------------

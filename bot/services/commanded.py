@@ -8,6 +8,7 @@ from functools import partial
 from bot.domain import commands
 from bot.domain.commands import (
     Absolve,
+    Alerting,
     Audit,
     BreakGlass,
     Choose,
@@ -25,7 +26,9 @@ from bot.domain.commands import (
     Record,
     Resume,
     Review,
+    Silence,
     Status,
+    Suggesting,
     Tag,
     Tags,
     Take,
@@ -58,6 +61,7 @@ from bot.services.slash.log import log
 from bot.services.slash.own import Own
 from bot.services.slash.pause import Pausing
 from bot.services.slash.record import record
+from bot.services.slash.silence import Silencing
 from bot.services.slash.snapshot import Takes
 from bot.services.slash.status import status
 from bot.services.slash.tag import Tagging
@@ -90,6 +94,7 @@ _ACTIONS = {
     Pause: "suggestions.pause",
     Resume: "suggestions.resume",
     Drill: "drill.start",
+    Silence: "alerts.silence",
 }
 
 
@@ -112,6 +117,7 @@ class Verbs:
     pause: Pausing
     drill: Drilling
     jobs: Timetable
+    silence: Silencing
 
 
 class Commanded:
@@ -254,18 +260,30 @@ class Commanded:
                 await self._verbs.judge(hearing, asked, asker, _matter(asked, asker))
             case BreakGlass() | Review() | TakeBack() | Withdraw():
                 await self._word(hearing, asked, asker)
-            case Pause() | Resume():
-                matter = _matter(asked, asker)
-                await self._verbs.pause(hearing, asked, asker, places, matter)
-            case Drill():
-                matter = _matter(asked, asker)
-                await self._verbs.drill(hearing, asked, asker, places, matter)
+            case Pause() | Resume() | Silence() | Drill():
+                await self._of_alerts(hearing, asked, asker, places)
             case Take():
                 await self._verbs.take(hearing, places, _matter(asked, asker))
             case _:
                 with hearing.speaking():
                     told = await self._told(asker, asked)
                 await self._tell(hearing, told)
+
+    async def _of_alerts(
+        self,
+        hearing: Hearing,
+        asked: Suggesting | Alerting,
+        asker: Asker,
+        places: list[AppEnv],
+    ) -> None:
+        matter = _matter(asked, asker)
+        match asked:
+            case Pause() | Resume():
+                await self._verbs.pause(hearing, asked, asker, places, matter)
+            case Silence():
+                await self._verbs.silence(hearing, asked, asker, matter)
+            case Drill():
+                await self._verbs.drill(hearing, asked, asker, places, matter)
 
     async def _told(self, asker: Asker, asked: Reading) -> Told:
         """What is asked by who only wants to know."""
@@ -337,10 +355,12 @@ def _matter(asked: Named, asker: Asker) -> Matter:
         what["number"] = asked.number
     if isinstance(asked, To | ToTag):
         what |= _asked(asked)
-    if isinstance(asked, BreakGlass | Undo | Condemn | Absolve | Pause) and asked.reason:
+    if isinstance(asked, BreakGlass | Undo | Condemn | Absolve | Pause | Silence) and asked.reason:
         what["reason"] = asked.reason
     if isinstance(asked, Review) and asked.remark:
         what["remark"] = asked.remark
     if isinstance(asked, ToTag | Tag | Untag):
         what["tag"] = asked.name
+    if isinstance(asked, Silence):
+        what["minutes"] = asked.minutes
     return Matter(_ACTIONS[type(asked)], resource, what)

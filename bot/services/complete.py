@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from bot.errors import UpstreamDown, UpstreamRefused
-from bot.ports.alerting import Alerting
+from bot.ports.alerting import WholeGroups
 from bot.ports.store import Store
 from bot.services.waiting import backoff
 from store.records import Delivery, Truncated
@@ -25,13 +25,14 @@ class Complete:
     """
 
     def __init__(
-        self, store: Store, alerting: Alerting | None, *, jitter: Callable[[], float]
+        self, store: Store, alerting: Sequence[WholeGroups], *, jitter: Callable[[], float]
     ) -> None:
         """Take what completing needs.
 
         Args:
             store: Where groups wait and alerts are kept.
-            alerting: Who is asked; None where no Alertmanager is named: then they wait.
+            alerting: Alertmanagers that stand in for each other: they are asked in turn until one
+                answers. Where none is named, groups wait.
             jitter: From 0 to 1, so that replicas drift apart.
         """
         self._store = store
@@ -41,7 +42,7 @@ class Complete:
 
     async def step(self) -> bool:
         """Complete the group that is due for longest; False when there is none."""
-        if self._alerting is None:
+        if not self._alerting:
             await self._tell_waiting()
             return False
         async with self._store.read() as tx:
@@ -52,12 +53,22 @@ class Complete:
         if group is None:
             return False
         try:
-            delivery = await self._alerting.whole(group)
+            delivery = await self._whole(group)
         except (UpstreamDown, UpstreamRefused) as error:
             await self._later(group, error)
         else:
             await self._store_rest(group, delivery)
         return True
+
+    async def _whole(self, group: Truncated) -> Delivery:
+        """All of *group*, of the first who answers; raises what the last one did."""
+        *others, last = self._alerting
+        for one in others:
+            try:
+                return await one.whole(group)
+            except (UpstreamDown, UpstreamRefused) as error:
+                log.info("another Alertmanager is asked", extra={"why": str(error)[:300]})
+        return await last.whole(group)
 
     async def _store_rest(self, group: Truncated, delivery: Delivery) -> None:
         async with self._store.write() as tx:

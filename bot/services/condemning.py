@@ -31,7 +31,7 @@ async def condemn(tx: Transaction, rollback: Rollback) -> None:
     for leg in rollback.legs:
         to = await tx.versions.get(leg.to_version_id)
         live = await tx.versions.get(leg.from_version_id)
-        if not await _undoes(tx, leg, to, live):
+        if await undone(tx, leg, to, live) is None:
             await _condemn(tx, rollback, leg, to, live)
 
 
@@ -48,16 +48,16 @@ async def _condemn(
         )
 
 
-async def _undoes(tx: Transaction, leg: Leg, to: Version, live: Version) -> bool:
-    """Whether *leg* goes to what a rollback of ours, which made *live*, had gone back from."""
+async def undone(tx: Transaction, leg: Leg, to: Version, live: Version) -> Rollback | None:
+    """The rollback of ours that made *live*, where *leg* goes to what that had gone back from."""
     if live.source is not VersionSource.ROLLBACK:
-        return False
+        return None
     for before in await tx.rollbacks.completed(leg.where, since=_EVER):
         for position, (made_id, _) in legs.brought(before).items():
             if made_id == live.id:
                 was = await tx.versions.get(before.legs[position].from_version_id)
-                return was.meaning == to.meaning
-    return False
+                return before if was.meaning == to.meaning else None
+    return None
 
 
 def _entry(rollback: Rollback, leg: Leg, meaning: str, action: str, **what: Json) -> AuditDraft:

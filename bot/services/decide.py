@@ -35,6 +35,7 @@ from bot.services.slash.dry_run import Rehearsing
 from bot.services.slash.jobs import Timetable
 from bot.services.slash.own import Own
 from bot.services.slash.pause import Pausing
+from bot.services.slash.silence import Silencing
 from bot.services.slash.snapshot import Refresh, Takes
 from bot.services.slash.tag import Tagging
 from bot.services.slash.to import Ask, Asking
@@ -65,6 +66,7 @@ class Decide:
         depends_on: Mapping[str, Sequence[str]] = MappingProxyType({}),
         practises: Practises = nowhere,
         job_managers: tuple[str, ...] = (),
+        silences: bool = False,
         owner: str,
         nudge: Callable[[], None],
         jitter: Callable[[], float],
@@ -86,6 +88,7 @@ class Decide:
             depends_on: The apps that each app needs.
             practises: Whether an app serves nobody, so that drills may change it.
             job_managers: Who may run and pause jobs.
+            silences: Whether there is an Alertmanager that can be told to be silent.
             owner: This worker, among all of all machines.
             nudge: Called after a quorum, a broken glass or the alert of a drill was stored, so that
                 nobody waits for the next look.
@@ -134,6 +137,7 @@ class Decide:
                 nudge=nudge,
             ),
             Timetable(store, sight, Managers(directory, job_managers)),
+            Silencing(store, directory, policy_of=policy_of, can=silences, nudge=nudge),
         )
         self._commanded = Commanded(store, reception, verbs)
 

@@ -29,6 +29,7 @@ from bot.services.drawing import Address, Differences, Drawing, Shown
 from bot.services.slack_says import CANNOT_EDIT, TO_MEND
 from bot.services.waiting import backoff
 from store.records import (
+    TO_PEOPLE,
     Case,
     Corrupt,
     Leg,
@@ -92,7 +93,7 @@ class Deliver:
         dropped. Both are kept in `trouble` until something goes through there.
         """
         async with self._store.write() as tx:
-            row = await tx.outbox.claim(self._owner, lease=self._lease)
+            row = await tx.outbox.claim(self._owner, lease=self._lease, kinds=TO_PEOPLE)
             if row is not None and await self._held(tx, row):
                 return True
         if row is None:

@@ -8,13 +8,22 @@ row; without a cause every call is a fact of its own.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from bot.domain.calling import Call
 from bot.domain.words import AnswerCode, NoteCode
 from bot.ports.people import Window
-from store.records import AuditDraft, Case, Json, NewOutgoing, OutboxKind, Rollback, Version
+from store.records import (
+    AuditDraft,
+    Case,
+    Json,
+    NewOutgoing,
+    OutboxKind,
+    Rollback,
+    Version,
+    VersionSource,
+)
 
 
 def moved(rollback: Rollback) -> str:
@@ -146,6 +155,42 @@ def condemned_again_row(version: Version, before: Version | None, channel: str) 
                 "number": version.number,
                 "before": before.number if before else 0,
                 "author": version.author,
+            },
+        },
+    )
+
+
+def published_row(version: Version, before: Version) -> NewOutgoing:
+    """Let *version*, which came after *before*, be looked at for core parameters, once."""
+    return NewOutgoing(
+        kind=OutboxKind.PUBLISHED,
+        destination="keyturn",
+        order_key=f"published:{version.where}",
+        dedupe_id=f"published:{version.id}",
+        body={"rows": [before.id, version.id]},
+    )
+
+
+def core_row(
+    version: Version, before: Version, lines: Sequence[str], count: int, channel: str
+) -> NewOutgoing:
+    """Say in *channel* which core parameters *version* changed: *lines*, of *count*; once."""
+    return NewOutgoing(
+        kind=OutboxKind.NOTICE,
+        destination=channel,
+        order_key=f"core:{version.where}",
+        dedupe_id=f"core:{version.id}",
+        body={
+            "code": NoteCode.CORE_CHANGED.value,
+            "facts": {
+                "where": str(version.where),
+                "old": before.number,
+                "new": version.number,
+                "author": version.author,
+                "drift": version.source is VersionSource.DRIFT,
+                "lines": list(lines),
+                "count": count,
+                "rows": [before.id, version.id],
             },
         },
     )

@@ -8,6 +8,7 @@ from bot.domain import marker
 from bot.ports.store import Store, Transaction
 from bot.ports.target import Target, TargetDraft, TargetVersion
 from bot.services import late
+from bot.services.outgoing import published_row
 from store.records import (
     AppEnv,
     Missing,
@@ -53,13 +54,27 @@ async def record(
             published_at=version.published_at,
             number=number,
         )
-        if ours is None or number is not None or ours.leg_of(where) is None:
+        if ours is None:
+            return await _published(tx, new, version)
+        if number is not None or ours.leg_of(where) is None:
             return await tx.versions.record(new, version.document)
         known = await tx.versions.by_external(where, external_id)
         recorded = await tx.versions.record(new, version.document)
         if known is None:
             await late.notice(tx, ours, recorded)
         return recorded
+
+
+async def _published(tx: Transaction, new: NewVersion, version: TargetVersion) -> Version:
+    """Store what somebody else published; what is newer than all that we have is looked at.
+
+    At first contact, and of older history, nobody wants to be told what it changed.
+    """
+    before = await tx.versions.newest(new.where) if new.number is None else None
+    recorded = await tx.versions.record(new, version.document)
+    if before is not None and (recorded.number or 0) > (before.number or 0):
+        await tx.outbox.put(published_row(recorded, before))
+    return recorded
 
 
 def new_draft(where: AppEnv, draft: TargetDraft, *, name: str) -> NewVersion:

@@ -12,19 +12,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot import spans
-from bot.domain import drill, legs, recovery
+from bot.domain import drill, recovery
 from bot.domain.recovery import UNREADABLE, Verdict
 from bot.domain.verdict.incident import Series
 from bot.errors import UpstreamDown
 from bot.ports.evidence import LookBack
-from bot.ports.store import Store, Transaction
+from bot.ports.store import Store
 from bot.services.apart import Apart
+from bot.services.replaced import changed_at
 from bot.services.watching import MOST, conclude
-from store.records import AppEnv, Finding, Firing, Leg, Rollback, Stale
+from store.records import AppEnv, Finding, Firing, Rollback, Stale
 
 log = logging.getLogger(__name__)
 BEFORE = timedelta(hours=2)  # of what was measured before the trouble
-HISTORY = 50  # versions among which the first that took ours' place is looked for
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class Recover:
             case = await tx.cases.get(alerting)
             firings = drill.about(rollback, await tx.alerts.of_case(alerting))
             again = await tx.alerts.around(case.where.env, since=verified, until=now)
-            changed_at = await _changed_at(tx, rollback)
+            replaced = await changed_at(tx, rollback)
         if not firings:
             return None
         names, known = {one.alertname for one in firings}, {one.id for one in firings}
@@ -130,9 +130,9 @@ class Recover:
             firings=[*firings, *(one for one in again if one.id not in known)],
             first=recovery.meant(firings, case.finding),
             finding=case.finding,
-            until=now if changed_at is None else min(changed_at, now),
+            until=now if replaced is None else min(replaced, now),
             over=now - verified >= self._bake,
-            changed=changed_at is not None,
+            changed=replaced is not None,
         )
 
     async def _verdict(self, after: _Aftermath) -> Verdict:
@@ -173,24 +173,3 @@ def _recovered(series: Sequence[Series], after: _Aftermath, began: datetime) -> 
         verified_at=recovery.verified_at(after.rollback),
         now=after.until,
     )
-
-
-async def _changed_at(tx: Transaction, rollback: Rollback) -> datetime | None:
-    """When something else than *rollback* brought went live first, in any of its apps."""
-    brought = legs.brought(rollback)
-    found = [
-        await _replaced_at(tx, leg, brought.get(position, (leg.from_version_id, ""))[0])
-        for position, leg in enumerate(rollback.legs)
-    ]
-    return min((at for at in found if at is not None), default=None)
-
-
-async def _replaced_at(tx: Transaction, leg: Leg, made_id: int) -> datetime | None:
-    """When another content followed *made_id*; of a copy, which may not know it, what was live."""
-    made, to = await tx.versions.get(made_id), await tx.versions.get(leg.to_version_id)
-    newer = [
-        version.published_at
-        for version in await tx.versions.history(leg.where, limit=HISTORY)
-        if (version.number or 0) > (made.number or 0) and version.meaning != to.meaning
-    ]
-    return min(newer, default=None)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from datetime import timedelta
 
 from bot.ports.store import Transaction
+from bot.services.alerting.rows import alert_row
 from bot.services.outgoing import condemned_again_row
 from store.records import AuditDraft, Version, VersionSource
 
 log = logging.getLogger(__name__)
+_LONGEST_BAKE = timedelta(hours=24)  # what is older than that is told of no more
 LOOKED_BACK = 200  # versions among which the one that was rolled back is looked for
 
 
@@ -34,6 +37,17 @@ async def notice(tx: Transaction, fresh: Sequence[Version], *, channel: str) -> 
         facts = {"app": str(where), "version": version.number}
         log.warning("what was rolled back was published again", extra=facts)
     return bool(again)
+
+
+async def alert(tx: Transaction, fresh: Sequence[Version]) -> None:
+    """Let Alertmanager know if what was rolled back lately is not what is live any more."""
+    newest = fresh[-1]
+    if newest.source is VersionSource.ROLLBACK:
+        return  # whoever carried it out tells
+    since = await tx.now() - _LONGEST_BAKE
+    done = [one for one in await tx.rollbacks.completed(newest.where, since=since) if not one.drill]
+    if done:
+        await tx.outbox.put(alert_row(done[-1], f"version:{newest.id}"))
 
 
 async def _before(tx: Transaction, version: Version) -> Version | None:

@@ -181,6 +181,7 @@ class Snapshot:
                 return  # who resumes compares every open rollback
             outdated = await outdate(tx, where, live=fresh[-1])
             said = await relapse.notice(tx, fresh, channel=self._channels.get(where, ""))
+            await relapse.alert(tx, fresh)
         if outdated or said:
             self._nudge()
 

@@ -6,6 +6,7 @@ from bot.domain import drill, quorum, recovery
 from bot.domain.words import FindingCode, NoteCode
 from bot.ports.store import Transaction
 from bot.services import condemning
+from bot.services.alerting.silencing import end_after
 from bot.services.drill.ending import over
 from bot.services.outgoing import by_keyturn, card_row, moved, note_row
 from store.records import Case, Firing, Json, Recovery, RecoveryState, Rollback
@@ -66,6 +67,7 @@ async def conclude(tx: Transaction, before: Rollback, ended: Recovery) -> Rollba
         "times": times,
         "call": _to_call(after),
     }
+    await end_after(tx, after)
     await tx.outbox.put(card_row(case, moved(after)))
     await tx.outbox.put(note_row(case, NoteCode.RECOVERY, facts, moved(after)))
     await over(tx, case, after)

@@ -203,11 +203,12 @@ async def monitoring(
 
 @asynccontextmanager
 async def alerting(
-    binaries: Binaries, folder: Path, *, webhook: str, token: str, most: int = 0
+    binaries: Binaries, folder: Path, *, webhook: str, token: str, most: int = 0, port: int = 0
 ) -> AsyncIterator[str]:
     """Run Alertmanager; *webhook* gets what it is told, with *token* as bearer. Its host:port.
 
-    A webhook carries at most *most* alerts of a group; 0 carries all.
+    A webhook carries at most *most* alerts of a group; 0 carries all. It listens at *port*, or at
+    any that is free.
     """
     (folder / "webhook_token").write_text(token)
     (folder / "alertmanager.yml").write_text(_ALERTMANAGER.format(webhook=webhook, most=most))
@@ -215,7 +216,7 @@ async def alerting(
         binaries.alertmanager,
         "--config.file=alertmanager.yml",
         "--storage.path=alertmanager",
-        f"--web.listen-address={LOOPBACK}:0",
+        f"--web.listen-address={LOOPBACK}:{port}",
         "--cluster.listen-address=",  # no gossip: it would open a port to all
         "--log.format=json",
     ]

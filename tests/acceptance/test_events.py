@@ -18,7 +18,7 @@ from store.records import State
 from tests.acceptance.test_commands import ask
 from tests.acceptance.test_metrics import TOKEN, scraped
 from tests.acceptance.world import LIMIT_S, LOOPBACK, WHERE, World
-from tests.adapters.webhook.test_webhook import documented
+from tests.adapters.eventhook.test_webhook import documented
 from tests.contract.store.raw import run
 from tests.unit.domain.test_cloudevent import CHECK
 

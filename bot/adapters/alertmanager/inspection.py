@@ -6,7 +6,7 @@ import json
 
 import aiohttp
 
-from bot.errors import AnswerUnreadable, UpstreamDown
+from bot.errors import AnswerUnreadable, TokenRefused, UpstreamDown
 from bot.unreachable import why
 
 SYSTEM = "Alertmanager"
@@ -14,18 +14,23 @@ _PATH = "/api/v2/status"  # https://prometheus.io/docs/alertmanager/latest/alert
 _MOST = 64 * 1024
 
 
-async def version(url: str, session: aiohttp.ClientSession) -> str:
+async def version(url: str, session: aiohttp.ClientSession, *, token: str = "") -> str:
     """The version of the Alertmanager at *url*, "" when it names none.
 
     Raises:
         UpstreamDown: It does not answer.
+        TokenRefused: It wants a token, or another one.
         AnswerUnreadable: What answers is no Alertmanager.
     """
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    address = f"{url}{_PATH}"
     try:
-        async with session.get(f"{url}{_PATH}", allow_redirects=False) as response:
+        async with session.get(address, headers=headers, allow_redirects=False) as response:
             status, body = response.status, await response.content.read(_MOST)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise UpstreamDown(SYSTEM, why(error)) from error
+    if status in {401, 403}:
+        raise TokenRefused(SYSTEM, f"HTTP {status}")
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):

@@ -31,6 +31,9 @@ def routes(
     labels: LabelMap,
     known: Container[AppEnv],
     take_in: TakeIn,
+    path: str = PATH,
+    source: str = wire.SOURCE,
+    version: str = wire.VERSION,
 ) -> list[web.RouteDef]:
     """The webhook's route.
 
@@ -40,11 +43,12 @@ def routes(
         labels: Which labels name app and environment.
         known: The configured apps; alerts of others are handed over with `where` None.
         take_in: Stores a delivery durably; 202 is answered only after it returned.
+        path, source, version: Of another sender whose bodies have the same form.
     """
     allowed = Bearers(tokens)
 
     async def parsed(body: bytes) -> Delivery:
-        read = partial(wire.parse, labels=labels, known=known)
+        read = partial(wire.parse, labels=labels, known=known, source=source, version=version)
         return read(body) if len(body) < THREAD_FROM_BYTES else await asyncio.to_thread(read, body)
 
     async def receive(request: web.Request) -> web.Response:
@@ -56,7 +60,7 @@ def routes(
         _tell_odd(delivery, labels, known)
         return web.Response(status=202)
 
-    return [web.post(PATH, receive)]
+    return [web.post(path, receive)]
 
 
 def _tell_odd(delivery: Delivery, labels: LabelMap, known: Container[AppEnv]) -> None:

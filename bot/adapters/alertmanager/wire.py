@@ -22,6 +22,7 @@ MAX_ALERTS = 10_000
 MAX_LABELS = 200
 MAX_TEXT = 64 * 1024
 VERSION = "4"
+SOURCE = "alertmanager"
 
 _ZERO_YEAR = 1  # Go's zero time, 0001-01-01T00:00:00Z: "has not ended"
 _RFC3339 = re.compile(
@@ -37,9 +38,10 @@ def parse(
     *,
     labels: LabelMap,
     known: Container[AppEnv],
-    source: str = "alertmanager",
+    source: str = SOURCE,
+    version: str = VERSION,
 ) -> Delivery:
-    """Read one webhook body of version "4".
+    """Read one webhook body of *version*: "4", as Alertmanager sends it.
 
     Alerts of apps outside *known* are kept with `where` None. An alert that has not ended
     has `ends_at` None. Empty label values count as absent, as in Alertmanager itself. A text
@@ -54,8 +56,8 @@ def parse(
     if len(body) > MAX_BYTES:
         raise TooLarge(f"more than {MAX_BYTES} bytes")
     message = _object(_json(body), "the body")
-    if _text(message, "version") != VERSION:
-        raise BadInput(f"version: only {VERSION!r} is understood")
+    if _text(message, "version") != version:
+        raise BadInput(f"version: only {version!r} is understood")
     alerts = _field(message, "alerts", list)
     if len(alerts) > MAX_ALERTS:
         raise TooLarge(f"more than {MAX_ALERTS} alerts")
@@ -65,6 +67,7 @@ def parse(
         raise refused[0]
     firings = _once(read)
     truncated = _truncated(message)
+    cut_short = truncated and source == SOURCE  # others cannot be asked for the rest
     return Delivery(
         source=source,
         receiver=_text(message, "receiver"),
@@ -74,7 +77,7 @@ def parse(
         firings=firings,
         body=body,
         unreadable=len(refused),
-        group_labels=_texts(message, "groupLabels", "the body") if truncated else {},
+        group_labels=_texts(message, "groupLabels", "the body") if cut_short else None,
     )
 
 

@@ -15,6 +15,7 @@ EMOJI: Mapping[str, str] = {
     "no_entry": "⛔", "no_entry_sign": "🚫", "question": "❓", "information_source": "ℹ️",
     "bell": "🔔", "lock": "🔒", "closed_lock_with_key": "🔐", "eyes": "👀", "thumbsup": "👍",
     "+1": "👍", "-1": "👎", "tada": "🎉", "mag": "🔍", "memo": "📝", "clock3": "🕒",
+    "no_bell": "🔕", "control_knobs": "🎛️",
     "double_vertical_bar": "⏸️", "arrow_forward": "▶️", "large_green_circle": "🟢",
     "red_circle": "🔴", "large_yellow_circle": "🟡", "wave": "👋",
     "bulb": "💡", "busts_in_silhouette": "👥", "page_facing_up": "📄", "link": "🔗",

@@ -39,6 +39,7 @@ async def _row(
     live = await tx.versions.newest(where)
     oldest = await tx.versions.import_mark(where)
     paused = await tx.suggestions.paused(where)
+    silenced = await tx.silences.of(where)
     return {
         "where": str(where),
         "number": live.number if live else None,
@@ -50,6 +51,8 @@ async def _row(
         "not_imported": (oldest or 1) - 1,
         "paused_until": paused.until.isoformat() if paused else "",
         "paused_by": paused.slack_id if paused else "",
+        "silenced_until": silenced.until.isoformat() if silenced else "",
+        "silenced_by": silenced.slack_id if silenced else "",
         "reviews": [_review(ended) for ended in reviews],
     }
 

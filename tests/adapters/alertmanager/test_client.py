@@ -1,139 +1,175 @@
-"""Alertmanager's API v2 is asked for a whole group, and its answer read as a webhook is."""
+"""What is said to Alertmanager's API, and what its answers mean; see also the acceptance tests."""
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from bot.adapters.alertmanager import wire
 from bot.adapters.alertmanager.client import Alertmanager
+from bot.domain.announced import Announced
 from bot.domain.naming import LabelMap
-from bot.errors import AnswerUnreadable, UpstreamDown, UpstreamRefused
-from store.records import AppEnv, FiringStatus, Truncated
-from tests.adapters.alertmanager.bodies import recorded
+from bot.domain.silencing import Held, Matcher
+from bot.errors import AnswerUnreadable, BotError, TokenRefused, UpstreamDown, UpstreamRefused
+from tests.builders import PROD
 
-KNOWN = {AppEnv("checkout-bot", "prod")}
-# as Alertmanager 0.25 listed what its webhook 000 had told
-LISTED: dict[str, Any] = {
-    "annotations": {"summary": "Error ratio 22% for checkout-bot/checkout in prod"},
-    "endsAt": "2026-11-23T22:53:22.338Z",
-    "fingerprint": "bc4c32b603cb6e1b",
-    "receivers": [{"name": "per-alert"}, {"name": "max2"}],
-    "startsAt": "2026-11-23T22:53:08.338Z",
-    "status": {"inhibitedBy": [], "silencedBy": [], "state": "active"},
-    "updatedAt": "2026-11-23T22:53:14.340Z",
-    "generatorURL": "http://vm:53587/graph?g0.expr=app_error_ratio+%3E+0.05&g0.tab=1",
-    "labels": {"alertname": "HighErrorRate", "app": "checkout-bot", "env": "prod"},
+AT = datetime(2026, 11, 24, 12, 0, 0, 123456, tzinfo=UTC)
+LISTED = {
+    "annotations": {},
+    "startsAt": "2026-11-24T11:55:00.000Z",
+    "endsAt": "2026-11-24T12:00:00.000Z",
+    "updatedAt": "2026-11-24T11:56:00.000Z",
+    "fingerprint": "c6eadffa33fcdf37",
+    "receivers": [{"name": "keyturn"}],
+    "status": {"inhibitedBy": [], "silencedBy": ["1"], "state": "suppressed"},
+    "labels": {"alertname": "Wrong", "app": PROD.app, "env": PROD.env},
 }
 
 
-class Api:
-    """Answers `GET /api/v2/alerts` as it is told, and keeps what was asked."""
+class Server:
+    """Answers as it is told, and remembers what was asked."""
 
     def __init__(self) -> None:
-        self.asked: list[list[tuple[str, str]]] = []
-        self.answer = web.Response(text=json.dumps([LISTED]), content_type="application/json")
+        self.asked: list[tuple[str, str, Any, str]] = []
+        self.status = 200
+        self.answer: Any = ""
 
-    async def handle(self, request: web.Request) -> web.Response:
-        self.asked.append(list(request.query.items()))
-        return self.answer
-
-
-@pytest.fixture
-def api() -> Api:
-    return Api()
+    async def receive(self, request: web.Request) -> web.Response:
+        said = await request.json() if request.can_read_body else request.query.getall("filter", [])
+        token = request.headers.get("Authorization", "")
+        self.asked.append((request.method, request.path, said, token))
+        return web.json_response(self.answer, status=self.status)
 
 
 @pytest.fixture
-async def client(api: Api) -> AsyncIterator[Alertmanager]:
+def server() -> Server:
+    return Server()
+
+
+@pytest.fixture
+async def there(server: Server) -> AsyncIterator[Alertmanager]:
     application = web.Application()
-    application.router.add_get("/am/api/v2/alerts", api.handle)
-    async with TestServer(application) as server:
-        asking = Alertmanager(str(server.make_url("/am")), labels=LabelMap(), known=KNOWN)
-        yield asking
-        await asking.close()
+    application.router.add_route("*", "/{path:.*}", server.receive)
+    async with TestServer(application) as running:
+        made = Alertmanager(
+            str(running.make_url("")), labels=LabelMap(), known={PROD}, token="open-sesame"
+        )
+        yield made
+        await made.close()
 
 
-def a_group(**labels: str) -> Truncated:
-    return Truncated("alertmanager", "{}:{}", "max2", labels, asked=1, attempts=1)
+def an_alert() -> Announced:
+    return Announced({"alertname": "X"}, {"summary": "Y"}, AT, AT + timedelta(minutes=15))
 
 
-async def test_all_that_fires_in_the_group_comes_as_a_webhook_would_have_told_it(
-    client: Alertmanager,
+async def test_an_alert_is_told_in_a_list_with_whole_milliseconds(
+    server: Server, there: Alertmanager
 ) -> None:
-    delivery = await client.whole(a_group(alertname="HighErrorRate"))
+    await there.announce(an_alert())
 
-    (firing,) = delivery.firings
-    assert (firing.where, firing.status) == (AppEnv("checkout-bot", "prod"), FiringStatus.FIRING)
-    assert firing.starts_at == datetime(2026, 11, 23, 22, 53, 8, 338000, tzinfo=UTC)
-    assert firing.ends_at is None, "what fires has no end, though the API names one"
-    (told,) = wire.parse(recorded(0), labels=LabelMap(), known=KNOWN).firings
-    assert (told.source, told.fingerprint) == (firing.source, firing.fingerprint)
-    assert told.starts_at == firing.starts_at, "so that both are one firing"
-
-
-async def test_it_asks_for_what_fires_in_this_group_of_this_receiver_alone(
-    client: Alertmanager, api: Api
-) -> None:
-    await client.whole(a_group(app="客服-bot", odd='a "quoted" \\ and\nbroken one'))
-
-    (asked,) = api.asked
-    assert ("active", "true") in asked
-    assert {("silenced", "false"), ("inhibited", "false"), ("receiver", "max2")} <= set(asked)
-    assert [value for name, value in asked if name == "filter"] == [
-        'app="客服-bot"',
-        r'odd="a \"quoted\" \\ and\nbroken one"',
+    ((method, path, said, token),) = server.asked
+    assert (method, path, token) == ("POST", "/api/v2/alerts", "Bearer open-sesame")
+    assert said == [
+        {
+            "labels": {"alertname": "X"},
+            "annotations": {"summary": "Y"},
+            "startsAt": "2026-11-24T12:00:00.124Z",
+            "endsAt": "2026-11-24T12:15:00.124Z",
+        }
     ]
 
 
-@pytest.mark.parametrize("status", [500, 503])
-async def test_one_that_cannot_answer_now_is_down(
-    client: Alertmanager, api: Api, status: int
+async def test_a_silence_is_made_with_its_matchers_and_gives_its_id(
+    server: Server, there: Alertmanager
 ) -> None:
-    api.answer = web.Response(status=status)
+    server.answer = {"silenceID": "1"}
+    matcher = Matcher("alertname", "X", equal=False)
 
-    with pytest.raises(UpstreamDown):
-        await client.whole(a_group())
+    made = await there.silence([matcher], since=AT, until=AT + timedelta(hours=1), comment="why")
 
-
-async def test_one_that_is_not_there_is_down(unused_tcp_port: int) -> None:
-    client = Alertmanager(f"http://127.0.0.1:{unused_tcp_port}", labels=LabelMap(), known=KNOWN)
-
-    with pytest.raises(UpstreamDown):
-        await client.whole(a_group())
-    await client.close()
-
-
-async def test_a_question_that_it_does_not_take_is_refused(client: Alertmanager, api: Api) -> None:
-    api.answer = web.Response(status=400, text='"bad matcher format"')
-
-    with pytest.raises(UpstreamRefused):
-        await client.whole(a_group())
+    assert made == "1"
+    ((_, path, said, _),) = server.asked
+    assert (path, said["createdBy"], said["comment"]) == ("/api/v2/silences", "keyturn", "why")
+    assert said["matchers"] == [
+        {"name": "alertname", "value": "X", "isRegex": False, "isEqual": False}
+    ]
 
 
-@pytest.mark.parametrize("said", ["", "{}", "[1]", '[{"labels": 1}]', "[" * 5000])
-async def test_an_answer_of_another_form_is_unreadable(
-    client: Alertmanager, api: Api, said: str
+async def test_only_our_silences_that_are_in_force_are_seen(
+    server: Server, there: Alertmanager
 ) -> None:
-    api.answer = web.Response(text=said)
+    def a_silence(key: str, by: str = "keyturn", state: str = "active") -> dict[str, Any]:
+        ends = "2026-11-24T12:15:00.000Z"
+        status = {"state": state}
+        return {"id": key, "createdBy": by, "comment": "c", "endsAt": ends, "status": status}
+
+    server.answer = [a_silence("1"), a_silence("2", by="dave"), a_silence("3", state="expired")]
+
+    assert await there.silences() == [Held("1", "c", datetime(2026, 11, 24, 12, 15, tzinfo=UTC))]
+    server.asked.clear()
+    await there.unsilence("3")
+    assert [method for method, *_ in server.asked] == ["GET"], "it is over: nothing to end"
+
+
+async def test_what_fires_is_read_like_a_webhook(server: Server, there: Alertmanager) -> None:
+    server.answer = [LISTED]
+
+    (firing,) = await there.firing([Matcher("app", PROD.app), Matcher("env", "prod|", regex=True)])
+
+    assert (firing.where, firing.fingerprint) == (PROD, "c6eadffa33fcdf37")
+    assert firing.ends_at is None
+    ((_, _, asked, _),) = server.asked
+    assert asked == [f'app="{PROD.app}"', 'env=~"prod|"']
+
+
+async def test_an_alert_that_cannot_be_read_is_not_taken_for_one_that_is_over(
+    server: Server, there: Alertmanager
+) -> None:
+    server.answer = [LISTED, {**LISTED, "fingerprint": "no number"}]
 
     with pytest.raises(AnswerUnreadable):
-        await client.whole(a_group())
+        await there.firing([])
 
 
-async def test_an_answer_without_end_is_not_read_to_it(
-    client: Alertmanager, api: Api, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, UpstreamRefused),
+        (401, TokenRefused),
+        (404, UpstreamDown),
+        (429, UpstreamDown),
+        (500, UpstreamDown),
+        (302, UpstreamRefused),
+    ],
+)
+async def test_what_is_refused_for_good_is_told_from_what_may_work_later(
+    server: Server, there: Alertmanager, status: int, error: type[BotError]
 ) -> None:
-    monkeypatch.setattr(wire, "MAX_BYTES", 1000)
-    api.answer = web.Response(text=" " * 100_000)
+    server.status, server.answer = status, {"code": 601, "message": "bad matcher\x1b"}
 
-    async with asyncio.timeout(10):
-        with pytest.raises(AnswerUnreadable):
-            await client.whole(a_group())
+    with pytest.raises(error) as refused:
+        await there.announce(an_alert())
+
+    assert type(refused.value) is error
+    assert "\x1b" not in str(refused.value)
+
+
+@pytest.mark.parametrize("answer", ["", {}, [], [1], {"uptime": "yesterday"}, None])
+async def test_what_is_of_another_form_is_said(
+    server: Server, there: Alertmanager, answer: object
+) -> None:
+    server.answer = answer
+
+    with pytest.raises(AnswerUnreadable):
+        await there.up_since()
+
+
+async def test_nobody_there_is_down(there: Alertmanager) -> None:
+    nowhere = Alertmanager("http://127.0.0.1:9", labels=LabelMap(), known=set())
+    with pytest.raises(UpstreamDown):
+        await nowhere.announce(an_alert())
+    await nowhere.close()

@@ -44,7 +44,7 @@ def alerting() -> Alerting:
     return Alerting()
 
 
-def a_worker(store: Store, alerting: Alerting | None) -> Complete:
+def a_worker(store: Store, *alerting: Alerting) -> Complete:
     return Complete(store, alerting, jitter=lambda: 1.0)
 
 
@@ -144,7 +144,7 @@ async def test_without_an_alertmanager_it_is_said_once_and_waits_until_one_is_na
 ) -> None:
     caplog.set_level(logging.WARNING)
     await timed_store.take_all([CUT])
-    nobody = a_worker(timed_store, None)
+    nobody = a_worker(timed_store)
 
     assert not await nobody.step()
     assert not await nobody.step()

@@ -19,6 +19,7 @@ from bot.domain.commands import (
     Log,
     Pause,
     Record,
+    Silence,
     Status,
     Tag,
     Tags,
@@ -229,3 +230,31 @@ def test_what_names_no_record_says_how_one_is_asked_for(text: str) -> None:
         parse(text)
 
     assert refused.value.nearest.startswith("record ")
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        (f"silence {PROD}", Silence(PROD)),
+        (f"silence {PROD} 45m", Silence(PROD, 45)),
+        (f"silence {PROD} for 2h", Silence(PROD, 120)),
+        (f"Silence {PROD} FOR 1h30m moving house", Silence(PROD, 90, "moving house")),
+        (f"silence {PROD} off", Silence(PROD, 0)),
+        (f"silence {PROD} OFF", Silence(PROD, 0)),
+    ],
+)
+def test_a_silence_names_its_app_and_how_long(text: str, asked: Silence) -> None:
+    assert parse(text) == asked
+
+
+@pytest.mark.parametrize("words", ["for", "off now", "forever", "for ever", "0m", "please 30m"])
+def test_a_silence_without_a_time_is_not_guessed(words: str) -> None:
+    with pytest.raises(BadCommand) as refused:
+        parse(f"silence {PROD} {words}")
+
+    assert refused.value.nearest == f"silence {PROD} 30m"
+
+
+def test_a_silence_is_of_one_app() -> None:
+    with pytest.raises(BadCommand):
+        parse("silence 30m")

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from bot.adapters.webhook.client import Webhook
-from bot.adapters.webhook.wire import LONGEST_WAIT_S, key_of
+from bot.adapters.eventhook.client import Webhook
+from bot.adapters.eventhook.wire import LONGEST_WAIT_S, key_of
 from bot.errors import Throttled, UpstreamDown, UpstreamRefused
 from tests.builders import NOON
 from tests.unit.domain.test_cloudevent import an_announcement
@@ -110,7 +110,7 @@ async def test_an_event_is_posted_signed_as_the_document_says(receiver: Receiver
 
 def test_the_signature_is_that_of_standard_webhooks() -> None:
     """The example of https://www.standardwebhooks.com."""
-    from bot.adapters.webhook.wire import signature
+    from bot.adapters.eventhook.wire import signature
 
     key = key_of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
     body = b'{"test": 2432232314}'

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import aiohttp
 
-from bot.adapters.webhook import wire
+from bot.adapters.eventhook import wire
 from bot.domain import cloudevent
 from bot.errors import UpstreamDown
 from bot.unreachable import why

@@ -7,7 +7,7 @@ from alembic import op
 
 from store.types import JsonText, SafeText, UtcDateTime
 
-revision = "0016"
+revision = "0014"
 down_revision = "0013"
 branch_labels = None
 depends_on = None

@@ -1,0 +1,131 @@
+"""What must fit together about senders that are mapped, and their forms out of the tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from pydantic import SecretStr
+
+from bot.adapters.webhooks.form import Form
+from bot.adapters.webhooks.pointer import Pointer, place
+from bot.config import tables
+from bot.config.mistakes import Mistakes, at
+from bot.config.raw import Raw, texts
+from bot.config.raw import tables as tables_of
+from bot.config.settings import WebhookSettings
+from bot.config.variables import named_secret
+from bot.domain import drill
+
+WEBHOOK = "webhook"
+_OURS: Final = frozenset({"alertmanager", "grafana", drill.SOURCE})  # doors and sources of our own
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}", re.ASCII)
+_TOKEN = re.compile(r"[!-~]+")
+
+
+def _names_are_doors(raw: Raw, mistakes: Mistakes) -> None:
+    for name in tables_of(raw, WEBHOOK):
+        if name in _OURS:
+            mistakes.add((WEBHOOK, name), "is a door of Keyturn's own; choose another name")
+        elif not _NAME.fullmatch(name):
+            sentence = "a name has small letters, digits and -, since it is part of an address"
+            mistakes.add((WEBHOOK, name), sentence)
+
+
+def _each_has_one_token(raw: Raw, mistakes: Mistakes) -> None:
+    for name in tables_of(raw, WEBHOOK):
+        given = [at(raw, WEBHOOK, name, key) is not None for key in ("token_env", "token_file")]
+        if sum(given) != 1:
+            mistakes.add((WEBHOOK, name), "needs exactly one of token_env and token_file")
+
+
+def _words_are_told_apart(raw: Raw, mistakes: Mistakes) -> None:
+    for name in tables_of(raw, WEBHOOK):
+        seen: dict[str, str] = {}
+        for key, usual in (("firing", ["firing"]), ("resolved", ["resolved"]), ("ignored", [])):
+            given = at(raw, WEBHOOK, name, key)
+            for word in usual if given is None else texts(given):
+                first = seen.setdefault(word.casefold(), key)
+                if first != key:
+                    sentence = f'"{word}" is among {first} too; an alert is one of them'
+                    mistakes.add((WEBHOOK, name, key), sentence)
+
+
+def _alerts_name_an_app(raw: Raw, mistakes: Mistakes) -> None:
+    app = at(raw, "alerts", "labels", "app") or "app"
+    apps = tables_of(raw, "app")
+    matched = any(at(raw, "app", name, "match") is not None for name in apps) or any(
+        at(raw, "app", name, "environments", env, "match") is not None
+        for name in apps
+        for env in tables_of(raw, "app", name, "environments")
+    )
+    for name in tables_of(raw, WEBHOOK):
+        labels = tables_of(raw, WEBHOOK, name, "labels")
+        if "alertname" in labels:
+            mistakes.add((WEBHOOK, name, "labels", "alertname"), "stands as `name` beside labels")
+        if app not in labels and not matched:
+            sentence = f'must have "{app}", which names the app of an alert ([alerts] labels)'
+            mistakes.add((WEBHOOK, name, "labels"), sentence)
+
+
+WEBHOOK_RULES: Sequence[Callable[[Raw, Mistakes], None]] = (
+    _names_are_doors,
+    _each_has_one_token,
+    _words_are_told_apart,
+    _alerts_name_an_app,
+)
+
+
+def tokens(
+    raw: Raw, folder: Path, variables: Mapping[str, str], mistakes: Mistakes
+) -> dict[str, tuple[SecretStr, ...]]:
+    """The tokens of each sender, several while one is being replaced."""
+    found = {}
+    for name, table in tables_of(raw, WEBHOOK).items():
+        path = (WEBHOOK, name, "token")
+        secret = named_secret(table, path, folder, variables, mistakes) or ""
+        parts = [part for part in re.split(r"[\s,]+", secret) if part]
+        if not all(map(_TOKEN.fullmatch, parts)):
+            sentence = "must be of visible ASCII characters, since it is a header"
+            mistakes.add(path, sentence)
+        found[name] = tuple(SecretStr(part) for part in parts)
+    return found
+
+
+def senders(
+    document: tables.Document, secrets: Mapping[str, Sequence[SecretStr]]
+) -> dict[str, WebhookSettings]:
+    """The senders by their names, with their *secrets*."""
+    return {
+        name: WebhookSettings(_form(name, table), tuple(secrets.get(name, ())))
+        for name, table in document.webhook.items()
+    }
+
+
+def _form(name: str, table: tables.WebhookTable) -> Form:
+    return Form(
+        source=name,
+        status=place(table.status),
+        name=place(table.name),
+        starts_at=_pointer(table.starts_at),
+        firing=_words(table.firing),
+        resolved=_words(table.resolved),
+        ignored=_words(table.ignored),
+        alerts=_pointer(table.alerts) if table.alerts is not None else None,
+        ends_at=_pointer(table.ends_at) if table.ends_at is not None else None,
+        fingerprint=tuple(map(place, table.fingerprint)),
+        labels={label: place(text) for label, text in table.labels.items()},
+        annotations={key: place(text) for key, text in table.annotations.items()},
+    )
+
+
+def _pointer(text: str) -> Pointer:
+    found = place(text)
+    assert isinstance(found, Pointer)  # noqa: S101 - the field has checked it
+    return found
+
+
+def _words(said: Sequence[str]) -> frozenset[str]:
+    return frozenset(word.casefold() for word in said)

@@ -356,6 +356,7 @@ def test_help_has_one_command_a_line() -> None:
         "`/rollback untag A",
         "`/rollback audit A",
         "`/rollback pause A",
+        "`/rollback silence",
         "`/rollback condemn",
         "`/rollback help`: ",
     ]

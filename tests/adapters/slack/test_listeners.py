@@ -185,7 +185,7 @@ async def test_the_dialog_of_a_drill_stays_one_when_it_is_filled(
 
     (view,) = slack.state.views_of(BOB)
     assert view.content["title"]["text"] == "Drill: what would change"
-    assert "2 prompts reworded" in str(view.content["blocks"])
+    assert "1 prompt reworded" in str(view.content["blocks"])
 
 
 async def test_the_same_press_again_asks_only_once(

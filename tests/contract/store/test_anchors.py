@@ -9,7 +9,7 @@ import pytest
 
 from bot.domain.approval import MOVES
 from store.audit import verify
-from store.records import AuditAnchor, OutboxKind, Outgoing
+from store.records import TO_PEOPLE, AuditAnchor, OutboxKind, Outgoing
 from store.session import SqlStore, open_store
 from tests.contract.store import behind
 from tests.contract.store.things import an_entry
@@ -77,7 +77,7 @@ async def test_who_tells_people_is_not_given_anchors(anchored: SqlStore) -> None
     await say(anchored, "vote")
 
     async with anchored.write() as tx:
-        assert await tx.outbox.claim("one", lease=LEASE) is None
+        assert await tx.outbox.claim("one", lease=LEASE, kinds=TO_PEOPLE) is None
     assert await taken(anchored) is not None
 
 

@@ -440,7 +440,7 @@ async def test_the_claim_says_who_approved_and_when_it_ends_in_database_time(
     assert execution.lease_until is not None
     assert execution.clicked_at is not None
     assert timedelta(seconds=29) < execution.lease_until - execution.clicked_at
-    assert scene.messenger.replies[0].note.facts == {"slack_ids": [ALICE, BOB]}
+    assert scene.messenger.replies[0].note.facts["slack_ids"] == [ALICE, BOB]
     told = await raw.run(
         sqlite_url, "SELECT dedupe_id FROM outbox WHERE dedupe_id LIKE '%:executing:%'"
     )

@@ -31,7 +31,7 @@ def scene(sqlite_store: Store) -> ExecutionScene:
 
 async def fire(scene: ExecutionScene, at: datetime, name: str = ERRORS) -> Case:
     """An alert fires *at* a time, and Keyturn looks at it."""
-    firing = a_firing(starts_at=at, labels={"alertname": name}, fingerprint=name)
+    firing = a_firing(starts_at=at, labels={"alertname": name}, fingerprint=f"{name}{at}")
     delivery = Delivery("alertmanager", "keyturn", "group", f"{name}{at}", 0, (firing,))
     await Intake(scene.store, nudge=lambda: None)(delivery)
     while await TakeIn(scene.store, scene.channels, meaning=lambda _: None).step():

@@ -17,7 +17,7 @@ from bot.playground.slack import people
 from bot.playground.story import seed
 from bot.playground.story.alerts import send
 from bot.playground.story.workflow import APP
-from store.records import RecoveryState, Rollback, State
+from store.records import FiringStatus, RecoveryState, Rollback, State
 from tests.acceptance.alertmanager_world import Binaries, alerting
 from tests.acceptance.world import LIMIT_S, LOOPBACK, VOTERS, WHERE, World
 
@@ -162,6 +162,34 @@ async def test_an_alert_that_ends_in_our_silence_is_heard_and_the_silence_goes(
     assert not world.slack.state.problems
 
 
+async def test_where_a_match_means_the_app_an_alert_with_its_name_is_hushed_and_heard_too(
+    world: World,
+) -> None:
+    table = f"[app.{APP}]\n"
+    written = world.config.read_text(encoding="utf-8")
+    with_match = written.replace(table, table + 'match = { service = "triage-api" }\n')
+    world.config.write_text(with_match, encoding="utf-8")
+    async with asyncio.timeout(WHOLE_S), running(world, 'silence = ["prod"]') as (service, there):
+        await rolled_back(world, there)
+        silences = await world.until(lambda: several(there.silences))
+        (hushed,) = await there.alerts(ALERT)
+        await service.see_recovery()
+        fires = await statuses(world)
+        rows = [one["id"] for one in await there.silences()]
+        await there.fire(ends_at=datetime.now(UTC))
+        await world.until(lambda: seen(service, world))
+        await world.until(lambda: nothing(there.silences))
+        over = await statuses(world)
+
+    means = [{(one["name"], one["value"]) for one in found["matchers"]} for found in silences]
+    also = {("alertname", ALERT), ("env", f"{WHERE.env}|")}
+    named, matched = {("app", WHERE.app), *also}, {("service", "triage-api"), *also}
+    assert sorted(map(sorted, means)) == sorted(map(sorted, [named, matched]))
+    assert hushed["status"]["silencedBy"] == [silences[means.index(named)]["id"]]
+    assert sorted(rows) == sorted(one["id"] for one in silences), "each was begun once"
+    assert (fires, over) == ({FiringStatus.FIRING}, {FiringStatus.RESOLVED})
+
+
 async def test_people_silence_an_app_and_let_it_be_heard_again(world: World) -> None:
     async with asyncio.timeout(WHOLE_S), running(world) as (_, there):
         command = f"silence {WHERE} for 30m"
@@ -260,6 +288,18 @@ async def seen(service: Service, world: World) -> bool:
     """Look whether it helped, as the clock does."""
     await service.see_recovery()
     return await newest(world, lambda one: not one.watched) is not None
+
+
+async def statuses(world: World) -> set[FiringStatus]:
+    """How the alerts of the newest rollback's case stand."""
+    async with world.store.read() as tx:
+        (newest_one,) = await tx.rollbacks.newest(limit=1)
+        return {one.status for one in await tx.alerts.of_case(newest_one.case_id)}
+
+
+async def several(look: Callable[[], Any]) -> Any:
+    found = await look()
+    return found if len(found) > 1 else None
 
 
 async def nothing(look: Callable[[], Any]) -> bool:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 
 from bot.domain.announced import Announced
 from bot.domain.silencing import Held, Matcher
-from bot.errors import BotError
+from bot.errors import BotError, UpstreamDown
 from store.records import Firing
 
 _ids = count(1)
@@ -18,7 +18,10 @@ _ids = count(1)
 
 @dataclass
 class FakeAlertmanager:
-    """Holds what it is told; `failing` is raised instead."""
+    """Holds what it is told; `failing` is raised instead.
+
+    `meanwhile` happens once, after it said what fires; of silences it takes `room` more.
+    """
 
     told: list[Announced] = field(default_factory=list)
     held: dict[str, Held] = field(default_factory=dict)
@@ -26,6 +29,8 @@ class FakeAlertmanager:
     fires: list[Firing] = field(default_factory=list)
     started: datetime = datetime(2020, 1, 1, tzinfo=UTC)
     failing: BotError | None = None
+    meanwhile: Callable[[], Awaitable[object]] | None = None
+    room: int = 1000
 
     def restart(self) -> None:
         """Forget every alert, and begin to hear of them again."""
@@ -55,8 +60,11 @@ class FakeAlertmanager:
         self._may_fail()
         assert matchers, "it answers 422"
         assert since < until, "it answers 400"
+        if not self.room:
+            raise UpstreamDown("Alertmanager", "HTTP 503")
+        self.room -= 1
         made = f"silence-{next(_ids)}"
-        self.held[made] = Held(made, comment, until)
+        self.held[made] = Held(made, comment, until, frozenset(matchers))
         self.matched[made] = matchers
         return made
 
@@ -66,11 +74,20 @@ class FakeAlertmanager:
 
     async def firing(self, matchers: Sequence[Matcher]) -> list[Firing]:
         self._may_fail()
-        return [one for one in self.fires if all(fits(m, one.labels) for m in matchers)]
+        found = [one for one in self.fires if all(fits(m, one.labels) for m in matchers)]
+        if self.meanwhile is not None:
+            meanwhile, self.meanwhile = self.meanwhile, None
+            await meanwhile()
+        return found
 
     async def up_since(self) -> datetime:
         self._may_fail()
         return self.started
+
+    def hushes(self, labels: Mapping[str, str]) -> bool:
+        """Whether a silence that it holds fits an alert with *labels*."""
+        held = [self.matched[one] for one in self.held]
+        return any(all(fits(matcher, labels) for matcher in matchers) for matchers in held)
 
     def _may_fail(self) -> None:
         if self.failing is not None:

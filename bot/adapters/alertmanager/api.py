@@ -120,7 +120,22 @@ def _held(one: Mapping[str, Json]) -> Held:
     named, comment = one.get("id"), one.get("comment")
     if not isinstance(named, str) or not isinstance(comment, str):
         raise AnswerUnreadable(SYSTEM, "a silence without id or comment")
-    return Held(named, comment, _time(one.get("endsAt")))
+    return Held(named, comment, _time(one.get("endsAt")), _matchers(one.get("matchers")))
+
+
+def _matchers(said: Json) -> frozenset[Matcher]:
+    """Of a form that is not ours none: it is then taken for another silence, and replaced."""
+    if not isinstance(said, list) or not all(isinstance(one, dict) for one in said):
+        return frozenset()
+    return frozenset(
+        Matcher(
+            str(one.get("name")),
+            str(one.get("value")),
+            regex=one.get("isRegex") is True,
+            equal=one.get("isEqual") is not False,
+        )
+        for one in said
+    )
 
 
 def _json(body: bytes) -> Json:

@@ -10,7 +10,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from bot.domain import silencing
 from bot.domain.naming import LabelMap
@@ -18,7 +18,7 @@ from bot.ports.alerting import Alerting
 from bot.ports.store import Store, Transaction
 from bot.services.apart import Apart
 from bot.services.watching import MOST
-from store.records import AppEnv, Delivery, Firing, FiringStatus, Silenced
+from store.records import AppEnv, Delivery, Firing, FiringStatus
 
 log = logging.getLogger(__name__)
 SOURCE = "alertmanager"
@@ -61,46 +61,46 @@ class Listen:
             return
         async with self._store.read() as tx:
             silenced = await tx.silences.lately(self._apps, silencing.HEARD_AFTER)
+            known = await _known(tx) if silenced else []
         apart = Apart(log)
         for one in silenced:
             with apart.piece("silenced alerts not asked for", app=str(one.where)):
-                await self._about(one)
+                await self._about(one.where, known)
         apart.tell()
 
-    async def _about(self, silenced: Silenced) -> None:
-        where = silenced.where
-        matchers = silencing.matchers(where, self._labels)
-        answers = [await there.firing(matchers) for there in self._there.values()]
-        up_since = [await there.up_since() for there in self._there.values()]
-        firing = {
-            one.fingerprint: one for answer in answers for one in answer if one.where == where
-        }
+    async def _about(self, where: AppEnv, known: Sequence[Firing]) -> None:
+        """Take in what fires of all that a silence of *where* hushes, and what of it is over.
+
+        *known* is what fired for us before Alertmanager is asked: what has begun since may be
+        stored by now, and be in no answer.
+        """
+        asked = silencing.ways(where, self._labels)
+        servers = self._there.values()
+        firing = [one for there in servers for way in asked for one in await there.firing(way)]
+        up_since = [await there.up_since() for there in servers]
+        fires = {one.fingerprint for one in firing}
+        gone = [one for one in known if one.fingerprint not in fires]
         async with self._store.write() as tx:
             now = await tx.now()
-            fire = [one for one in firing.values() if one.starts_at <= now]
+            heard = {one.fingerprint: one for one in firing if one.where and one.starts_at <= now}
             knows = all(now - since >= self._quiet for since in up_since)
-            over = await _over(tx, where, firing, now) if knows else []
-            if fire or over:
-                await tx.alerts.take(_delivery(where, [*fire, *over]))
+            over = [
+                replace(one, status=FiringStatus.RESOLVED, ends_at=now)
+                for one in gone
+                if knows and silencing.fits_one(asked, one.labels)
+            ]
+            if heard or over:
+                await tx.alerts.take(_delivery(where, [*heard.values(), *over]))
         self._nudge()
 
 
-async def _over(
-    tx: Transaction, where: AppEnv, firing: Collection[str], now: datetime
-) -> list[Firing]:
-    """What still fires for us, and nowhere else: it has ended by *now*."""
-    cases = {case.id for case in await tx.cases.open_cases() if case.where == where}
+async def _known(tx: Transaction) -> list[Firing]:
+    """What fires for us: a silence may hush also what means another app."""
+    cases = {case.id for case in await tx.cases.open_cases()}
     watched = await tx.rollbacks.watched(limit=MOST)  # also of a case that another followed
-    cases |= {one.recovery.case_id for one in watched if one.recovery and one.leg_of(where)}
+    cases |= {one.recovery.case_id for one in watched if one.recovery}
     known = [one for case_id in sorted(cases) for one in await tx.alerts.of_case(case_id)]
-    return [
-        replace(one, status=FiringStatus.RESOLVED, ends_at=now)
-        for one in known
-        if one.source == SOURCE
-        and one.where == where
-        and one.status is FiringStatus.FIRING
-        and one.fingerprint not in firing
-    ]
+    return [one for one in known if one.source == SOURCE and one.status is FiringStatus.FIRING]
 
 
 def _delivery(where: AppEnv, firings: Sequence[Firing]) -> Delivery:

@@ -7,13 +7,14 @@ between saying and marking says it twice, and Alertmanager then holds the same.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.domain import silencing
 from bot.domain.naming import LabelMap
 from bot.domain.recovery import BAKE
+from bot.domain.silencing import Held
 from bot.errors import UpstreamDown, UpstreamRefused
 from bot.log import bound
 from bot.ports.alerting import Alerting
@@ -29,6 +30,7 @@ from store.records import (
     Missing,
     OutboxKind,
     Outgoing,
+    Silenced,
     Stale,
 )
 
@@ -153,23 +155,28 @@ class Tell:
                 await tx.outbox.put(alert_again(row, standing.again_at))
 
     async def _silence(self, row: Outgoing, there: Alerting) -> None:
-        """Let exactly the silence be there that the store wants: what was begun twice is found."""
+        """Let exactly the silences be there that the store wants: what was begun twice is found."""
         where = AppEnv.parse(row.body["where"])
         async with self._store.read() as tx:
             wanted, now = await tx.silences.of(where), await tx.now()
         held = [one for one in await there.silences() if silencing.is_of(one, where)]
-        kept = [one for one in held if wanted is not None and silencing.is_same(one, wanted)]
-        reference = kept[0].id if kept else ""
-        if wanted is not None and not kept:
-            matchers = silencing.matchers(where, self._manner.labels, wanted.alerts)
-            comment = silencing.comment(wanted)
-            until = wanted.until
-            reference = await there.silence(matchers, since=now, until=until, comment=comment)
+        ids = await self._begun(there, wanted, held, now) if wanted is not None else []
         for one in held:
-            if one.id != reference:
+            if one.id not in ids:
                 await there.unsilence(one.id)
         async with self._store.write() as tx:
-            await tx.outbox.sent(row.id, owner=self._owner, reference=reference)
+            await tx.outbox.sent(row.id, owner=self._owner, reference=" ".join(ids))
+
+    async def _begun(
+        self, there: Alerting, wanted: Silenced, held: Sequence[Held], now: datetime
+    ) -> list[str]:
+        """The ids of all that *wanted* needs; what is not *held* yet is begun."""
+        comment, until = silencing.comment(wanted), wanted.until
+        ids: list[str] = []
+        for way in silencing.ways(wanted.where, self._manner.labels, wanted.alerts):
+            same = next((one.id for one in held if silencing.is_same(one, wanted, way)), "")
+            ids.append(same or await there.silence(way, since=now, until=until, comment=comment))
+        return ids
 
     async def _later(self, row: Outgoing, error: UpstreamDown) -> None:
         log.warning("Alertmanager is told later", extra={"why": error.code, "to": row.destination})

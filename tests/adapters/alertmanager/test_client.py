@@ -105,14 +105,39 @@ async def test_only_our_silences_that_are_in_force_are_seen(
     def a_silence(key: str, by: str = "keyturn", state: str = "active") -> dict[str, Any]:
         ends = "2026-11-24T12:15:00.000Z"
         status = {"state": state}
-        return {"id": key, "createdBy": by, "comment": "c", "endsAt": ends, "status": status}
+        matchers = [
+            {"name": "app", "value": "a|b", "isRegex": True, "isEqual": True},
+            {"name": "alertname", "value": "X", "isRegex": False, "isEqual": False},
+            {"name": "env", "value": "prod", "isRegex": False},  # before 0.22
+        ]
+        said = {"createdBy": by, "comment": "c", "endsAt": ends, "matchers": matchers}
+        return {"id": key, "status": status, **said}
 
     server.answer = [a_silence("1"), a_silence("2", by="dave"), a_silence("3", state="expired")]
 
-    assert await there.silences() == [Held("1", "c", datetime(2026, 11, 24, 12, 15, tzinfo=UTC))]
+    matchers = [
+        Matcher("app", "a|b", regex=True),
+        Matcher("alertname", "X", equal=False),
+        Matcher("env", "prod"),
+    ]
+    until = datetime(2026, 11, 24, 12, 15, tzinfo=UTC)
+    assert await there.silences() == [Held("1", "c", until, frozenset(matchers))]
     server.asked.clear()
     await there.unsilence("3")
     assert [method for method, *_ in server.asked] == ["GET"], "it is over: nothing to end"
+
+
+@pytest.mark.parametrize("matchers", [None, "app", ["app"]])
+async def test_a_silence_whose_matchers_are_of_another_form_is_not_one_that_we_want(
+    server: Server, there: Alertmanager, matchers: object
+) -> None:
+    ends, status = "2026-11-24T12:15:00.000Z", {"state": "active"}
+    said = {"createdBy": "keyturn", "comment": "c", "endsAt": ends, "matchers": matchers}
+    server.answer = [{"id": "1", "status": status, **said}]
+
+    (held,) = await there.silences()
+
+    assert held.matchers == frozenset()
 
 
 async def test_what_fires_is_read_like_a_webhook(server: Server, there: Alertmanager) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import product
 
 import pytest
 
@@ -19,7 +20,10 @@ STAGING = AppEnv(PROD.app, "staging")
 
 
 def hushes(where: AppEnv, labels: LabelMap, alert: dict[str, str], *names: str) -> bool:
-    return all(fits(one, alert) for one in silencing.matchers(where, labels, names))
+    ways = silencing.ways(where, labels, names)
+    found = any(all(fits(one, alert) for one in way) for way in ways)
+    assert silencing.fits_one(ways, alert) is found, "as Alertmanager sees it"
+    return found
 
 
 def test_only_the_named_alerts_of_the_app_are_hushed() -> None:
@@ -55,6 +59,49 @@ def test_where_other_labels_mean_the_app_those_are_silenced() -> None:
     assert not hushes(PROD, labels, {"service": "billing", "env": "prod", "alertname": "Any"})
 
 
+def test_where_an_app_can_be_meant_in_several_ways_each_is_silenced() -> None:
+    match = (
+        Match({"service": ("triage-api",)}, PROD.app),
+        Match({"job": ("t",)}, PROD.app, "prod"),
+    )
+    labels = LabelMap(match=match)
+
+    for means in ({"service": "triage-api", "env": "prod"}, {"job": "t"}, {"app": PROD.app}):
+        alert = {"env": "prod", **means, "alertname": "Any"}
+        assert hushes(PROD, labels, alert)
+        assert not hushes(PROD, labels, alert, "Other")
+        assert not hushes(PROD, labels, {**alert, "env": "staging"})
+    assert hushes(PROD, labels, {"job": "t", "alertname": "Any"})
+    assert not hushes(PROD, labels, {"service": "triage-api", "alertname": "Any"})
+
+
+def test_every_alert_that_means_an_app_is_hushed_by_its_silence() -> None:
+    values = {
+        "app": ("", PROD.app, "Support Triage", "Both"),
+        "env": ("", "prod", "staging"),
+        "service": ("", "triage-api", "other"),
+        "job": ("", "t"),
+    }
+    match = (
+        Match({"service": ("triage-api",)}, PROD.app),
+        Match({"job": ("t",)}, PROD.app, "prod"),
+        Match({"job": ("t",), "service": ("other",)}, PROD.app, "staging"),
+    )
+    both = LabelMap(match=match, names={"Support Triage": (PROD,), "Both": (PROD, STAGING)})
+    sole = LabelMap(match=match[:2], sole={PROD.app: "prod"}, names={"Both": (PROD,)})
+    meant = 0
+
+    for labels, known in ((both, {PROD, STAGING}), (sole, {PROD})):
+        for found in product(*values.values()):
+            alert = {name: value for name, value in zip(values, found, strict=True) if value}
+            where = labels.where(alert, known)
+            if where is not None:
+                meant += 1
+                assert hushes(where, labels, {**alert, "alertname": "Any"}), (alert, where)
+
+    assert meant > 50
+
+
 def test_an_included_app_is_hushed_by_its_name_there_too() -> None:
     labels = LabelMap(names={"Support Triage": (PROD,)})
 
@@ -75,13 +122,17 @@ def test_a_matcher_is_spelled_as_alertmanager_reads_it(matcher: Matcher, spelled
 
 def test_a_silence_is_found_by_its_mark_and_told_from_an_older_one() -> None:
     wanted = Silenced(PROD, 3, AT + timedelta(minutes=30), AT)
-    same = Held("id", silencing.comment(wanted), wanted.until + timedelta(milliseconds=1))
-    longer = Held("id", silencing.comment(wanted), wanted.until + timedelta(minutes=1))
+    way, other_way = (Matcher("app", "a"), Matcher("env", "b")), (Matcher("service", "a"),)
+    matchers = frozenset(reversed(way))
+    until = wanted.until + timedelta(milliseconds=1)
+    same = Held("id", silencing.comment(wanted), until, matchers)
+    longer = Held("id", silencing.comment(wanted), wanted.until + timedelta(minutes=1), matchers)
     other = Held("id", silencing.comment(Silenced(STAGING, 3, AT, AT)), wanted.until)
 
     assert silencing.is_of(same, PROD)
-    assert silencing.is_same(same, wanted)
-    assert not silencing.is_same(longer, wanted)
+    assert silencing.is_same(same, wanted, way)
+    assert not silencing.is_same(same, wanted, other_way)
+    assert not silencing.is_same(longer, wanted, way)
     assert not silencing.is_of(other, PROD)
 
 

@@ -10,14 +10,25 @@ import pytest
 
 from bot.domain.announced import ALERTNAME, LATE, Announced
 from bot.domain.approval import MOVES
+from bot.domain.naming import LabelMap, Match
 from bot.domain.recovery import BAKE
 from bot.errors import UpstreamDown, UpstreamRefused
+from bot.services.alerting import silencing
 from bot.services.alerting.listen import Listen
 from bot.services.alerting.rows import silence_row
 from bot.services.alerting.standing import Standings
 from bot.services.alerting.tell import Manner, Tell
 from bot.services.take_in import TakeIn
-from store.records import TO_ALERTMANAGER, FiringStatus, RecoveryState, Rollback, Silenced, State
+from store.records import (
+    TO_ALERTMANAGER,
+    AppEnv,
+    AuditDraft,
+    FiringStatus,
+    RecoveryState,
+    Rollback,
+    Silenced,
+    State,
+)
 from store.session import open_store
 from tests.builders import ALICE, BOB, CHANNEL, PROD, a_firing
 from tests.contract.store.raw import Hand
@@ -26,6 +37,7 @@ from tests.unit.services.execution_scene import EDIT, ExecutionScene
 from tests.unit.services.test_recover import time_of, took, watch
 
 LABELS = {"alertname": "WrongAnswers", "app": PROD.app, "env": PROD.env}
+BILLING = AppEnv("billing", "prod")
 ONE, OTHER = "http://am-1:9093", "http://am-2:9093"
 
 
@@ -66,7 +78,8 @@ class Alerting:
         await Listen(
             self.scene.store, self.there, [PROD], labels, nudge=lambda: None, quiet=quiet
         )()
-        await TakeIn(self.scene.store, {PROD: CHANNEL}, meaning=lambda _: None).step()
+        channels = {PROD: CHANNEL, BILLING: CHANNEL}
+        await TakeIn(self.scene.store, channels, meaning=lambda _: None).step()
 
     async def standing(self) -> list[list[Announced]]:
         now = await time_of(self.scene)
@@ -298,6 +311,32 @@ async def test_a_silence_that_was_begun_before_a_crash_is_found_and_not_begun_ag
     assert hushed.there[ONE].held == before
 
 
+async def test_each_way_in_which_the_app_can_be_meant_is_silenced_once_and_all_go(
+    hushed: Alerting,
+) -> None:
+    hushed.manner = replace(hushed.manner, labels=by_service(""))
+    await done(hushed)
+    hushed.there[ONE].room = 1  # it goes away between the first and the second
+    await hushed.tell()
+    first = set(hushed.there[ONE].held)
+    hushed.there[ONE].room = 1
+    hushed.hand.pass_by(timedelta(seconds=1))
+    await hushed.tell()
+
+    assert len(first) == 1
+    assert first < set(hushed.there[ONE].held)
+    for there in hushed.there.values():
+        assert len(there.held) == 2
+        assert there.hushes(LABELS)
+        means = {"alertname": LABELS["alertname"], "service": "triage-api"}
+        assert there.hushes({**means, "env": PROD.env})
+        assert not there.hushes({**means, "env": "staging"})
+
+    await unsilence(hushed)
+    await hushed.tell()
+    assert [one.held for one in hushed.there.values()] == [{}, {}]
+
+
 async def test_what_ends_in_the_silence_is_heard_and_then_the_silence_goes(
     hushed: Alerting,
 ) -> None:
@@ -372,6 +411,80 @@ async def test_the_end_of_an_alert_is_heard_after_another_incident_has_begun(
     assert await statuses(hushed, rollback) == {FiringStatus.RESOLVED}
 
 
+async def test_an_alert_that_begins_while_alertmanager_is_asked_fires_on(hushed: Alerting) -> None:
+    rollback = await done(hushed)
+    await hushed.tell()
+    began = await time_of(hushed.scene) - timedelta(seconds=1)
+    begun = a_firing(starts_at=began, fingerprint="abc123", labels=LABELS)
+    hushed.there[OTHER].meanwhile = lambda: took(hushed.scene, rollback.case_id, begun)
+
+    await hushed.listen()
+
+    assert await statuses(hushed, rollback) == {FiringStatus.FIRING}
+
+
+@pytest.mark.parametrize("env", ["", PROD.env])
+async def test_where_a_match_means_the_app_what_names_it_by_its_label_is_asked_for_too(
+    hushed: Alerting, env: str
+) -> None:
+    hushed.manner = replace(hushed.manner, labels=by_service(env))
+    rollback = await done(hushed)
+    await hushed.tell()
+
+    await hushed.listen()
+    fires = await statuses(hushed, rollback)
+    for one in hushed.there.values():
+        one.fires.clear()
+    await hushed.listen()
+
+    assert fires == {FiringStatus.FIRING}
+    assert await statuses(hushed, rollback) == {FiringStatus.RESOLVED}
+
+
+async def test_what_was_not_asked_for_is_not_taken_for_over(hushed: Alerting) -> None:
+    rollback = await done(hushed)
+    began = await time_of(hushed.scene) - timedelta(minutes=10)
+    of_former_settings = a_firing(starts_at=began, fingerprint="abc123", labels={"job": "t"})
+    await took(hushed.scene, rollback.case_id, of_former_settings)
+    await hushed.tell()
+
+    await hushed.listen()
+
+    assert await statuses(hushed, rollback) == {FiringStatus.FIRING}
+
+
+async def test_what_fires_there_and_means_another_app_by_now_is_not_over(hushed: Alerting) -> None:
+    rollback = await done(hushed)
+    await hushed.tell()
+    for one in hushed.there.values():
+        one.fires = [replace(firing, where=None) for firing in one.fires]
+
+    await hushed.listen()
+
+    assert await statuses(hushed, rollback) == {FiringStatus.FIRING}
+
+
+async def test_of_another_app_that_the_silence_hushes_too_the_beginning_and_the_end_are_heard(
+    hushed: Alerting,
+) -> None:
+    await done(hushed)
+    await hushed.tell()
+    began = await time_of(hushed.scene) - timedelta(seconds=1)
+    labels = {**LABELS, "service": "billing"}
+    billing = a_firing(starts_at=began, fingerprint="abc123", labels=labels, where=BILLING)
+    heard: list[list[FiringStatus]] = []
+
+    for fires in ([billing], []):
+        hushed.there[ONE].fires = fires
+        await hushed.listen()
+        async with hushed.scene.store.read() as tx:
+            cases = [case for case in await tx.cases.open_cases() if case.where == BILLING]
+            found = [one for case in cases for one in await tx.alerts.of_case(case.id)]
+        heard.append([one.status for one in found])
+
+    assert heard == [[FiringStatus.FIRING], [FiringStatus.RESOLVED]]
+
+
 async def test_while_nobody_answers_nothing_is_taken_for_over(hushed: Alerting) -> None:
     rollback = await done(hushed)
     await hushed.tell()
@@ -385,6 +498,20 @@ async def test_while_nobody_answers_nothing_is_taken_for_over(hushed: Alerting) 
 
 
 # -- hands -----------------------------------------------------------------------------------------
+
+
+def by_service(env: str) -> LabelMap:
+    """Another label means the app, or the app in *env*, as well."""
+    return LabelMap(match=(Match({"service": ("triage-api",)}, PROD.app, env),))
+
+
+async def unsilence(alerting: Alerting) -> None:
+    """Alice lets the alerts be heard again."""
+    async with alerting.scene.store.write() as tx:
+        found = await tx.silences.of(PROD)
+        assert found is not None
+        entry = AuditDraft(ALICE, "alerts.unsilence", f"app/{PROD}", "ok", {})
+        await silencing.end(tx, found, slack_id=ALICE, entry=entry)
 
 
 async def statuses(alerting: Alerting, rollback: Rollback) -> set[FiringStatus]:

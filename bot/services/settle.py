@@ -20,7 +20,7 @@ from bot.errors import (
 )
 from bot.ports.store import Store, Transaction
 from bot.services import condemning, review
-from bot.services.alerting.rows import alert_row
+from bot.services.alerting.rows import DONE, alert_row
 from bot.services.drill.ending import hand_over, over
 from bot.services.outgoing import card_row, moved, note_row, review_row
 from bot.services.watching import stop_watching, watching
@@ -124,7 +124,7 @@ class Settle:
             if done:
                 await condemning.lift(tx, after)
                 await stop_watching(tx, after)
-                await tx.outbox.put(alert_row(after, "done"))
+                await tx.outbox.put(alert_row(after, DONE))
             if ending.state is State.SUPERSEDED:
                 case = await tx.cases.save(
                     replace(case, assess_at=await tx.now()), was=case.revision

@@ -13,6 +13,7 @@ from typing import Final
 from store.records import AppEnv, NewOutgoing, OutboxKind, Outgoing, Rollback, Silenced
 
 EVERY: Final = "alertmanager"
+DONE: Final = "done"  # the cause of the first row of each rollback
 
 
 def alert_row(rollback: Rollback, cause: str) -> NewOutgoing:
@@ -24,6 +25,11 @@ def alert_row(rollback: Rollback, cause: str) -> NewOutgoing:
         dedupe_id=f"alert:{rollback.id}:{cause}",
         body={"rollback_id": rollback.id},
     )
+
+
+def is_of_the_end(row: Outgoing) -> bool:
+    """Whether *row* tells that a rollback was carried out, not what became of that later."""
+    return row.dedupe_id.endswith(f":{DONE}")
 
 
 def alert_there(row: Outgoing, url: str, where: AppEnv) -> NewOutgoing:

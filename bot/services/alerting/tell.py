@@ -19,7 +19,7 @@ from bot.errors import UpstreamDown, UpstreamRefused
 from bot.log import bound
 from bot.ports.alerting import Alerting
 from bot.ports.store import Store, Transaction
-from bot.services.alerting.rows import EVERY, alert_again, alert_there, silence_there
+from bot.services.alerting.rows import EVERY, alert_again, alert_there, is_of_the_end, silence_there
 from bot.services.alerting.silencing import begin_after
 from bot.services.alerting.standing import Standings
 from bot.services.waiting import backoff
@@ -138,6 +138,8 @@ class Tell:
             for leg in rollback.legs:
                 for url in self._there:
                     await tx.outbox.put(alert_there(row, url, leg.where))
+        if not is_of_the_end(row):
+            return  # a silence that somebody ended by hand meanwhile stays ended
         silences = any(leg.where.env in self._manner.silence for leg in rollback.legs)
         if silences and await begin_after(tx, rollback, bake=self._manner.bake):
             self._nudge()

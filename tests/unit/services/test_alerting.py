@@ -337,6 +337,23 @@ async def test_each_way_in_which_the_app_can_be_meant_is_silenced_once_and_all_g
     assert [one.held for one in hushed.there.values()] == [{}, {}]
 
 
+async def test_a_silence_that_a_person_ended_does_not_come_back_with_the_next_version(
+    hushed: Alerting,
+) -> None:
+    await done(hushed)
+    await hushed.tell()
+    await unsilence(hushed)
+
+    hushed.scene.publish(EDIT)
+    await hushed.scene.snapshot.refresh(PROD)
+    await hushed.tell()
+
+    assert await silenced(hushed) is None
+    assert [one.held for one in hushed.there.values()] == [{}, {}]
+    actions = [entry.action for entry in await hushed.scene.entries("alerts.")]
+    assert actions == ["alerts.silence", "alerts.unsilence"]
+
+
 async def test_what_ends_in_the_silence_is_heard_and_then_the_silence_goes(
     hushed: Alerting,
 ) -> None:

@@ -345,7 +345,13 @@ class Making:
         if settings.anchor_url:
             keys = derive(settings.secret_keys, ANCHOR_KEY)
             keeper = AnchorHook(settings.anchor_url, keys=keys, session=self._http, clock=utc_now)
-        return Anchoring(self._store, keeper, owner=self._process.owner, jitter=random.random)
+        return Anchoring(
+            self._store,
+            keeper,
+            owner=self._process.owner,
+            jitter=random.random,
+            lease=2 * self._process.lease,
+        )
 
     def _teller(self, settings: Settings, outside: Outside, address: Address | None) -> Tell:
         """What tells every Alertmanager of rollbacks, and to be silent."""

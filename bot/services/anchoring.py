@@ -20,7 +20,7 @@ from store.records import AuditAnchor, NewOutgoing, OutboxKind, Outgoing, Stale
 
 log = logging.getLogger(__name__)
 _published = logging.getLogger(ANCHORS)
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=60)  # longer than posting one takes
 POSTED = "anchors/posted"
 _LONGEST_S = 300.0
 _HELD = timedelta(seconds=30)  # until it is looked at again whether this is still a copy
@@ -36,18 +36,20 @@ class Anchoring:
         *,
         owner: str,
         jitter: Callable[[], float],
+        lease: timedelta = LEASE,
     ) -> None:
         """Without a *keeper* the standard output, and Slack, are all there is."""
         self._store = store
         self._keeper = keeper
         self._owner = owner
         self._jitter = jitter
+        self._lease = lease
         self.trouble = ""
 
     async def step(self) -> bool:
         """Publish the oldest anchor that waits; False when there is none."""
         async with self._store.write() as tx:
-            row = await tx.outbox.claim(self._owner, lease=LEASE, kinds=[OutboxKind.ANCHOR])
+            row = await tx.outbox.claim(self._owner, lease=self._lease, kinds=[OutboxKind.ANCHOR])
             paused = await tx.pause.current() if row is not None else None
             if row is not None and paused is not None and paused.origin.is_copy:
                 await tx.outbox.defer(row.id, owner=self._owner, delay=_HELD, error="a copy")

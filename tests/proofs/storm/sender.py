@@ -55,7 +55,9 @@ class Sender:
     def _another(self) -> Alert:
         self._sent += 1
         instance = f"sender-{self.number}-{self._sent}"
-        return Alert(APP, ENV, starts_at=datetime.now(UTC), labels={"instance": instance})
+        now = datetime.now(UTC)
+        begun = now.replace(microsecond=now.microsecond // 1000 * 1000)  # as Alertmanager keeps it
+        return Alert(APP, ENV, starts_at=begun, labels={"instance": instance})
 
     async def _deliver(
         self, alerts: list[Alert], over: asyncio.Event, *, ended_at: datetime | None = None

@@ -47,7 +47,7 @@ from tests.unit.services.execution_scene import KEY, ExecutionScene, a_secretive
 from tests.unit.services.scene import a_document
 
 SEED, EXAMPLES = 4, 4
-A_SMALL_STORM = kills.Size(apps=2, alerts=150, kills=2, interval_s=5, leases_wait=False)
+A_SMALL_STORM = kills.Size(apps=2, alerts=150, kills=4, interval_s=5, leases_wait=False)
 TOKEN = "sk-proj-Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4MTIzNDU2"
 
 

@@ -108,20 +108,24 @@ class Kills:
     async def _live_and_die(self) -> None:
         """Work for a moment while alerts arrive, and be killed; more come before a restart.
 
-        Every other time it dies when it has acknowledged something, that very moment.
+        Every other time it dies when it has acknowledged something, that very moment; and every
+        other time of these it is that an alert has ended. That is not said again, while of what
+        fires Alertmanager goes on to tell.
         """
         began, lives_s = time.monotonic(), self.dice.uniform(*LIVES_S)
         at_its_word = self.killed % 2 == 0
+        word = self.witness.just_acknowledged
+        word = self.witness.end_acknowledged if self.killed % 4 == 0 else word
         wave = self.storm.wave(self.witness.newest)
         half = len(wave) // 2
         await asyncio.sleep(self.dice.uniform(0.0, LIVES_S[0]))
         await self.pair.tell(wave[:half])
         await asyncio.sleep(max(0.0, began + LIVES_S[0] - time.monotonic()))
-        self.witness.just_acknowledged.clear()
+        word.clear()
         how = "killed between deliveries"
         try:
             async with asyncio.timeout(max(0.0, began + lives_s - time.monotonic())):
-                await (self.witness.just_acknowledged if at_its_word else asyncio.Event()).wait()
+                await (word if at_its_word else asyncio.Event()).wait()
                 how = "killed when it had just acknowledged"
         except TimeoutError:
             if self.witness.unanswered:

@@ -39,6 +39,7 @@ class Witness:
     newest: dict[str, tuple[datetime, str]] = field(default_factory=dict)  # by instance
     answers: Counter[str] = field(default_factory=Counter)
     just_acknowledged: asyncio.Event = field(default_factory=asyncio.Event)
+    end_acknowledged: asyncio.Event = field(default_factory=asyncio.Event)  # never sent again
     unanswered: int = 0  # what the service has and has not answered, now
     twice: int = 0  # deliveries that both Alertmanagers sent, and that were acknowledged to both
     _senders: dict[str, set[str]] = field(default_factory=dict)
@@ -64,8 +65,11 @@ class Witness:
             return web.Response(status=int(NOT_STORED))  # nobody reads it any more
         self.answers[str(status)] += 1
         if str(status) == ACCEPTED:
+            told = json.loads(body)
             self.just_acknowledged.set()
-            self._note(json.loads(body))
+            if any(alert["status"] == RESOLVED for alert in told["alerts"]):
+                self.end_acknowledged.set()
+            self._note(told)
         return web.Response(status=status)
 
     async def _handed_on(self, request: web.Request, body: bytes) -> int | None:

@@ -1060,7 +1060,8 @@ class Consignment:
     """What waits of one app@env for a sink: held by one worker, so that its order stays.
 
     `announcements` are the next ones, oldest first; `through` is where the app stands after them.
-    `attempts` counts the failures at the first of them, `failures` those of the sink in a row.
+    `attempts` counts the failures since the sink took one of them last, `failing_since` is when the
+    first of these was; `failures` counts those of the sink in a row.
     """
 
     sink: str
@@ -1069,6 +1070,7 @@ class Consignment:
     through: int
     attempts: int
     failures: int
+    failing_since: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -875,6 +875,13 @@ TO_PEOPLE: Final = tuple(
     for kind in OutboxKind
     if kind not in {*TO_ALERTMANAGER, OutboxKind.PUBLISHED, OutboxKind.ANCHOR}
 )
+# Where rows go, for those who watch the service: what is down there is another system each.
+GOES_TO: Final[Mapping[OutboxKind, str]] = {
+    **dict.fromkeys(TO_PEOPLE, "people"),
+    **dict.fromkeys(TO_ALERTMANAGER, "alertmanager"),
+    OutboxKind.ANCHOR: "anchors",
+    OutboxKind.PUBLISHED: "core",
+}
 
 
 @dataclass(frozen=True)
@@ -923,7 +930,10 @@ class Event:
 
 @dataclass(frozen=True)
 class Backlog:
-    """How much waits in a queue, and since when the oldest does; None when nothing waits."""
+    """How much waits in a queue, and since when the oldest does; None when nothing waits.
+
+    What is to be told later waits from then on.
+    """
 
     queue: str
     waiting: int

@@ -735,7 +735,7 @@ class Figures(Protocol):
         ...
 
     async def backlogs(self) -> Sequence[Backlog]:
-        """How much waits in inbox and outbox, and since when."""
+        """How much waits in the inbox and, by where it goes, in the outbox, and since when."""
         ...
 
     async def ticked(self, jobs: Collection[str]) -> Mapping[str, datetime]:

@@ -202,7 +202,7 @@ class _Assembly:
         self._measuring = Measuring(store, role, self._ready)
         self.http = ClientSession(
             timeout=ClientTimeout(total=OUR_CALLS_S),
-            trace_configs=self._measuring.traces("slack"),
+            trace_configs=self._measuring.traces("slack", at=settings.slack.api_url),
         )
         self._workers = jobs.Workers()
         self._timer = jobs.scheduler()

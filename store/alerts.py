@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -33,6 +33,7 @@ _TABLE = SQLModel.metadata.tables["firing"]
 _ROW = _TABLE.columns
 _FIRES = text("firing.status = 'firing'")  # as the index has it: no planner compares parameters
 STORM = 500
+IN_FLIGHT = timedelta(minutes=1)  # longer than any transaction that stores alerts
 _KEY = (_ROW.source, _ROW.fingerprint, _ROW.starts_at)
 _NEWEST = 500  # deliveries among which the one is looked for that brought an alert
 
@@ -192,6 +193,7 @@ class Alerts:
 
     async def seen(self, firing_ids: Sequence[int]) -> None:
         """Remember that the present status of these firings has been told."""
+        await self._hold(firing_ids)
         await self._session.execute(
             update(FiringRow)
             .where(col(FiringRow.id).in_(firing_ids))
@@ -199,9 +201,10 @@ class Alerts:
         )
 
     async def outlived(self, *, after: int = 0) -> tuple[dict[int, datetime], int]:
-        """Firings whose alert has begun again since, and when; and the newest id that there is.
+        """Firings whose alert has begun again since, and when; and up to which id none is missed.
 
-        What came at or before id *after* was compared before.
+        What came at or before id *after* was compared before. An id is given long before its row
+        can be seen, so what is younger than `IN_FLIGHT` is compared again.
         """
         newer, older = _TABLE.alias("newer"), _TABLE.alias("older")
         same = (
@@ -215,7 +218,13 @@ class Alerts:
         found: dict[int, datetime] = {}
         for row_id, starts_at in await self._session.execute(union_all(*came)):
             found[row_id] = min(starts_at, found.get(row_id, starts_at))
-        return found, await self._session.scalar(select(func.max(_ROW.id))) or 0
+        settled = (
+            select(_ROW.id)
+            .where(_ROW.first_seen < await self._now() - IN_FLIGHT)
+            .order_by(_ROW.id.desc())
+            .limit(1)
+        )
+        return found, await self._session.scalar(settled) or after
 
     async def end(self, ended_at: Mapping[int, datetime]) -> None:
         """End the firings of these ids, unless they have ended."""
@@ -240,9 +249,8 @@ class Alerts:
 
         SQLite has one writer at a time.
         """
-        query = select(_ROW.id).where(_ROW.id.in_(firing_ids)).order_by(*_KEY).with_for_update()
         if self._session.get_bind().dialect.name == "postgresql":
-            await self._session.execute(query)
+            await self._session.execute(_in_order(_ROW.id.in_(firing_ids)))
 
     async def _fire(self, firings: Sequence[Firing], now: datetime) -> list[Firing]:
         """Store new firings in one statement, then update those that were known; see `take`.
@@ -263,12 +271,12 @@ class Alerts:
 
     async def _again(self, firings: Sequence[Firing], now: datetime) -> list[Firing]:
         given = {key_of(firing): firing for firing in firings}
+        these = tuple_(*_KEY).in_(list(given))
+        if self._session.get_bind().dialect.name == "postgresql":
+            await self._session.execute(_in_order(these))
         rows = (
             await self._session.execute(
-                select(_ROW.id, _ROW.status, _ROW.app, *_KEY)
-                .where(tuple_(*_KEY).in_(list(given)))
-                .order_by(_ROW.id)
-                .with_for_update()
+                select(_ROW.id, _ROW.status, _ROW.app, *_KEY).where(these).order_by(_ROW.id)
             )
         ).all()
         await self._session.execute(
@@ -297,6 +305,12 @@ class Alerts:
             )
             ended += [_firing(row) for row in rows]
         return ended
+
+
+def _in_order(these: ColumnElement[bool]) -> Select[Any]:
+    """Lock *these* by their keys, in the order of code points, as Python sorts them."""
+    key = (_ROW.source.collate("C"), _ROW.fingerprint.collate("C"), _ROW.starts_at)
+    return select(_ROW.id).where(these).order_by(*key).with_for_update()
 
 
 def _some(*where: ColumnElement[bool], limit: int, last: bool = False) -> Select[Any]:

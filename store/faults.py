@@ -42,6 +42,7 @@ _BY_CLASS: dict[str, type[StoreError]] = {
     "23": StoreError,
     "25": StoreError,
     "42": StoreError,
+    "54": Unstorable,  # more than an index or a row takes
     "P0": StoreError,
 }
 # https://www.sqlite.org/rescode.html

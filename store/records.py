@@ -875,6 +875,13 @@ TO_PEOPLE: Final = tuple(
     for kind in OutboxKind
     if kind not in {*TO_ALERTMANAGER, OutboxKind.PUBLISHED, OutboxKind.ANCHOR}
 )
+# Where rows go, for those who watch the service: what is down there is another system each.
+GOES_TO: Final[Mapping[OutboxKind, str]] = {
+    **dict.fromkeys(TO_PEOPLE, "people"),
+    **dict.fromkeys(TO_ALERTMANAGER, "alertmanager"),
+    OutboxKind.ANCHOR: "anchors",
+    OutboxKind.PUBLISHED: "core",
+}
 
 
 @dataclass(frozen=True)
@@ -923,7 +930,10 @@ class Event:
 
 @dataclass(frozen=True)
 class Backlog:
-    """How much waits in a queue, and since when the oldest does; None when nothing waits."""
+    """How much waits in a queue, and since when the oldest does; None when nothing waits.
+
+    What is to be told later waits from then on.
+    """
 
     queue: str
     waiting: int
@@ -1060,7 +1070,8 @@ class Consignment:
     """What waits of one app@env for a sink: held by one worker, so that its order stays.
 
     `announcements` are the next ones, oldest first; `through` is where the app stands after them.
-    `attempts` counts the failures at the first of them, `failures` those of the sink in a row.
+    `attempts` counts the failures since the sink took one of them last, `failing_since` is when the
+    first of these was; `failures` counts those of the sink in a row.
     """
 
     sink: str
@@ -1069,6 +1080,7 @@ class Consignment:
     through: int
     attempts: int
     failures: int
+    failing_since: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -207,7 +207,7 @@ class SqlStore:
         return Transaction(
             versions=Versions(session, now, audit, announcements, self._remembered),
             retention=Retention(session, now),
-            figures=Figures(session),
+            figures=Figures(session, now),
             tags=Tags(session, now, audit),
             alerts=Alerts(session, now),
             truncated=TruncatedGroups(session, now),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import and_, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -26,9 +26,12 @@ from store.records import (
     Stale,
 )
 from store.tables import AnnouncementRow, CursorRow, PauseRow, SinkRow, StreamRow
+from store.types import UtcDateTime
 from store.upsert import insert
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+_AWAY = timedelta(hours=2)  # without a sign of any process: nobody tried a sink meanwhile
+_WELL: Mapping[str, Any] = {"attempts": 0, "failing_since": None}
 _TRIES = 3  # each lost one means that another worker took a cursor
 
 
@@ -43,7 +46,8 @@ class Sinks:
     async def follow(self, sinks: Mapping[str, bool]) -> None:
         """Know *sinks*; one that is new begins now, or with what is kept where its value is True.
 
-        What is told of an app for the first time afterwards, it gets from the first event on.
+        What is told of an app for the first time afterwards, it gets from the first event on. Of a
+        sink that no process has named for long it does not count that it failed before.
         """
         now = await self._now()
         for name, from_start in sorted(sinks.items()):
@@ -54,9 +58,8 @@ class Sinks:
             if new.first() is not None:
                 await self._begin(name, 0 if from_start else None)
             else:
-                await self._session.execute(
-                    update(SinkRow).where(col(SinkRow.name) == name).values(seen_at=now)
-                )
+                await self._forgive(name, unless_after=now - _AWAY)
+                await self._change(name, seen_at=now)
 
     async def waits(self, names: Collection[str]) -> bool:
         """Whether something is to be sent to one of *names* that nobody holds."""
@@ -72,7 +75,7 @@ class Sinks:
                 return None
             held = await self._hold(*found, owner, lease)
             if held is not None:
-                return await self._consignment(*found, *held, limit)
+                return await self._consignment(*found, held, limit)
         return None
 
     async def delivered(
@@ -90,7 +93,7 @@ class Sinks:
             Stale: Another worker goes on with them.
         """
         until = await self._now() + keep if keep is not None else None
-        moved = {"sequence": through, "attempts": 0, "last_error": ""}
+        moved = {"sequence": through, "last_error": "", **_WELL}
         await self._settle(consigned, owner, lease_until=until, **moved)
         if sent:
             count = col(SinkRow.sent) + sent
@@ -101,8 +104,7 @@ class Sinks:
     ) -> None:
         """The sink takes nothing now: all of it rests for *delay*. Raises `Stale`."""
         now = await self._now()
-        attempts = col(CursorRow.attempts) + 1
-        await self._settle(consigned, owner, attempts=attempts, last_error=error[:500])
+        await self._settle(consigned, owner, **_failing(now, error))
         await self._change(
             consigned.sink,
             failures=col(SinkRow.failures) + 1,
@@ -115,9 +117,8 @@ class Sinks:
         self, consigned: Consignment, *, owner: str, delay: timedelta, error: str
     ) -> None:
         """The sink did not take this event: its app waits for *delay*, no other. Raises `Stale`."""
-        again = {"not_before": await self._now() + delay, "last_error": error[:500]}
-        attempts = col(CursorRow.attempts) + 1
-        await self._settle(consigned, owner, attempts=attempts, **again)
+        now = await self._now()
+        await self._settle(consigned, owner, not_before=now + delay, **_failing(now, error))
         failed = col(SinkRow.failed) + 1
         await self._change(consigned.sink, failed=failed, last_error=error[:500])
 
@@ -126,31 +127,33 @@ class Sinks:
     ) -> None:
         """Leave *count* events up to *through* out that were not taken, with *entry*.
 
-        *owner* holds the rest still, and settles it in this transaction.
+        *owner* holds the rest still, and settles it in this transaction. The sink counts as failing
+        as before: it has taken nothing.
 
         Raises:
             Stale: Another worker goes on with them.
         """
-        await self._settle(
-            consigned, owner, lease_until=await self._now(), sequence=through, attempts=0
-        )
+        await self._settle(consigned, owner, lease_until=await self._now(), sequence=through)
         await self._change(consigned.sink, given_up=col(SinkRow.given_up) + count)
         await self._audit.append(entry)
 
-    async def rewind(self, name: str, where: AppEnv, sequence: int, *, entry: AuditDraft) -> bool:
-        """Let the sink get what follows *sequence* of *where* again; False when it is not known.
+    async def rewind(
+        self, name: str, where: AppEnv, sequence: int, *, entry: AuditDraft
+    ) -> int | None:
+        """Let the sink get what follows *sequence* of *where* again; return where it stood.
 
-        Whoever sends at this moment is `Stale` afterwards.
+        None when nothing is known of it. Where it stood before *sequence* nothing is moved: what
+        it has not got would be left out. Whoever sends at this moment is `Stale` afterwards.
         """
         mine = (col(CursorRow.sink) == name, *_of(CursorRow, where))
-        back = {"sequence": sequence, "attempts": 0, "owner": "", "lease_until": None}
-        moved = await self._session.execute(
-            update(CursorRow).where(*mine).values(**back).returning(col(CursorRow.sink))
+        stood = await self._session.scalar(
+            select(col(CursorRow.sequence)).where(*mine).with_for_update()
         )
-        if moved.first() is None:
-            return False
-        await self._audit.append(entry)
-        return True
+        if stood is not None and sequence <= stood:
+            back = {"sequence": sequence, "owner": "", "lease_until": None, **_WELL}
+            await self._session.execute(update(CursorRow).where(*mine).values(**back))
+            await self._audit.append(entry)
+        return stood
 
     async def states(self, *, seen_within: timedelta) -> list[SinkState]:
         """How each sink stands that a process has named lately, by name."""
@@ -171,6 +174,17 @@ class Sinks:
         if cursors:
             adding = insert(self._session, CursorRow).values(cursors)
             await self._session.execute(adding.on_conflict_do_nothing())
+
+    async def _forgive(self, name: str, *, unless_after: datetime) -> None:
+        """Forget since when a sink fails that nobody has tried since *unless_after*."""
+        away = select(literal(1)).where(
+            col(SinkRow.name) == name, col(SinkRow.seen_at) < unless_after
+        )
+        await self._session.execute(
+            update(CursorRow)
+            .where(col(CursorRow.sink) == name, away.exists())
+            .values(failing_since=None)
+        )
 
     async def _next(self, names: Collection[str]) -> tuple[str, AppEnv] | None:
         """Which sink gets what of which app next; nothing in a copy until it is resumed."""
@@ -193,10 +207,8 @@ class Sinks:
         row = (await self._session.execute(query)).first()
         return (row[0], AppEnv(row[1], row[2])) if row is not None else None
 
-    async def _hold(
-        self, sink: str, where: AppEnv, owner: str, lease: timedelta
-    ) -> tuple[int, int] | None:
-        """(where it stands, failures there) when *owner* has the cursor now, else None."""
+    async def _hold(self, sink: str, where: AppEnv, owner: str, lease: timedelta) -> _Held | None:
+        """How the cursor stands when *owner* has it now, else None."""
         now = await self._now()
         adding = insert(self._session, CursorRow).values(_cursor(sink, where, 0, _LONG_AGO))
         await self._session.execute(adding.on_conflict_do_nothing())
@@ -206,25 +218,28 @@ class Sinks:
             update(CursorRow)
             .where(*mine, _free(now))
             .values(**taken)
-            .returning(col(CursorRow.sequence), col(CursorRow.attempts))
+            .returning(
+                col(CursorRow.sequence), col(CursorRow.attempts), col(CursorRow.failing_since)
+            )
         )
         row = held.first()
-        return (row[0], row[1]) if row is not None else None
+        return _Held(*row) if row is not None else None
 
-    async def _consignment(
-        self, sink: str, where: AppEnv, at: int, attempts: int, limit: int
-    ) -> Consignment:
+    async def _consignment(self, sink: str, where: AppEnv, held: _Held, limit: int) -> Consignment:
+        """What follows up to the head: that is read first, since what comes later was not seen."""
+        head = await self._head(where)
+        number = col(AnnouncementRow.sequence)
         rows = await self._session.scalars(
             select(AnnouncementRow)
-            .where(*_of(AnnouncementRow, where), col(AnnouncementRow.sequence) > at)
-            .order_by(col(AnnouncementRow.sequence))
+            .where(*_of(AnnouncementRow, where), number > held.sequence, number <= head)
+            .order_by(number)
             .limit(limit)
         )
         found = tuple(announcement(row) for row in rows)
-        through = found[-1].sequence if found else await self._head(where)
+        through = found[-1].sequence if found else head
         known = select(col(SinkRow.failures)).where(col(SinkRow.name) == sink)
         failures = await self._session.scalar(known) or 0
-        return Consignment(sink, where, found, through, attempts, failures)
+        return Consignment(sink, where, found, through, held.attempts, failures, held.failing_since)
 
     async def _head(self, where: AppEnv) -> int:
         head = select(col(StreamRow.sequence)).where(*_of(StreamRow, where))
@@ -284,6 +299,23 @@ class Sinks:
         return found
 
 
+class _Held(NamedTuple):
+    """Where a cursor stands, and how often and since when its sink has taken nothing there."""
+
+    sequence: int
+    attempts: int
+    failing_since: datetime | None
+
+
+def _failing(now: datetime, error: str) -> dict[str, Any]:
+    """The values of a cursor whose sink took nothing *now*, as before or for the first time."""
+    return {
+        "attempts": col(CursorRow.attempts) + 1,
+        "failing_since": func.coalesce(col(CursorRow.failing_since), literal(now, UtcDateTime())),
+        "last_error": error[:500],
+    }
+
+
 def _meets() -> Any:
     """True where a cursor is that of the sink and the stream beside it."""
     return and_(col(CursorRow.app) == col(StreamRow.app), col(CursorRow.env) == col(StreamRow.env))
@@ -323,6 +355,7 @@ def _cursor(sink: str, where: AppEnv, sequence: int, now: datetime) -> dict[str,
         "turn_at": _LONG_AGO,
         "not_before": now,
         "attempts": 0,
+        "failing_since": None,
         "last_error": "",
         "owner": "",
         "lease_until": None,

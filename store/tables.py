@@ -669,6 +669,7 @@ class CursorRow(SQLModel, table=True):
     turn_at: datetime = _time()
     not_before: datetime = _time()
     attempts: int = _big(nullable=False)
+    failing_since: datetime | None = _time(nullable=True)
     last_error: str = _text()
     owner: str = _text()
     lease_until: datetime | None = _time(nullable=True)

@@ -8,6 +8,7 @@ replica, so that two of them never wait for each other.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -41,6 +42,7 @@ _DELIVERY: Final[Mapping[str, str]] = {
 _AGAIN: Final = """ON CONFLICT (digest) DO UPDATE SET
   count = delivery.count + excluded.count, last_seen = excluded.last_seen"""
 
+_LONGEST_KEY: Final = 500  # characters of a group's key, in the index of these
 _TRUNCATED: Final[Mapping[str, str]] = {
     "source": _TEXT,
     "group_key": _TEXT,
@@ -128,7 +130,7 @@ class Taking:
         return [
             (
                 _text(one.source),
-                _text(one.group_key),
+                _text(_short(one.group_key)),
                 _text(one.receiver),
                 _json(one.group_labels or {}),
                 1,
@@ -212,6 +214,13 @@ def _postgresql(table: str, types: tuple[tuple[str, str], ...], known: str) -> s
     names = ", ".join(name for name, _ in types)
     arrays = ", ".join(f"${at}::{kind}[]" for at, (_, kind) in enumerate(types, start=1))
     return f"INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays}) {known}"  # noqa: S608
+
+
+def _short(group_key: str) -> str:
+    """One that fits into an index of PostgreSQL, which takes 2,704 bytes at most."""
+    if len(group_key) <= _LONGEST_KEY:
+        return group_key
+    return f"sha256:{hashlib.sha256(group_key.encode()).hexdigest()}"
 
 
 def key_of(firing: Firing) -> Key:

@@ -27,9 +27,12 @@ class Measuring:
         self._ready = ready
         self._page = page_of(self.meter.registry, self._trouble, Figures(store))
 
-    def traces(self, system: str) -> list[TraceConfig]:
-        """What counts and records the requests of a client session to *system*."""
-        return [self.meter.trace(system), calls.trace(system)]
+    def traces(self, system: str, *, at: str = "") -> list[TraceConfig]:
+        """What counts and records the requests of a client session to *system*.
+
+        *at* is where its methods are, if not every path below its address may be told.
+        """
+        return [self.meter.trace(system), calls.trace(system, at=at)]
 
     def public(self, settings: Settings) -> list[web.RouteDef]:
         """The route at the door that everybody reaches, behind the token of *settings*."""

@@ -11,6 +11,8 @@ from aiohttp import ClientSession, ClientTimeout, TraceConfig
 
 from bot import catalogues
 from bot.adapters.alertmanager.client import Alertmanager
+from bot.adapters.anchors.client import SYSTEM as ANCHORS
+from bot.adapters.anchors.client import AnchorHook
 from bot.adapters.dify.client import DifyTarget
 from bot.adapters.prometheus.look_back import PrometheusLookBack
 from bot.adapters.slack.client import SlackMessenger
@@ -51,6 +53,7 @@ class Outside:
     look_back: PrometheusLookBack | None = None  # where a Prometheus is named
     sinks: Mapping[str, Sink] = field(default_factory=dict)
     alertmanagers: Mapping[str, Alertmanager] = field(default_factory=dict)  # by their addresses
+    anchors: AnchorHook | None = None  # where an address for them is named
 
     @classmethod
     def of(
@@ -62,11 +65,12 @@ class Outside:
         *,
         traces: Callable[[str], Sequence[TraceConfig]],
         clock: Callable[[], datetime],
+        anchor_keys: Sequence[bytes],
     ) -> Outside:
         """Make them; what has the same settings as *before* goes on, with its sessions.
 
         *traces* makes what measures and records the requests to the system of a name; *clock* is
-        the time.
+        the time; *anchor_keys* sign what is told to whoever keeps the anchors.
         """
         settings = watched.settings
         targets = {
@@ -101,6 +105,7 @@ class Outside:
                 for name, sink in settings.events.items()
             },
             alertmanagers=_alertmanagers(settings, traces=traces("alertmanager")),
+            anchors=_anchors(settings, keys=anchor_keys, clock=clock, traces=traces(ANCHORS)),
         )
 
     async def close(self, *, but: Outside | None = None) -> None:
@@ -117,6 +122,8 @@ class Outside:
                 await sink.close()
         for alertmanager in self.alertmanagers.values():
             await alertmanager.close()
+        if self.anchors is not None:
+            await self.anchors.close()
 
 
 def _same_sink(before: Before | None, name: str, settings: Settings) -> Sink | None:
@@ -141,6 +148,18 @@ def _alertmanagers(
         )
         for url in settings.alertmanager.urls
     }
+
+
+def _anchors(
+    settings: Settings,
+    *,
+    keys: Sequence[bytes],
+    clock: Callable[[], datetime],
+    traces: Sequence[TraceConfig],
+) -> AnchorHook | None:
+    if not settings.anchor_url:
+        return None
+    return AnchorHook(settings.anchor_url, keys=keys, clock=clock, traces=traces)
 
 
 def _slack_of(

@@ -18,7 +18,6 @@ from pydantic import SecretStr
 from bot import jobs, spans
 from bot.adapters.alertmanager import grafana
 from bot.adapters.alertmanager.routes import routes as alertmanager_routes
-from bot.adapters.anchors.client import AnchorHook
 from bot.adapters.browser.routes import path_of
 from bot.adapters.browser.routes import routes as page_routes
 from bot.adapters.slack.admission import Admission
@@ -146,6 +145,7 @@ class Making:
             before,
             traces=self._measuring.traces,
             clock=utc_now,
+            anchor_keys=derive(settings.secret_keys, ANCHOR_KEY),
         )
         nudge = self._nudge
         keys = derive(settings.secret_keys, b"keyturn/buttons/v1")
@@ -184,7 +184,13 @@ class Making:
         )
         deliver = self._deliverer(outside, keys, address, kept, calling)
         announce = self._announcer(settings, outside, before)
-        anchoring = self._anchoring(settings)
+        anchoring = Anchoring(
+            store,
+            outside.anchors,
+            owner=self._process.owner,
+            jitter=random.random,
+            lease=2 * self._process.lease,
+        )
         admission = self._admitting(outside, recent, rules)
         meaning = partial(settings.alerts.labels.where, known=channels)
         managers, acting = settings.job_managers, (propose, closer)
@@ -337,20 +343,6 @@ class Making:
             owner=self._process.owner,
             jitter=random.random,
             monotonic=time.monotonic,
-        )
-
-    def _anchoring(self, settings: Settings) -> Anchoring:
-        """What publishes the heads of the audit chain, also to the address that keeps them."""
-        keeper = None
-        if settings.anchor_url:
-            keys = derive(settings.secret_keys, ANCHOR_KEY)
-            keeper = AnchorHook(settings.anchor_url, keys=keys, session=self._http, clock=utc_now)
-        return Anchoring(
-            self._store,
-            keeper,
-            owner=self._process.owner,
-            jitter=random.random,
-            lease=2 * self._process.lease,
         )
 
     def _teller(self, settings: Settings, outside: Outside, address: Address | None) -> Tell:

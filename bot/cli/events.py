@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.cli.naming import app_env, complete_app
+from bot.cli.naming import app_env, complete_app, end_unknown
 from bot.cli.numbers import whole
 from bot.cli.running import run, stop_on_signals
 from bot.cli.telling import NO, WRONG_USE, end, remark, say, say_json, screen
+from bot.errors import UnknownApp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -57,7 +58,10 @@ def tail(
 
     where = app_env(app) if app else None
     base = from_process().public_url if as_json else None
-    run(_tail(existing_database(), where, lines, follow=follow, base=base))
+    try:
+        run(_tail(existing_database(), where, lines, follow=follow, base=base))
+    except UnknownApp as error:
+        end_unknown(error)
 
 
 @events.command()
@@ -127,8 +131,11 @@ def send(
     from bot.cli.database import existing_database
 
     where = app_env(app)
-    if not run(_send(existing_database(), sink, where, after - 1)):
+    stood = run(_send(existing_database(), sink, where, after - 1))
+    if stood is None:
         end(NO, f"{sink} is no sink of this database, or it got nothing of {where} yet")
+    if after - 1 > stood:
+        end(NO, f"{sink} has the events of {where} up to {stood}: --from is {stood + 1} at most")
     say(f"{sink} gets the events of {where} again, from {after} on")
 
 
@@ -136,9 +143,12 @@ async def _tail(
     url: str, where: AppEnv | None, lines: int, *, follow: bool, base: str | None
 ) -> None:
     from bot.opening import opened
+    from bot.services.history import known
 
     stop = stop_on_signals()
     async with opened(url) as store:
+        if where is not None:
+            await known(store, where)
         async with store.read() as tx:
             newest = await tx.announcements.newest()
         at = max(newest - lines, 0) if where is None else await _back(store, where, lines)
@@ -245,7 +255,7 @@ async def _streams(url: str) -> list[Stream]:
         return await streams(store)
 
 
-async def _send(url: str, sink: str, where: AppEnv, sequence: int) -> bool:
+async def _send(url: str, sink: str, where: AppEnv, sequence: int) -> int | None:
     from bot.opening import opened
 
     async with opened(url) as store, store.write() as tx:

@@ -527,7 +527,7 @@ class EventsTable(Table):
     )
     give_up_after: fields.HourOrMore = Field(
         default=timedelta(days=3),
-        description="How old an event may be that it does not take; then it goes on without",
+        description="How long it may take nothing of an app; then what is as old is left out",
     )
     timeout: fields.Patience = Field(
         default=timedelta(seconds=10), description="How long one event is waited for, `1s` to `30s`"

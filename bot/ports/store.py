@@ -230,7 +230,7 @@ class Alerts(Protocol):
     async def seen(self, firing_ids: Sequence[int]) -> None: ...
 
     async def outlived(self, *, after: int = 0) -> tuple[dict[int, datetime], int]:
-        """Firings whose alert has begun again since, and when; and the newest id that there is.
+        """Firings whose alert has begun again since, and when; and up to which id none is missed.
 
         What came at or before id *after* was compared before.
         """
@@ -547,8 +547,13 @@ class Sinks(Protocol):
         """Leave *count* events up to *through* out, with *entry*; the rest is held still."""
         ...
 
-    async def rewind(self, name: str, where: AppEnv, sequence: int, *, entry: AuditDraft) -> bool:
-        """Let a sink get what follows *sequence* of *where* again; False when it is not known."""
+    async def rewind(
+        self, name: str, where: AppEnv, sequence: int, *, entry: AuditDraft
+    ) -> int | None:
+        """Let a sink get what follows *sequence* of *where* again; return where it stood.
+
+        None when it is not known. It is moved back alone, never on.
+        """
         ...
 
     async def states(self, *, seen_within: timedelta) -> list[SinkState]:
@@ -735,7 +740,7 @@ class Figures(Protocol):
         ...
 
     async def backlogs(self) -> Sequence[Backlog]:
-        """How much waits in inbox and outbox, and since when."""
+        """How much waits in the inbox and, by where it goes, in the outbox, and since when."""
         ...
 
     async def ticked(self, jobs: Collection[str]) -> Mapping[str, datetime]:

@@ -2,7 +2,8 @@
 
 A step holds one app's events for one sink. What fails is tried again, later each time: a sink that
 is down rests as a whole, one that refuses an event holds back that app alone, and no sink waits
-for another. What nobody took for too long is given up, and said so.
+for another. A sink that takes nothing of an app for too long goes on without what is older than
+that, which is said; age alone gives nothing up.
 """
 
 from __future__ import annotations
@@ -133,7 +134,7 @@ class Announce:
                 await tx.sinks.delivered(
                     held, owner=owner, through=through, sent=len(part), keep=keep
                 )
-            held = replace(held, attempts=0, failures=0)
+            held = replace(held, attempts=0, failures=0, failing_since=None)
             alive()
 
     async def _failed(
@@ -145,7 +146,8 @@ class Announce:
     ) -> None:
         """Settle that the first of *left* was not taken.
 
-        Of what is too old by now a sink that is down loses all, one that refuses that one alone.
+        When it has failed for too long, of what is as old a sink that is down loses all, one that
+        refuses that one alone; what follows is tried after the same pause.
         """
         refused = isinstance(error, UpstreamRefused)
         trouble = (held.sink, held.where if refused else None)  # what is down is so for all
@@ -154,7 +156,7 @@ class Announce:
         self._trouble[trouble] = error.code
         async with self.store.write() as tx:
             before = await tx.now() - self.sinks[held.sink].give_up_after
-            too_old = _until(left[:1] if refused else left, before)
+            too_old = _until(left[:1] if refused else left, before) if _fails(held, before) else []
             if too_old:  # held still: what follows is another's business
                 entry = _given_up(held, too_old, error)
                 await tx.sinks.give_up(
@@ -165,7 +167,7 @@ class Announce:
                     entry=entry,
                 )
             if refused:
-                delay = timedelta() if too_old else self._wait(held.attempts + 1)
+                delay = self._wait(held.attempts + 1)
                 await tx.sinks.refused(held, owner=owner, delay=delay, error=str(error))
             else:
                 delay = self._wait(held.failures + 1)
@@ -194,6 +196,11 @@ def _parts(
         return [((), through)]
     ends = [part[-1].sequence for part in parts[:-1]]
     return list(zip(parts, [*ends, through], strict=True))
+
+
+def _fails(held: Consignment, before: datetime) -> bool:
+    """Whether all tries have failed since *before*."""
+    return held.failing_since is not None and held.failing_since < before
 
 
 def _until(part: Sequence[Announcement], before: datetime) -> list[Announcement]:

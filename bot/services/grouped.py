@@ -144,8 +144,12 @@ class Grouped:
             "a group was not stored: one by one",
             extra={"deliveries": len(group), "error": type(error).__name__},
         )
-        for one in group:
-            await self._commit([one])
+        try:
+            for one in group:
+                await self._commit([one])
+        finally:
+            for one in group:  # only when we were cancelled
+                _fail(one, Unavailable("cut off before it was stored"))
 
 
 def _fail(one: _Waiting, error: Exception) -> None:

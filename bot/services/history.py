@@ -161,6 +161,12 @@ async def documents(store: Store, *versions: Version) -> list[Document]:
         return [await tx.versions.document(version.id) for version in versions]
 
 
+async def known(store: Store, where: AppEnv) -> None:
+    """Raises `UnknownApp` when nothing of *where* is stored."""
+    async with store.read() as tx:
+        await _newest(tx, where)
+
+
 async def _newest(tx: Transaction, where: AppEnv) -> Version:
     newest = await tx.versions.newest(where)
     if newest is None:

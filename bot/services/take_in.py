@@ -33,7 +33,6 @@ from store.records import (
 log = logging.getLogger(__name__)
 _PAGE = 500  # firings of unknown apps, looked at again in one step
 _NAMED = 8  # deliveries of a group, in the log
-_ON_THEIR_WAY = 2_000  # ids are given before their rows can be seen: two groups of a storm
 
 
 class Intake:
@@ -224,11 +223,10 @@ class TakeIn:
         two notifications it never says that it ended, and its case would stay open for ever.
         """
         async with self._store.read() as tx:
-            ended_at, newest = await tx.alerts.outlived(after=self._compared)
+            ended_at, self._compared = await tx.alerts.outlived(after=self._compared)
         if ended_at:
             async with self._store.write() as tx:
                 await tx.alerts.end(ended_at)
-        self._compared = max(newest - _ON_THEIR_WAY, 0)
 
     async def _update(self, apart: Apart) -> bool:
         async with self._store.read() as tx:

@@ -19,6 +19,7 @@ from aiohttp import web
 
 from bot.playground.slack.people import INCIDENTS
 from tests.acceptance.commands import keyturn
+from tests.acceptance.test_metrics import TOKEN, scraped
 from tests.acceptance.world import LIMIT_S, World
 from tests.contract.store import behind
 from tests.unit.store.test_walk import a_chain
@@ -91,6 +92,31 @@ def rewrite(database: Path, count: int) -> None:
             marks = ", ".join(f":{name}" for name in row)
             sql.execute(f"INSERT INTO audit ({', '.join(row)}) VALUES ({marks})", row)
         sql.execute("UPDATE audit_head SET hash = ?", (entries[-1].hash,))
+
+
+async def test_whoever_keeps_anchors_is_not_counted_as_slack(world: World) -> None:
+    async with asyncio.timeout(LIMIT_S), keeping() as keeper:
+        url = f"http://127.0.0.1:{keeper.port}/"
+        with world.config.open("a", encoding="utf-8") as file:
+            file.write(f'[audit]\nanchor_url = "{url}"\n')
+        async with world.here(KEYTURN_METRICS_TOKEN=TOKEN):
+            await world.go()
+            await world.turn_second_key()
+            await world.ended()
+            await world.until(lambda: _has_some(keeper))
+            page = await scraped(world.port, TOKEN)
+
+    def counted(system: str, outcome: str) -> float:
+        of = {"system": system, "method": "POST", "outcome": outcome}
+        return page("keyturn_outside_call_seconds_count", **of) or 0
+
+    assert counted("anchor_url", "5xx") == 2
+    assert counted("anchor_url", "2xx") >= 1
+    assert counted("slack", "5xx") == 0
+
+
+async def _has_some(keeper: Keeper) -> bool:
+    return bool(keeper.got)
 
 
 async def test_what_happened_is_anchored_where_the_owner_of_the_database_cannot_reach(

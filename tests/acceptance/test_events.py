@@ -28,9 +28,11 @@ SINKS = """
 kind = "webhook"
 url = "{url}"
 secret_env = "HOOK_SECRET"
+from = "start"  # the first version may be read before the service knows its sinks
 [events.lake]
 kind = "file"
 path = "events.jsonl"
+from = "start"
 [events.drift]
 kind = "file"
 path = "drift.jsonl"

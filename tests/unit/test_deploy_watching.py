@@ -15,8 +15,12 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from bot.adapters.alertmanager import grafana
+from bot.adapters.alertmanager.routes import PATH as ALERTMANAGER
 from bot.adapters.metrics import exposition
 from bot.adapters.metrics.meter import Meter
+from bot.adapters.webhooks.routes import path_of as mapped
+from store.records import GOES_TO
 from tests.adapters.metrics.test_routes import reading, told
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,7 +46,10 @@ STEADY = f"x{MINUTES}"
 GOOD = {
     'up{job="keyturn", instance="a"}': f"1{STEADY}",
     'keyturn_database_up{job="keyturn", instance="a"}': f"1{STEADY}",
-    'keyturn_queue_oldest_seconds{queue="outbox"}': f"3{STEADY}",
+    'keyturn_queue_oldest_seconds{queue="people"}': f"3{STEADY}",
+    'keyturn_queue_oldest_seconds{queue="alertmanager"}': f"2{STEADY}",
+    'keyturn_queue_oldest_seconds{queue="anchors"}': f"1{STEADY}",
+    'keyturn_queue_oldest_seconds{queue="core"}': f"1{STEADY}",
     'keyturn_queue_oldest_seconds{queue="inbox"}': f"0{STEADY}",
     'keyturn_events_lag_seconds{sink="lake"}': f"5{STEADY}",
     'keyturn_job_finished_timestamp_seconds{task="snapshot"}': f"0+60{STEADY}",
@@ -73,7 +80,13 @@ CASES = [
         'keyturn_rollbacks_in_state{env="test", state="NEEDS_ATTENTION"}',
         f"_x{MINUTES - 20} 1x20",
     ),
-    Case("KeyturnMessagesStuck", 'keyturn_queue_oldest_seconds{queue="outbox"}', f"0+60{STEADY}"),
+    Case("KeyturnMessagesStuck", 'keyturn_queue_oldest_seconds{queue="people"}', f"0+60{STEADY}"),
+    Case(
+        "KeyturnAlertmanagerStuck",
+        'keyturn_queue_oldest_seconds{queue="alertmanager"}',
+        f"0+60{STEADY}",
+    ),
+    Case("KeyturnAnchorsStuck", 'keyturn_queue_oldest_seconds{queue="anchors"}', f"0+60{STEADY}"),
     Case("KeyturnEventsStuck", 'keyturn_events_lag_seconds{sink="lake"}', f"0+60{STEADY}"),
     Case("KeyturnClicksStuck", 'keyturn_queue_oldest_seconds{queue="inbox"}', f"0+60{STEADY}"),
     Case(
@@ -91,6 +104,15 @@ CASES = [
         "KeyturnAlertsRefused",
         'keyturn_http_request_seconds_count{door="/webhooks/alertmanager", status="401"}',
         f"0+1{STEADY}",
+    ),
+    *(
+        Case(
+            "KeyturnAlertsRefused",
+            f'keyturn_http_request_seconds_count{{door="{door}", status="{status}"}}',
+            f"0+1{STEADY}",
+        )
+        for door in ("/webhooks/grafana", "/webhooks/{name}")
+        for status in (400, 401, 503)
     ),
     Case("KeyturnGlassBroken", 'keyturn_glass_broken_total{env="prod"}', ONE_MORE),
     Case(
@@ -162,6 +184,47 @@ def test_on_a_good_day_nothing_fires(promtool: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.alert}: {case.series}")
 def test_each_trouble_fires_its_alert(promtool: str, tmp_path: Path, case: Case) -> None:
     assert _fires(promtool, tmp_path, {**GOOD, case.series: case.values}, RULES, case.alert)
+
+
+@pytest.mark.parametrize(
+    ("queue", "alert"),
+    [
+        ("people", "KeyturnMessagesStuck"),
+        ("alertmanager", "KeyturnAlertmanagerStuck"),
+        ("anchors", "KeyturnAnchorsStuck"),
+    ],
+)
+def test_what_waits_for_one_system_is_not_said_of_another(
+    promtool: str, tmp_path: Path, queue: str, alert: str
+) -> None:
+    stuck = {f'keyturn_queue_oldest_seconds{{queue="{queue}"}}': f"0+60{STEADY}"}
+
+    assert firing(promtool, tmp_path, {**GOOD, **stuck}, RULES) == {alert}
+
+
+def test_the_queues_that_alerts_name_are_those_that_are_told() -> None:
+    named = {n for rule in rules() for n in re.findall(r'queue="(\w+)"', rule["expr"])}
+
+    assert named <= {"inbox", *GOES_TO.values()}
+
+
+def test_the_doors_of_webhooks_are_all_watched() -> None:
+    (rule,) = (one for one in rules() if one["alert"] == "KeyturnAlertsRefused")
+    (watched,) = re.findall(r'door=~"([^"]+)"', rule["expr"])
+
+    for door in (ALERTMANAGER, grafana.PATH, mapped("{name}")):
+        assert re.fullmatch(watched, door), door
+
+
+@pytest.mark.parametrize(
+    "file", ["deploy/alertmanager/alertmanager.yml", "deploy/alertmanager-receiver.yml"]
+)
+def test_no_alert_of_a_group_is_cut_off(file: str) -> None:
+    """One that is cut off when it is over would stay firing (0045)."""
+    told = yaml.safe_load((ROOT / file).read_text(encoding="utf-8"))
+    (keyturn,) = (one for one in told["receivers"] if one["name"] == "keyturn")
+
+    assert [hook["max_alerts"] for hook in keyturn["webhook_configs"]] == [0]
 
 
 def test_each_alert_has_its_trouble_above_and_its_heading_in_the_runbook() -> None:

@@ -9,6 +9,7 @@ import pytest
 from aiohttp import ClientSession, TraceConfig
 from pydantic import SecretStr
 
+from bot.adapters.anchors.client import AnchorHook
 from bot.adapters.dify.client import DifyTarget
 from bot.adapters.dify.transport import TIMEOUT
 from bot.adapters.eventfile.client import EventFile
@@ -33,7 +34,13 @@ class Before:
 def made(settings: Settings, http: ClientSession, before: Before | None = None) -> Outside:
     watched = Watched(settings, {})
     return Outside.of(
-        watched, http, TIMEOUT, before, traces=lambda _: [TraceConfig()], clock=lambda: NOON
+        watched,
+        http,
+        TIMEOUT,
+        before,
+        traces=lambda _: [TraceConfig()],
+        clock=lambda: NOON,
+        anchor_keys=[b"k" * 32],
     )
 
 
@@ -98,3 +105,20 @@ async def test_a_sink_that_stays_the_same_stays_open(monkeypatch: pytest.MonkeyP
     assert new.sinks["one"] is old.sinks["one"]
     assert closed == [old.sinks["two"]]
     assert elsewhere.sinks["one"] is not new.sinks["one"]  # an event's source is another one
+
+
+async def test_whoever_keeps_anchors_has_connections_of_their_own_that_are_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    closed: list[AnchorHook] = []
+
+    async def close(keeper: AnchorHook) -> None:
+        closed.append(keeper)
+
+    monkeypatch.setattr(AnchorHook, "close", close)
+    async with ClientSession() as http:
+        assert made(SETTINGS, http).anchors is None
+        old = made(replace(SETTINGS, anchor_url="https://anchors"), http)
+        await old.close()
+
+    assert closed == [old.anchors]

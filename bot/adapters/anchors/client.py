@@ -20,12 +20,26 @@ class AnchorHook:
     """The address that keeps our anchors. Another one is not gone to, whatever it answers."""
 
     def __init__(
-        self, url: str, *, keys: Sequence[bytes], session: aiohttp.ClientSession, clock: Clock
+        self,
+        url: str,
+        *,
+        keys: Sequence[bytes],
+        clock: Clock,
+        traces: Sequence[aiohttp.TraceConfig] = (),
     ) -> None:
+        """Post to *url*; nothing is opened before there is an anchor.
+
+        Args:
+            url: The address.
+            keys: What each anchor is signed with, by each.
+            clock: The time for the signatures.
+            traces: What measures each request.
+        """
         self.url = url
         self._keys = keys
-        self._session = session
         self._clock = clock
+        self._traces = list(traces)
+        self._http: aiohttp.ClientSession | None = None
 
     async def publish(self, anchor: AuditAnchor) -> None:
         """Post *anchor*.
@@ -36,7 +50,7 @@ class AnchorHook:
         content = body(anchor)
         told = headers(anchor, content, at=self._clock(), keys=self._keys)
         try:
-            async with self._session.post(
+            async with self._session().post(
                 self.url, data=content, headers=told, allow_redirects=False, timeout=_TIMEOUT
             ) as response:
                 status = response.status
@@ -44,3 +58,16 @@ class AnchorHook:
             raise UpstreamDown(SYSTEM, why(error)) from error
         if not 200 <= status < 300:
             raise UpstreamDown(SYSTEM, f"answered {status}")
+
+    async def close(self) -> None:
+        """Close the connections that were opened here."""
+        if self._http is not None:
+            await self._http.close()
+            self._http = None
+
+    def _session(self) -> aiohttp.ClientSession:
+        if self._http is None:
+            self._http = aiohttp.ClientSession(
+                cookie_jar=aiohttp.DummyCookieJar(), trace_configs=self._traces
+            )
+        return self._http

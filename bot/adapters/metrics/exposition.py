@@ -173,7 +173,8 @@ def _phases(told: Sequence[Told]) -> Metric:
 def _queues(reading: Reading) -> Iterator[Metric]:
     yield _gauge(
         "keyturn_queue_waiting",
-        "What waits: of clicks and commands to be judged, and of messages to be sent.",
+        "What waits: clicks and commands to be judged (`inbox`), what is to be told to `people`, "
+        "to `alertmanager` and to whoever keeps `anchors`, and versions to look at (`core`).",
         {(one.queue,): one.waiting for one in reading.backlogs},
         "queue",
     )

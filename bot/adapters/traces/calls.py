@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from typing import Final
 
@@ -10,17 +11,21 @@ from yarl import URL
 
 from bot import spans
 
-# An address below it has Slack's name of what is asked; those elsewhere (files, answers) let in
-# whoever knows them.
-_SLACKS: Final = "/api/"
+# Their paths are of an API that everybody may read about. Another system's address may let in
+# whoever knows it (hooks, and Slack's for files and answers): of those no path is told.
+_TOLD: Final = ("prometheus", "alertmanager")
+_DIFY: Final = "dify."
+_METHOD: Final = re.compile(r"[A-Za-z]+(\.[A-Za-z]+)+")  # of Slack's: `chat.postMessage`
 
 
-def trace(system: str) -> TraceConfig:
+def trace(system: str, *, at: str = "") -> TraceConfig:
     """What records each request of a client session to *system* that is a part of something.
 
-    A Dify is told whose work it is, by `traceparent`: it may be traced itself.
+    A Dify is told whose work it is, by `traceparent`: it may be traced itself. *at* is where
+    Slack's methods are.
     """
-    told = system.startswith("dify.")
+    told = system.startswith(_DIFY)
+    methods = URL(at)
 
     async def begin(_: ClientSession, call: SimpleNamespace, asked: object) -> None:
         url: URL = asked.url  # type: ignore[attr-defined]
@@ -28,7 +33,7 @@ def trace(system: str) -> TraceConfig:
         call.span = spans.begin_call(f"{system} {method}")
         if call.span is None:
             return
-        call.span.add(**{"http.request.method": method, "url.path": _path(system, url)})
+        call.span.add(**{"http.request.method": method, "url.path": _path(system, url, methods)})
         if told:
             asked.headers.update(call.span.headers())  # type: ignore[attr-defined]
 
@@ -53,8 +58,12 @@ def trace(system: str) -> TraceConfig:
     return config
 
 
-def _path(system: str, url: URL) -> str:
-    """What of an address may be told: never its query, of Slack's only the method."""
-    if system != "slack" or url.path.startswith(_SLACKS):
+def _path(system: str, url: URL, methods: URL) -> str:
+    """What of an address may be told: never its query, of Slack's only a method."""
+    if system in _TOLD or system.startswith(_DIFY):
         return url.path
+    if system == "slack" and methods.absolute and url.origin() == methods.origin():
+        root = f"{methods.path.rstrip('/')}/"
+        if url.path.startswith(root) and _METHOD.fullmatch(url.path.removeprefix(root)):
+            return url.path
     return "(not told)"

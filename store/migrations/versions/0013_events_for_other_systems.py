@@ -60,6 +60,7 @@ def upgrade() -> None:
         sa.Column("turn_at", types.UtcDateTime(), nullable=False),
         sa.Column("not_before", types.UtcDateTime(), nullable=False),
         sa.Column("attempts", sa.BigInteger(), nullable=False),
+        sa.Column("failing_since", types.UtcDateTime(), nullable=True),
         sa.Column("last_error", types.SafeText(), nullable=False),
         sa.Column("owner", types.SafeText(), nullable=False),
         sa.Column("lease_until", types.UtcDateTime(), nullable=True),

@@ -52,15 +52,16 @@ async def receiving(answer: Answer) -> AsyncIterator[tuple[Receiver, AnchorHook]
     await site.start()
     _, port = runner.addresses[0][:2]
     receiver.url = f"http://127.0.0.1:{port}/anchors"
+    keeper = hook(receiver.url)
     try:
-        async with aiohttp.ClientSession() as http:
-            yield receiver, hook(receiver.url, http)
+        yield receiver, keeper
     finally:
+        await keeper.close()
         await runner.cleanup()
 
 
-def hook(url: str, http: aiohttp.ClientSession) -> AnchorHook:
-    return AnchorHook(url, keys=KEYS, session=http, clock=lambda: NOON)
+def hook(url: str) -> AnchorHook:
+    return AnchorHook(url, keys=KEYS, clock=lambda: NOON)
 
 
 def answering(status: int, **headers: str) -> Answer:
@@ -138,8 +139,9 @@ async def test_who_does_not_answer_is_not_waited_for_long(monkeypatch: pytest.Mo
 
 
 async def test_nobody_there_is_down_and_says_no_secret() -> None:
-    async with aiohttp.ClientSession() as http:
-        with pytest.raises(UpstreamDown) as told:
-            await hook("http://127.0.0.1:9/anchors?token=geheim", http).publish(ANCHOR)
+    keeper = hook("http://127.0.0.1:9/anchors?token=geheim")
+    with pytest.raises(UpstreamDown) as told:
+        await keeper.publish(ANCHOR)
+    await keeper.close()
 
     assert "geheim" not in str(told.value)

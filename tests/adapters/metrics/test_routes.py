@@ -49,7 +49,7 @@ def reading(*rollbacks: Told) -> Reading:
         live=[a_version(number=7, root="ab" * 32, published_at=NOON - timedelta(hours=1))],
         rollbacks=rollbacks or (told(),),
         open_cases=1,
-        backlogs=[Backlog("inbox", 0, None), Backlog("outbox", 3, NOON - timedelta(seconds=42))],
+        backlogs=[Backlog("inbox", 0, None), Backlog("people", 3, NOON - timedelta(seconds=42))],
         ticked={"snapshot": NOON},
         audited={("rollback.completed", "ok"): 1, ("approve", "refused"): 2},
         audit_seq=3,
@@ -168,8 +168,8 @@ async def test_it_tells_what_waits_and_what_is_out_of_order(client: Client, behi
 
     found = await scraped(client)
 
-    assert found("keyturn_queue_waiting", queue="outbox") == 3
-    assert found("keyturn_queue_oldest_seconds", queue="outbox") == 42
+    assert found("keyturn_queue_waiting", queue="people") == 3
+    assert found("keyturn_queue_oldest_seconds", queue="people") == 42
     assert found("keyturn_queue_oldest_seconds", queue="inbox") == 0
     assert found("keyturn_trouble", kind="degraded", part="slack") == 1
     assert found("keyturn_trouble", kind="down", part="worker:execute") == 1

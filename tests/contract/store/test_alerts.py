@@ -8,7 +8,9 @@ from datetime import timedelta, timezone
 import pytest
 
 from bot.ports.store import Store
+from store.alerts import IN_FLIGHT
 from store.records import Delivery, Firing, FiringStatus, Missing
+from store.session import SqlStore
 from tests.builders import CHANNEL, NOON, PROD, a_firing
 from tests.contract.store import raw
 from tests.contract.store.raw import Hand
@@ -212,31 +214,40 @@ async def test_a_changed_status_is_told_until_it_was_seen(store: Store) -> None:
     assert [firing.id for firing in left] == [second.id]
 
 
-async def test_a_firing_ends_when_its_alert_begins_again(store: Store) -> None:
+async def test_a_firing_ends_when_its_alert_begins_again(timed_store: SqlStore, hand: Hand) -> None:
+    store = timed_store
     later = [NOON + timedelta(minutes=minutes) for minutes in (3, 6)]
     other = a_firing(fingerprint="b")
     await taken(store, a_firing(), other, *(a_firing(starts_at=at) for at in later))
 
     async with store.write() as tx:
-        found, newest = await tx.alerts.outlived()
+        found, _ = await tx.alerts.outlived()
         await tx.alerts.end(found)
 
     fire = [f for f in await all_of(store) if f.status is FiringStatus.FIRING]
     assert sorted(found.values()) == later
     assert [f.starts_at for f in fire] == [other.starts_at, later[-1]]
+    hand.pass_by(2 * IN_FLIGHT)
     async with store.read() as tx:
-        assert await tx.alerts.outlived(after=newest) == ({}, newest)
+        _, through = await tx.alerts.outlived()
+        assert await tx.alerts.outlived(after=through) == ({}, through)
+    assert through == max(f.id for f in await all_of(store))
 
 
 async def test_a_firing_that_comes_after_a_later_one_of_its_alert_is_found_too(
-    store: Store,
+    timed_store: SqlStore, hand: Hand
 ) -> None:
-    (again,) = await taken(store, a_firing(starts_at=ENDED))
-    (late,) = await taken(store, a_firing(), digest="d2")
+    (again,) = await taken(timed_store, a_firing(starts_at=ENDED))
+    hand.pass_by(2 * IN_FLIGHT)
+    async with timed_store.read() as tx:
+        _, through = await tx.alerts.outlived()
+    (late,) = await taken(timed_store, a_firing(), digest="d2")
 
-    async with store.read() as tx:
-        found, _ = await tx.alerts.outlived(after=again.id)
+    async with timed_store.read() as tx:
+        found, still = await tx.alerts.outlived(after=through)
+    assert through == again.id
     assert found == {late.id: ENDED}
+    assert still == through, "what was stored a moment ago may not be all that is on its way"
 
 
 async def test_a_firing_without_a_case_is_not_among_the_changed(store: Store) -> None:

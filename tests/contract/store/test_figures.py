@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from store.records import AuditDraft, NewOutgoing, OutboxKind
 from store.session import SqlStore
@@ -46,10 +47,72 @@ async def test_a_queue_tells_how_much_waits_and_since_when(
     async with timed_store.write() as tx:
         await tx.outbox.put(outgoing("second"))
     async with timed_store.read() as tx:
-        inbox, outbox = await tx.figures.backlogs()
+        inbox, people, *others = await tx.figures.backlogs()
 
     assert (inbox.queue, inbox.waiting, inbox.oldest) == ("inbox", 0, None)
-    assert (outbox.queue, outbox.waiting, outbox.oldest) == ("outbox", 2, began)
+    assert (people.queue, people.waiting, people.oldest) == ("people", 2, began)
+    assert [one.queue for one in others] == ["alertmanager", "anchors", "core"]
+    assert {(one.waiting, one.oldest) for one in others} == {(0, None)}
+
+
+async def test_what_waits_is_told_by_where_it_goes(timed_store: SqlStore, hand: Hand) -> None:
+    """What Alertmanager does not take is not late in Slack."""
+    began = hand.at
+    for kind in OutboxKind:
+        async with timed_store.write() as tx:
+            await tx.outbox.put(outgoing(kind.value, kind))
+        hand.pass_by(MINUTE)
+    async with timed_store.read() as tx:
+        _, *found = await tx.figures.backlogs()
+
+    def first(*kinds: OutboxKind) -> datetime:
+        return began + min(list(OutboxKind).index(kind) for kind in kinds) * MINUTE
+
+    assert {one.queue: (one.waiting, one.oldest) for one in found} == {
+        "people": (8, began),
+        "alertmanager": (2, first(OutboxKind.ALERT, OutboxKind.SILENCE)),
+        "anchors": (1, first(OutboxKind.ANCHOR)),
+        "core": (1, first(OutboxKind.PUBLISHED)),
+    }
+
+
+async def test_what_is_to_be_told_later_waits_from_then_on(
+    timed_store: SqlStore, hand: Hand
+) -> None:
+    then = hand.at + 10 * MINUTE
+    async with timed_store.write() as tx:
+        await tx.outbox.put(replace(outgoing("again", OutboxKind.ALERT), not_before=then))
+
+    async def waits() -> tuple[int, datetime | None]:
+        async with timed_store.read() as tx:
+            found = {one.queue: one for one in await tx.figures.backlogs()}
+        return found["alertmanager"].waiting, found["alertmanager"].oldest
+
+    assert await waits() == (0, None)
+    hand.pass_by(11 * MINUTE)
+    assert await waits() == (1, then)
+
+
+async def test_what_was_tried_and_waits_to_be_tried_again_waits(
+    timed_store: SqlStore, hand: Hand
+) -> None:
+    async with timed_store.write() as tx:
+        began = await tx.now()
+        await tx.outbox.put(replace(outgoing("card"), coalesce_key="card"))
+    async with timed_store.write() as tx:
+        row = await tx.outbox.claim("worker", lease=LEASE)
+        assert row is not None
+        await tx.outbox.throttled(row.id, owner="worker", delay=10 * MINUTE)
+    async with timed_store.read() as tx:
+        _, people, *_ = await tx.figures.backlogs()
+    assert (people.waiting, people.oldest) == (1, began)
+
+    hand.pass_by(MINUTE)
+    async with timed_store.write() as tx:  # in its place, and it has to wait as long
+        await tx.outbox.put(replace(outgoing("newer card"), coalesce_key="card"))
+    async with timed_store.read() as tx:
+        _, people, *_ = await tx.figures.backlogs()
+    assert (people.waiting, people.oldest) == (1, began + MINUTE)
 
 
 async def test_what_was_sent_waits_no_longer(timed_store: SqlStore) -> None:
@@ -60,9 +123,9 @@ async def test_what_was_sent_waits_no_longer(timed_store: SqlStore) -> None:
         assert row is not None
         await tx.outbox.sent(row.id, owner="worker")
     async with timed_store.read() as tx:
-        _, outbox = await tx.figures.backlogs()
+        _, people, *_ = await tx.figures.backlogs()
 
-    assert (outbox.waiting, outbox.oldest) == (0, None)
+    assert (people.waiting, people.oldest) == (0, None)
 
 
 async def test_a_job_tells_when_it_was_finished_last(timed_store: SqlStore, hand: Hand) -> None:
@@ -80,5 +143,5 @@ async def test_a_job_tells_when_it_was_finished_last(timed_store: SqlStore, hand
         assert await tx.figures.ticked(["expire"]) == {}
 
 
-def outgoing(name: str) -> NewOutgoing:
-    return NewOutgoing(OutboxKind.NOTICE, "C0", name, name, {})
+def outgoing(name: str, kind: OutboxKind = OutboxKind.NOTICE) -> NewOutgoing:
+    return NewOutgoing(kind, "C0", name, name, {})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +107,43 @@ async def test_a_migration_that_fails_leaves_nothing_behind(empty_url: str) -> N
     async with behind.connected(empty_url) as sql:
         await sql("DROP TABLE slot")
     await migrated(empty_url)
+
+
+async def test_nobody_waits_behind_a_migration_that_waits_for_a_dump(
+    empty_postgres_url: str,
+) -> None:
+    await asyncio.to_thread(at, empty_postgres_url, "0013")
+    config = _config(empty_postgres_url)
+    config.attributes.update(table_wait_s=0.1, pause_s=0.05)
+    tried = threading.Event()
+    listening = _Telling(tried)
+    logging.getLogger("env_py").addHandler(listening)
+    try:
+        async with behind.connected(empty_postgres_url) as dump:
+            await dump("BEGIN")
+            await dump("SELECT count(*) FROM firing")
+            migrating = asyncio.create_task(asyncio.to_thread(command.upgrade, config, "head"))
+            assert await asyncio.to_thread(tried.wait, 30)
+            async with asyncio.timeout(30), behind.connected(empty_postgres_url) as intake:
+                await intake("UPDATE firing SET status = status")
+            assert not migrating.done()
+            await dump("COMMIT")
+        await migrating
+    finally:
+        logging.getLogger("env_py").removeHandler(listening)
+
+    await migrated(empty_postgres_url)  # it is as this program wants it
+
+
+class _Telling(logging.Handler):
+    """Sets an event with the first warning."""
+
+    def __init__(self, told: threading.Event) -> None:
+        super().__init__(logging.WARNING)
+        self._told = told
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._told.set()
 
 
 async def test_migrating_waits_for_no_server_that_is_not_there() -> None:

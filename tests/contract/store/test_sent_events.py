@@ -208,6 +208,58 @@ async def test_what_is_refused_for_too_long_is_given_up_alone_and_loudly(
     ]
 
 
+@pytest.mark.parametrize(
+    "fault", [UpstreamDown("events.sink", "HTTP 503"), UpstreamRefused("events.sink", "HTTP 401")]
+)
+async def test_what_is_old_when_it_is_tried_for_the_first_time_is_not_given_up(
+    timed_store: SqlStore, hand: Hand, fault: Exception
+) -> None:
+    """A backfill, or what waited while no process ran."""
+    sink = Sink(faults=[fault])
+    await publish(timed_store, 3)
+    hand.pass_by(timedelta(days=30))
+    sending = announce(timed_store, {"sink": Followed(sink, from_start=True)})
+    await empty(sending)
+    assert (sink.calls, set(sending.trouble)) == (1, {"sink"})
+
+    hand.pass_by(timedelta(minutes=1))
+    await empty(sending)
+
+    assert sink.numbers() == [1, 2, 3]
+    assert sending.trouble == {}
+    async with timed_store.read() as tx:
+        (state,) = await tx.sinks.states(seen_within=timedelta(days=9))
+    assert state.given_up == 0
+
+
+async def test_one_that_refuses_everything_loses_one_event_a_pause(
+    timed_store: SqlStore, hand: Hand
+) -> None:
+    """As with a wrong secret."""
+    wrong = UpstreamRefused("events.sink", "HTTP 401")
+    sink = Sink(faults=[wrong] * 99)
+    sending = announce(timed_store, {"sink": sink})
+    await follow(sending)
+    await publish(timed_store, 5)
+    for _ in range(12):
+        await empty(sending)
+        hand.pass_by(timedelta(minutes=5))
+    hand.pass_by(timedelta(days=3))
+    calls = sink.calls
+
+    await empty(sending)
+    await empty(sending)
+    assert sink.calls == calls + 1
+    hand.pass_by(timedelta(minutes=5))
+    await empty(sending)
+    assert sink.calls == calls + 2
+
+    sink.faults.clear()
+    hand.pass_by(timedelta(minutes=5))
+    await empty(sending)
+    assert sink.numbers() == [3, 4, 5]
+
+
 async def test_a_sink_that_is_down_for_too_long_goes_on_with_what_is_young(
     timed_store: SqlStore, hand: Hand
 ) -> None:

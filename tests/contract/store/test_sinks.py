@@ -9,8 +9,9 @@ import pytest
 
 from store.records import AppEnv, Consignment, Keeping, PauseOrigin, Stale
 from store.session import SqlStore
+from store.sinks import Sinks
 from tests.builders import PROD
-from tests.contract.store.raw import Hand
+from tests.contract.store.raw import Hand, run
 from tests.contract.store.things import OTHER, a_document, an_entry, new_version, recorded
 
 LEASE = timedelta(seconds=60)
@@ -184,6 +185,60 @@ async def test_what_is_given_up_is_recorded_and_what_follows_is_held(store: SqlS
     assert (state.given_up, state.failed, state.waiting) == (2, 1, 1)
 
 
+async def test_since_when_a_sink_fails_is_kept_until_it_takes_something(
+    timed_store: SqlStore, hand: Hand
+) -> None:
+    await follow(timed_store, HOOK)
+    await publish(timed_store, 3)
+    began = hand.at
+    for _ in range(2):
+        async with timed_store.write() as tx:
+            lost = await tx.sinks.claim([HOOK], "one", lease=LEASE, limit=2)
+            assert lost is not None
+            await tx.sinks.refused(lost, owner="one", delay=MINUTE, error="HTTP 400")
+        hand.pass_by(MINUTE)
+    lost = await held(timed_store, HOOK)
+    assert (lost.failing_since, lost.attempts) == (began, 2)
+    async with timed_store.write() as tx:
+        entry = an_entry("events.give_up")
+        await tx.sinks.give_up(lost, owner="one", through=1, count=1, entry=entry)
+        await tx.sinks.down(lost, owner="one", delay=MINUTE, error="HTTP 503")
+    hand.pass_by(MINUTE)
+
+    still = await held(timed_store, HOOK)
+    assert (still.failing_since, still.attempts, numbers(still)) == (began, 3, [2, 3])
+    async with timed_store.write() as tx:
+        await tx.sinks.delivered(still, owner="one", through=2, sent=1)
+
+    well = await held(timed_store, HOOK)
+    assert (well.failing_since, well.attempts) == (None, 0)
+
+
+@pytest.mark.parametrize("how", ["rewound", "nobody there"])
+async def test_a_sink_that_is_rewound_or_was_not_tried_for_long_begins_anew(
+    timed_store: SqlStore, hand: Hand, how: str
+) -> None:
+    await follow(timed_store, HOOK)
+    await publish(timed_store, 2)
+    lost = await held(timed_store, HOOK)
+    async with timed_store.write() as tx:
+        await tx.sinks.down(lost, owner="one", delay=MINUTE, error="HTTP 503")
+    hand.pass_by(timedelta(hours=1))
+    await follow(timed_store, HOOK)  # as a process does now and then
+    if how == "rewound":
+        async with timed_store.write() as tx:
+            assert await tx.sinks.rewind(HOOK, PROD, 0, entry=an_entry("events.send_again")) == 0
+    else:
+        async with timed_store.write() as tx:
+            before = await tx.sinks.claim([HOOK], "one", lease=LEASE, limit=1)
+        assert before is not None
+        assert before.failing_since is not None
+        hand.pass_by(timedelta(days=4))
+        await follow(timed_store, HOOK)
+
+    assert (await held(timed_store, HOOK)).failing_since is None
+
+
 async def test_how_a_sink_stands_is_counted_over_all_processes(store: SqlStore) -> None:
     await follow(store, HOOK, LAKE)
     await publish(store, 3)
@@ -224,11 +279,24 @@ async def test_a_sink_that_is_rewound_gets_the_same_events_again(store: SqlStore
     first = await held(store, HOOK)
     await settle(store, first)
     async with store.write() as tx:
-        assert await tx.sinks.rewind(HOOK, PROD, 1, entry=an_entry("events.send_again"))
-        assert not await tx.sinks.rewind("another", PROD, 1, entry=an_entry("none"))
+        assert await tx.sinks.rewind(HOOK, PROD, 1, entry=an_entry("events.send_again")) == 3
+        assert await tx.sinks.rewind("another", PROD, 1, entry=an_entry("none")) is None
 
     again = await held(store, HOOK)
     assert again.announcements == first.announcements[1:]
+
+
+async def test_a_sink_is_never_moved_over_what_it_has_not_got(store: SqlStore) -> None:
+    await follow(store, HOOK)
+    await publish(store, 1)
+    await settle(store, await held(store, HOOK))
+    await publish(store, 2)
+    async with store.write() as tx:
+        assert await tx.sinks.rewind(HOOK, PROD, 2, entry=an_entry("none")) == 1
+
+    assert numbers(await held(store, HOOK)) == [2, 3]
+    async with store.read() as tx:
+        assert "none" not in {entry.action for entry in await tx.audit.entries()}
 
 
 async def test_what_was_sent_long_ago_is_cleared_away_and_what_waits_stays(
@@ -262,6 +330,42 @@ async def test_a_sink_that_nobody_names_any_more_keeps_nothing(
         gone = (await tx.retention.clear(Keeping(events=timedelta(days=2)), at_most=100))["events"]
 
     assert gone == 2  # the newest of all stays
+
+
+async def test_what_is_committed_while_a_worker_looks_is_not_passed_over(
+    store: SqlStore, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that waited was cleared away; on SQLite a writer waits until the worker has looked."""
+    await publish(store, 3)
+    await run(database_url, "DELETE FROM announcement")
+    await follow(store, HOOK, from_start=True)
+    beside: list[asyncio.Task[None]] = []
+
+    async def somebody_publishes() -> None:
+        number = len(beside)
+        beside.append(asyncio.create_task(publish(store, 1, prefix=f"w{number}")))
+        if not database_url.startswith("sqlite"):
+            await beside[-1]
+
+    head = Sinks._head
+
+    async def between(sinks: Sinks, where: AppEnv) -> int:
+        await somebody_publishes()
+        found = await head(sinks, where)
+        await somebody_publishes()
+        return found
+
+    monkeypatch.setattr(Sinks, "_head", between)
+    looked = await held(store, HOOK)
+    await asyncio.gather(*beside)
+    monkeypatch.setattr(Sinks, "_head", head)
+    await settle(store, looked)
+    seen = numbers(looked)
+    while (more := await claim(store, HOOK)) is not None:
+        seen += numbers(more)
+        await settle(store, more)
+
+    assert seen == [4, 5]
 
 
 async def test_after_what_was_cleared_away_a_sink_goes_on_with_what_is_kept(

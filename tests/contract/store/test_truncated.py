@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -152,3 +153,38 @@ async def test_without_an_alertmanager_it_is_said_once_and_waits_until_one_is_na
 
     assert await a_worker(timed_store, alerting).step()
     assert "cut-0" in await known(timed_store)
+
+
+async def test_a_group_whose_key_is_longer_than_an_index_takes_is_completed_too(
+    timed_store: SqlStore, alerting: Alerting
+) -> None:
+    name = "".join(random.Random(7).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=20_000))
+    await timed_store.take_all([replace(CUT, group_key=name)])
+    worker = a_worker(timed_store, alerting)
+
+    assert await worker.step()
+    assert not await worker.step()
+
+    assert alerting.asked[0].group_labels == CUT.group_labels
+    assert {firing.fingerprint for firing in REST} <= set(await known(timed_store))
+
+
+async def test_the_next_alertmanager_is_asked_where_one_does_not_answer(
+    timed_store: SqlStore, alerting: Alerting
+) -> None:
+    away = Alerting()
+    away.faults = [UpstreamDown("Alertmanager", "gone")]
+    await timed_store.take_all([CUT])
+
+    assert await a_worker(timed_store, away, alerting).step()
+
+    assert (len(away.asked), len(alerting.asked)) == (1, 1)
+    assert {firing.fingerprint for firing in REST} <= set(await known(timed_store))
+
+
+async def test_what_a_sender_that_cannot_be_asked_cut_off_waits_for_nobody(
+    timed_store: SqlStore, alerting: Alerting
+) -> None:
+    await timed_store.take_all([replace(CUT, source="grafana", group_labels=None)])
+
+    assert not await a_worker(timed_store, alerting).step()

@@ -175,3 +175,22 @@ async def test_what_is_cut_off_at_the_end_is_told_to_all_who_wait(disk: Disk) ->
 
     assert all(isinstance(one, Unavailable) for one in told)
     assert disk.stored == []
+
+
+async def test_what_is_cut_off_one_by_one_is_told_to_all_who_wait(disk: Disk) -> None:
+    store, disk.poison = Grouped(disk), {"a"}
+    tasks = await behind_one(disk, store, "a", "b", "c")
+    running = store._task
+    assert running is not None
+
+    async def cut_off(*deliveries: Delivery) -> None:
+        if len(deliveries) > 1:
+            raise StoreError("it cannot be stored")
+        running.cancel()
+        await asyncio.sleep(0)
+
+    store._store_all = cut_off
+    disk.gate.set()
+    told = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert [type(one) for one in told] == [type(None), *[Unavailable] * 3]

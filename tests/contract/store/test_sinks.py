@@ -290,7 +290,7 @@ async def test_a_sink_is_never_moved_over_what_it_has_not_got(store: SqlStore) -
     await follow(store, HOOK)
     await publish(store, 1)
     await settle(store, await held(store, HOOK))
-    await publish(store, 2)
+    await publish(store, 3)
     async with store.write() as tx:
         assert await tx.sinks.rewind(HOOK, PROD, 2, entry=an_entry("none")) == 1
 

@@ -208,6 +208,16 @@ def _unknown_channel(plant: Plant) -> None:
 
 
 @planted(
+    "unknown channel of those who answer for it",
+    what="channel C0NOWHERE01",
+    said="channel_not_found",
+    mend="take the id from the channel's details",
+)
+def _unknown_sre_channel(plant: Plant) -> None:
+    plant.write("[slack]", '[slack]\nsre_channel = "C0NOWHERE01"')
+
+
+@planted(
     "archived channel", what=f"channel {people.ARCHIVED}", said="is archived", mend="another one"
 )
 def _archived(plant: Plant) -> None:

@@ -63,7 +63,7 @@ def key() -> None:
 
 
 def kept_in(files: Iterable[Path]) -> list[AuditAnchor]:
-    """Every anchor in *files*; the command ends where one of them holds none."""
+    """Every anchor in *files*, once; the command ends where one of them holds none."""
     from bot.cli.standalone import anchors_in
     from store.records import AuditAnchor
 
@@ -78,7 +78,7 @@ def kept_in(files: Iterable[Path]) -> list[AuditAnchor]:
         found += (AuditAnchor(number, digest) for number, digest in here)
         if len(found) == before:
             end(WRONG_USE, f"{file} holds no anchor: a number of an entry and its hash")
-    return found
+    return list(dict.fromkeys(found))  # one that is kept in two places is one
 
 
 def check_export(file: Path, anchors: Sequence[AuditAnchor], *, as_json: bool) -> NoReturn:

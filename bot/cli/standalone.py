@@ -196,7 +196,7 @@ def _anchors_of(names: Iterable[str]) -> list[tuple[int, str]]:
         if not here:
             raise OSError(f"{name} holds no anchor")
         found += here
-    return found
+    return list(dict.fromkeys(found))  # one that is kept in two places is one
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

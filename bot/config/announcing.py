@@ -78,7 +78,9 @@ def _a_login_is_whole(raw: Raw, mistakes: Mistakes) -> None:
 def _kafka_is_installed(raw: Raw, mistakes: Mistakes) -> None:
     for name in tables_of(raw, EVENTS):
         if at(raw, EVENTS, name, "kind") == "kafka" and not installed():
-            mistakes.add((EVENTS, name), "needs a library; install keyturn[kafka]")
+            mistakes.add(
+                (EVENTS, name), "needs a library; install Keyturn with its extra: keyturn[kafka]"
+            )
 
 
 def _what_is_sent_is_kept(raw: Raw, mistakes: Mistakes) -> None:

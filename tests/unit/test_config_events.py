@@ -140,7 +140,10 @@ def test_without_its_library_kafka_is_a_mistake(
 ) -> None:
     monkeypatch.setattr(announcing, "installed", lambda: False)
 
-    assert "events.stream: needs a library; install keyturn[kafka]" in problems(tmp_path, KAFKA)
+    assert (
+        "events.stream: needs a library; install Keyturn with its extra: keyturn[kafka]"
+        in problems(tmp_path, KAFKA)
+    )
 
 
 def test_a_sink_that_changes_is_a_change_of_settings(tmp_path: Path) -> None:

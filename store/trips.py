@@ -48,7 +48,8 @@ def _opened(place: str, **options: Any) -> sqlite3.Connection:
     """
     with suppress(OSError):  # it is there already; or it cannot be made, and SQLite says why
         os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE))
-    return sqlite3.connect(place, **options)
+    connection: sqlite3.Connection = sqlite3.connect(place, **options)
+    return connection
 
 
 class Connection(aiosqlite.Connection):

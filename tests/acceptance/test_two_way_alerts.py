@@ -236,6 +236,21 @@ async def test_another_model_is_told_to_the_sre_channel_at_once(world: World) ->
     assert not world.slack.state.problems
 
 
+async def test_a_mistaken_sre_channel_is_trouble_until_it_is_mended(world: World) -> None:
+    channel = people.INCIDENTS
+    world.edit(channel=f'channel = "{channel}"\nsre_channel = "C0NOWHERE01"')
+    async with asyncio.timeout(WHOLE_S), world.here() as service:
+        await world.read_history()
+        seed.publish_bad(world.dify.state)
+        await service.take_snapshots()
+        await world.until(lambda: degraded(world, "slack"))
+        world.edit(sre_channel=f'sre_channel = "{channel}"')
+
+        assert await service.reload()
+
+        assert not await degraded(world, "slack"), "what waits goes to the mended one"
+
+
 async def sources(world: World, wanted: set[str]) -> bool:
     """Whether the open case has alerts of all these senders."""
     async with world.store.read() as tx:
@@ -243,11 +258,11 @@ async def sources(world: World, wanted: set[str]) -> bool:
         return {one.source for one in await tx.alerts.of_case(case.id)} == wanted
 
 
-async def degraded(world: World) -> bool:
-    """Whether the service says that an Alertmanager is away."""
+async def degraded(world: World, what: str = "alertmanager") -> bool:
+    """Whether the service says that an Alertmanager, or *what*, is out of order."""
     url = f"http://{LOOPBACK}:{world.port}/readyz"
     async with aiohttp.ClientSession() as http, http.get(url) as response:
-        return "alertmanager" in (await response.json())["degraded"]
+        return what in (await response.json())["degraded"]
 
 
 async def taken_in(world: World, alertname: str) -> int:

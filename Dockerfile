@@ -14,12 +14,12 @@ ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PROJECT_ENVIRONMENT=/opt/keyturn
 WORKDIR /src
 RUN pip install --no-cache-dir uv==0.13.9
 COPY pyproject.toml uv.lock ./
-RUN uv sync --locked --no-dev --extra otel --no-install-project
+RUN uv sync --locked --no-dev --extra otel --extra kafka --no-install-project
 COPY README.md LICENSE ./
 COPY bot ./bot
 COPY store ./store
 COPY templates ./templates
-RUN uv sync --locked --no-dev --extra otel --no-editable
+RUN uv sync --locked --no-dev --extra otel --extra kafka --no-editable
 
 FROM python:3.11-slim
 LABEL org.opencontainers.image.title="Keyturn" \

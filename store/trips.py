@@ -7,9 +7,11 @@ first `AT_ONCE` are fetched as they are wanted, so that a long result still come
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -20,6 +22,7 @@ from sqlalchemy.engine import URL
 _T = TypeVar("_T")
 AT_ONCE = 500  # rows
 _CHUNK = 64  # rows that `async for` fetches, as aiosqlite does
+_PRIVATE = 0o600
 
 
 def connecting(url: URL, **options: Any) -> Callable[[], Awaitable[aiosqlite.Connection]]:
@@ -30,12 +33,23 @@ def connecting(url: URL, **options: Any) -> Callable[[], Awaitable[aiosqlite.Con
         options: As `sqlite3.connect` takes them, on top of those in *url*.
     """
     (place,), told = url.get_dialect()().create_connect_args(url)
-    opened = partial(sqlite3.connect, place, **{**told, **options})
+    opened = partial(_opened, place, **{**told, **options})
 
     async def connect() -> aiosqlite.Connection:
         return await Connection(opened, _CHUNK)
 
     return connect
+
+
+def _opened(place: str, **options: Any) -> sqlite3.Connection:
+    """A connection to the file *place*; one that is not there yet is made for its owner alone.
+
+    It holds prompts and votes. SQLite gives what it keeps beside the file the same rights.
+    """
+    with suppress(OSError):  # it is there already; or it cannot be made, and SQLite says why
+        os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE))
+    connection: sqlite3.Connection = sqlite3.connect(place, **options)
+    return connection
 
 
 class Connection(aiosqlite.Connection):

@@ -182,7 +182,7 @@ class Making:
             owner=self._process.owner,
             jitter=random.random,
         )
-        deliver = self._deliverer(outside, keys, address, kept, calling)
+        deliver = self._deliverer(settings, outside, keys, address, kept, calling)
         announce = self._announcer(settings, outside, before)
         anchoring = Anchoring(
             store,
@@ -302,14 +302,15 @@ class Making:
 
     def _deliverer(
         self,
+        settings: Settings,
         outside: Outside,
         keys: Sequence[bytes],
         address: Address | None,
         before: Parts | None,
         calling: Calling,
     ) -> Deliver:
-        """What Slack asked to wait for is not forgotten while nothing changes there."""
-        if before and _told_alike(before, outside, keys, calling):
+        """What is known of the trouble with channels stays while nothing changes there."""
+        if before and _told_alike(before, settings, outside, keys):
             return before.deliver
         differences = Differences()
         return Deliver(
@@ -322,6 +323,7 @@ class Making:
             lease=3 * self._process.lease,
             address=address,
             calling=calling,
+            sre_channel=settings.slack.sre_channel,
         )
 
     def _announcer(self, settings: Settings, outside: Outside, before: Parts | None) -> Announce:
@@ -482,12 +484,13 @@ def _core_of(settings: Settings) -> Mapping[AppEnv, CoreWatched]:
     }
 
 
-def _told_alike(before: Parts, outside: Outside, keys: Sequence[bytes], calling: Calling) -> bool:
+def _told_alike(before: Parts, settings: Settings, outside: Outside, keys: Sequence[bytes]) -> bool:
     """Whether messages go out by the same rules, to the same people and with the same buttons."""
+    then, now = before.settings.slack, settings.slack
     return (
         before.outside.messenger is outside.messenger
         and before.outside.directory is outside.directory
-        and before.settings.slack.calling == calling.manner
+        and (then.calling, then.sre_channel) == (now.calling, now.sre_channel)
         and before.keys == keys
     )
 

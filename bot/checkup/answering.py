@@ -8,6 +8,7 @@ import aiohttp
 
 from bot.checkup.finding import Finding, failed, ok
 from bot.errors import AnswerUnreadable, TokenRefused, UpstreamDown
+from bot.unreachable import why
 
 Version = Callable[[str, aiohttp.ClientSession], Awaitable[str]]
 
@@ -24,3 +25,12 @@ async def answering(what: str, url: str, version: Version, http: aiohttp.ClientS
     except UpstreamDown as error:
         mend = f"check [{what}] url, the network, and that it runs"
         return failed(what, f"{url} does not answer ({error})", mend)
+
+
+async def silence(url: str, http: aiohttp.ClientSession) -> str:
+    """Why nobody answers at *url*; "" when anybody does: what is said to HEAD is no matter."""
+    try:
+        async with http.head(url, allow_redirects=False):
+            return ""
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        return why(error)

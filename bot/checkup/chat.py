@@ -41,8 +41,7 @@ async def findings(settings: Settings, http: aiohttp.ClientSession) -> AsyncIter
 
 
 def _channels(settings: Settings) -> Iterable[str]:
-    if settings.slack.channel:
-        yield settings.slack.channel
+    yield from (one for one in (settings.slack.channel, settings.slack.sre_channel) if one)
     yield from (place.channel for place in settings.places.values() if place.channel)
 
 

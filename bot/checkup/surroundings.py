@@ -1,4 +1,4 @@
-"""What is around us: the door, Alertmanager, Prometheus, and where anchors are kept."""
+"""What is around us: the door, Alertmanager, Prometheus, and where anchors and traces go."""
 
 from __future__ import annotations
 
@@ -8,29 +8,33 @@ from functools import partial
 import aiohttp
 
 from bot.adapters.alertmanager import inspection as alertmanager
-from bot.adapters.anchors import inspection as anchors
 from bot.adapters.webhooks.routes import path_of
 from bot.checkup import measurements
-from bot.checkup.answering import answering
-from bot.checkup.finding import Finding, failed, ok
+from bot.checkup.answering import answering, silence
+from bot.checkup.finding import Finding, failed, note, ok
 from bot.config.settings import Settings
-from bot.errors import UpstreamDown
+
+_TOKEN = "KEYTURN_WEBHOOK_TOKEN"  # noqa: S105  # the name of the variable
+_NOBODY_ELSE = "is not set, so alerts of Alertmanager and Grafana are answered 401"
 
 
 async def findings(settings: Settings, http: aiohttp.ClientSession) -> AsyncIterator[Finding]:
     """Look at what alerts come from and what tells of recovery."""
     if settings.webhook_tokens:
-        yield ok("KEYTURN_WEBHOOK_TOKEN", "Alertmanager's bearer token is set")
+        yield ok(_TOKEN, "the bearer token of Alertmanager and Grafana is set")
+    elif settings.webhooks:
+        yield note(_TOKEN, f"{_NOBODY_ELSE}; the senders of [webhook.NAME] have their own")
     elif settings.places:
-        said = "is not set, so every alert is answered 401"
         mend = "make a long random token; give it to Keyturn and to Alertmanager's webhook"
-        yield failed("KEYTURN_WEBHOOK_TOKEN", said, mend)
+        yield failed(_TOKEN, _NOBODY_ELSE, mend)
     async for finding in _alerting(settings, http):
         yield finding
     if settings.anchor_url:
         yield await _keeps_anchors(settings.anchor_url, http)
     async for finding in measurements.findings(settings, http):
         yield finding
+    if settings.traces:
+        yield await _takes_traces(settings.traces, http)
 
 
 async def _alerting(settings: Settings, http: aiohttp.ClientSession) -> AsyncIterator[Finding]:
@@ -48,9 +52,16 @@ async def _alerting(settings: Settings, http: aiohttp.ClientSession) -> AsyncIte
 
 
 async def _keeps_anchors(url: str, http: aiohttp.ClientSession) -> Finding:
-    try:
-        await anchors.answers(url, http)
-    except UpstreamDown as error:
+    if why := await silence(url, http):
         mend = "check [audit] anchor_url, the network, and that it runs; anchors wait for it"
-        return failed("audit", f"anchor_url does not answer ({error})", mend)
+        return failed("audit", f"anchor_url does not answer ({why})", mend)
     return ok("audit", "something answers at anchor_url; `keyturn audit key` is for it")
+
+
+async def _takes_traces(url: str, http: aiohttp.ClientSession) -> Finding:
+    scheme, _, rest = url.partition("://")
+    there = f"{scheme}://{rest.partition('/')[0].rpartition('@')[2]}"  # who logs in is left out
+    if why := await silence(url, http):
+        mend = "check OTEL_EXPORTER_OTLP_ENDPOINT, the network, and that it runs; traces are lost"
+        return failed("traces", f"{there} does not answer ({why})", mend)
+    return ok("traces", f"something answers at {there}")

@@ -12,7 +12,7 @@ from bot.cli.telling import DONE, NO, say, say_json, screen
 if TYPE_CHECKING:
     from bot.checkup.finding import Finding
 
-_WIDTH = 24
+_WIDTH = 24  # of the names; what is said of a longer one stands below it
 _STYLES = {"ok": "green", "note": "yellow", "failed": "bold red"}
 
 
@@ -37,6 +37,8 @@ def check(
     elif wrong:
         needs = "needs" if wrong == 1 else "need"
         screen().print(f"{wrong} of {len(found)} {needs} a hand", style="bold red")
+    else:
+        screen().print(f"everything is well: {len(found)} looked at", style="green")
     raise SystemExit(NO if wrong else DONE)
 
 
@@ -66,8 +68,15 @@ def _show(finding: Finding) -> None:
     said = Text(one_line(finding.said, 600))
     if finding.mend:
         said.append(f"\n→ {one_line(finding.mend, 600)}", style="bold")
-    line.add_row(Text(verdict, style=_STYLES[verdict]), one_line(finding.what, 120), said)
+    what = one_line(finding.what, 120)
+    head = Text(verdict, style=_STYLES[verdict])
+    if fits := len(what) <= _WIDTH:
+        line.add_row(head, what, said)
+    else:
+        line.add_row("", "", said)
     out = screen()
     with out.capture() as told:
+        if not fits:
+            out.print(Text.assemble(head, " " * (8 - len(verdict)), what), soft_wrap=True)
         out.print(Padding(line, 0, expand=False))
     say("\n".join(row.rstrip() for row in told.get().splitlines()))

@@ -18,7 +18,7 @@ def existing_database() -> str:
     url = database_url().get_secret_value()
     file = sqlite_file(url)
     if file is not None and not file.exists():
-        end(WRONG_USE, f"there is no database {file}; DATABASE_URL names the right one")
+        end(WRONG_USE, f"there is no database {file}; set DATABASE_URL to the right one")
     return url
 
 

@@ -63,22 +63,21 @@ def key() -> None:
 
 
 def kept_in(files: Iterable[Path]) -> list[AuditAnchor]:
-    """Every anchor in *files*; the command ends where one of them holds none."""
-    from bot.cli.standalone import anchors_in
+    """Every anchor in *files*, once; the command ends where one of them holds none."""
+    from bot.cli.standalone import anchors_in, each_once
     from store.records import AuditAnchor
 
-    found: list[AuditAnchor] = []
+    found: list[tuple[int, str]] = []
     for file in files:
         try:
-            lines = (sys.stdin.buffer if file == FROM_STDIN else file.open("rb")).readlines()
+            text = sys.stdin.buffer.read() if file == FROM_STDIN else file.read_bytes()
         except OSError as error:
             end(WRONG_USE, f"{file} cannot be read: {error.strerror}")
-        here = anchors_in(line.decode("utf-8", "replace") for line in lines)
-        before = len(found)
-        found += (AuditAnchor(number, digest) for number, digest in here)
-        if len(found) == before:
+        here = list(anchors_in(line.decode("utf-8", "replace") for line in text.split(b"\n")))
+        if not here:
             end(WRONG_USE, f"{file} holds no anchor: a number of an entry and its hash")
-    return found
+        found += here
+    return [AuditAnchor(number, digest) for number, digest in each_once(found)]
 
 
 def check_export(file: Path, anchors: Sequence[AuditAnchor], *, as_json: bool) -> NoReturn:

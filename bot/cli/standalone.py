@@ -127,6 +127,16 @@ def anchors_in(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
             yield int(match.group(1) or match.group(3)), match.group(2) or match.group(4)
 
 
+def each_once(anchors: Iterable[tuple[int, str]]) -> list[tuple[int, str]]:
+    """The anchors without those that say no more than another one, from another place perhaps."""
+    found: dict[int, list[str]] = {}
+    for number, digest in sorted(set(anchors), key=lambda one: (one[0], -len(one[1]))):
+        longer = found.setdefault(number, [])
+        if not any(one.startswith(digest) for one in longer):
+            longer.append(digest)
+    return [(number, digest) for number, digests in found.items() for digest in digests]
+
+
 def _of_json(line: str) -> tuple[int, str] | None:
     begins = line.find("{")
     if begins < 0:
@@ -196,7 +206,7 @@ def _anchors_of(names: Iterable[str]) -> list[tuple[int, str]]:
         if not here:
             raise OSError(f"{name} holds no anchor")
         found += here
-    return found
+    return each_once(found)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

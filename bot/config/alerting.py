@@ -8,9 +8,8 @@ from pydantic import SecretStr
 
 from bot.config import tables
 from bot.config.fields import secure
-from bot.config.mistakes import Mistakes, at, did_you_mean
-from bot.config.raw import Raw, texts
-from bot.config.raw import tables as tables_of
+from bot.config.mistakes import Mistakes, at
+from bot.config.raw import Raw, environment_exists, texts
 from bot.config.settings import AlertmanagerSettings
 
 ALERTMANAGER = "alertmanager"
@@ -33,16 +32,8 @@ def _the_token_travels_safely(raw: Raw, mistakes: Mistakes) -> None:
 
 
 def _silenced_environments_exist(raw: Raw, mistakes: Mistakes) -> None:
-    known = {
-        env for app in tables_of(raw, "app") for env in tables_of(raw, "app", app, "environments")
-    }
-    included = (at(raw, "dify", name, "environment") for name in tables_of(raw, "dify"))
-    known |= {env for env in included if isinstance(env, str)}
     for env in texts(at(raw, ALERTMANAGER, "silence")):
-        if known and env not in known:
-            hint = did_you_mean(env, sorted(known))
-            sentence = f'no app has an environment called "{env}"{hint}'
-            mistakes.add((ALERTMANAGER, "silence"), sentence)
+        environment_exists(raw, env, (ALERTMANAGER, "silence"), mistakes)
 
 
 ALERTING_RULES: Sequence[Callable[[Raw, Mistakes], None]] = (

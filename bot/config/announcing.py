@@ -13,7 +13,7 @@ from bot.adapters.kafka.client import installed
 from bot.config import tables
 from bot.config.fields import duration, secure, wrong
 from bot.config.mistakes import Mistakes, at
-from bot.config.raw import Raw
+from bot.config.raw import Raw, environment_exists, texts
 from bot.config.raw import tables as tables_of
 from bot.config.settings import EventSink
 from bot.config.variables import named_secret
@@ -78,7 +78,9 @@ def _a_login_is_whole(raw: Raw, mistakes: Mistakes) -> None:
 def _kafka_is_installed(raw: Raw, mistakes: Mistakes) -> None:
     for name in tables_of(raw, EVENTS):
         if at(raw, EVENTS, name, "kind") == "kafka" and not installed():
-            mistakes.add((EVENTS, name), "needs a library; install keyturn[kafka]")
+            mistakes.add(
+                (EVENTS, name), "needs a library; install Keyturn with its extra: keyturn[kafka]"
+            )
 
 
 def _what_is_sent_is_kept(raw: Raw, mistakes: Mistakes) -> None:
@@ -99,6 +101,13 @@ def _two_files_are_two(raw: Raw, mistakes: Mistakes) -> None:
             mistakes.add((EVENTS, name, "path"), f"is the file of events.{seen[path]} already")
 
 
+def _environments_exist(raw: Raw, mistakes: Mistakes) -> None:
+    """A sink of an environment that no app has would never get an event."""
+    for name in tables_of(raw, EVENTS):
+        for env in texts(at(raw, EVENTS, name, "envs")):
+            environment_exists(raw, env, (EVENTS, name, "envs"), mistakes)
+
+
 EVENT_RULES: Sequence[Callable[[Raw, Mistakes], None]] = (
     _a_kind_has_its_keys,
     _a_webhook_is_signed,
@@ -106,6 +115,7 @@ EVENT_RULES: Sequence[Callable[[Raw, Mistakes], None]] = (
     _kafka_is_installed,
     _what_is_sent_is_kept,
     _two_files_are_two,
+    _environments_exist,
 )
 
 

@@ -11,7 +11,7 @@ from bot.config.fields import secure
 from bot.config.measuring import MEASURING_RULES
 from bot.config.mistakes import Mistakes, at, did_you_mean
 from bot.config.policies import POLICY_RULES
-from bot.config.raw import Raw, tables, texts
+from bot.config.raw import Raw, environments, tables, texts
 from bot.config.webhooks import WEBHOOK_RULES
 
 _WAYS_IN = (
@@ -212,10 +212,10 @@ def _a_workspace_is_included_once(raw: Raw, mistakes: Mistakes) -> None:
 
 
 def _policies_are_used(raw: Raw, mistakes: Mistakes) -> None:
-    environments = {env for _, env, _ in _places(raw)} | _included_environments(raw)
+    known = environments(raw)
     for env in tables(raw, "policy"):
-        if environments and env not in environments:
-            hint = did_you_mean(env, sorted(environments))
+        if known and env not in known:
+            hint = did_you_mean(env, sorted(known))
             mistakes.add(("policy", env), f"no app has an environment of this name{hint}")
 
 
@@ -254,8 +254,3 @@ def _places(raw: Raw) -> list[tuple[str, str, Mapping[str, object]]]:
         for env, place in tables(raw, "app", app, "environments").items()
         if isinstance(place, Mapping)
     ]
-
-
-def _included_environments(raw: Raw) -> set[str]:
-    found = (at(raw, "dify", name, "environment") for name in tables(raw, "dify"))
-    return {env for env in found if isinstance(env, str)}

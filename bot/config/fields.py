@@ -231,6 +231,8 @@ def _place(value: str) -> str:
         raise wrong(str(error)) from None
     if not value or len(value) > _MAX_PLACE or not value.isprintable():
         raise wrong('must be a JSON pointer such as "/labels/app", or a text')
+    if value.startswith("#") and not isinstance(place(value), Pointer):
+        raise wrong('begins with "#" and is no pointer; one from the top of the body is "#/labels"')
     return value
 
 

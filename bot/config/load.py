@@ -87,7 +87,7 @@ def load(
     notice_unknown(variables, crosschecks.named_variables(raw), mistakes)
     crosschecks.check(raw, mistakes)
     own = templates.read(_folder_of_templates(document, file), mistakes)
-    traces = tracing.wanted(variables, mistakes)
+    traces = tracing.address(variables, mistakes)
     if serving:
         _serving(raw, variables, mistakes)
     mistakes.raise_if_any()
@@ -144,7 +144,7 @@ def _file(path: Path, mistakes: Mistakes, *, named: bool) -> Mapping[str, object
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         if named:
-            mistakes.add(path.name, "there is no such file; KEYTURN_CONFIG names the right one")
+            mistakes.add(path.name, "there is no such file; set KEYTURN_CONFIG to the right one")
         else:
             mistakes.notice(
                 ("KEYTURN_CONFIG",), f"no {path.name} in {Path.cwd()}, so no app is watched"

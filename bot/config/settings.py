@@ -182,7 +182,8 @@ class Settings:
     keeping: Keeping = field(default_factory=Keeping)
     job_managers: tuple[str, ...] = ()  # who may run and pause jobs; empty: nobody
     execution_lease: timedelta = DEFAULT_EXECUTION_LEASE
-    traces: bool = False  # are sent to where OpenTelemetry's own variables say
+    # where traces are sent, by OpenTelemetry's own variables; "" for nowhere
+    traces: str = field(default="", repr=False)
     failpoint: str = ""
     notices: tuple[str, ...] = field(default=(), compare=False)  # no mistakes, but to be known
 

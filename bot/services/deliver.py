@@ -18,6 +18,7 @@ from bot.domain.anchoring import SAID
 from bot.domain.chart.kept import from_json
 from bot.domain.diff.label import visible
 from bot.domain.diff.text import as_text
+from bot.domain.words import NoteCode
 from bot.errors import Throttled, UpstreamDown, UpstreamRefused
 from bot.log import bound
 from bot.ports.people import Messenger, Note
@@ -63,10 +64,12 @@ class Deliver:
         lease: timedelta = LEASE,
         address: Address | None = None,
         calling: Calling | None = None,
+        sre_channel: str = "",
     ) -> None:
         """Take what sending needs; *jitter* gives a number from 0 to 1, another each time.
 
-        With an *address* answers link to pages; without *calling* nobody is told directly.
+        With an *address* answers link to pages; without *calling* nobody is told directly, and
+        without an *sre_channel* nobody of core parameters.
         """
         self._store = store
         self._messenger = messenger
@@ -75,6 +78,7 @@ class Deliver:
         self._answers = Answers(store, messenger, differences, address, drawing.sign)
         self._dialogs = Dialogs(store, messenger, self._answers, owner=owner)
         self._calling = calling
+        self._sre_channel = sre_channel
         self._owner = owner
         self._jitter = jitter
         self._lease = lease
@@ -98,6 +102,7 @@ class Deliver:
                 return True
         if row is None:
             return False
+        row = self._addressed(row)
         with bound(outbox=row.id, kind=row.kind.value):
             try:
                 if await self._told(row):
@@ -113,6 +118,15 @@ class Deliver:
             except Stale:
                 log.warning("row taken over by another worker")
         return True
+
+    def _addressed(self, row: Outgoing) -> Outgoing:
+        """*row*; what is told of core parameters goes to the channel that is configured by now.
+
+        One that was mistaken, and is mended, must not hold it up.
+        """
+        if row.kind is OutboxKind.NOTICE and row.body["code"] == NoteCode.CORE_CHANGED:
+            return replace(row, destination=self._sre_channel)
+        return row
 
     async def _told(self, row: Outgoing) -> bool:
         """`_send`, as a part of the case that it tells of."""
@@ -217,6 +231,10 @@ class Deliver:
             return leg, old, await tx.versions.get(leg.to_version_id)
 
     async def _notice(self, row: Outgoing) -> None:
+        if not row.destination:  # nobody wants to know any more
+            async with self._store.write() as tx:
+                await tx.outbox.drop(row.id, owner=self._owner, error="no channel is configured")
+            return
         note = await self._answers.complete(row.body["code"], row.body["facts"])
         if "case_id" in row.body:
             note = await self._marked(note, row.body["case_id"])

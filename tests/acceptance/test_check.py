@@ -29,6 +29,14 @@ MEASURED = [
     for app in (APP, "another")
 ]
 NOWHERE = "http://127.0.0.1:9"  # the discard port; nobody listens
+SENDER = f"""
+[webhook.pager]
+token_env = "PAGER_TOKEN"
+status = "/state"
+name = "/title"
+starts_at = "/since"
+labels = {{ app = "{APP}", env = "prod" }}
+"""
 SECRETS = ("DIFY_PASSWORD", "SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "KEYTURN_SECRET_KEY")
 
 
@@ -208,6 +216,16 @@ def _unknown_channel(plant: Plant) -> None:
 
 
 @planted(
+    "unknown channel of those who answer for it",
+    what="channel C0NOWHERE01",
+    said="channel_not_found",
+    mend="take the id from the channel's details",
+)
+def _unknown_sre_channel(plant: Plant) -> None:
+    plant.write("[slack]", '[slack]\nsre_channel = "C0NOWHERE01"')
+
+
+@planted(
     "archived channel", what=f"channel {people.ARCHIVED}", said="is archived", mend="another one"
 )
 def _archived(plant: Plant) -> None:
@@ -302,6 +320,16 @@ def _no_keeper(plant: Plant) -> None:
 
 
 @planted(
+    "nobody takes traces",
+    what="traces",
+    said=f"{NOWHERE} does not answer",
+    mend="check OTEL_EXPORTER_OTLP_ENDPOINT",
+)
+def _no_collector(plant: Plant) -> None:
+    plant.variables["OTEL_EXPORTER_OTLP_ENDPOINT"] = NOWHERE.replace("//", "//me:geheim@")
+
+
+@planted(
     "Prometheus is something else",
     what="prometheus",
     said="something else answers",
@@ -327,6 +355,35 @@ async def test_a_sound_installation_has_nothing_to_mend(world: World) -> None:
         *("prometheus", "prometheus queries"),
     ]
     assert checks[-1]["said"] == "3 queries bring something of 1 app"
+
+
+async def test_whoever_answers_where_traces_go_is_enough(world: World) -> None:
+    async with alertmanager() as url:  # it knows nothing of traces, and says 404
+        plant = Plant(world)
+        plant.variables["OTEL_EXPORTER_OTLP_ENDPOINT"] = url
+
+        code, checks, _ = await plant.check()
+
+    assert code == 0
+    assert checks[-1] == {
+        "what": "traces",
+        "verdict": "ok",
+        "said": f"something answers at {url}",
+        "mend": "",
+    }
+
+
+async def test_without_the_token_of_alertmanager_other_senders_are_enough(world: World) -> None:
+    plant = Plant(world)
+    plant.config += SENDER
+    plant.variables["PAGER_TOKEN"] = "its-own"
+    del plant.variables["KEYTURN_WEBHOOK_TOKEN"]
+
+    code, checks, _ = await plant.check()
+
+    (token,) = (check for check in checks if check["what"] == "KEYTURN_WEBHOOK_TOKEN")
+    assert (code, token["verdict"]) == (0, "note")
+    assert "alerts of Alertmanager and Grafana are answered 401" in token["said"]
 
 
 async def test_queries_that_bring_nothing_are_named_and_nothing_has_to_be_mended(
@@ -405,6 +462,31 @@ async def test_every_line_for_people_is_ok_or_says_what_to_do(world: World) -> N
     assert sum(line.startswith("failed") for line in lines) == 2
     assert sum("→ " in line for line in lines) == 2
     assert lines[-1].startswith("2 of ")
+
+
+async def test_when_all_is_well_the_last_line_says_so(world: World) -> None:
+    told = await keyturn("check", variables=world.environment(), cwd=world.folder)
+
+    assert told.returncode == 0
+    lines = told.stdout.splitlines()
+    assert lines[-1] == f"everything is well: {len(lines) - 1} looked at"
+
+
+async def test_what_is_said_of_a_long_name_stands_below_it_in_the_same_column(
+    world: World,
+) -> None:
+    plant = Plant(world)
+    _unknown_target(plant)
+    world.config.write_text(plant.config)
+
+    told = await keyturn("check", variables=plant.variables, cwd=world.folder)
+
+    lines = told.stdout.splitlines()
+    (long,) = (n for n, line in enumerate(lines) if ".target" in line)
+    assert lines[long] == f"failed  app.{APP}.environments.prod.target"
+    (short,) = (line for line in lines if line.split()[1:2] == ["database"])
+    below = lines[long + 1]
+    assert len(below) - len(below.lstrip()) == short.index(short.split("database")[1].strip())
 
 
 async def test_checking_makes_no_database_and_sends_no_message(

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
+import pytest
 from aiohttp.test_utils import unused_port
 
 from bot.app import Service
@@ -17,6 +18,7 @@ from bot.playground.slack import people
 from bot.playground.story import seed
 from bot.playground.story.alerts import send
 from bot.playground.story.workflow import APP
+from bot.services import deliver
 from store.records import FiringStatus, RecoveryState, Rollback, State
 from tests.acceptance.alertmanager_world import Binaries, alerting
 from tests.acceptance.world import LIMIT_S, LOOPBACK, VOTERS, WHERE, World
@@ -264,6 +266,28 @@ async def test_another_model_is_told_to_the_sre_channel_at_once(world: World) ->
     assert not world.slack.state.problems
 
 
+async def test_a_mistaken_sre_channel_is_trouble_until_it_is_mended(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "_MEND_FIRST_S", 0.1)
+    channel = people.INCIDENTS
+    world.edit(channel=f'channel = "{channel}"\nsre_channel = "C0NOWHERE01"')
+    async with asyncio.timeout(WHOLE_S), world.here() as service:
+        await world.read_history()
+        seed.publish_bad(world.dify.state)
+        await service.take_snapshots()
+        await world.until(lambda: degraded(world, "slack"))
+        world.edit(sre_channel=f'sre_channel = "{channel}"')
+
+        assert await service.reload()
+
+        await world.slack.state.until(lambda slack: slack.messages(channel), within=LIMIT_S)
+        await world.until(lambda: nothing(lambda: degraded(world, "slack")))
+
+    (told,) = world.slack.state.messages(channel)
+    assert "core parameter" in told.text
+
+
 async def sources(world: World, wanted: set[str]) -> bool:
     """Whether the open case has alerts of all these senders."""
     async with world.store.read() as tx:
@@ -271,11 +295,11 @@ async def sources(world: World, wanted: set[str]) -> bool:
         return {one.source for one in await tx.alerts.of_case(case.id)} == wanted
 
 
-async def degraded(world: World) -> bool:
-    """Whether the service says that an Alertmanager is away."""
+async def degraded(world: World, what: str = "alertmanager") -> bool:
+    """Whether the service says that an Alertmanager, or *what*, is out of order."""
     url = f"http://{LOOPBACK}:{world.port}/readyz"
     async with aiohttp.ClientSession() as http, http.get(url) as response:
-        return "alertmanager" in (await response.json())["degraded"]
+        return what in (await response.json())["degraded"]
 
 
 async def taken_in(world: World, alertname: str) -> int:

@@ -19,6 +19,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from tests.supply import lock
 
 _TOOLS = {"pip", "setuptools", "wheel", "uv"}  # what an environment brings of its own
+_EXTRAS = {"otel": "opentelemetry-sdk", "kafka": "aiokafka"}  # and a package of each alone
 
 
 def flaws(text: str, expected: dict[str, lock.Package]) -> list[str]:
@@ -44,7 +45,8 @@ def flaws(text: str, expected: dict[str, lock.Package]) -> list[str]:
 def main(file: str) -> int:
     """Check and tell."""
     text = Path(file).read_text(encoding="utf-8")
-    expected = lock.in_production("x86_64", *(("otel",) if '"opentelemetry-sdk"' in text else ()))
+    extras = [extra for extra, of_it in _EXTRAS.items() if f'"{of_it}"' in text]
+    expected = lock.in_production("x86_64", *extras)
     found = flaws(text, expected)
     told = f"{len(expected)} packages, each as it is locked"
     print("\n".join(found) or told)

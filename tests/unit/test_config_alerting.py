@@ -102,6 +102,41 @@ def test_mistakes_in_a_mapping_are_named(tmp_path: Path, lines: str, sentence: s
     assert sentence in mistakes(tmp_path, APP, made)
 
 
+@pytest.mark.parametrize(
+    ("was", "now", "sentence"),
+    [
+        ('"/state"', '"state"', "webhook.pager.status: is no word of firing, resolved or ignored"),
+        ('"/state"', '"#state"', 'webhook.pager.status: begins with "#" and is no pointer'),
+        ('"/service"', '"#tags"', 'webhook.pager.labels.app: begins with "#" and is no pointer'),
+        ('"/service"', '"triag"', 'webhook.pager.labels.app: no app is called "triag"; did you'),
+        ('"prod"', '"prd"', 'webhook.pager.labels.env: no app has an environment called "prd"'),
+    ],
+)
+def test_a_mapping_that_could_never_mean_anything_is_refused(
+    tmp_path: Path, was: str, now: str, sentence: str
+) -> None:
+    made = SENDER.replace(was, now)
+
+    assert sentence in mistakes(tmp_path, APP, made)
+
+
+def test_a_text_that_is_a_word_of_the_sender_or_means_an_app_by_a_match_is_taken(
+    tmp_path: Path,
+) -> None:
+    made = SENDER.replace('"/state"', '"Firing"').replace('"/service"', '"triage-api"')
+    matched = APP.replace("[app.triage]", '[app.triage]\nmatch = { app = "triage-api" }')
+    included = APP.replace(
+        "[app.triage]",
+        '[dify.two]\nurl = "https://two.example.com"\nemail = "bot@example.com"\n'
+        'password_env = "DIFY_PASSWORD"\ninclude = ["all"]\nenvironment = "test"\n[app.triage]',
+    )
+
+    assert read(tmp_path, matched, made).webhooks
+    assert read(tmp_path, included, made.replace('"prod"', '"test"')).webhooks
+    elsewhere = matched.replace("app =", "env = 'prd', app =")
+    assert read(tmp_path, elsewhere, made.replace('"prod"', '"prd"')).webhooks
+
+
 @pytest.mark.parametrize("name", ["alertmanager", "grafana", "drill", "Pager", "'a/b'"])
 def test_a_senders_name_is_a_door_of_its_own(tmp_path: Path, name: str) -> None:
     assert "webhook." in mistakes(tmp_path, APP, SENDER.replace("pager", name))

@@ -14,6 +14,7 @@ from bot.errors import ConfigurationWrong
 from bot.renewal.changes import changed, digest
 
 SECRET = "whsec_Z2VoZWlt"
+SECRETS = {"HOOK_SECRET": SECRET, "KAFKA_PASSWORD": "geheim", "DIFY_PASSWORD": "geheim"}
 HOOK = """
 [events.hook]
 kind = "webhook"
@@ -24,6 +25,16 @@ envs = ["prod"]
 from = "start"
 give_up_after = "12h"
 timeout = "3s"
+"""
+APP = """
+[slack]
+channel = "C0123456789"
+[dify.prod]
+url = "https://dify.example.com"
+email = "bot@example.com"
+password_env = "DIFY_PASSWORD"
+[app.triage]
+environments.prod = { target = "dify.prod", id = "6f0c" }
 """
 FILE = """
 [events.lake]
@@ -54,7 +65,7 @@ def the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 def read(folder: Path, text: str, **variables: str) -> Settings:
     file = folder / "keyturn.toml"
     file.write_text(text, encoding="utf-8")
-    return load({"HOOK_SECRET": SECRET, "KAFKA_PASSWORD": "geheim", **variables}, file)
+    return load({**SECRETS, **variables}, file)
 
 
 def problems(folder: Path, text: str) -> str:
@@ -109,6 +120,15 @@ def test_a_mistake_is_told_with_its_place(tmp_path: Path, text: str, path: str, 
     assert any(line.startswith(f"{path}:") and said in line for line in told.splitlines()), told
 
 
+def test_a_sink_of_an_environment_that_no_app_has_is_refused(tmp_path: Path) -> None:
+    made = HOOK.replace('envs = ["prod"]', 'envs = ["nope"]')
+
+    told = problems(tmp_path, APP + made)
+
+    assert 'events.hook.envs: no app has an environment called "nope"' in told
+    assert read(tmp_path, APP + HOOK).events
+
+
 def test_a_secret_that_is_no_base64_is_told_without_it(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationWrong, match="base64 behind whsec_") as caught:
         read(tmp_path, HOOK, HOOK_SECRET="whsec_geheim!")
@@ -120,7 +140,10 @@ def test_without_its_library_kafka_is_a_mistake(
 ) -> None:
     monkeypatch.setattr(announcing, "installed", lambda: False)
 
-    assert "events.stream: needs a library; install keyturn[kafka]" in problems(tmp_path, KAFKA)
+    assert (
+        "events.stream: needs a library; install Keyturn with its extra: keyturn[kafka]"
+        in problems(tmp_path, KAFKA)
+    )
 
 
 def test_a_sink_that_changes_is_a_change_of_settings(tmp_path: Path) -> None:

@@ -164,6 +164,8 @@ def test_the_service_and_the_network_policy_are_about_the_pods_that_there_are(ov
     assert len(at_the_door) == 1
     assert all(network["spec"]["podSelector"]["matchLabels"].items() <= n.items() for n in labels)
     assert set(network["spec"]["policyTypes"]) == {"Ingress", "Egress"}
+    out = {one["port"] for rule in network["spec"]["egress"] for one in rule["ports"]}
+    assert {53, 443, 5432, 9090, 9092, 9093, 4318} <= out
     open_to_all = [rule["ports"] for rule in network["spec"]["ingress"] if "from" not in rule]
     assert open_to_all == [[{"protocol": "TCP", "port": "http"}]]
 

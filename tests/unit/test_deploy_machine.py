@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 from bot.config.variables import SECRET_VARIABLES, VARIABLES
@@ -49,6 +50,7 @@ def test_the_unit_hands_over_secrets_as_files_and_sets_what_there_is() -> None:
     assert set(ours) <= known
     named = {value.removeprefix("%d/") for name, value in ours.items() if name.endswith("_FILE")}
     assert named <= handed_over
+    assert "KEYTURN_METRICS_TOKEN_FILE" in ours, "else /metrics is 401"
     assert "/var/lib/keyturn/" in ours["DATABASE_URL"]
     assert values("StateDirectory") == ["keyturn"]
     assert values("DynamicUser") == ["yes"]
@@ -72,9 +74,13 @@ def test_the_image_names_no_machine_so_that_it_is_built_for_each() -> None:
     assert "--platform linux/amd64,linux/arm64" in RECIPE
 
 
-def test_the_image_has_the_tool_that_made_the_lock_and_can_send_traces() -> None:
+def test_the_image_has_the_tool_that_made_the_lock_and_every_extra() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    syncs = [line for line in RECIPE.splitlines() if "RUN uv sync" in line]
+
     assert re.search(r"uv==\d+\.\d+\.\d+", RECIPE)
-    assert all("--extra otel" in line for line in RECIPE.splitlines() if "RUN uv sync" in line)
+    for extra in project["optional-dependencies"]:
+        assert all(f"--extra {extra} " in line for line in syncs)
 
 
 def test_the_image_writes_to_its_volume_and_to_tmp_alone() -> None:

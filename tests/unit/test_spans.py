@@ -21,7 +21,8 @@ from bot.adapters.traces.recorder import OtelRecorder
 from bot.config.load import load
 
 ROOT = Path(__file__).resolve().parents[2]
-COLLECTOR = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
+HERE = "http://collector:4318"
+COLLECTOR = {"OTEL_EXPORTER_OTLP_ENDPOINT": HERE}
 
 
 def a_recorder(kept: InMemorySpanExporter, key: bytes = b"k") -> OtelRecorder:
@@ -135,20 +136,25 @@ def test_a_trace_that_is_not_sampled_is_sampled_nowhere(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    ("more", "wanted"),
+    ("more", "there"),
     [
-        ({}, True),
-        ({"OTEL_SDK_DISABLED": "true"}, False),
-        ({"OTEL_TRACES_EXPORTER": "none"}, False),
-        ({"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}, True),
+        ({}, f"{HERE}/v1/traces"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": f"{HERE}/"}, f"{HERE}/v1/traces"),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{HERE}/own"}, f"{HERE}/own"),
+        ({"OTEL_SDK_DISABLED": "true"}, ""),
+        ({"OTEL_TRACES_EXPORTER": "none"}, ""),
+        (
+            {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"},
+            f"{HERE}/v1/traces",
+        ),
     ],
 )
-def test_opentelemetrys_own_variables_say_whether_traces_are_sent(
-    more: dict[str, str], wanted: bool
+def test_opentelemetrys_own_variables_say_where_traces_are_sent(
+    more: dict[str, str], there: str
 ) -> None:
     found = load({**COLLECTOR, **more})
 
-    assert found.traces is wanted
+    assert found.traces == there
     assert not [line for line in found.notices if "OTEL" in line]
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from bot.cli import standalone
+from bot.cli.outside import kept_in
 from bot.domain.record.entries import canonical_line
 from store.records import AuditAnchor, AuditEntry
 from tests.unit.store.test_walk import a_chain, walked
@@ -175,6 +176,25 @@ def test_anchors_are_found_in_whatever_they_were_kept_in(line: str, found: int |
 
     assert [number for number, _ in anchors] == ([found] if found else [])
     assert all(digest.startswith(said) for _, said in anchors)
+
+
+def test_an_anchor_that_was_kept_in_two_places_counts_once(export: Path, tmp_path: Path) -> None:
+    entry = a_chain()[1]
+    whole, short = tmp_path / "log", tmp_path / "slack"
+    whole.write_text(json.dumps({"sequence": entry.seq, "hash": entry.hash}))
+    short.write_text(f"Record {entry.seq} `{entry.hash[:12]}`")
+
+    code, out, _ = alone(export, *("--anchors", short, "--anchors", whole, "--anchors", whole))
+
+    assert code == 0
+    assert "anchors that hold: 1 of 1" in out
+    assert kept_in([short, whole, whole]) == [AuditAnchor(entry.seq, entry.hash)]
+
+
+def test_two_anchors_of_one_entry_that_differ_are_both_held_against_it() -> None:
+    anchors = [(2, "a" * 64), (2, "b" * 12), (1, "c" * 64)]
+
+    assert standalone.each_once(anchors) == [(1, "c" * 64), (2, "a" * 64), (2, "b" * 12)]
 
 
 @pytest.mark.parametrize(

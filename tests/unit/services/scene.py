@@ -257,10 +257,24 @@ class Scene:
         ask = changes.pop("ask", self.ask)
         return Decide(self.store, self.directory, ask, **{**facts, **changes})
 
-    def deliver(self, owner: str = "d1", *, jitter: Callable[[], float] = lambda: -1.0) -> Deliver:
+    def deliver(
+        self,
+        owner: str = "d1",
+        *,
+        jitter: Callable[[], float] = lambda: -1.0,
+        sre_channel: str = "",
+    ) -> Deliver:
         differences = Differences()
         drawing = Drawing(self.store, differences, keys=KEYS)
-        return Deliver(self.store, self.messenger, drawing, differences, owner=owner, jitter=jitter)
+        return Deliver(
+            self.store,
+            self.messenger,
+            drawing,
+            differences,
+            owner=owner,
+            jitter=jitter,
+            sre_channel=sre_channel,
+        )
 
     async def judge(self, **changes: Any) -> None:
         """Judge all that waits; afterwards every item is done and stays done."""

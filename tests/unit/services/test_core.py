@@ -17,6 +17,7 @@ from tests.unit.services.execution_scene import APP, GOOD, ExecutionScene
 from tests.unit.services.scene import a_document
 
 SRE = "C0SRE000001"
+MENDED = "C0SRE000002"
 
 
 def with_model(name: str, prompt: str = "Answer kindly.") -> Document:
@@ -40,7 +41,9 @@ async def look(scene: ExecutionScene, **changes: Any) -> list[Any]:
     worker = CoreChanges(scene.store, {PROD: watched}, owner="c1", nudge=lambda: None)
     while await worker.step():
         pass
-    await scene.tell()
+    sender = scene.deliver(sre_channel=SRE)
+    while await sender.step():
+        pass
     return [one for one in scene.messenger.replies if one.note.code == "core_changed"]
 
 
@@ -105,3 +108,48 @@ async def test_an_app_without_core_parameters_is_not_told_of(scene: ExecutionSce
     await scene.snapshot.refresh(PROD)
 
     assert await look(scene, core=()) == []
+
+
+async def test_what_waits_for_a_mistaken_channel_goes_to_the_one_that_is_configured_by_then(
+    scene: ExecutionScene,
+) -> None:
+    scene.messenger.channels.discard(SRE)
+    assert await another_model(scene) == []
+    mended = scene.deliver(sre_channel=MENDED)
+    scene.messenger.channels.add(MENDED)
+
+    assert await mended.step()
+
+    assert [one.channel for one in scene.messenger.replies] == [MENDED]
+    assert mended.trouble == {}
+    assert not await mended.step(), "once"
+
+
+async def test_what_waits_when_nobody_is_to_be_told_any_more_is_dropped(
+    scene: ExecutionScene,
+) -> None:
+    scene.messenger.channels.discard(SRE)
+    assert await another_model(scene) == []
+    mended = scene.deliver()
+
+    assert await mended.step()
+
+    assert mended.trouble == {}
+    assert scene.messenger.replies == []
+    assert not await mended.step()
+
+
+async def another_model(scene: ExecutionScene) -> list[Any]:
+    """Publish one; look, and try once to tell. What was told."""
+    scene.publish(GOOD)
+    await scene.snapshot.refresh(PROD)
+    scene.publish(with_model("gpt-4o-mini"))
+    await scene.snapshot.refresh(PROD)
+    watched = Watched(DEFAULT, SRE)
+    worker = CoreChanges(scene.store, {PROD: watched}, owner="c1", nudge=lambda: None)
+    while await worker.step():
+        pass
+    mistaken = scene.deliver(sre_channel=SRE)
+    assert await mistaken.step()
+    assert mistaken.trouble == {SRE: "channel_not_found"}
+    return scene.messenger.replies

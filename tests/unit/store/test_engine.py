@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,31 @@ def test_what_cannot_be_used_is_refused_without_a_word_of_the_password(given: st
         translate_url(given)
 
     assert "s3cr3t" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("there", "mode"), [(False, 0o600), (True, 0o660)])
+async def test_a_new_file_is_its_owners_alone_and_one_that_is_there_stays_as_it_is(
+    tmp_path: Path, there: bool, mode: int
+) -> None:
+    if there:
+        (tmp_path / "k.db").touch()
+        (tmp_path / "k.db").chmod(mode)
+    before = os.umask(0o022)
+    try:
+        engines = open_engines(translate_url(str(tmp_path / "k.db")), durable=False)
+        async with engines[0].begin() as connection:
+            await connection.exec_driver_sql("CREATE TABLE t (n)")
+            found = modes(tmp_path)
+    finally:
+        os.umask(before)
+        for engine in engines:
+            await engine.dispose()
+
+    assert found == dict.fromkeys(("k.db", "k.db-wal", "k.db-shm"), mode)
+
+
+def modes(folder: Path) -> dict[str, int]:
+    return {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
 
 
 @pytest.mark.parametrize(("durable", "level"), [(True, 2), (False, 0)])

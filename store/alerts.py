@@ -33,7 +33,7 @@ _TABLE = SQLModel.metadata.tables["firing"]
 _ROW = _TABLE.columns
 _FIRES = text("firing.status = 'firing'")  # as the index has it: no planner compares parameters
 STORM = 500
-IN_FLIGHT = timedelta(minutes=1)  # longer than any transaction that stores alerts
+IN_FLIGHT = timedelta(seconds=30)  # longer than any transaction that stores alerts
 _KEY = (_ROW.source, _ROW.fingerprint, _ROW.starts_at)
 _NEWEST = 500  # deliveries among which the one is looked for that brought an alert
 
@@ -87,15 +87,17 @@ class Alerts:
         query = select(_ROW.id).where(_ROW.id.in_(firing_ids), _ROW.case_id.is_(None))
         return set((await self._session.scalars(query)).all())
 
-    async def unnamed(self, *, after: int = 0, limit: int = 500) -> list[Firing]:
-        """Firing alerts without a known app, by id, above id *after*."""
+    async def unnamed(
+        self, *, after: int = 0, limit: int = 500
+    ) -> list[tuple[int, Mapping[str, str]]]:
+        """Ids and labels of firing alerts without a known app, by id, above id *after*."""
         rows = await self._session.execute(
-            select(*_TABLE.columns)
+            select(_ROW.id, _ROW.labels)
             .where(_ROW.id > after, _ROW.app.is_(None), _ROW.status == FiringStatus.FIRING)
             .order_by(_ROW.id)
             .limit(limit)
         )
-        return [_firing(row) for row in rows]
+        return [(row.id, row.labels) for row in rows]
 
     async def name(self, firing_ids: Sequence[int], where: AppEnv) -> None:
         """Say which app these firings are about, unless a case has them."""

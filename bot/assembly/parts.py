@@ -197,7 +197,7 @@ class Making:
         decider = partial(self._decider, outside, keys, acting, rules, managers=managers)
         tell = self._teller(settings, outside, address)
         steps = {
-            "take_in": TakeIn(store, channels, meaning=meaning).step,
+            "take_in": TakeIn(store, channels, meaning=meaning, monotonic=time.monotonic).step,
             "complete": Complete(
                 store, tuple(outside.alertmanagers.values()), jitter=random.random
             ).step,

@@ -193,8 +193,10 @@ class Alerts(Protocol):
         """Those of *firing_ids* that no case has."""
         ...
 
-    async def unnamed(self, *, after: int = 0, limit: int = 500) -> list[Firing]:
-        """Firing alerts without a known app, by id, above id *after*."""
+    async def unnamed(
+        self, *, after: int = 0, limit: int = 500
+    ) -> list[tuple[int, Mapping[str, str]]]:
+        """Ids and labels of firing alerts without a known app, by id, above id *after*."""
         ...
 
     async def name(self, firing_ids: Sequence[int], where: AppEnv) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
@@ -31,7 +32,8 @@ from store.records import (
 )
 
 log = logging.getLogger(__name__)
-_PAGE = 500  # firings of unknown apps, looked at again in one step
+_PAGE = 200  # firings of unknown apps, looked at again in one step
+_PACE_S = 5.0  # between two looks at what hardly ever is there: in a storm each look costs
 _NAMED = 8  # deliveries of a group, in the log
 
 
@@ -100,6 +102,7 @@ class TakeIn:
         channels: Mapping[AppEnv, str],
         *,
         meaning: Callable[[Mapping[str, str]], AppEnv | None],
+        monotonic: Callable[[], float] | None = None,
     ) -> None:
         """Take what gathering needs.
 
@@ -107,21 +110,37 @@ class TakeIn:
             store: Where alerts and cases are kept.
             channels: The watched apps, and where their cards go.
             meaning: The watched app that an alert's labels mean; None for no one.
+            monotonic: Seconds, by which what is rare is looked at now and then; None for each step.
         """
         self._store = store
         self._channels = channels
         self._meaning = meaning
         self._looked_at = 0  # up to this id, unnamed firings were compared with these apps
         self._compared = 0  # up to this id, firings were compared with those before them
+        self._monotonic = monotonic
+        self._due_at = 0.0
+        self._naming = False  # there is more to be named than one step could
 
     async def step(self) -> bool:
         """Give every new firing to its case, and every change of one to its card."""
         apart = Apart(log)
-        found = await self._name() | await self._assign(apart)
-        await self._end_outlived()
+        found = await self._look_for_what_is_rare()
+        found |= await self._assign(apart)
         found |= await self._update(apart)
         apart.tell()
         return found
+
+    async def _look_for_what_is_rare(self) -> bool:
+        """Name what was unknown, end what began again; true if there is more to be named."""
+        now = self._monotonic() if self._monotonic is not None else math.inf
+        if now < self._due_at:
+            return False
+        if not self._naming:
+            await self._end_outlived()
+        self._naming = await self._name()
+        if not self._naming and math.isfinite(now):
+            self._due_at = now + _PACE_S
+        return self._naming
 
     async def _name(self) -> bool:
         """Look again at alerts of apps that were unknown when they came; true if there are more.
@@ -133,15 +152,15 @@ class TakeIn:
         if not unnamed:
             return False
         found: dict[AppEnv, list[int]] = {}
-        for firing in unnamed:
-            where = self._meaning(firing.labels)
+        for firing_id, labels in unnamed:
+            where = self._meaning(labels)
             if where is not None and where in self._channels:
-                found.setdefault(where, []).append(firing.id)
+                found.setdefault(where, []).append(firing_id)
         if found:
             async with self._store.write() as tx:
                 for where, ids in found.items():
                     await tx.alerts.name(ids, where)
-        self._looked_at = unnamed[-1].id
+        self._looked_at, _ = unnamed[-1]
         return bool(found) or len(unnamed) == _PAGE
 
     async def _assign(self, apart: Apart) -> bool:

@@ -305,7 +305,7 @@ async def degraded(world: World, what: str = "alertmanager") -> bool:
 async def taken_in(world: World, alertname: str) -> int:
     """How many alerts of this name came by the webhook and belong to no case."""
     async with world.store.read() as tx:
-        return sum(one.alertname == alertname for one in await tx.alerts.unnamed())
+        return sum(labels["alertname"] == alertname for _, labels in await tx.alerts.unnamed())
 
 
 async def seen(service: Service, world: World) -> bool:

@@ -275,7 +275,7 @@ async def test_ten_thousand_firings_come_in_one_delivery_and_end_in_the_next(
 async def test_a_firing_of_an_unknown_app_can_be_named_later(store: Store) -> None:
     (stranger,) = await taken(store, replace(a_firing(), where=None))
     async with store.read() as tx:
-        assert [firing.id for firing in await tx.alerts.unnamed()] == [stranger.id]
+        assert [firing_id for firing_id, _ in await tx.alerts.unnamed()] == [stranger.id]
         assert await tx.alerts.unnamed(after=stranger.id) == []
 
     async with store.write() as tx:

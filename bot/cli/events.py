@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
@@ -142,6 +141,8 @@ def send(
 async def _tail(
     url: str, where: AppEnv | None, lines: int, *, follow: bool, base: str | None
 ) -> None:
+    import asyncio
+
     from bot.opening import opened
     from bot.services.history import known
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Sequence
 from typing import Annotated, NoReturn
 
 import typer
@@ -68,15 +69,14 @@ for command in (
     resume,
 ):
     _app.command()(command)
-_app.add_typer(audit, name="audit")
-_app.add_typer(events, name="events")
-_app.add_typer(webhook, name="webhook")
+_GROUPS = {"audit": audit, "events": events, "webhook": webhook}
 
 
 def main() -> None:
     """Run the command line; every mistake of the user's is a sentence and an exit code."""
     survive_any_terminal()
     gc.disable()  # what is made of the commands lives as long as the process
+    _add_groups(sys.argv[1:])
     run = typer.main.get_command(_app)
     gc.enable()
     try:
@@ -88,6 +88,17 @@ def main() -> None:
         end(NO, f"{type(error).__name__}: {error}")
     except _of_the_store() as error:
         _end_of_the_store(error)
+
+
+def _add_groups(words: Sequence[str]) -> None:
+    """Add the groups; of one that is not among the *words* the name and the help alone.
+
+    What typer makes of a command takes a millisecond, and `--help` shows none of theirs. Without
+    words a shell asks what may follow: that is told in its environment.
+    """
+    for name, group in _GROUPS.items():
+        shown = group if not words or name in words else typer.Typer(help=group.info.help)
+        _app.add_typer(shown, name=name)
 
 
 def _of_the_store() -> tuple[type[Exception], ...]:

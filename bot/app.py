@@ -354,12 +354,13 @@ def _sweeper(current: Current[Parts]) -> Callable[[], Awaitable[None]]:
 
 
 async def _see_recovery(parts: Parts) -> None:
-    """Whether a rollback helped is seen after asking for what our own silences keep from us."""
+    """Whether a trouble is over is seen after asking for what our own silences keep from us."""
     try:
         await parts.listen()
     except (UpstreamDown, UpstreamRefused) as error:
         log.warning("silenced alerts not asked for", extra={"why": error.code})
     await parts.recover()
+    await parts.subside()
 
 
 async def _take_step(name: str, parts: Parts) -> bool:

@@ -67,6 +67,7 @@ from bot.services.record import Records
 from bot.services.recover import Recover
 from bot.services.sight import Sight
 from bot.services.snapshot import Snapshot
+from bot.services.subside import Subside
 from bot.services.take_in import Intake, TakeIn
 from store.records import AppEnv, InboxKind, NewInboxItem
 from store.session import SqlStore
@@ -94,6 +95,7 @@ class Parts:
     look_closer: Callable[[], Awaitable[object]]
     follow_up: FollowUp
     recover: Recover
+    subside: Subside
     tell: Tell
     listen: Listen
     probe: Probe
@@ -248,6 +250,12 @@ class Making:
                 waited=rules.waited,
                 bake=settings.alerts.bake,
                 quiet=settings.alerts.quiet,
+            ),
+            subside=Subside(
+                store,
+                outside.look_back,
+                withdraws=lambda where: rules.policy(where).withdraw_recovered,
+                waited=rules.waited,
             ),
             tell=tell,
             listen=Listen(

@@ -335,6 +335,7 @@ def _policy(table: tables.PolicyTable) -> Policy:
         backups=tuple(table.backups),
         vetoes=table.vetoes,
         exclude_publisher=table.exclude_publisher,
+        withdraw_recovered=table.withdraw_recovered,
         requesters=tuple(table.requesters),
         viewers=tuple(table.viewers),
         open_for=table.open_for,

@@ -240,6 +240,12 @@ class PolicyTable(Table):
         description="Who published what is live may not vote; `[people] authors` says who that "
         "is in Slack, and nobody may vote on what somebody else published",
     )
+    withdraw_recovered: bool = Field(
+        default=False,
+        description="Withdraw what an alert suggested while it waits for votes, once its alerts "
+        "have ended and the metrics that showed the trouble are back at their usual; without "
+        "`[prometheus]` it stays",
+    )
     requesters: list[fields.Who] = Field(
         default_factory=list, description="Who may ask for a rollback, beside those who may vote"
     )

@@ -333,6 +333,18 @@ def lose_requester(rollback: Rollback, *, at: datetime) -> Rollback:
     return _ended(rollback, State.WITHDRAWN, OutcomeCode.REQUESTER_LOST, facts, at)
 
 
+def subside(rollback: Rollback, *, since: datetime, at: datetime) -> Rollback:
+    """Return *rollback* WITHDRAWN because its trouble is over by itself, *since* some time.
+
+    Raises:
+        AlreadyDecided: It does not wait for votes.
+    """
+    if rollback.state is not State.PENDING_APPROVAL:
+        raise AlreadyDecided(f"rollback {rollback.id} is {rollback.state}")
+    facts = {"since": since.isoformat()}
+    return _ended(rollback, State.WITHDRAWN, OutcomeCode.TROUBLE_OVER, facts, at)
+
+
 def supersede(
     rollback: Rollback,
     code: OutcomeCode,

@@ -33,6 +33,7 @@ class Policy:
     viewers: tuple[str, ...] = ()
     vetoes: int = 1  # how many rejects end it
     exclude_publisher: bool = False
+    withdraw_recovered: bool = False  # what an alert suggested goes when its trouble is over
     open_for: timedelta = timedelta(minutes=30)
     remind_after: timedelta | None = None  # None: after half of `open_for`
     escalate_after: timedelta | None = None  # None: after three quarters of it

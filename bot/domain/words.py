@@ -113,6 +113,7 @@ class OutcomeCode(StrEnum):
     GLASS_NOT_STARTED = "glass_not_started"  # EXPIRED: by break-glass, and as NOT_STARTED
     WITHDRAWN = "withdrawn"  # slack_id
     REQUESTER_LOST = "requester_lost"  # WITHDRAWN: slack_id, who may no longer ask
+    TROUBLE_OVER = "trouble_over"  # WITHDRAWN: by itself; since: a time
     LIVE_CHANGED = "live_changed"  # SUPERSEDED
     OTHER_VERSION = "other_version"  # SUPERSEDED: somebody asked for another version
     ALREADY_LIVE = "already_live"  # SUPERSEDED: somebody made the candidate live by hand

@@ -178,6 +178,7 @@ FACTS: dict[StrEnum, dict[str, Any]] = {
     OutcomeCode.REJECTED: {"slack_id": BOB, "reason": "a fix is on its way"},
     OutcomeCode.WITHDRAWN: {"slack_id": BOB},
     OutcomeCode.REQUESTER_LOST: {"slack_id": BOB},
+    OutcomeCode.TROUBLE_OVER: {"since": AT},
     OutcomeCode.DRAFT_HAS_SECRETS: {"names": ["API_KEY"]},
     OutcomeCode.DRAFT_SECRETS_LOST: {"names": ["API_KEY"]},
     OutcomeCode.DRAFT_LACKS_SECRETS: {"names": ["API_KEY"]},

@@ -41,7 +41,7 @@ _EMOJI: Final = {
     "completed": ":white_check_mark:",
     "rejected": ":x:",
     **dict.fromkeys(("expired", "not_started", "glass_not_started"), ":hourglass:"),
-    **dict.fromkeys(("withdrawn", "requester_lost"), ":leftwards_arrow_with_hook:"),
+    **dict.fromkeys(("withdrawn", "requester_lost", "trouble_over"), ":leftwards_arrow_with_hook:"),
     **dict.fromkeys(
         ("live_changed", "other_version", "already_live", "carried_out", "copied"), _MOVED_ON
     ),

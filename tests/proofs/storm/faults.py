@@ -36,7 +36,10 @@ WELL_S, ILL_S = (0.5, 2.0), (1.0, 5.0)
 RECOVERED_S = 10.0
 READY_S = 180.0  # others use the machine
 LOOK_S = 0.05
-SMALL = {"sqlite": "24m", "postgres": "256m"}  # what the disk of each kind holds
+SMALL = {
+    "sqlite": "128m",
+    "postgres": "256m",
+}  # what the disk of each kind holds, and all that is sent
 
 
 @dataclass

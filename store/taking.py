@@ -10,10 +10,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from itertools import chain
 from operator import itemgetter
 from typing import Any, Final, TypeVar
 
@@ -24,12 +23,9 @@ from store.records import Delivery, Firing, FiringStatus, NaiveTime, Unstorable
 _T = TypeVar("_T")
 _first = itemgetter(0)
 _A_STATEMENT: Final = 500  # rows; the loop is free between two of them
-_TOGETHER: Final = 64  # rows in one statement on SQLite
 _TEXT, _TIME, _COUNT, _BYTES = "text", "timestamptz", "bigint", "bytea"
 Row = tuple[object, ...]
-Rows = tuple[
-    Any, ...
-]  # as the driver takes them: values on SQLite, an array a column on PostgreSQL
+Rows = Sequence[Any]  # as the driver takes them: rows on SQLite, one array a column on PostgreSQL
 Key = tuple[str, str, datetime]
 
 _DELIVERY: Final[Mapping[str, str]] = {
@@ -122,10 +118,7 @@ class Taking:
         if not rows:
             return []
         if self._on_sqlite:
-            return [
-                (_sqlite(table, tuple(columns), known, len(some)), tuple(chain.from_iterable(some)))
-                for some in _by_powers_of_two(rows)
-            ]
+            return [(_sqlite(table, tuple(columns), known), list(rows))]
         arrays = tuple(map(list, zip(*rows, strict=True)))
         return [(_postgresql(table, tuple(columns.items()), known), arrays)]
 
@@ -202,7 +195,7 @@ def run(connection: sqlite3.Connection, statements: Iterable[tuple[str, Rows]]) 
     connection.execute("BEGIN IMMEDIATE")
     try:
         for sql, rows in statements:
-            connection.execute(sql, rows)
+            connection.executemany(sql, rows)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -210,24 +203,10 @@ def run(connection: sqlite3.Connection, statements: Iterable[tuple[str, Rows]]) 
         raise
 
 
-def _by_powers_of_two(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-    """Parts of *rows* of few sizes, so that there are few statements to be made ready.
-
-    Many rows go in by one statement, since sqlite3 hands the interpreter over at each: with one a
-    row, a thread that stores a group would wait for a busy loop as often as there are rows.
-    """
-    at = 0
-    while at < len(rows):
-        size = min(_TOGETHER, 1 << ((len(rows) - at).bit_length() - 1))
-        yield rows[at : at + size]
-        at += size
-
-
 @cache
-def _sqlite(table: str, columns: tuple[str, ...], known: str, rows: int) -> str:
-    row = f"({', '.join('?' * len(columns))})"
-    values = ", ".join([row] * rows)
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {values} {known}"  # noqa: S608
+def _sqlite(table: str, columns: tuple[str, ...], known: str) -> str:
+    places = ", ".join("?" * len(columns))
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places}) {known}"  # noqa: S608
 
 
 @cache

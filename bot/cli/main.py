@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, NoReturn
 
 import typer
@@ -76,8 +76,7 @@ def main() -> None:
     """Run the command line; every mistake of the user's is a sentence and an exit code."""
     survive_any_terminal()
     gc.disable()  # what is made of the commands lives as long as the process
-    _add_groups(sys.argv[1:])
-    run = typer.main.get_command(_app)
+    run = command_line(sys.argv[1:])
     gc.enable()
     try:
         run(prog_name="keyturn")
@@ -90,15 +89,17 @@ def main() -> None:
         _end_of_the_store(error)
 
 
-def _add_groups(words: Sequence[str]) -> None:
-    """Add the groups; of one that is not among the *words* the name and the help alone.
+def command_line(words: Sequence[str] = ()) -> Callable[..., object]:
+    """What understands *words*; of a group that is not among them it knows the help alone.
 
     What typer makes of a command takes a millisecond, and `--help` shows none of theirs. Without
-    words a shell asks what may follow: that is told in its environment.
+    words it knows all: then a shell may ask what can follow, which its environment says.
     """
+    _app.registered_groups.clear()
     for name, group in _GROUPS.items():
         shown = group if not words or name in words else typer.Typer(help=group.info.help)
         _app.add_typer(shown, name=name)
+    return typer.main.get_command(_app)
 
 
 def _of_the_store() -> tuple[type[Exception], ...]:

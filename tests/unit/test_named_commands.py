@@ -8,7 +8,6 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-import typer.main
 
 from bot.cli import main
 from bot.domain import commands
@@ -70,7 +69,7 @@ def test_a_slash_command_that_is_named_is_understood(file: str, form: str) -> No
     ("file", "words"), said(r"(?:`|\"|, |\$ )keyturn ([a-z][a-z-]*(?: [a-z]+)?)")
 )
 def test_a_command_that_is_named_is_there(file: str, words: str) -> None:
-    command = typer.main.get_command(main._app)
+    command = main.command_line()
     for word in words.split():
         known = getattr(command, "commands", None)
         if known is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
@@ -124,23 +123,19 @@ class TakeIn:
     async def step(self) -> bool:
         """Give every new firing to its case, and every change of one to its card."""
         apart = Apart(log)
-        found = await self._look_for_what_is_rare()
-        found |= await self._assign(apart)
+        due, begun = self._is_due(), self._naming
+        self._naming = due and await self._name()
+        found = self._naming | await self._assign(apart)
+        if due and not begun:
+            await self._end_outlived()
+        if due and self._monotonic is not None:
+            self._due_at = self._monotonic() + _PACE_S
         found |= await self._update(apart)
         apart.tell()
         return found
 
-    async def _look_for_what_is_rare(self) -> bool:
-        """Name what was unknown, end what began again; true if there is more to be named."""
-        now = self._monotonic() if self._monotonic is not None else math.inf
-        if now < self._due_at:
-            return False
-        if not self._naming:
-            await self._end_outlived()
-        self._naming = await self._name()
-        if not self._naming and math.isfinite(now):
-            self._due_at = now + _PACE_S
-        return self._naming
+    def _is_due(self) -> bool:
+        return self._monotonic is None or self._naming or self._monotonic() >= self._due_at
 
     async def _name(self) -> bool:
         """Look again at alerts of apps that were unknown when they came; true if there are more.

@@ -188,7 +188,7 @@ async def test_a_storm_of_unknown_alerts_is_looked_at_once(scene: Scene) -> None
     while await worker.step():
         steps += 1
 
-    assert steps == 2  # whole pages; with the last part it knows that there is no more
+    assert steps == 6  # whole pages; with the last part it knows that there is no more
 
 
 async def test_another_alert_of_a_case_without_a_rollback_makes_it_due_again(scene: Scene) -> None:

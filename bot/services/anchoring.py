@@ -23,7 +23,7 @@ _published = logging.getLogger(ANCHORS)
 LEASE = timedelta(seconds=60)  # longer than posting one takes
 POSTED = "anchors/posted"
 _LONGEST_S = 300.0
-_HELD = timedelta(seconds=30)  # until it is looked at again whether this is still a copy
+_HELD = timedelta(seconds=5)  # until it is looked at again whether this is still a copy
 
 
 class Anchoring:

@@ -228,6 +228,7 @@ class Making:
                 store,
                 _core_of(settings),
                 owner=self._process.owner,
+                lease=2 * self._process.lease,
                 nudge=partial(nudge, "deliver"),
             ).step,
         }
@@ -353,6 +354,7 @@ class Making:
             owner=self._process.owner,
             jitter=random.random,
             monotonic=time.monotonic,
+            lease=2 * self._process.lease,
         )
 
     def _teller(self, settings: Settings, outside: Outside, address: Address | None) -> Tell:

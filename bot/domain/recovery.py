@@ -137,6 +137,16 @@ def meant(firings: Sequence[Firing], finding: Finding | None) -> Firing:
     return min(since or firings, key=lambda firing: firing.starts_at)
 
 
+def began(first: Firing, finding: Finding | None, *, waited: timedelta) -> datetime:
+    """Return when the trouble that *first* tells of began at the earliest.
+
+    Without an onset that was found its rule fired after having *waited*.
+    """
+    if finding is not None and finding.onset_from is not None:
+        return min(finding.onset_from, first.starts_at)
+    return first.starts_at - waited
+
+
 def times(rollback: Rollback, began: datetime, since: datetime | None) -> dict[str, Json]:
     """Return the seconds from the alert's first firing, at *began*, to each step of the way.
 

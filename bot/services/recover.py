@@ -153,9 +153,7 @@ class Recover:
     async def _by_metric(self, after: _Aftermath) -> Verdict | None:
         if self._look_back is None:
             return None
-        began = after.first.starts_at - self._waited
-        if after.finding is not None and after.finding.onset_from is not None:
-            began = min(after.finding.onset_from, after.first.starts_at)
+        began = recovery.began(after.first, after.finding, waited=self._waited)
         measured = await self._look_back(
             after.first, [after.where], since=began - BEFORE, until=after.until
         )

@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 
 from bot.domain import approval, recovery
 from bot.domain.quorum import KEYTURN
-from bot.domain.recovery import Seen
 from bot.domain.verdict.incident import Series
 from bot.domain.words import NoteCode
 from bot.errors import UpstreamDown
@@ -91,9 +90,7 @@ class Subside:
     ) -> datetime | None:
         """Since when what showed the trouble is back at its usual; None where it is not."""
         first = recovery.meant(firings, case.finding)
-        began = first.starts_at - self._waited
-        if case.finding is not None and case.finding.onset_from is not None:
-            began = min(case.finding.onset_from, first.starts_at)
+        began = recovery.began(first, case.finding, waited=self._waited)
         measured = await look_back(first, [case.where], since=began - BEFORE, until=now)
         series = measured.series.get(case.where, ())
         return await asyncio.to_thread(_back, series, began, firings, now)
@@ -130,11 +127,10 @@ def _over(firings: Sequence[Firing]) -> bool:
 def _back(
     series: Sequence[Series], began: datetime, firings: Sequence[Firing], now: datetime
 ) -> datetime | None:
-    from bot.domain.verdict.recovered import recovered  # with numpy, so late
+    from bot.domain.verdict.recovered import over_by_itself  # with numpy, so late
 
-    start = min(one.starts_at for one in firings)
-    end = max(one.ends_at or now for one in firings)
-    verdict = recovered(  # what was bad up to the middle, and is good since some time after
-        series, onset=began, acted_at=start, verified_at=start + (end - start) / 2, now=now
+    fired_from = min(one.starts_at for one in firings)
+    fired_until = max(one.ends_at or now for one in firings)
+    return over_by_itself(
+        series, onset=began, fired_from=fired_from, fired_until=fired_until, now=now
     )
-    return verdict.since if verdict is not None and verdict.seen is Seen.RECOVERED else None

@@ -82,6 +82,24 @@ def recovered(
     return Verdict(Seen.UNKNOWN, why=Why.OVER_BEFORE if over else Why.NO_DATA)
 
 
+def over_by_itself(
+    series: Iterable[Series],
+    *,
+    onset: datetime,
+    fired_from: datetime,
+    fired_until: datetime,
+    now: datetime,
+) -> datetime | None:
+    """Since when the metrics of a trouble that nothing was done about are back; None: not seen.
+
+    What showed it was bad up to the middle of the time in which alerts fired, and is good since:
+    an alert ends some time after its metric is well again, so the end would come too late.
+    """
+    middle = fired_from + (fired_until - fired_from) / 2
+    verdict = recovered(series, onset=onset, acted_at=fired_from, verified_at=middle, now=now)
+    return verdict.since if verdict is not None and verdict.seen is Seen.RECOVERED else None
+
+
 def _judged(series: Series, onset: float, acted: float, verified: float, now: float) -> _Judged:
     whole = line(series, until=now)
     above = _most(whole, onset)

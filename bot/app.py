@@ -62,7 +62,6 @@ AT_ONCE = {"command": 8, "execute": 8, "announce": 16}
 BREATHES = {"take_in"}  # what comes in from Alertmanager may come without end
 # Whom a worker's step may make work for. Whoever is left out here finds it at the next poll.
 FEEDS = {
-    "take_in": ("propose", "deliver"),
     "complete": ("take_in",),
     "propose": ("deliver", "announce", "anchor"),
     "decide": ("execute", "propose", "deliver", "announce", "anchor"),

@@ -7,15 +7,18 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
 from sqlalchemy import (
     ColumnElement,
     Row,
     Select,
+    Text,
     bindparam,
     func,
     select,
     text,
     tuple_,
+    type_coerce,
     union,
     union_all,
     update,
@@ -26,7 +29,7 @@ from sqlmodel import SQLModel, col
 from store.clock import DatabaseClock
 from store.records import AppEnv, Delivery, Firing, FiringStatus, Missing
 from store.tables import DeliveryRow, FiringRow
-from store.taking import Rows, Taking, batches, key_of, once_each
+from store.taking import Taking, Values, batches, key_of, once_each
 from store.upsert import insert
 
 _TABLE = SQLModel.metadata.tables["firing"]
@@ -92,12 +95,12 @@ class Alerts:
     ) -> list[tuple[int, Mapping[str, str]]]:
         """Ids and labels of firing alerts without a known app, by id, above id *after*."""
         rows = await self._session.execute(
-            select(_ROW.id, _ROW.labels)
+            select(_ROW.id, type_coerce(_ROW.labels, Text))  # without long integers: see JsonText
             .where(_ROW.id > after, _ROW.app.is_(None), _ROW.status == FiringStatus.FIRING)
             .order_by(_ROW.id)
             .limit(limit)
         )
-        return [(row.id, row.labels) for row in rows]
+        return [(row_id, orjson.loads(labels)) for row_id, labels in rows]
 
     async def name(self, firing_ids: Sequence[int], where: AppEnv) -> None:
         """Say which app these firings are about, unless a case has them."""
@@ -241,10 +244,10 @@ class Alerts:
 
     # -- how ------------------------------------------------------------------------------------
 
-    async def _run(self, statements: Iterable[tuple[str, Rows]]) -> None:
+    async def _run(self, statements: Iterable[tuple[str, Values]]) -> None:
         connection = await self._session.connection()
-        for sql, rows in statements:
-            await connection.exec_driver_sql(sql, rows)
+        for sql, values in statements:
+            await connection.exec_driver_sql(sql, values)
 
     async def _hold(self, firing_ids: Sequence[int]) -> None:
         """Lock rows in the order in which deliveries do: otherwise each might wait for the other.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import timedelta
+from functools import cache
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -53,12 +54,8 @@ class Inbox:
     ) -> InboxItem | None:
         """The oldest item of these *kinds* that is not done and that nobody holds."""
         now = await self._now()
-        oldest = (
-            select(InboxRow)
-            .where(queue.free(InboxRow, now), col(InboxRow.kind).in_(list(kinds)))
-            .order_by(col(InboxRow.id))
-        )
-        row = (await self._session.scalars(skip_locked(self._session, oldest.limit(1)))).first()
+        oldest = skip_locked(self._session, _oldest(frozenset(kinds)))
+        row = (await self._session.scalars(oldest, {queue.NOW.key: now})).first()
         if row is None or row.id is None:
             return None
         queue.hold(row, owner, now + lease)
@@ -84,3 +81,14 @@ class Inbox:
         """Give it back to be tried again after *delay*. Raises `Stale` when taken over."""
         again = queue.later(await self._now(), delay, error)
         await queue.settle(self._session, InboxRow, item_id, owner=owner, **again)
+
+
+@cache
+def _oldest(kinds: frozenset[InboxKind]) -> Select[InboxRow]:
+    """The item that is judged next, one of *kinds*."""
+    return (
+        select(InboxRow)
+        .where(queue.free(InboxRow), col(InboxRow.kind).in_([kind.value for kind in kinds]))
+        .order_by(col(InboxRow.id))
+        .limit(1)
+    )

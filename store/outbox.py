@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from functools import cache
 
 from sqlalchemy import ColumnElement, Select, case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -91,25 +92,8 @@ class Outbox:
         process: an answer to one person goes another way there than what all read.
         """
         now = await self._now()
-        ahead = aliased(OutboxRow)
-        blocked = (
-            select(col(ahead.id))
-            .where(
-                col(ahead.order_key) == col(OutboxRow.order_key),
-                col(ahead.id) < col(OutboxRow.id),
-                col(ahead.done_at).is_(None),
-                queue.after_copy(OutboxRow, col(ahead.id)),
-            )
-            .exists()
-        )
-        known = col(OutboxRow.kind).in_([kind.value for kind in kinds])  # a later release's wait
-        oldest = (
-            select(OutboxRow)
-            .where(queue.free(OutboxRow, now), ~blocked, known, ~_way(OutboxRow).in_(_quiet(now)))
-            .order_by(col(OutboxRow.id))
-            .limit(1)
-        )
-        row = (await self._session.scalars(skip_locked(self._session, oldest))).first()
+        oldest = skip_locked(self._session, _oldest(frozenset(kinds)))
+        row = (await self._session.scalars(oldest, {queue.NOW.key: now})).first()
         if row is None or row.id is None:
             return None
         queue.hold(row, owner, now + lease)
@@ -173,18 +157,41 @@ def anchor_row(anchor: AuditAnchor) -> NewOutgoing:
     )
 
 
+@cache
+def _oldest(kinds: frozenset[OutboxKind]) -> Select[OutboxRow]:
+    """The row that is sent next, one of *kinds*: not those that a later release has."""
+    ahead = aliased(OutboxRow)
+    blocked = (
+        select(col(ahead.id))
+        .where(
+            col(ahead.order_key) == col(OutboxRow.order_key),
+            col(ahead.id) < col(OutboxRow.id),
+            col(ahead.done_at).is_(None),
+            queue.after_copy(OutboxRow, col(ahead.id)),
+        )
+        .exists()
+    )
+    known = col(OutboxRow.kind).in_([kind.value for kind in kinds])
+    return (
+        select(OutboxRow)
+        .where(queue.free(OutboxRow), ~blocked, known, ~_way(OutboxRow).in_(_quiet()))
+        .order_by(col(OutboxRow.id))
+        .limit(1)
+    )
+
+
 def _way(row: type[OutboxRow]) -> ColumnElement[str]:
     """Which limit a row counts for: its destination's, or there that of answers to one person."""
     alone = case((col(row.kind) == OutboxKind.ANSWER, "/one"), else_="")
     return col(row.destination) + alone
 
 
-def _quiet(now: datetime) -> Select[str]:
+def _quiet() -> Select[str]:
     """The ways on which nothing may go before the row that was turned away there is due again."""
     waits = aliased(OutboxRow)
     return select(_way(waits)).where(
         col(waits.done_at).is_(None),
-        col(waits.not_before) > now,
+        col(waits.not_before) > queue.NOW,
         col(waits.last_error) == _THROTTLED,
     )
 

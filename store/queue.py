@@ -5,27 +5,32 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
 from store.records import Stale
 from store.tables import InboxRow, OutboxRow, PauseRow
+from store.types import UtcDateTime
 
 Queue = type[InboxRow] | type[OutboxRow]
 
 
-def free(table: Queue, now: datetime) -> ColumnElement[bool]:
-    """True for rows that are not done, due, and held by nobody whose lease still runs.
+# What is asked every second is put together once: that takes longer than asking it.
+NOW = bindparam("now", type_=UtcDateTime())
+
+
+def free(table: Queue) -> ColumnElement[bool]:
+    """True for rows that are not done, due at `NOW`, and held by nobody whose lease still runs.
 
     What was waiting in a copy is not free: the original may have done it since.
     """
     return (
         after_copy(table, col(table.id))
         & col(table.done_at).is_(None)
-        & (col(table.not_before) <= now)
-        & or_(col(table.lease_until).is_(None), col(table.lease_until) < now)
+        & (col(table.not_before) <= NOW)
+        & or_(col(table.lease_until).is_(None), col(table.lease_until) < NOW)
     )
 
 

@@ -1,8 +1,8 @@
 """Deliveries and firings in bulk: one statement for all deliveries at once, one for firings.
 
-The statements are written out, one form for each database, and made once: SQLAlchemy would compile
-one anew for every size of a group. Rows go in by one order of their keys, in every group and
-replica, so that two of them never wait for each other.
+The statements are written out, one form for each database and number of rows, and made once:
+SQLAlchemy would compile one anew for every size of a group. Rows go in by one order of their keys,
+in every group and replica, so that two of them never wait for each other.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
+from itertools import chain
 from operator import itemgetter
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import orjson
 
@@ -23,9 +24,13 @@ from store.records import Delivery, Firing, FiringStatus, NaiveTime, Unstorable
 _T = TypeVar("_T")
 _first = itemgetter(0)
 _A_STATEMENT: Final = 500  # rows; the loop is free between two of them
+# Rows of a statement on SQLite, whose driver asks for the interpreter once a statement: with one
+# for each row it would wait for other threads after each.
+_AT_ONCE: Final = 64
 _TEXT, _TIME, _COUNT, _BYTES = "text", "timestamptz", "bigint", "bytea"
 Row = tuple[object, ...]
-Rows = Sequence[Any]  # as the driver takes them: rows on SQLite, one array a column on PostgreSQL
+Values = tuple[object, ...]  # row after row on SQLite, one array a column on PostgreSQL
+Statements = list[tuple[str, Values]]
 Key = tuple[str, str, datetime]
 
 _DELIVERY: Final[Mapping[str, str]] = {
@@ -91,40 +96,43 @@ class Taking:
     def __init__(self, dialect: str) -> None:
         self._on_sqlite = dialect == "sqlite"
 
-    async def statements(
-        self, deliveries: Collection[Delivery], now: datetime
-    ) -> list[tuple[str, Rows]]:
+    async def statements(self, deliveries: Collection[Delivery], now: datetime) -> Statements:
         """What stores *deliveries* and their firings, in the order in which it has to run.
 
         The loop is free between two parts of a storm.
         """
         put = self._put
+        at = self._time(now)
         made = [
-            *put("truncated", _TRUNCATED, _ASKED, self._truncated(deliveries, now)),
-            *put("delivery", _DELIVERY, _AGAIN, self._deliveries(deliveries, now)),
+            *put("truncated", _TRUNCATED, _ASKED, self._truncated(deliveries, at)),
+            *put("delivery", _DELIVERY, _AGAIN, self._deliveries(deliveries, at)),
         ]
         for some in batches(once_each(f for one in deliveries for f in one.firings)):
-            made += put("firing", _FIRING, _KNOWN, [self._firing(one, now) for one in some])
+            made += put("firing", _FIRING, _KNOWN, [self._firing(one, at) for one in some])
             await asyncio.sleep(0)
         return made
 
-    def deliveries(self, deliveries: Collection[Delivery], now: datetime) -> list[tuple[str, Rows]]:
+    def deliveries(self, deliveries: Collection[Delivery], now: datetime) -> Statements:
         """What stores *deliveries* without their firings."""
-        return self._put("delivery", _DELIVERY, _AGAIN, self._deliveries(deliveries, now))
+        rows = self._deliveries(deliveries, self._time(now))
+        return self._put("delivery", _DELIVERY, _AGAIN, rows)
 
     def _put(
         self, table: str, columns: Mapping[str, str], known: str, rows: Sequence[Row]
-    ) -> list[tuple[str, Rows]]:
+    ) -> Statements:
         if not rows:
             return []
         if self._on_sqlite:
-            return [(_sqlite(table, tuple(columns), known), list(rows))]
+            names = tuple(columns)
+            return [
+                (_sqlite(table, names, known, len(some)), tuple(chain.from_iterable(some)))
+                for some in batches(rows, _AT_ONCE)
+            ]
         arrays = tuple(map(list, zip(*rows, strict=True)))
         return [(_postgresql(table, tuple(columns.items()), known), arrays)]
 
-    def _truncated(self, deliveries: Iterable[Delivery], now: datetime) -> list[Row]:
+    def _truncated(self, deliveries: Iterable[Delivery], at: object) -> list[Row]:
         """Groups that came cut short: remembered before anything else of them is locked."""
-        at = self._time(now)
         cut = [one for one in deliveries if one.truncated and one.group_labels is not None]
         found = {(one.source, one.group_key): one for one in cut}
         return [
@@ -142,9 +150,8 @@ class Taking:
             for _, one in sorted(found.items(), key=_first)
         ]
 
-    def _deliveries(self, deliveries: Iterable[Delivery], now: datetime) -> list[Row]:
+    def _deliveries(self, deliveries: Iterable[Delivery], at: object) -> list[Row]:
         """Each delivery once, with how often it came."""
-        at = self._time(now)
         return [
             (
                 digest,
@@ -160,8 +167,8 @@ class Taking:
             for digest, (one, count) in sorted(_counted(deliveries).items(), key=_first)
         ]
 
-    def _firing(self, firing: Firing, now: datetime) -> Row:
-        at, where, labels = self._time(now), firing.where, firing.labels
+    def _firing(self, firing: Firing, at: object) -> Row:
+        where, labels = firing.where, firing.labels
         return (
             _text(firing.source),
             _text(firing.fingerprint),
@@ -190,12 +197,12 @@ class Taking:
         return utc.replace(tzinfo=None).isoformat(" ", "microseconds") if self._on_sqlite else utc
 
 
-def run(connection: sqlite3.Connection, statements: Iterable[tuple[str, Rows]]) -> None:
+def run(connection: sqlite3.Connection, statements: Iterable[tuple[str, Values]]) -> None:
     """Run *statements* in one transaction, in the thread of an SQLite connection."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for sql, rows in statements:
-            connection.executemany(sql, rows)
+        for sql, values in statements:
+            connection.execute(sql, values)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -204,9 +211,9 @@ def run(connection: sqlite3.Connection, statements: Iterable[tuple[str, Rows]]) 
 
 
 @cache
-def _sqlite(table: str, columns: tuple[str, ...], known: str) -> str:
-    places = ", ".join("?" * len(columns))
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places}) {known}"  # noqa: S608
+def _sqlite(table: str, columns: tuple[str, ...], known: str, rows: int) -> str:
+    places = ", ".join([f"({', '.join('?' * len(columns))})"] * rows)
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {places} {known}"  # noqa: S608
 
 
 @cache
@@ -242,9 +249,9 @@ def once_each(firings: Iterable[Firing]) -> list[Firing]:
     return [found[key] for key in sorted(found)]
 
 
-def batches(items: Sequence[_T]) -> list[Sequence[_T]]:
+def batches(items: Sequence[_T], size: int = _A_STATEMENT) -> list[Sequence[_T]]:
     """Return *items* in parts of what one statement takes."""
-    return [items[at : at + _A_STATEMENT] for at in range(0, len(items), _A_STATEMENT)]
+    return [items[at : at + size] for at in range(0, len(items), size)]
 
 
 def _counted(deliveries: Iterable[Delivery]) -> dict[str, tuple[Delivery, int]]:

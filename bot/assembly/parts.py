@@ -59,6 +59,7 @@ from bot.services.home.recent import RecentDirectory
 from bot.services.home.switching import DirectSwitch
 from bot.services.include import Inclusion
 from bot.services.include import Rules as IncludeRules
+from bot.services.intake import Intake
 from bot.services.opening import Rules
 from bot.services.page import page
 from bot.services.probe import Probe
@@ -68,7 +69,7 @@ from bot.services.recover import Recover
 from bot.services.sight import Sight
 from bot.services.snapshot import Snapshot
 from bot.services.subside import Subside
-from bot.services.take_in import Intake, TakeIn
+from bot.services.take_in import TakeIn
 from store.records import AppEnv, InboxKind, NewInboxItem
 from store.session import SqlStore
 
@@ -199,7 +200,13 @@ class Making:
         decider = partial(self._decider, outside, keys, acting, rules, managers=managers)
         tell = self._teller(settings, outside, address)
         steps = {
-            "take_in": TakeIn(store, channels, meaning=meaning, monotonic=time.monotonic).step,
+            "take_in": TakeIn(
+                store,
+                channels,
+                meaning=meaning,
+                nudge=partial(nudge, "propose", "deliver"),
+                monotonic=time.monotonic,
+            ).step,
             "complete": Complete(
                 store, tuple(outside.alertmanagers.values()), jitter=random.random
             ).step,

@@ -33,6 +33,9 @@ class Meaning:
     rivals: tuple[str, ...] = ()
 
 
+_NOBODY = Meaning()
+
+
 @dataclass(frozen=True)
 class LabelMap:
     """Which labels of an alert name the app and the environment.
@@ -52,7 +55,7 @@ class LabelMap:
     def meaning(self, labels: Mapping[str, str], known: Container[AppEnv]) -> Meaning:
         """What *labels* mean among the *known* apps; empty values count as absent."""
         if is_ours(labels):
-            return Meaning()  # it tells of a rollback, and must not bring about another
+            return _NOBODY  # it tells of a rollback, and must not bring about another
         named = labels.get(self.env, "")
         fitting = self._fitting(labels)
         if not fitting:
@@ -73,7 +76,9 @@ class LabelMap:
         here = AppEnv(app, env or self.sole.get(app, ""))
         if here in known:
             return Meaning(here)
-        called = (place for place in self.names.get(app, ()) if env in {"", place.env})
+        if app not in self.names:
+            return _NOBODY
+        called = (place for place in self.names[app] if env in {"", place.env})
         return _only({place for place in called if place in known})
 
     def _place(self, match: Match, named: str) -> AppEnv:
@@ -82,6 +87,8 @@ class LabelMap:
         return AppEnv(match.app, match.env or named or self.sole.get(match.app, ""))
 
     def _fitting(self, labels: Mapping[str, str]) -> list[Match]:
+        if not self.match:
+            return []
         some = (self._by_label.get(pair, ()) for pair in labels.items())
         return [match for matches in some for match in matches if match.fits(labels)]
 

@@ -19,6 +19,7 @@ from bot.errors import Congested
 from store.records import Delivery, Unavailable
 
 MOST_WAITING: Final = 4096  # deliveries: seconds of a storm; who comes later is asked to come again
+WITHIN_S: Final = 20.0  # sooner than Alertmanager loses patience: that waits a group interval
 LINGER_S: Final = 0.001
 MOST_BYTES: Final = 64 * 1024 * 1024
 _GROUP: Final = 256  # deliveries in one commit
@@ -28,26 +29,31 @@ _log = logging.getLogger(__name__)
 StoreAll = Callable[..., Awaitable[None]]  # of any number of deliveries
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)
 class _Waiting:
     """A delivery, and who is to be told that it is stored."""
 
     delivery: Delivery
     stored: asyncio.Future[None]
+    due_at: float  # in seconds of the loop's clock
 
 
 class Grouped:
     """Stores what is handed to it; each call returns when its own delivery is durable.
 
     Whoever goes away meanwhile takes along nobody else's: a delivery that waits is dropped then,
-    one that is being stored is stored.
+    one that is being stored is stored. Nobody waits longer than *within_s* seconds; one clock
+    looks after all of them, since a timeout for each would cost more than its storing does.
     """
 
-    def __init__(self, store_all: StoreAll) -> None:
+    def __init__(self, store_all: StoreAll, *, within_s: float = WITHIN_S) -> None:
         self._store_all = store_all
+        self._within_s = within_s
         self._waiting: deque[_Waiting] = deque()
+        self._storing: Sequence[_Waiting] = ()
         self._bytes = 0
         self._task: asyncio.Task[None] | None = None
+        self._clock: asyncio.TimerHandle | None = None
         self._expected = 1  # how many came together lately
         self._enough: asyncio.Event = asyncio.Event()
 
@@ -56,19 +62,32 @@ class Grouped:
 
         Raises:
             Congested: Too much waits already.
-            Unavailable: It could not be stored. Either way the sender has to send it again.
+            Unavailable: It could not be stored, or not in time. Either way the sender has to
+                send it again.
         """
         if self._full(delivery):
             raise Congested(f"{len(self._waiting)} deliveries of {self._bytes} bytes wait")
         loop = asyncio.get_running_loop()
-        one = _Waiting(delivery, loop.create_future())
+        one = _Waiting(delivery, loop.create_future(), loop.time() + self._within_s)
         self._waiting.append(one)
         self._bytes += len(delivery.body)
         if len(self._waiting) >= self._expected:
             self._enough.set()
         if self._task is None:  # of nobody's context: what is bound there is about one delivery
             self._task = loop.create_task(self._store(), context=contextvars.Context())
+        if self._clock is None:
+            self._clock = loop.call_at(one.due_at, self._give_up)
         await one.stored
+
+    def _give_up(self) -> None:
+        """Tell those whose time is over; look again when the next one's is."""
+        loop = asyncio.get_running_loop()
+        waits = [one for one in (*self._storing, *self._waiting) if not one.stored.done()]
+        late = [one for one in waits if one.due_at <= loop.time()]
+        for one in late:
+            _fail(one, Unavailable(f"not stored within {self._within_s:g} s"))
+        on_time = waits[len(late) :]  # they came one after the other
+        self._clock = loop.call_at(on_time[0].due_at, self._give_up) if on_time else None
 
     def _full(self, delivery: Delivery) -> bool:
         """Whether there is no room; a single one always has some."""
@@ -79,11 +98,12 @@ class Grouped:
         try:
             while self._waiting:
                 await self._gather()
-                group = self._next()
-                self._expected = len(group)
-                await self._commit(group)
+                self._storing = self._next()
+                await self._commit(self._storing)
+                # who is answered now may come again, beside those who came meanwhile
+                self._expected = min(len(self._storing) + len(self._waiting), _GROUP)
         finally:
-            self._task = None
+            self._task, self._storing = None, ()
             while self._waiting:  # only when we were cancelled
                 _fail(self._taken(), Unavailable("cut off before it was stored"))
 
@@ -109,7 +129,7 @@ class Grouped:
             if group and alerts > _GROUP_ALERTS:
                 break
             one = self._taken()
-            if not one.stored.cancelled():
+            if not one.stored.done():  # nobody waits for it any more
                 group.append(one)
         return group
 

@@ -1,10 +1,10 @@
-"""Take alerts in: store what came before anything else, then gather it into cases."""
+"""Gather the alerts that were stored into cases, one for each app@env."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from itertools import groupby
 
@@ -21,75 +21,16 @@ from store.records import (
     AppEnv,
     AuditDraft,
     Case,
-    Delivery,
     Firing,
     FiringStatus,
     Json,
     Rollback,
     State,
-    Unavailable,
 )
 
 log = logging.getLogger(__name__)
 _PAGE = 200  # firings of unknown apps, looked at again in one step
 _PACE_S = 5.0  # between two looks at what hardly ever is there: in a storm each look costs
-_NAMED = 8  # deliveries of a group, in the log
-
-
-class Intake:
-    """The webhook's part: when it returns, the deliveries are durable, or none of them is."""
-
-    def __init__(self, store: Store, *, nudge: Callable[[], None]) -> None:
-        self._store = store
-        self._nudge = nudge
-
-    async def __call__(self, *deliveries: Delivery) -> None:
-        """Store *deliveries* and their firings in one transaction; a repeat changes nothing.
-
-        Raises:
-            Unavailable: They could not be stored: the senders have to send them again.
-        """
-        with _received(deliveries):
-            await self._store.take_all(deliveries)
-        self._nudge()
-        _log_stored(deliveries)
-
-
-@contextmanager
-def _received(deliveries: Sequence[Delivery]) -> Iterator[None]:
-    """Record that each of them is stored, all at once."""
-    begun = [
-        spans.begin(
-            "receive",
-            of=spans.delivery(one.digest),
-            first=True,
-            kind="alerts",
-            alerts=len(one.firings),
-        )
-        for one in deliveries
-    ]
-    recorded = [span for span in begun if span is not None]
-    try:
-        yield
-    except Unavailable as error:
-        for span in recorded:
-            span.fail(type(error).__name__)
-        raise
-    finally:
-        for span in recorded:
-            span.end()
-
-
-def _log_stored(deliveries: Sequence[Delivery]) -> None:
-    """One line for all of them: one each would take longer than storing does."""
-    log.info(
-        "deliveries stored",
-        extra={
-            "deliveries": len(deliveries),
-            "alerts": sum(len(one.firings) for one in deliveries),
-            "digests": [one.digest[:16] for one in deliveries[:_NAMED]],
-        },
-    )
 
 
 class TakeIn:
@@ -101,6 +42,7 @@ class TakeIn:
         channels: Mapping[AppEnv, str],
         *,
         meaning: Callable[[Mapping[str, str]], AppEnv | None],
+        nudge: Callable[[], None],
         monotonic: Callable[[], float] | None = None,
     ) -> None:
         """Take what gathering needs.
@@ -109,11 +51,14 @@ class TakeIn:
             store: Where alerts and cases are kept.
             channels: The watched apps, and where their cards go.
             meaning: The watched app that an alert's labels mean; None for no one.
+            nudge: Called when cases or their cards have changed. Looking through a storm of
+                alerts that mean nobody makes no work for others.
             monotonic: Seconds, by which what is rare is looked at now and then; None for each step.
         """
         self._store = store
         self._channels = channels
         self._meaning = meaning
+        self._nudge = nudge
         self._looked_at = 0  # up to this id, unnamed firings were compared with these apps
         self._compared = 0  # up to this id, firings were compared with those before them
         self._monotonic = monotonic
@@ -125,14 +70,16 @@ class TakeIn:
         apart = Apart(log)
         due, begun = self._is_due(), self._naming
         self._naming = due and await self._name()
-        found = self._naming | await self._assign(apart)
+        found = await self._assign(apart)
         if due and not begun:
             await self._end_outlived()
         if due and self._monotonic is not None:
             self._due_at = self._monotonic() + _PACE_S
         found |= await self._update(apart)
+        if found:
+            self._nudge()
         apart.tell()
-        return found
+        return found or self._naming
 
     def _is_due(self) -> bool:
         return self._monotonic is None or self._naming or self._monotonic() >= self._due_at

@@ -26,7 +26,7 @@ from bot.playground.slack import people
 from bot.playground.story.workflow import APP
 from bot.ports.store import Store
 from bot.services.follow_up import FollowUp
-from bot.services.take_in import Intake
+from bot.services.intake import Intake
 from store import failpoint
 from store.audit import verify
 from store.records import IllegalMove, State, Unavailable

@@ -14,11 +14,10 @@ from bot.domain.bearer import Bearers
 from bot.domain.naming import LabelMap
 from bot.errors import TooLarge, Unauthorised
 from bot.log import bound
-from store.records import AppEnv, Delivery, Unavailable
+from store.records import AppEnv, Delivery
 
 PATH = "/webhooks/alertmanager"
 BODY_TIMEOUT_S = 20.0
-STORE_TIMEOUT_S = 20.0
 THREAD_FROM_BYTES = 128 * 1024  # ten thousand alerts would hold up the loop for a while
 _log = logging.getLogger(__name__)
 
@@ -42,7 +41,7 @@ def routes(
             any, every request gets the 401 that a wrong token gets.
         labels: Which labels name app and environment.
         known: The configured apps; alerts of others are handed over with `where` None.
-        take_in: Stores a delivery durably; 202 is answered only after it returned.
+        take_in: Stores a delivery durably, or fails in time; 202 is answered after it returned.
         path, source, version: Of another sender whose bodies have the same form.
     """
     allowed = Bearers(tokens)
@@ -56,7 +55,7 @@ def routes(
         if not allowed.open(request.headers.get("Authorization", "")):
             raise Unauthorised
         delivery = await parsed(await _body(request))
-        await _stored(take_in(delivery))
+        await take_in(delivery)
         _tell_odd(delivery, labels, known)
         return web.Response(status=202)
 
@@ -79,15 +78,6 @@ def _tell_odd(delivery: Delivery, labels: LabelMap, known: Container[AppEnv]) ->
             _log.warning("labels mean several apps: counted as unknown", extra={"apps": rivals})
         if delivery.unreadable:
             _log.warning("alerts unreadable", extra={"alerts": delivery.unreadable})
-
-
-async def _stored(storing: Awaitable[None]) -> None:
-    """Wait for *storing*, though not as long as Alertmanager: that waits a group interval."""
-    try:
-        async with asyncio.timeout(STORE_TIMEOUT_S):
-            await storing
-    except TimeoutError as error:
-        raise Unavailable(f"not stored within {STORE_TIMEOUT_S:g} s") from error
 
 
 async def _body(request: web.Request) -> bytes:

@@ -15,10 +15,9 @@ from bot.domain.bearer import Bearers
 from bot.domain.naming import LabelMap
 from bot.errors import TooLarge, Unauthorised
 from bot.log import bound
-from store.records import AppEnv, Delivery, Unavailable
+from store.records import AppEnv, Delivery
 
 BODY_TIMEOUT_S = 20.0
-STORE_TIMEOUT_S = 20.0
 THREAD_FROM_BYTES = 128 * 1024
 _log = logging.getLogger(__name__)
 
@@ -47,7 +46,7 @@ def routes(
         senders: What they send, and with which token.
         labels: Which labels name app and environment.
         known: The watched apps; alerts of others are handed over with `where` None.
-        take_in: Stores a delivery durably; 202 is answered only after it returned.
+        take_in: Stores a delivery durably, or fails in time; 202 is answered after it returned.
     """
     doors = {one.form.source: _Door(one, labels, known, take_in) for one in senders}
 
@@ -80,7 +79,7 @@ class _Door:
         large = len(body) >= THREAD_FROM_BYTES
         delivery = await asyncio.to_thread(self._read, body) if large else self._read(body)
         with bound(delivery=delivery.digest[:16]):
-            await _stored(self._take_in(delivery))
+            await self._take_in(delivery)
             facts = {"source": delivery.source, "alerts": len(delivery.firings)}
             _log.info("delivery stored", extra=facts)
             if delivery.unreadable:
@@ -89,14 +88,6 @@ class _Door:
 
     def _read(self, body: bytes) -> Delivery:
         return forms.read(body, self._form, labels=self._labels, known=self._known)
-
-
-async def _stored(storing: Awaitable[None]) -> None:
-    try:
-        async with asyncio.timeout(STORE_TIMEOUT_S):
-            await storing
-    except TimeoutError as error:
-        raise Unavailable(f"not stored within {STORE_TIMEOUT_S:g} s") from error
 
 
 async def _body(request: web.Request) -> bytes:

@@ -197,15 +197,6 @@ async def test_a_database_that_is_not_there_is_a_503_so_that_alertmanager_sends_
     assert "locked" not in await answer.text()
 
 
-async def test_a_database_that_hangs_is_a_503_before_alertmanager_loses_patience(
-    post: Post, intake: Intake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(routes, "STORE_TIMEOUT_S", 0.01)
-    intake.gate.clear()
-
-    assert (await post()).status == 503
-
-
 async def test_a_sender_that_never_ends_its_body_is_let_go(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -79,7 +79,7 @@ class Alerting:
             self.scene.store, self.there, [PROD], labels, nudge=lambda: None, quiet=quiet
         )()
         channels = {PROD: CHANNEL, BILLING: CHANNEL}
-        await TakeIn(self.scene.store, channels, meaning=lambda _: None).step()
+        await TakeIn(self.scene.store, channels, meaning=lambda _: None, nudge=lambda: None).step()
 
     async def standing(self) -> list[list[Announced]]:
         now = await time_of(self.scene)

@@ -69,7 +69,7 @@ class DrillScene(ExecutionScene):
         return {"code": answer.note.code, **answer.note.facts}
 
     async def take_in(self) -> None:
-        worker = TakeIn(self.store, self.channels, meaning=lambda _: None)
+        worker = TakeIn(self.store, self.channels, meaning=lambda _: None, nudge=lambda: None)
         while await worker.step():
             pass
 
@@ -511,7 +511,7 @@ async def test_a_drill_that_opens_in_the_moment_of_a_real_alert_makes_way_first(
     await scene.snapshot.refresh(PROD)
     await scene.begun()
     await scene.arrives(await real(scene))
-    worker = TakeIn(scene.store, scene.channels, meaning=lambda _: None)
+    worker = TakeIn(scene.store, scene.channels, meaning=lambda _: None, nudge=lambda: None)
 
     async def too_early(_worker: TakeIn, _where: AppEnv) -> None:
         """It looked before the drill was opened."""

@@ -194,3 +194,28 @@ async def test_what_is_cut_off_one_by_one_is_told_to_all_who_wait(disk: Disk) ->
     told = await asyncio.gather(*tasks, return_exceptions=True)
 
     assert [type(one) for one in told] == [type(None), *[Unavailable] * 3]
+
+
+async def test_a_disk_that_hangs_is_a_refusal_for_those_behind_it_too(disk: Disk) -> None:
+    store = Grouped(disk, within_s=0.01)
+    tasks = await behind_one(disk, store, "a")
+
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert [type(answer) for answer in answers] == [Unavailable, Unavailable]
+    disk.gate.set()
+    await store(a_delivery("b"))
+    assert disk.stored == ["0", "b"]  # what was begun is done, what nobody waits for is not
+
+
+async def test_who_comes_after_a_refusal_is_refused_in_time_too(disk: Disk) -> None:
+    disk.gate.clear()
+    store = Grouped(disk, within_s=0.01)
+
+    for name in ("a", "b", "c"):
+        with pytest.raises(Unavailable, match=r"within 0\.01 s"):
+            await store(a_delivery(name))
+
+    disk.gate.set()
+    await store(a_delivery("d"))
+    assert disk.stored == ["a", "d"]

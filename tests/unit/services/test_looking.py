@@ -17,10 +17,11 @@ from bot.ports.evidence import Measured
 from bot.ports.people import Note
 from bot.ports.store import Store
 from bot.services.closing import close_if_over
+from bot.services.intake import Intake
 from bot.services.looking.ran import Ran
 from bot.services.looking.uses import Uses
 from bot.services.places import Places
-from bot.services.take_in import Intake, TakeIn
+from bot.services.take_in import TakeIn
 from store.document import Document
 from store.records import AppEnv, Case, Delivery, Firing, Json, Rollback, State
 from tests.builders import CHANNEL, NOON, PROD, a_firing
@@ -60,7 +61,7 @@ def scene(sqlite_store: Store) -> ExecutionScene:
 async def fire(scene: ExecutionScene, *firings: Firing) -> None:
     delivery = Delivery("alertmanager", "keyturn", "group", "d", 0, firings or (a_firing_at(0),))
     await Intake(scene.store, nudge=lambda: None)(delivery)
-    await TakeIn(scene.store, scene.channels, meaning=lambda _: None).step()
+    await TakeIn(scene.store, scene.channels, meaning=lambda _: None, nudge=lambda: None).step()
 
 
 def a_firing_at(minutes: float, where: AppEnv = PROD) -> Firing:

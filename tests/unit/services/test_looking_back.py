@@ -16,10 +16,11 @@ from bot.domain.verdict.decide import Verdict
 from bot.domain.verdict.feedback import Answer
 from bot.domain.words import OutcomeCode
 from bot.ports.store import Store
+from bot.services.intake import Intake
 from bot.services.looking.gather import Gather
 from bot.services.looking.looking_back import Again, LookingBack, Past
 from bot.services.opening import Ground
-from bot.services.take_in import Intake, TakeIn
+from bot.services.take_in import TakeIn
 from store.records import Delivery, FiringStatus, Rollback, State
 from tests.builders import ALICE, NOON, PROD, a_firing
 from tests.forks.process import run
@@ -41,7 +42,7 @@ async def fire(scene: ExecutionScene, name: str = "HighErrorRate", at: datetime 
     await Intake(scene.store, nudge=lambda: None)(
         Delivery("alertmanager", "keyturn", "group", name, 0, (firing,))
     )
-    await TakeIn(scene.store, scene.channels, meaning=lambda _: None).step()
+    await TakeIn(scene.store, scene.channels, meaning=lambda _: None, nudge=lambda: None).step()
     await scene.propose.step()
 
 

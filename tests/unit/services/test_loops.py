@@ -9,7 +9,8 @@ import pytest
 
 from bot.errors import CondemnedHere
 from bot.ports.store import Store
-from bot.services.take_in import Intake, TakeIn
+from bot.services.intake import Intake
+from bot.services.take_in import TakeIn
 from store.records import Delivery, Rollback, State
 from tests.builders import ALICE, BOB, PROD, a_firing
 from tests.unit.services.execution_scene import APP, BAD, GOOD, ExecutionScene
@@ -160,7 +161,7 @@ async def fires_now(scene: ExecutionScene) -> None:
     firing = a_firing(starts_at=newest.published_at + timedelta(minutes=1), where=PROD)
     delivery = Delivery("alertmanager", "keyturn", "group", "now", 0, (firing,))
     await Intake(scene.store, nudge=lambda: None)(delivery)
-    await TakeIn(scene.store, scene.channels, meaning=lambda _: None).step()
+    await TakeIn(scene.store, scene.channels, meaning=lambda _: None, nudge=lambda: None).step()
 
 
 async def test_people_may_ask_meanwhile(scene: ExecutionScene) -> None:

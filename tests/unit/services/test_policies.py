@@ -18,7 +18,8 @@ from bot.domain.windows import windows
 from bot.errors import Frozen, NotAllowed, SelfApproval, UpstreamDown
 from bot.ports.store import Store
 from bot.services.follow_up import FollowUp
-from bot.services.take_in import Intake, TakeIn
+from bot.services.intake import Intake
+from bot.services.take_in import TakeIn
 from store.records import AppEnv, Delivery, FiringStatus, Rollback, State, Step
 from store.session import migrate, open_store
 from tests.builders import ALICE, BOB, CAROL, DAVE, NOON, PROD, REVIEWERS, a_firing
@@ -434,7 +435,7 @@ async def it_is_over(scene: ExecutionScene) -> None:
     )
     delivery = Delivery("alertmanager", "keyturn", "group", "over", 0, (over,))
     await Intake(scene.store, nudge=lambda: None)(delivery)
-    await TakeIn(scene.store, scene.channels, meaning=lambda _: None).step()
+    await TakeIn(scene.store, scene.channels, meaning=lambda _: None, nudge=lambda: None).step()
     async with scene.store.write() as tx:
         case = await tx.cases.get((await case_of(scene)).id, lock=True)
         await tx.cases.save(replace(case, assess_at=await tx.now()), was=case.revision)

@@ -28,7 +28,8 @@ from bot.errors import (
     UpstreamRefused,
 )
 from bot.ports.store import Store
-from bot.services.take_in import Intake, TakeIn
+from bot.services.intake import Intake
+from bot.services.take_in import TakeIn
 from store.document import Document
 from store.records import (
     AppEnv,
@@ -71,7 +72,7 @@ async def fire(scene: ExecutionScene, where: AppEnv = PROD, fingerprint: str = "
     firing = a_firing(starts_at=NOON, where=where, fingerprint=name)
     delivery = Delivery("alertmanager", "keyturn", "group", name, 0, (firing,))
     await Intake(scene.store, nudge=lambda: None)(delivery)
-    await TakeIn(scene.store, scene.channels, meaning=lambda _: None).step()
+    await TakeIn(scene.store, scene.channels, meaning=lambda _: None, nudge=lambda: None).step()
     return await case_of(scene, where)
 
 
@@ -675,7 +676,7 @@ async def arrive(scene: ExecutionScene, firing: Firing) -> None:
     digest = f"{firing.fingerprint}{firing.starts_at}{firing.status}"
     delivery = Delivery("alertmanager", "keyturn", "group", digest, 0, (firing,))
     await Intake(scene.store, nudge=lambda: None)(delivery)
-    worker = TakeIn(scene.store, scene.channels, meaning=lambda _: None)
+    worker = TakeIn(scene.store, scene.channels, meaning=lambda _: None, nudge=lambda: None)
     while await worker.step():
         pass
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
 
@@ -11,7 +11,8 @@ import pytest
 
 from bot.domain.naming import LabelMap
 from bot.ports.store import Store
-from bot.services.take_in import Intake, TakeIn
+from bot.services.intake import Intake
+from bot.services.take_in import TakeIn
 from store.records import AppEnv, Case, Delivery, Firing, FiringStatus, StoreError, Unavailable
 from tests.builders import CHANNEL, NOON, PROD, a_firing
 from tests.unit.services.scene import Scene, a_pending
@@ -30,8 +31,14 @@ async def arrive(scene: Scene, *firings: Firing, digest: str = "d1") -> None:
     await intake(Delivery("alertmanager", "keyturn", "group", digest, 0, firings))
 
 
-def a_worker(scene: Scene, channels: Mapping[AppEnv, str] = CHANNELS) -> TakeIn:
-    return TakeIn(scene.store, channels, meaning=partial(LabelMap().where, known=channels))
+def a_worker(
+    scene: Scene,
+    channels: Mapping[AppEnv, str] = CHANNELS,
+    *,
+    nudge: Callable[[], None] = lambda: None,
+) -> TakeIn:
+    where = partial(LabelMap().where, known=channels)
+    return TakeIn(scene.store, channels, meaning=where, nudge=nudge)
 
 
 async def take_in(scene: Scene, channels: Mapping[AppEnv, str] = CHANNELS) -> None:
@@ -182,13 +189,26 @@ async def test_a_storm_of_unknown_alerts_is_looked_at_once(scene: Scene) -> None
         for n in range(1200)
     ]
     await arrive(scene, *storm)
-    worker = a_worker(scene)
+    woken: list[int] = []
+    worker = a_worker(scene, nudge=lambda: woken.append(1))
 
     steps = 0
     while await worker.step():
         steps += 1
 
     assert steps == 6  # whole pages; with the last part it knows that there is no more
+    assert woken == []  # no work for those who open rollbacks or write to Slack
+
+
+async def test_whoever_goes_on_with_a_case_is_woken_when_its_alerts_are_in_it(scene: Scene) -> None:
+    await arrive(scene, a_firing())
+    found: list[int] = []
+    worker = a_worker(scene, nudge=lambda: found.append(1))
+
+    await worker.step()
+
+    assert found == [1]
+    assert len(await cases(scene)) == 1
 
 
 async def test_another_alert_of_a_case_without_a_rollback_makes_it_due_again(scene: Scene) -> None:

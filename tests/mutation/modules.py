@@ -49,7 +49,10 @@ MODULES: Mapping[str, Module] = {
         files=tuple(
             f"bot/services/{name}.py" for name in ("execute", "claim", "take_over", "mandate")
         ),
-        tests=_services("execute_claim", "take_over", "policies", "break_glass", "points"),
+        tests=_services(
+            *("execute_claim", "take_over", "policies", "break_glass", "points"),
+            *("drill", "write_config"),
+        ),
     ),
     "carry_out": Module(
         files=tuple(f"bot/services/{name}.py" for name in ("carry_out", "stepping", "progress")),

@@ -137,6 +137,13 @@ async def test_it_runs_and_its_record_says_that_nobody_approved(scene: Execution
     assert after.review_open
     assert after.outcome_facts["alone"] is True
     assert [e.what["broken_by"] for e in await scene.entries("review.open")] == [DAVE]
+    await scene.tell()
+    (begun,) = [r.note for r in scene.messenger.replies if r.note.code == "executing"]
+    assert {name: begun.facts[name] for name in ("slack_ids", "broken_by", "needed")} == {
+        "slack_ids": [],
+        "broken_by": DAVE,
+        "needed": 2,
+    }
 
 
 async def test_what_slipped_in_is_said_to_have_been_on_one_persons_word(
@@ -202,6 +209,9 @@ async def test_who_may_no_longer_starts_nothing_at_the_press_nor_at_the_claim(
     again = await presses(scene, DAVE, claimed)
     assert again.state is State.PENDING_APPROVAL
     assert "glass_void" in await scene.told_codes()
+    (told,) = [r.note for r in scene.messenger.replies if r.note.code == "glass_void"]
+    assert told.facts["slack_id"] == DAVE
+    assert told.facts["why"] == claimed.glass[0].voided_why != ""
 
 
 async def test_who_came_to_it_after_the_opening_cannot(scene: ExecutionScene) -> None:

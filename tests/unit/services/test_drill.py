@@ -185,6 +185,19 @@ async def test_the_newest_version_that_means_something_else_is_gone_back_to(
     assert (first.id, second.id) == (1, 2)
 
 
+async def test_the_operators_log_says_of_an_end_that_it_was_a_drills(
+    scene: DrillScene, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "bot.services.execute")
+
+    await scene.snapshot.refresh(PROD)
+
+    await scene.carried_out(await scene.begun())
+
+    (line,) = [record for record in caplog.records if record.message == "rollback ended"]
+    assert line.__dict__["drill"] is True
+
+
 async def test_a_drill_condemns_nothing_and_does_not_go_to_what_is_condemned(
     scene: DrillScene,
 ) -> None:

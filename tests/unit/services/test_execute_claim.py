@@ -9,7 +9,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from bot import spans
+from bot.adapters.traces.recorder import OtelRecorder
 from bot.domain.approval import MOVES
 from bot.domain.words import OutcomeCode
 from bot.errors import (
@@ -547,6 +552,19 @@ async def test_how_it_ended_is_in_the_operators_log(
         State.COMPLETED,
         OutcomeCode.COMPLETED,
     )
+
+
+async def test_the_span_of_an_execution_says_of_which_app_it_is(scene: ExecutionScene) -> None:
+    kept = InMemorySpanExporter()
+    recorder = OtelRecorder(SimpleSpanProcessor(kept), key=b"k", resource=Resource({}))
+    rollback = await scene.approved()
+
+    with spans.recording(recorder):
+        await scene.run(rollback)
+
+    (said,) = [span.attributes for span in kept.get_finished_spans() if span.name == "execute"]
+    assert said is not None
+    assert (said["keyturn.rollback"], said["keyturn.app"]) == (rollback.id, str(PROD))
 
 
 async def test_one_that_kills_its_executor_each_time_is_handed_to_a_person(

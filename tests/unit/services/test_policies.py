@@ -388,6 +388,18 @@ async def test_what_was_approved_before_a_freeze_waits_and_says_so_once(
     assert (await scene.rollback(approved)).state is State.COMPLETED
 
 
+async def test_who_may_go_through_a_freeze_is_told_where_to(scene: ExecutionScene) -> None:
+    scene.directory.groups["S0ADMINS"] = frozenset({DAVE})
+    scene.policies["prod"] = replace(POLICY, break_glass=("S0ADMINS",))
+    await scene.approved()
+
+    assert not await scene.executor(frozen=lambda _, at: at + timedelta(hours=1)).step()
+    await scene.tell()
+
+    (told,) = [r.note for r in scene.messenger.replies if r.note.code == "waiting_for_thaw"]
+    assert told.facts["where"] == str(PROD)
+
+
 @pytest.fixture
 async def timed(tmp_path: Path) -> AsyncIterator[tuple[ExecutionScene, Clock]]:
     """A scene whose database's clock the test moves."""

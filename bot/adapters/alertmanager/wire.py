@@ -5,7 +5,6 @@ https://prometheus.io/docs/alerting/latest/configuration/#webhook_config describ
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Container, Iterable, Mapping
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from typing import TypeVar
 
 import orjson
 
+from bot.domain.arriving import digest, once
 from bot.domain.naming import LabelMap
 from bot.errors import BadInput, TooLarge
 from store.records import AppEnv, Delivery, Firing, FiringStatus, Truncated
@@ -65,7 +65,7 @@ def parse(
     read, refused = _readable(alerts, source, labels, known)
     if refused and not read:
         raise refused[0]
-    firings = _once(read)
+    firings = once(read)
     truncated = _truncated(message)
     cut_short = truncated and source == SOURCE  # others cannot be asked for the rest
     return Delivery(
@@ -110,7 +110,7 @@ def listed(
     read, refused = _readable(firing, group.source, labels, known)
     if refused and not read:
         raise refused[0]
-    firings = _once(read)
+    firings = once(read)
     return Delivery(
         source=group.source,
         receiver=group.receiver,
@@ -121,22 +121,6 @@ def listed(
         body=body,
         unreadable=len(refused),
     )
-
-
-def digest(group_key: str, firings: tuple[Firing, ...]) -> str:
-    """What a repeat has in common with the first: group, and each alert with start and status."""
-    alerts = sorted((f.fingerprint, f.starts_at.isoformat(), f.status.value) for f in firings)
-    return hashlib.sha256(orjson.dumps([group_key, alerts])).hexdigest()
-
-
-def _once(firings: Iterable[Firing]) -> tuple[Firing, ...]:
-    """Each (fingerprint, startsAt) once, in the order given; of two, the resolved one stays."""
-    kept: dict[tuple[str, datetime], Firing] = {}
-    for firing in firings:
-        key = (firing.fingerprint, firing.starts_at)
-        if key not in kept or firing.status is FiringStatus.RESOLVED:
-            kept[key] = firing
-    return tuple(kept.values())
 
 
 def _readable(

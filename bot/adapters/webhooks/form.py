@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import orjson
 
 from bot.adapters.webhooks.pointer import MISSING, Constant, Place, Pointer
+from bot.domain.arriving import digest, once
 from bot.domain.naming import LabelMap
 from bot.errors import BadInput, TooLarge
 from store.records import AppEnv, Delivery, Firing, FiringStatus, Json
@@ -71,12 +72,12 @@ def read(body: bytes, form: Form, *, labels: LabelMap, known: Container[AppEnv])
             refused.append(error)
     if refused and not found:
         raise refused[0]
-    firings = _once(found)
+    firings = once(found)
     return Delivery(
         source=form.source,
         receiver=form.source,
         group_key=form.source,
-        digest=_digest(form.source, firings),
+        digest=digest(form.source, firings),
         truncated=0,
         firings=firings,
         body=body,
@@ -208,19 +209,3 @@ def _clean(text: str) -> str:
     if len(text) > MAX_TEXT:
         text = text[: MAX_TEXT - 1] + "…"
     return text.replace("\0", "\N{SYMBOL FOR NULL}")
-
-
-def _once(firings: Iterable[Firing]) -> tuple[Firing, ...]:
-    """Each (fingerprint, start) once; of two, the resolved one stays."""
-    kept: dict[tuple[str, datetime], Firing] = {}
-    for firing in firings:
-        key = (firing.fingerprint, firing.starts_at)
-        if key not in kept or firing.status is FiringStatus.RESOLVED:
-            kept[key] = firing
-    return tuple(kept.values())
-
-
-def _digest(source: str, firings: Iterable[Firing]) -> str:
-    """What a repeat has in common with the first."""
-    alerts = sorted((f.fingerprint, f.starts_at.isoformat(), f.status.value) for f in firings)
-    return hashlib.sha256(orjson.dumps([source, alerts])).hexdigest()

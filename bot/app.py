@@ -60,7 +60,8 @@ OUR_CALLS_S = 20.0
 # What may wait for a target a long time, and how much of it at once: others do not wait behind.
 AT_ONCE = {"command": 8, "execute": 8, "announce": 16}
 BREATHES = {"take_in"}  # what comes in from Alertmanager may come without end
-# Whom a worker's step may make work for. Whoever is left out here finds it at the next poll.
+# Whom a worker's step may make work for (`take_in` wakes them itself). Whoever is left out here
+# finds it at the next poll.
 FEEDS = {
     "complete": ("take_in",),
     "propose": ("deliver", "announce", "anchor"),

@@ -20,7 +20,6 @@ CONNECT_TIMEOUT_S = 5
 COMMAND_TIMEOUT_S = 30
 QUEUE_TIMEOUT_S = 30  # how long a writer waits for those before it, in this process
 POOL_SIZE = 10
-STATEMENTS = 512  # prepared ones that a connection keeps; intake has one for each size of a group
 
 # A writer that waits for a row longer than SQLite's would wait gives up in the same way, and a
 # process that was stopped inside a transaction does not hold its locks for ever.
@@ -87,9 +86,7 @@ def _sqlite(url: URL, *, writing: bool, lock_timeout_s: float, durable: bool) ->
         max_overflow=0 if writing else 8,
         pool_timeout=QUEUE_TIMEOUT_S,
         hide_parameters=True,
-        async_creator=connecting(
-            url, timeout=lock_timeout_s, isolation_level=None, cached_statements=STATEMENTS
-        ),
+        async_creator=connecting(url, timeout=lock_timeout_s, isolation_level=None),
         pool_reset_on_return=None,  # see `_end_transaction`
     )
     begin = "BEGIN IMMEDIATE" if writing else "BEGIN"
@@ -104,6 +101,8 @@ def _sqlite(url: URL, *, writing: bool, lock_timeout_s: float, durable: bool) ->
         if writing:
             # pages of 4 KiB; at SQLite's 1,000 a storm stops for it at every thirtieth commit
             cursor.execute("PRAGMA wal_autocheckpoint = 8000")
+            # bytes; a long reader lets the file grow, and without it the file would stay so
+            cursor.execute("PRAGMA journal_size_limit = 67108864")
             # KiB; at SQLite's 2,000 indexes of a few days are read again and again
             cursor.execute("PRAGMA cache_size = -16384")
         else:

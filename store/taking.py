@@ -1,4 +1,4 @@
-"""Deliveries and firings in bulk: one statement for all deliveries at once, one for firings.
+"""Deliveries and firings in bulk: a few statements for all deliveries at once, a few for firings.
 
 The statements are written out, one form for each database and number of rows, and made once:
 SQLAlchemy would compile one anew for every size of a group. Rows go in by one order of their keys,
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from itertools import chain
@@ -25,8 +25,9 @@ _T = TypeVar("_T")
 _first = itemgetter(0)
 _A_STATEMENT: Final = 500  # rows; the loop is free between two of them
 # Rows of a statement on SQLite, whose driver asks for the interpreter once a statement: with one
-# for each row it would wait for other threads after each.
-_AT_ONCE: Final = 64
+# for each row it would wait for other threads after each. Few sizes: each is compiled and kept,
+# with the rows that it stored last.
+_SIZES: Final = (64, 32, 16, 8, 4, 2, 1)
 _TEXT, _TIME, _COUNT, _BYTES = "text", "timestamptz", "bigint", "bytea"
 Row = tuple[object, ...]
 Values = tuple[object, ...]  # row after row on SQLite, one array a column on PostgreSQL
@@ -126,7 +127,7 @@ class Taking:
             names = tuple(columns)
             return [
                 (_sqlite(table, names, known, len(some)), tuple(chain.from_iterable(some)))
-                for some in batches(rows, _AT_ONCE)
+                for some in _in_sizes(rows)
             ]
         arrays = tuple(map(list, zip(*rows, strict=True)))
         return [(_postgresql(table, tuple(columns.items()), known), arrays)]
@@ -249,9 +250,18 @@ def once_each(firings: Iterable[Firing]) -> list[Firing]:
     return [found[key] for key in sorted(found)]
 
 
-def batches(items: Sequence[_T], size: int = _A_STATEMENT) -> list[Sequence[_T]]:
+def batches(items: Sequence[_T]) -> list[Sequence[_T]]:
     """Return *items* in parts of what one statement takes."""
-    return [items[at : at + size] for at in range(0, len(items), size)]
+    return [items[at : at + _A_STATEMENT] for at in range(0, len(items), _A_STATEMENT)]
+
+
+def _in_sizes(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """*rows* in parts of `_SIZES`, the largest first."""
+    at = 0
+    for size in _SIZES:
+        while len(rows) - at >= size:
+            yield rows[at : at + size]
+            at += size
 
 
 def _counted(deliveries: Iterable[Delivery]) -> dict[str, tuple[Delivery, int]]:

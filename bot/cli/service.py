@@ -112,6 +112,7 @@ async def _serve(settings: Settings, role: str, host: str, port: int) -> None:
     stop, again = stop_on_signals(), _told_to_reload()
     reread = partial(from_process, serving=True)
     async with build(settings, role=Role(role), reread=reread) as service:
+        gc.collect()
         gc.freeze()  # what stands now stays: a collection need not look at all of it in a storm
         running = await service.start(host, port)
         reloading = asyncio.create_task(_reload_when_told(service, again))

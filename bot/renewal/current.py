@@ -21,11 +21,14 @@ class _Held(Generic[T]):
 class _Use(AbstractAsyncContextManager[T]):
     """Every request does this: by a generator it would take three times as long."""
 
-    def __init__(self, held: _Held[T], close: Callable[[_Held[T]], Awaitable[None]]) -> None:
-        self._held = held
+    def __init__(
+        self, present: Callable[[], _Held[T]], close: Callable[[_Held[T]], Awaitable[None]]
+    ) -> None:
+        self._present = present
         self._close = close
 
     async def __aenter__(self) -> T:
+        self._held = self._present()
         self._held.users += 1
         return self._held.value
 
@@ -49,7 +52,7 @@ class Current(Generic[T]):
 
     def use(self) -> AbstractAsyncContextManager[T]:
         """Hold the present value: nothing that belongs to it is closed before the end."""
-        return _Use(self._held, self._close_if_done)
+        return _Use(lambda: self._held, self._close_if_done)
 
     async def swap(self, value: T, *, close: Close) -> None:
         """Put *value* in place at once; *close* is called when nobody uses the old one any more."""

@@ -24,6 +24,7 @@ LINGER_S: Final = 0.001
 MOST_BYTES: Final = 64 * 1024 * 1024
 _GROUP: Final = 256  # deliveries in one commit
 _GROUP_ALERTS: Final = 1000
+_GROUP_BYTES: Final = 4 * 1024 * 1024  # SQLite's driver keeps what it stored last
 _log = logging.getLogger(__name__)
 
 StoreAll = Callable[..., Awaitable[None]]  # of any number of deliveries
@@ -51,7 +52,7 @@ class Grouped:
         self._within_s = within_s
         self._waiting: deque[_Waiting] = deque()
         self._storing: Sequence[_Waiting] = ()
-        self._bytes = 0
+        self._bytes = self._alerts = 0
         self._task: asyncio.Task[None] | None = None
         self._clock: asyncio.TimerHandle | None = None
         self._expected = 1  # how many came together lately
@@ -71,7 +72,8 @@ class Grouped:
         one = _Waiting(delivery, loop.create_future(), loop.time() + self._within_s)
         self._waiting.append(one)
         self._bytes += len(delivery.body)
-        if len(self._waiting) >= self._expected:
+        self._alerts += len(delivery.firings)
+        if self._is_enough():
             self._enough.set()
         if self._task is None:  # of nobody's context: what is bound there is about one delivery
             self._task = loop.create_task(self._store(), context=contextvars.Context())
@@ -82,8 +84,9 @@ class Grouped:
     def _give_up(self) -> None:
         """Tell those whose time is over; look again when the next one's is."""
         loop = asyncio.get_running_loop()
+        now = loop.time()
         waits = [one for one in (*self._storing, *self._waiting) if not one.stored.done()]
-        late = [one for one in waits if one.due_at <= loop.time()]
+        late = [one for one in waits if one.due_at <= now]
         for one in late:
             _fail(one, Unavailable(f"not stored within {self._within_s:g} s"))
         on_time = waits[len(late) :]  # they came one after the other
@@ -99,6 +102,8 @@ class Grouped:
             while self._waiting:
                 await self._gather()
                 self._storing = self._next()
+                if not self._storing:  # nobody waited any more
+                    continue
                 await self._commit(self._storing)
                 # who is answered now may come again, beside those who came meanwhile
                 self._expected = min(len(self._storing) + len(self._waiting), _GROUP)
@@ -114,19 +119,24 @@ class Grouped:
         without this each half of them would find the other half's commit under way.
         """
         await asyncio.sleep(0)  # who comes in the same turn comes along
-        if len(self._waiting) >= self._expected:
+        if self._is_enough():
             return
         self._enough.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(LINGER_S):
                 await self._enough.wait()
 
+    def _is_enough(self) -> bool:
+        full = self._alerts >= _GROUP_ALERTS or self._bytes >= _GROUP_BYTES
+        return full or len(self._waiting) >= self._expected
+
     def _next(self) -> list[_Waiting]:
         group: list[_Waiting] = []
-        alerts = 0
+        alerts = size = 0
         while self._waiting and len(group) < _GROUP:
             alerts += len(self._waiting[0].delivery.firings)
-            if group and alerts > _GROUP_ALERTS:
+            size += len(self._waiting[0].delivery.body)
+            if group and (alerts > _GROUP_ALERTS or size > _GROUP_BYTES):
                 break
             one = self._taken()
             if not one.stored.done():  # nobody waits for it any more
@@ -136,6 +146,7 @@ class Grouped:
     def _taken(self) -> _Waiting:
         one = self._waiting.popleft()
         self._bytes -= len(one.delivery.body)
+        self._alerts -= len(one.delivery.firings)
         return one
 
     async def _commit(self, group: Sequence[_Waiting]) -> None:

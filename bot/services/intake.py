@@ -64,7 +64,8 @@ def _received(deliveries: Sequence[Delivery]) -> Iterator[None]:
 class _Lines:
     """Says in the log what was stored: at once, then once a second for all of that second.
 
-    In a storm a line for each group would take longer than storing it does.
+    In a storm a line for each group would take longer than storing it does. A process that ends
+    within that second leaves it unsaid; the deliveries are stored.
     """
 
     def __init__(self) -> None:

@@ -51,7 +51,7 @@ class TakeIn:
             store: Where alerts and cases are kept.
             channels: The watched apps, and where their cards go.
             meaning: The watched app that an alert's labels mean; None for no one.
-            nudge: Called when cases or their cards have changed. Looking through a storm of
+            nudge: Called when cases or their cards may have changed. Looking through a storm of
                 alerts that mean nobody makes no work for others.
             monotonic: Seconds, by which what is rare is looked at now and then; None for each step.
         """

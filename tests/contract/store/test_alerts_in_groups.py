@@ -79,6 +79,24 @@ async def test_a_repeat_in_one_group_is_one_delivery_that_came_twice(
     assert await raw.run(database_url, "SELECT count(*) FROM firing") == [(1,)]
 
 
+@pytest.mark.parametrize("number", [1, 7, 64, 65, 200])
+async def test_every_delivery_of_a_group_is_there_however_many_they_are(
+    store: Store, database_url: str, number: int
+) -> None:
+    group = [
+        a_delivery(
+            a_firing(fingerprint=f"{n:x}a"), a_firing(fingerprint=f"{n:x}b"), digest=f"d{n:03}"
+        )
+        for n in range(number)
+    ]
+
+    await store.take_all(group)
+
+    found = await raw.run(database_url, "SELECT digest FROM delivery ORDER BY 1")
+    assert found == [(f"d{n:03}",) for n in range(number)]
+    assert await raw.run(database_url, "SELECT count(*) FROM firing") == [(2 * number,)]
+
+
 async def test_what_began_and_ended_in_one_group_is_over(store: Store) -> None:
     over = replace(a_firing(), status=FiringStatus.RESOLVED, ends_at=NOON)
 

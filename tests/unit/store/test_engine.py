@@ -142,3 +142,26 @@ def test_a_password_may_hold_what_an_address_is_made_of(
 )
 def test_tls_is_asked_for_in_either_word(query: str, meant: str) -> None:
     assert dict(translate_url(f"postgres://u@h/d?{query}").query) == {"ssl": meant}
+
+
+@pytest.mark.parametrize("writing", [True, False])
+async def test_what_was_begun_past_the_session_ends_with_the_connection(
+    sqlite_url: str, writing: bool
+) -> None:
+    engines = open_engines(translate_url(sqlite_url), durable=False)
+    engine = engines[0] if writing else engines[1]
+    begin = "BEGIN IMMEDIATE" if writing else "BEGIN"
+
+    async with engine.connect() as connection:
+        driver = (await connection.get_raw_connection()).driver_connection
+        assert driver is not None
+        await driver.execute(begin)
+        await driver.execute("SELECT count(*) FROM pause")
+        assert driver.in_transaction
+
+    async with engine.connect() as connection:
+        again = (await connection.get_raw_connection()).driver_connection
+        assert again is driver
+        assert not driver.in_transaction
+    for one in engines:
+        await one.dispose()

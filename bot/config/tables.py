@@ -622,4 +622,4 @@ class Document(Table):
     events: dict[fields.SinkName, EventsTable] = Field(default_factory=dict)
     prometheus: PrometheusTable | None = None
     alertmanager: AlertmanagerTable | None = None
-    webhook: dict[fields.Name, WebhookTable] = Field(default_factory=dict)
+    webhook: dict[str, WebhookTable] = Field(default_factory=dict)

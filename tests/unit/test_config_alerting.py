@@ -162,3 +162,11 @@ def test_core_parameters_have_a_default_and_can_be_named_or_turned_off(tmp_path:
     assert core("core = []") == ()
     bad = APP.replace("[app.triage]", '[app.triage]\ncore = ["/model"]')
     assert "app.triage.core[1]: must be a path" in mistakes(tmp_path, bad)
+
+
+def test_a_name_that_is_no_part_of_an_address_is_one_mistake(tmp_path: Path) -> None:
+    found = mistakes(tmp_path, APP, SENDER.replace("pager", '"Bad Name"'))
+
+    assert found.splitlines() == [
+        'webhook."Bad Name": a name has small letters, digits and -, since it is part of an address'
+    ]

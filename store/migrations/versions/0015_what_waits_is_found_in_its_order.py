@@ -1,0 +1,25 @@
+"""The oldest row that waits is found without a walk past all that were done before it"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0015"
+down_revision = "0014"
+branch_labels = None
+depends_on = None
+
+_WAITS = sa.text("done_at IS NULL")
+
+
+def upgrade() -> None:
+    for table in ("inbox", "outbox"):
+        op.create_index(
+            f"{table}_next", table, ["id"], sqlite_where=_WAITS, postgresql_where=_WAITS
+        )
+
+
+def downgrade() -> None:
+    for table in ("outbox", "inbox"):
+        op.drop_index(f"{table}_next", table_name=table)

@@ -21,7 +21,7 @@ async def seconds(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
     loop = asyncio.get_running_loop()
     later = loop.call_later
 
-    def call_later(delay: float, callback: Callable[[], None], *told: object) -> object:
+    def call_later(delay: float, callback: Callable[..., None], *told: object) -> object:
         if delay != LINE_EVERY_S:
             return later(delay, callback, *told)
         waits.append(callback)

@@ -162,6 +162,6 @@ async def test_what_was_begun_past_the_session_ends_with_the_connection(
     async with engine.connect() as connection:
         again = (await connection.get_raw_connection()).driver_connection
         assert again is driver
-        assert not driver.in_transaction
+        assert not again.in_transaction
     for one in engines:
         await one.dispose()

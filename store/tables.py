@@ -419,13 +419,6 @@ class InboxRow(SQLModel, table=True):
             sqlite_where=text("done_at IS NULL"),
             postgresql_where=text("done_at IS NULL"),
         ),
-        Index(
-            "inbox_waiting",
-            "not_before",
-            "id",
-            sqlite_where=text("done_at IS NULL"),
-            postgresql_where=text("done_at IS NULL"),
-        ),
     )
     id: int | None = _id()
     digest: str = _text(unique=True)

@@ -18,8 +18,16 @@ def upgrade() -> None:
         op.create_index(
             f"{table}_next", table, ["id"], sqlite_where=_WAITS, postgresql_where=_WAITS
         )
+    op.drop_index("inbox_waiting", table_name="inbox")  # the same rows, in an order of no use
 
 
 def downgrade() -> None:
+    op.create_index(
+        "inbox_waiting",
+        "inbox",
+        ["not_before", "id"],
+        sqlite_where=_WAITS,
+        postgresql_where=_WAITS,
+    )
     for table in ("outbox", "inbox"):
         op.drop_index(f"{table}_next", table_name=table)

@@ -28,8 +28,9 @@ from bot.adapters.slack.admission import Answer
 from bot.adapters.slack.socket_mode import SocketMode
 from bot.adapters.slack.wire import Received
 from bot.assembly.admin import Admin
+from bot.assembly.making import Making
 from bot.assembly.measuring import Measuring
-from bot.assembly.parts import Making, Parts, retire
+from bot.assembly.parts import Parts, retire
 from bot.assembly.process import Patience, Process, Role
 from bot.assembly.scheduled import SLOT_LEASE, Scheduled
 from bot.assembly.tracing import traced
@@ -60,8 +61,8 @@ OUR_CALLS_S = 20.0
 # What may wait for a target a long time, and how much of it at once: others do not wait behind.
 AT_ONCE = {"command": 8, "execute": 8, "announce": 16}
 BREATHES = {"take_in"}  # what comes in from Alertmanager may come without end
-# Whom a worker's step may make work for (`take_in` wakes them itself). Whoever is left out here
-# finds it at the next poll.
+# Whom a worker's step may make work for (`file` and `take_in` wake them themselves). Whoever is
+# left out here finds it at the next poll.
 FEEDS = {
     "complete": ("take_in",),
     "propose": ("deliver", "announce", "anchor"),

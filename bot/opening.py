@@ -26,7 +26,8 @@ from bot.domain import approval
 from bot.domain.anchoring import is_event
 from bot.ports.events import Sink
 from bot.services.closer import Closer
-from bot.services.opening import Opening, Rules
+from bot.services.opening.opening import Opening
+from bot.services.opening.rules import Rules
 from bot.services.places import Places
 from bot.services.rehearse import Rehearse
 from bot.services.snapshot import Snapshot

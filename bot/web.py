@@ -75,7 +75,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     try:
         return await handler(request)
     except (BotError, StoreError) as error:
-        return _refusal(error)
+        return _refusal(error, request.path)
     except web.HTTPException:
         raise
     except web.RequestPayloadError:  # cut off, or not encoded as its header says
@@ -92,7 +92,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         return web.Response(status=500, text="Something went wrong on our side.\n")
 
 
-def _refusal(error: BotError | StoreError) -> web.Response:
+def _refusal(error: BotError | StoreError, path: str) -> web.Response:
     """The answer to an error of ours; all 401 are alike, whatever was wrong."""
     if isinstance(error, Unauthorised):
         headers = {"WWW-Authenticate": "Bearer"}
@@ -103,7 +103,8 @@ def _refusal(error: BotError | StoreError) -> web.Response:
         why = "too much waits already" if isinstance(error, Congested) else "not stored"
         _log.warning("answered 503", extra={"error": type(error).__name__, "why": why})
         return web.Response(status=503, text=f"{why.capitalize()}; please send it again.\n")
-    if isinstance(error, BadInput):
+    if isinstance(error, BadInput):  # its text names places, and nothing that stands there
+        _log.warning("answered 400", extra={"path": path, "why": str(error)})
         return web.Response(status=400, text=f"Not understood: {error}.\n")
     if isinstance(error, BotError):
         return web.Response(status=400, text="Refused.\n")

@@ -1,10 +1,10 @@
-"""Deliveries and firings: stored before anybody is told that they arrived."""
+"""Alerts and the deliveries that brought them, once they are filed."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -28,15 +28,15 @@ from sqlmodel import SQLModel, col
 
 from store.clock import DatabaseClock
 from store.records import AppEnv, Delivery, Firing, FiringStatus, Missing
+from store.settling import Settling
 from store.tables import DeliveryRow, FiringRow
-from store.taking import Taking, Values, batches, key_of, once_each
+from store.taking import Taking, batches, key_of, once_each, run
 from store.upsert import insert
 
 _TABLE = SQLModel.metadata.tables["firing"]
 _ROW = _TABLE.columns
 _FIRES = text("firing.status = 'firing'")  # as the index has it: no planner compares parameters
 STORM = 500
-IN_FLIGHT = timedelta(seconds=30)  # longer than any transaction that stores alerts
 _KEY = (_ROW.source, _ROW.fingerprint, _ROW.starts_at)
 _NEWEST = 500  # deliveries among which the one is looked for that brought an alert
 
@@ -44,9 +44,10 @@ _NEWEST = 500  # deliveries among which the one is looked for that brought an al
 class Alerts:
     """Known by natural keys, so that whatever is sent again changes nothing."""
 
-    def __init__(self, session: AsyncSession, now: DatabaseClock) -> None:
+    def __init__(self, session: AsyncSession, now: DatabaseClock, settling: Settling) -> None:
         self._session = session
         self._now = now
+        self._settling = settling
         self._taking = Taking(session.get_bind().dialect.name)
 
     async def take_all(self, deliveries: Collection[Delivery]) -> None:
@@ -54,7 +55,8 @@ class Alerts:
 
         Few statements for however many, and nothing is read back.
         """
-        await self._run(await self._taking.statements(deliveries, await self._now()))
+        now = await self._now()
+        await run(self._session, await self._taking.statements([(one, now) for one in deliveries]))
 
     async def take(self, delivery: Delivery) -> tuple[Firing, ...]:
         """Store a delivery and its firings; a repeat only touches `last_seen` and the count.
@@ -63,7 +65,7 @@ class Alerts:
         never becomes firing again for the same `starts_at`.
         """
         now = await self._now()
-        await self._run(self._taking.deliveries([delivery], now))
+        await run(self._session, self._taking.deliveries([(delivery, now)]))
         told: list[Firing] = []
         for some in batches(once_each(delivery.firings)):
             told += await self._fire(some, now)
@@ -177,7 +179,7 @@ class Alerts:
         """When the first of these firings came, and the digest of the delivery that brought it.
 
         The digest is "" where it is not among the newest deliveries any more, or where several
-        were stored in one commit, so that it cannot be told which one it was.
+        arrived at the same moment, so that it cannot be told which one it was.
         """
         came = await self._session.scalar(
             select(func.min(FiringRow.first_seen)).where(col(FiringRow.id).in_(firing_ids))
@@ -208,8 +210,7 @@ class Alerts:
     async def outlived(self, *, after: int = 0) -> tuple[dict[int, datetime], int]:
         """Firings whose alert has begun again since, and when; and up to which id none is missed.
 
-        What came at or before id *after* was compared before. An id is given long before its row
-        can be seen, so what is younger than `IN_FLIGHT` is compared again.
+        What came at or before id *after* was compared before.
         """
         newer, older = _TABLE.alias("newer"), _TABLE.alias("older")
         same = (
@@ -223,13 +224,8 @@ class Alerts:
         found: dict[int, datetime] = {}
         for row_id, starts_at in await self._session.execute(union_all(*came)):
             found[row_id] = min(starts_at, found.get(row_id, starts_at))
-        settled = (
-            select(_ROW.id)
-            .where(_ROW.first_seen < await self._now() - IN_FLIGHT)
-            .order_by(_ROW.id.desc())
-            .limit(1)
-        )
-        return found, await self._session.scalar(settled) or after
+        newest = await self._session.scalar(select(func.max(_ROW.id)))
+        return found, self._settling.through(newest or 0, await self._now())
 
     async def end(self, ended_at: Mapping[int, datetime]) -> None:
         """End the firings of these ids, unless they have ended."""
@@ -243,11 +239,6 @@ class Alerts:
         )
 
     # -- how ------------------------------------------------------------------------------------
-
-    async def _run(self, statements: Iterable[tuple[str, Values]]) -> None:
-        connection = await self._session.connection()
-        for sql, values in statements:
-            await connection.exec_driver_sql(sql, values)
 
     async def _hold(self, firing_ids: Sequence[int]) -> None:
         """Lock rows in the order in which deliveries do: otherwise each might wait for the other.

@@ -45,7 +45,7 @@ def open_engines(
     writing = create_async_engine(
         url,
         pool_pre_ping=True,
-        pool_size=POOL_SIZE,
+        pool_size=POOL_SIZE + 1,  # one is held for webhooks: see `store.lanes`
         max_overflow=0,  # else a burst of clicks opens connections that are closed at once
         pool_timeout=QUEUE_TIMEOUT_S,
         hide_parameters=True,

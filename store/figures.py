@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, and_, case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from store.arrivals import Arrivals
 from store.clock import DatabaseClock
 from store.queue import after_copy
 from store.records import GOES_TO, Backlog, OutboxKind
@@ -38,14 +39,15 @@ class Figures:
         return {(action, status): count for action, status, count in rows}
 
     async def backlogs(self) -> list[Backlog]:
-        """How much waits in the inbox and, by where it goes, in the outbox, and since when.
+        """How much waits in the inbox, by where it goes in the outbox, and to be filed; since when.
 
-        In a copy it is what came after it.
+        Of inbox and outbox of a copy it is what came after it.
         """
         waiting = (col(InboxRow.done_at).is_(None), after_copy(InboxRow, col(InboxRow.id)))
         oldest = func.min(InboxRow.received_at)
         found = await self._session.execute(select(func.count(), oldest).where(*waiting))
-        return [Backlog(INBOX, *found.one()), *await self._outgoing()]
+        arrivals = await Arrivals(self._session).backlogs()
+        return [Backlog(INBOX, *found.one()), *await self._outgoing(), *arrivals]
 
     async def _outgoing(self) -> list[Backlog]:
         due = case((_is_planned(), col(OutboxRow.not_before)), else_=col(OutboxRow.created_at))

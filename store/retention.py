@@ -15,6 +15,7 @@ from store.clock import DatabaseClock
 from store.records import DRAFT_SEEN, Keeping, VersionKind
 from store.tables import (
     AnnouncementRow,
+    ArrivalRow,
     CursorRow,
     DeliveryRow,
     FiringRow,
@@ -33,7 +34,7 @@ class Retention:
     """Clears away rows by age, a few at a time.
 
     The newest row of each table stays whatever its age: the ids of those after it go on from
-    there, and what names a row by its id never means another one.
+    there, and what names a row by its id never means another one. `arrival` gives none twice.
     """
 
     def __init__(self, session: AsyncSession, now: DatabaseClock) -> None:
@@ -43,8 +44,8 @@ class Retention:
     async def over(self, keeping: Keeping) -> Mapping[str, int]:
         """How many rows of each kind are older than *keeping* lets them be."""
         found = {}
-        for kind, (table, row_id, old) in self._old(keeping, await self._now()).items():
-            query = select(func.count()).select_from(table).where(old, _not_newest(row_id))
+        for kind, (table, _, old) in self._old(keeping, await self._now()).items():
+            query = select(func.count()).select_from(table).where(old)
             found[kind] = await self._session.scalar(query) or 0
         return found
 
@@ -55,7 +56,7 @@ class Retention:
         """
         gone = {}
         for kind, (table, row_id, old) in self._old(keeping, await self._now()).items():
-            some = select(row_id).where(old, _not_newest(row_id))
+            some = select(row_id).where(old)
             oldest = skip_locked(self._session, some.order_by(row_id).limit(at_most))
             removed = await self._session.execute(
                 delete(table)
@@ -72,14 +73,20 @@ class Retention:
         seen = (col(VersionRow.kind) == VersionKind.DRAFT) & (
             col(VersionRow.external_id) == DRAFT_SEEN  # what a rollback kept stays
         )
+        aside = (col(ArrivalRow.set_aside) != "") & (col(ArrivalRow.received_at) < alerts)
         drafts = seen & (col(VersionRow.recorded_at) < now - keeping.drafts)
-        return {
+        kinds: dict[str, _Rows] = {
             "drafts": (VersionRow, col(VersionRow.id), drafts),
             "inbox": (InboxRow, col(InboxRow.id), col(InboxRow.done_at) < now - keeping.inbox),
             "outbox": (OutboxRow, col(OutboxRow.id), col(OutboxRow.done_at) < now - keeping.outbox),
             "webhooks": (DeliveryRow, col(DeliveryRow.id), col(DeliveryRow.last_seen) < alerts),
+            "webhooks_set_aside": (ArrivalRow, col(ArrivalRow.id), aside),
             "alerts": (FiringRow, col(FiringRow.id), alone & (col(FiringRow.last_seen) < alerts)),
             "events": (AnnouncementRow, col(AnnouncementRow.id), _told(now - keeping.events)),
+        }
+        return {
+            kind: (table, row_id, old if table is ArrivalRow else old & _not_newest(row_id))
+            for kind, (table, row_id, old) in kinds.items()
         }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-HEAD = "0015"  # of store/migrations/versions
+HEAD = "0016"  # of store/migrations/versions
 
 
 def newer(revision: str) -> bool:

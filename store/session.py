@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import cast
 
-import asyncpg
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import event, inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
-from store import trips
+from store import arrivals
 from store.address import translate_url
 from store.alerts import Alerts
 from store.announcements import Announcements
 from store.audit import Anchored, Audit, nobody_asks
 from store.cases import Cases
-from store.clock import DatabaseClock, of_sqlite
+from store.clock import DatabaseClock
 from store.direct import Direct
 from store.engine import LOCK_TIMEOUT_S, POSTGRES_LIMITS, open_engines, settled
 from store.events import Events
@@ -30,6 +28,7 @@ from store.figures import Figures
 from store.homes import Homes
 from store.inbox import Inbox
 from store.included import Included
+from store.lanes import Lane, PostgresLane, SqliteLane
 from store.outbox import Outbox, anchor_row
 from store.pause import Pause
 from store.records import Corrupt, Delivery, NotMigrated, State, Unavailable
@@ -39,21 +38,17 @@ from store.rollbacks import Rollbacks
 from store.schedule import Schedule
 from store.schema import HEAD, newer
 from store.seals import Seals
+from store.settling import Settling
 from store.silences import Silences
 from store.sinks import Sinks
 from store.slots import Slots
 from store.suggestions import Suggestions
 from store.tags import Tags
-from store.taking import Taking, run
+from store.taking import Taking
 from store.truncated import TruncatedGroups
 from store.versions import Versions
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-# POSTGRES_LIMITS, as the driver writes it, and the time
-_TIME_AND_LIMITS = (
-    "SELECT clock_timestamp(), set_config('lock_timeout', $1, true), "
-    "set_config('idle_in_transaction_session_timeout', '60s', true)"
-)
 Moves = Mapping[State, frozenset[State]]
 Clock = Callable[[], datetime]
 
@@ -64,6 +59,7 @@ class Transaction:
 
     versions: Versions
     tags: Tags
+    arrivals: arrivals.Arrivals
     alerts: Alerts
     truncated: TruncatedGroups
     cases: Cases
@@ -109,7 +105,15 @@ class SqlStore:
         self._anchored = anchored
         self._forget()
         event.listen(writing.sync_engine, "connect", self._forget)
-        self._lock_timeout = {"lock_timeout": f"{round(lock_timeout_s * 1000)}ms"}
+        lock_timeout = f"{round(lock_timeout_s * 1000)}ms"
+        self._lock_timeout = {"lock_timeout": lock_timeout}
+        self._taking = Taking(writing.dialect.name)
+        self._settling = Settling(at_once=writing.dialect.name == "sqlite")
+        self._lane: Lane = (
+            SqliteLane(writing, clock)
+            if writing.dialect.name == "sqlite"
+            else PostgresLane(writing, clock, lock_timeout)
+        )
 
     def _forget(self, *_: object) -> None:
         self._remembered = Remembered()
@@ -124,6 +128,7 @@ class SqlStore:
         """
         with named_faults():
             async with (
+                self._lane.turn(),
                 AsyncSession(self._writing, expire_on_commit=False) as session,
                 session.begin(),
             ):
@@ -146,32 +151,31 @@ class SqlStore:
                 await session.connection()  # a new one may be of another database: see `_forget`
                 yield self._transaction(session)
 
-    async def take_all(self, deliveries: Collection[Delivery]) -> None:
-        """Store *deliveries* as `Alerts.take_all` does, in a transaction of their own.
-
-        By the driver itself, in as few trips as it can be: it is what a storm waits for.
+    async def keep(self, deliveries: Collection[Delivery]) -> None:
+        """Write *deliveries* down to be filed, all of them or none; durable when it returns.
 
         Raises:
             Unavailable: As `write` does.
+            Unstorable, NaiveTime: One of them holds what no database can keep.
         """
         with named_faults():
-            async with self._writing.connect() as connection:
-                driver = (await connection.get_raw_connection()).driver_connection
-                taking = Taking(connection.dialect.name)
-                if isinstance(driver, trips.Connection):
-                    now = self._clock() if self._clock else of_sqlite()
-                    await driver.trip(run, await taking.statements(deliveries, now))
-                else:
-                    await self._take_all(cast("asyncpg.Connection", driver), taking, deliveries)
+            await self._lane.append(await arrivals.entries(deliveries))
 
-    async def _take_all(
-        self, driver: asyncpg.Connection, taking: Taking, deliveries: Collection[Delivery]
-    ) -> None:
-        async with driver.transaction():
-            now = await driver.fetchval(_TIME_AND_LIMITS, *self._lock_timeout.values())
-            now = self._clock() if self._clock else now.astimezone(UTC)
-            for sql, arrays in await taking.statements(deliveries, now):
-                await driver.execute(sql, *arrays)
+    async def file(self, ids: Sequence[int]) -> bool:
+        """File the arrivals *ids*: their alerts can be seen from then on.
+
+        False when somebody else filed one of them; nothing is done then.
+
+        Raises:
+            Unavailable: As `write` does.
+            StoreError: One of them cannot be filed; none is.
+        """
+        with named_faults():
+            async with self.read() as tx:
+                found = await tx.arrivals.of(ids)
+            if len(found) != len(ids):
+                return False
+            return await self._lane.file(ids, await self._taking.statements(found))
 
     async def check(self) -> None:
         """Return if the database answers and has this program's schema.
@@ -188,9 +192,12 @@ class SqlStore:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._writing.dispose()
-        await self._reading.dispose()
-        await settled()
+        try:
+            await self._lane.close()
+        finally:
+            await self._writing.dispose()
+            await self._reading.dispose()
+            await settled()
 
     async def _lock(self, session: AsyncSession) -> None:
         """Take SQLite's lock now, not at the first statement; let PostgreSQL not wait for ever."""
@@ -209,7 +216,8 @@ class SqlStore:
             retention=Retention(session, now),
             figures=Figures(session, now),
             tags=Tags(session, now, audit),
-            alerts=Alerts(session, now),
+            arrivals=arrivals.Arrivals(session),
+            alerts=Alerts(session, now, self._settling),
             truncated=TruncatedGroups(session, now),
             cases=Cases(session, now, audit),
             rollbacks=Rollbacks(session, now, audit, events, announcements, seals, self._moves),

@@ -10,16 +10,19 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from itertools import chain
 from operator import itemgetter
 from typing import Final, TypeVar
 
-import orjson
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from store.records import Delivery, Firing, FiringStatus, NaiveTime, Unstorable
+from store import trips
+from store.driver_values import as_text, json_text, safe_text, utc_of
+from store.records import Delivery, Firing, FiringStatus
 
 _T = TypeVar("_T")
 _first = itemgetter(0)
@@ -33,6 +36,7 @@ Row = tuple[object, ...]
 Values = tuple[object, ...]  # row after row on SQLite, one array a column on PostgreSQL
 Statements = list[tuple[str, Values]]
 Key = tuple[str, str, datetime]
+Arrived = tuple[Delivery, datetime]  # and when it arrived
 
 _DELIVERY: Final[Mapping[str, str]] = {
     "digest": _TEXT,
@@ -45,8 +49,14 @@ _DELIVERY: Final[Mapping[str, str]] = {
     "last_seen": _TIME,
     "body": _BYTES,
 }
-_AGAIN: Final = """ON CONFLICT (digest) DO UPDATE SET
-  count = delivery.count + excluded.count, last_seen = excluded.last_seen"""
+# They are filed in another order than that in which they arrived: see `store.arrivals`.
+_SEEN: Final = """
+  first_seen = CASE WHEN excluded.first_seen < {0}.first_seen
+    THEN excluded.first_seen ELSE {0}.first_seen END,
+  last_seen = CASE WHEN excluded.last_seen > {0}.last_seen
+    THEN excluded.last_seen ELSE {0}.last_seen END"""
+_AGAIN: Final = f"""ON CONFLICT (digest) DO UPDATE SET
+  count = delivery.count + excluded.count, {_SEEN.format("delivery")}"""
 
 _LONGEST_KEY: Final = 500  # characters of a group's key, in the index of these
 _TRUNCATED: Final[Mapping[str, str]] = {
@@ -80,14 +90,15 @@ _FIRING: Final[Mapping[str, str]] = {
     "first_seen": _TIME,
     "last_seen": _TIME,
 }
-# What is over stays over, and ended when it was first told. An app that was configured since the
+# What is over stays over, and ended when it was first told: of several rows of one statement that
+# say so without a time, that is when the first of them came. An app that was configured since the
 # alert came is known from the next delivery on.
-_KNOWN: Final = """ON CONFLICT (source, fingerprint, starts_at) DO UPDATE SET
-  last_seen = excluded.last_seen,
+_KNOWN: Final = f"""ON CONFLICT (source, fingerprint, starts_at) DO UPDATE SET
+  {_SEEN.format("firing")},
   app = CASE WHEN firing.app IS NULL THEN excluded.app ELSE firing.app END,
   env = CASE WHEN firing.app IS NULL THEN excluded.env ELSE firing.env END,
   ends_at = CASE WHEN firing.status = 'firing' AND excluded.status = 'resolved'
-    THEN coalesce(excluded.ends_at, excluded.last_seen) ELSE firing.ends_at END,
+    THEN coalesce(excluded.ends_at, excluded.first_seen) ELSE firing.ends_at END,
   status = CASE WHEN excluded.status = 'resolved' THEN excluded.status ELSE firing.status END"""
 
 
@@ -97,26 +108,25 @@ class Taking:
     def __init__(self, dialect: str) -> None:
         self._on_sqlite = dialect == "sqlite"
 
-    async def statements(self, deliveries: Collection[Delivery], now: datetime) -> Statements:
-        """What stores *deliveries* and their firings, in the order in which it has to run.
+    async def statements(self, arrived: Sequence[Arrived]) -> Statements:
+        """What stores deliveries and their firings, in the order in which it has to run.
 
         The loop is free between two parts of a storm.
         """
         put = self._put
-        at = self._time(now)
         made = [
-            *put("truncated", _TRUNCATED, _ASKED, self._truncated(deliveries, at)),
-            *put("delivery", _DELIVERY, _AGAIN, self._deliveries(deliveries, at)),
+            *put("truncated", _TRUNCATED, _ASKED, self._truncated(arrived)),
+            *self.deliveries(arrived),
         ]
-        for some in batches(once_each(f for one in deliveries for f in one.firings)):
-            made += put("firing", _FIRING, _KNOWN, [self._firing(one, at) for one in some])
+        told = ((firing, at) for delivery, at in arrived for firing in delivery.firings)
+        for some in batches(_merged(told)):
+            made += put("firing", _FIRING, _KNOWN, [self._firing(*one) for one in some])
             await asyncio.sleep(0)
         return made
 
-    def deliveries(self, deliveries: Collection[Delivery], now: datetime) -> Statements:
-        """What stores *deliveries* without their firings."""
-        rows = self._deliveries(deliveries, self._time(now))
-        return self._put("delivery", _DELIVERY, _AGAIN, rows)
+    def deliveries(self, arrived: Iterable[Arrived]) -> Statements:
+        """What stores deliveries without their firings."""
+        return self._put("delivery", _DELIVERY, _AGAIN, self._deliveries(arrived))
 
     def _put(
         self, table: str, columns: Mapping[str, str], known: str, rows: Sequence[Row]
@@ -132,83 +142,80 @@ class Taking:
         arrays = tuple(map(list, zip(*rows, strict=True)))
         return [(_postgresql(table, tuple(columns.items()), known), arrays)]
 
-    def _truncated(self, deliveries: Iterable[Delivery], at: object) -> list[Row]:
+    def _truncated(self, arrived: Iterable[Arrived]) -> list[Row]:
         """Groups that came cut short: remembered before anything else of them is locked."""
-        cut = [one for one in deliveries if one.truncated and one.group_labels is not None]
-        found = {(one.source, one.group_key): one for one in cut}
+        cut = [one for one in arrived if one[0].truncated and one[0].group_labels is not None]
+        found = {(one.source, one.group_key): (one, at) for one, at in cut}
         return [
             (
-                _text(one.source),
-                _text(_short(one.group_key)),
-                _text(one.receiver),
-                _json(one.group_labels or {}),
+                safe_text(one.source),
+                safe_text(_short(one.group_key)),
+                safe_text(one.receiver),
+                json_text(one.group_labels or {}),
                 1,
-                at,
-                at,
+                self._time(at),
+                self._time(at),
                 0,
                 "",
             )
-            for _, one in sorted(found.items(), key=_first)
+            for _, (one, at) in sorted(found.items(), key=_first)
         ]
 
-    def _deliveries(self, deliveries: Iterable[Delivery], at: object) -> list[Row]:
+    def _deliveries(self, arrived: Iterable[Arrived]) -> list[Row]:
         """Each delivery once, with how often it came."""
         return [
             (
                 digest,
-                _text(one.source),
-                _text(one.receiver),
-                _text(one.group_key),
+                safe_text(one.source),
+                safe_text(one.receiver),
+                safe_text(one.group_key),
                 one.truncated,
-                count,
-                at,
-                at,
+                len(times),
+                self._time(min(times)),
+                self._time(max(times)),
                 one.body,
             )
-            for digest, (one, count) in sorted(_counted(deliveries).items(), key=_first)
+            for digest, (one, times) in sorted(_counted(arrived).items(), key=_first)
         ]
 
-    def _firing(self, firing: Firing, at: object) -> Row:
+    def _firing(self, firing: Firing, first: datetime, last: datetime) -> Row:
         where, labels = firing.where, firing.labels
         return (
-            _text(firing.source),
-            _text(firing.fingerprint),
+            safe_text(firing.source),
+            safe_text(firing.fingerprint),
             self._time(firing.starts_at),
             self._time(firing.ends_at) if firing.ends_at is not None else None,
             firing.status.value,
             FiringStatus.FIRING.value,
             where.app if where else None,
             where.env if where else None,
-            _text(labels.get("app", "")),
-            _text(labels.get("env", "")),
-            _json(labels),
-            _json(firing.annotations),
-            at,
-            at,
+            safe_text(labels.get("app", "")),
+            safe_text(labels.get("env", "")),
+            json_text(labels),
+            json_text(firing.annotations),
+            self._time(first),
+            self._time(last),
         )
 
     def _time(self, value: datetime) -> object:
-        """As `store.types.UtcDateTime` stores it."""
-        if value.tzinfo is None:
-            raise NaiveTime(f"{value.isoformat()} has no time zone")
-        try:
-            utc = value if value.tzinfo is UTC else value.astimezone(UTC)
-        except OverflowError:
-            raise Unstorable(f"{value.isoformat()} is no time in UTC") from None
-        return utc.replace(tzinfo=None).isoformat(" ", "microseconds") if self._on_sqlite else utc
+        utc = utc_of(value)
+        return as_text(utc) if self._on_sqlite else utc
 
 
-def run(connection: sqlite3.Connection, statements: Iterable[tuple[str, Values]]) -> None:
-    """Run *statements* in one transaction, in the thread of an SQLite connection."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+async def run(session: AsyncSession, statements: Statements) -> None:
+    """Run *statements* in the transaction of *session*; on SQLite in one trip to its thread."""
+    connection = await session.connection()
+    driver = (await connection.get_raw_connection()).driver_connection
+    if isinstance(driver, trips.Connection):
+        await driver.trip(_run, statements)
+    else:
         for sql, values in statements:
-            connection.execute(sql, values)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
+            await connection.exec_driver_sql(sql, values)
+
+
+def _run(connection: sqlite3.Connection, statements: Statements) -> None:
+    for sql, values in statements:
+        connection.execute(sql, values)
 
 
 @cache
@@ -250,9 +257,35 @@ def once_each(firings: Iterable[Firing]) -> list[Firing]:
     return [found[key] for key in sorted(found)]
 
 
-def batches(items: Sequence[_T]) -> list[Sequence[_T]]:
-    """Return *items* in parts of what one statement takes."""
-    return [items[at : at + _A_STATEMENT] for at in range(0, len(items), _A_STATEMENT)]
+def _merged(told: Iterable[tuple[Firing, datetime]]) -> list[tuple[Firing, datetime, datetime]]:
+    """Each firing once, when it was seen first and last, in the order of `once_each`.
+
+    One that was told several times becomes what `_KNOWN` would make of it, one after the other.
+    """
+    found: dict[Key, tuple[Firing, datetime, datetime]] = {}
+    for firing, at in told:
+        key = key_of(firing)
+        known = found.get(key)
+        if known is None:
+            found[key] = firing, at, at
+        else:
+            before, first, last = known
+            found[key] = _after(before, firing, at), min(first, at), max(last, at)
+    return [found[key] for key in sorted(found)]
+
+
+def _after(known: Firing, later: Firing, at: datetime) -> Firing:
+    """*known* once *later* was told of it *at* that time."""
+    where = known.where or later.where
+    if known.status is FiringStatus.FIRING and later.status is FiringStatus.RESOLVED:
+        ends_at = later.ends_at or at
+        return replace(known, where=where, status=FiringStatus.RESOLVED, ends_at=ends_at)
+    return known if where is known.where else replace(known, where=where)
+
+
+def batches(items: Sequence[_T], size: int = _A_STATEMENT) -> list[Sequence[_T]]:
+    """Return *items* in parts of *size*: by default of what one statement takes."""
+    return [items[at : at + size] for at in range(0, len(items), size)]
 
 
 def _in_sizes(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
@@ -264,30 +297,9 @@ def _in_sizes(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
             at += size
 
 
-def _counted(deliveries: Iterable[Delivery]) -> dict[str, tuple[Delivery, int]]:
-    """Each delivery once, with how often it came."""
-    found: dict[str, tuple[Delivery, int]] = {}
-    for one in deliveries:
-        known, count = found.get(one.digest, (one, 0))
-        found[one.digest] = known, count + 1
+def _counted(arrived: Iterable[Arrived]) -> dict[str, tuple[Delivery, list[datetime]]]:
+    """Each delivery once, and when it came."""
+    found: dict[str, tuple[Delivery, list[datetime]]] = {}
+    for one, at in arrived:
+        found.setdefault(one.digest, (one, []))[1].append(at)
     return found
-
-
-def _text(value: str) -> str:
-    """As `store.types.SafeText` refuses it."""
-    if "\0" in value:
-        raise Unstorable("text with a NUL character")
-    if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError as error:
-            raise Unstorable("text with half a character (a lone surrogate)") from error
-    return value
-
-
-def _json(value: Mapping[str, str]) -> str:
-    """As `store.types.JsonText` writes it, for texts alone: in a third of the time."""
-    try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
-    except TypeError as error:
-        raise Unstorable(f"not JSON: {error}") from error

@@ -7,6 +7,7 @@ first `AT_ONCE` are fetched as they are wanted, so that a long result still come
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 from collections import deque
@@ -18,6 +19,8 @@ from typing import Any, TypeVar
 import aiosqlite
 from aiosqlite.context import contextmanager
 from sqlalchemy.engine import URL
+
+from store.records import Unavailable
 
 _T = TypeVar("_T")
 AT_ONCE = 500  # rows
@@ -41,6 +44,16 @@ def connecting(url: URL, **options: Any) -> Callable[[], Awaitable[aiosqlite.Con
     return connect
 
 
+def alone(connection: sqlite3.Connection) -> None:
+    """Return if no transaction is open, of which whatever is done now would be a part.
+
+    Raises:
+        Spoilt: One is, of somebody who is gone.
+    """
+    if connection.in_transaction:
+        raise Spoilt("a transaction is open that is not ours")
+
+
 def _opened(place: str, **options: Any) -> sqlite3.Connection:
     """A connection to the file *place*; one that is not there yet is made for its owner alone.
 
@@ -50,6 +63,10 @@ def _opened(place: str, **options: Any) -> sqlite3.Connection:
         os.close(os.open(place, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE))
     connection: sqlite3.Connection = sqlite3.connect(place, **options)
     return connection
+
+
+class Spoilt(Unavailable):
+    """A connection that nobody should use any more: closed, or in the midst of something."""
 
 
 class Connection(aiosqlite.Connection):
@@ -63,9 +80,22 @@ class Connection(aiosqlite.Connection):
         """Call it with sqlite3's connection, in the thread of this one.
 
         It is done to its end, also when nobody waits for it any more.
+
+        Raises:
+            Spoilt: The connection is closed.
         """
+        if self._connection is None or not self._running:
+            raise Spoilt("the connection is closed")
         done: _T = await self._execute(call, self._conn, *told)  # type: ignore[no-untyped-call]
         return done
+
+    def stop(self) -> asyncio.Future[Any] | None:
+        """End the thread once it has done what waits for it; None when it was told before.
+
+        A second word would have no thread to answer it: a close that is cut off while another one
+        has told, as SQLAlchemy's is, would wait for ever, and the end of the loop with it.
+        """
+        return super().stop() if self._running else None
 
     @contextmanager
     async def cursor(self) -> aiosqlite.Cursor:

@@ -15,7 +15,7 @@ from store.upsert import skip_locked
 
 
 class TruncatedGroups:
-    """One row a group, made with its delivery; one worker at a time holds it, for a while."""
+    """One row a group, made when its delivery is filed; one worker at a time holds it a while."""
 
     def __init__(self, session: AsyncSession, now: DatabaseClock) -> None:
         self._session = session

@@ -24,7 +24,7 @@ KEYWORDS = {
     **dict.fromkeys(("_", "gettext", "translated", "message", "filled"), None),
     **dict.fromkeys(("ngettext", "counted", "messages"), (1, 2)),
 }
-_SPEAKS = re.compile(r"\bbot\.(language|wording)\b")
+_SPEAKS = re.compile(r"\bbot\.(language|wording)\b|\buser_message = ")
 JINJA = {"trimmed": "true", "trim_blocks": "true", "lstrip_blocks": "true"}
 
 
@@ -46,7 +46,7 @@ def extracted() -> Catalog:
         with path.open("rb") as file:
             for _, said, _, _ in extract(method, file, KEYWORDS, options=options):
                 found.add(said, locations=[(name, 1)])
-        if name == "bot/errors.py":
+        if name.startswith("bot/errors/"):
             for said in _of_errors(path):
                 found.add(said, locations=[(name, 1)])
     return found

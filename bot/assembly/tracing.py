@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from bot import spans
-from bot.assembly.parts import derive
+from bot.assembly.keys import TRACES, derive
 from bot.assembly.process import Role
 from bot.config.settings import Settings
 
@@ -20,7 +20,7 @@ async def traced(settings: Settings, role: Role) -> AsyncIterator[None]:
         return
     from bot.adapters.traces.exporting import Exporting
 
-    key = next(iter(derive(settings.secret_keys, b"keyturn/traces/v1")), b"")
+    key = next(iter(derive(settings.secret_keys, TRACES)), b"")
     exporting = Exporting(key=key, version=version("keyturn"), role=role.value)
     try:
         with spans.recording(exporting.recorder):

@@ -23,8 +23,11 @@ async def _finding(name: str, setting: EventSink, base: str) -> Finding:
     sink = event_sink(name, setting, base=base, clock=_now)
     try:
         await sink.greet()
-    except (UpstreamDown, UpstreamRefused) as error:
-        return failed(what, f"takes no events ({error})", f"check [events.{name}]")
+    except UpstreamDown as error:
+        mend = f"see that it runs and can be reached from here; its address is in [events.{name}]"
+        return failed(what, f"takes no events ({error})", mend)
+    except UpstreamRefused as error:
+        return failed(what, f"takes no events ({error})", f"correct [events.{name}]")
     finally:
         await sink.close()
     return ok(what, _told(setting))

@@ -19,9 +19,10 @@ def backup(
         bool, typer.Option("--force", help="Replace FILE if it is there already.")
     ] = False,
 ) -> None:
-    """Copy the SQLite database to FILE, also while the service runs, and check the copy.
+    """Copy the SQLite database to FILE while the service runs.
 
-    PostgreSQL has a tool of its own: there this names the command and ends with 2.
+    The copy is checked. PostgreSQL has a tool of its own: there this names the command and ends
+    with 2.
     """
     from bot import log
     from bot.moving import back_up

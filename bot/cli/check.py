@@ -19,8 +19,9 @@ _STYLES = {"ok": "green", "note": "yellow", "failed": "bold red"}
 def check(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Check settings, database, Slack, Dify, Alertmanager and Prometheus; change nothing.
+    """Check the settings and every system that they name.
 
+    Database, Slack, Dify, Alertmanager, Prometheus, sinks of events, traces; nothing is changed.
     Each line is ok, or says what is wrong and what to do; ends with 1 if anything is wrong.
     """
     from bot import log

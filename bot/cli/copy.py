@@ -25,10 +25,11 @@ def copy(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Copy the whole store into another, empty database; stop the service first.
+    """Copy the whole store into another, empty database.
 
-    The other database is migrated; then everything is copied in one transaction, compared, and
-    kept or not. The copy is paused until `keyturn resume` has compared it with reality.
+    Stop the service first. The other database is migrated; then everything is copied in one
+    transaction, compared, and kept or not. The copy is paused until `keyturn resume` has compared
+    it with reality.
     """
     from bot import log
     from bot.moving import address_to_show

@@ -68,7 +68,7 @@ def diff(
         bool, typer.Option("--layout", help="Tell also what is only drawn otherwise.")
     ] = False,
 ) -> None:
-    """Show what differs in meaning: of two stored versions, or of two files.
+    """Show what differs in meaning: of two versions, or two files.
 
     Layout and other noise is left out, and so are secrets. Files are exports (DSL), or JSON as
     the target's API answers it. `keyturn diff support-triage@prod 5 live`, `keyturn diff old.yml

@@ -63,7 +63,7 @@ def discover(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
 ) -> None:
-    """List the apps of a Dify workspace as ready [app.…] tables for keyturn.toml."""
+    """List a workspace's apps as [app.…] tables for keyturn.toml."""
     from bot import log
     from bot.config.load import from_process
 

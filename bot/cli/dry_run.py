@@ -26,10 +26,11 @@ def dry_run(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Do everything of a rollback but the write, and say what it would meet.
+    """Do everything of a rollback but the write.
 
-    Ends with 1 when something would refuse it, or a model, tool or knowledge base that the
-    version needs is missing there; what could not be looked up is said and is no reason to.
+    It says what that would meet. Ends with 1 when something would refuse it, or a model, tool or
+    knowledge base that the version needs is missing there; what could not be looked up is said
+    and is no reason to.
     """
     from bot import log
     from bot.config.load import from_process

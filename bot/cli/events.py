@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 events = typer.Typer(help="Events for other systems.", no_args_is_help=True, rich_markup_mode=None)
 BATCH = 500
 LOOK_AGAIN_S = 1.0
+EVER = timedelta(days=36_500)
 _HASH = re.compile(r"[0-9a-f]{64}")
 _App = Annotated[
     str | None,
@@ -128,11 +130,15 @@ def send(
 ) -> None:
     """Let a sink get an app's events again, from a number on; the service sends them."""
     from bot.cli.database import existing_database
+    from bot.textsafe import one_line
 
     where = app_env(app)
-    stood = run(_send(existing_database(), sink, where, after - 1))
+    stood, sinks = run(_send(existing_database(), sink, where, after - 1))
+    if stood is None and sink not in sinks:
+        known = f"it knew: {', '.join(sinks)}" if sinks else "it knew none"
+        end(NO, f"{one_line(sink, 80)} is no sink that the service has known; {known}")
     if stood is None:
-        end(NO, f"{sink} is no sink of this database, or it got nothing of {where} yet")
+        end(NO, f"{sink} got nothing of {where} yet; `keyturn events verify` lists what has events")
     if after - 1 > stood:
         end(NO, f"{sink} has the events of {where} up to {stood}: --from is {stood + 1} at most")
     say(f"{sink} gets the events of {where} again, from {after} on")
@@ -256,11 +262,18 @@ async def _streams(url: str) -> list[Stream]:
         return await streams(store)
 
 
-async def _send(url: str, sink: str, where: AppEnv, sequence: int) -> int | None:
+async def _send(url: str, sink: str, where: AppEnv, sequence: int) -> tuple[int | None, list[str]]:
+    """Where the sink stood; if nowhere, None and the sinks that there ever were, by name."""
     from bot.opening import opened
 
-    async with opened(url) as store, store.write() as tx:
-        return await tx.sinks.rewind(sink, where, sequence, entry=_entry(sink, where, sequence))
+    async with opened(url) as store:
+        async with store.write() as tx:
+            entry = _entry(sink, where, sequence)
+            stood = await tx.sinks.rewind(sink, where, sequence, entry=entry)
+        if stood is not None:
+            return stood, []
+        async with store.read() as tx:
+            return None, [one.name for one in await tx.sinks.states(seen_within=EVER)]
 
 
 def _entry(sink: str, where: AppEnv, sequence: int) -> AuditDraft:

@@ -28,10 +28,11 @@ def evidence(
         Path | None, typer.Option(help="Write here, for you alone to read. Default: stdout.")
     ] = None,
 ) -> None:
-    """Write the whole record of a rollback as one HTML file, from the alert to the recovery.
+    """Write the whole record of a rollback as one HTML file.
 
-    The page that `/rollback record` links to, with its pictures, and the audit entries as data in
-    the form that their hashes are made of; the file says how to check them. Secrets are left out.
+    From the alert to the recovery: the page that `/rollback record` links to, with its pictures,
+    and the audit entries as data in the form that their hashes are made of; the file says how to
+    check them. Secrets are left out.
     """
     from bot import log
     from bot.cli.database import existing_database

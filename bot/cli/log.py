@@ -61,10 +61,10 @@ def log(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False,
 ) -> None:
-    """Show the stored versions of an app, newest first, and what came with each.
+    """Show an app's stored versions, and what came with each.
 
-    `live` is as of the last snapshot; `changes` are counted against the version before. What is
-    not imported yet is counted on stderr.
+    The newest first. `live` is as of the last snapshot; `changes` are counted against the version
+    before. What is not imported yet is counted on stderr.
     """
     from bot.cli.database import existing_database
     from store.records import Search

@@ -38,14 +38,7 @@ from bot.errors import BotError, ConfigurationWrong
 
 _HELP = "Two keys, one rollback: watch what is published in Dify, and go back together."
 
-_app = typer.Typer(
-    name="keyturn",
-    help=_HELP,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-for command in (
+_COMMANDS = (
     service.demo,
     service.serve,
     service.migrate,
@@ -67,8 +60,7 @@ for command in (
     templates,
     pause,
     resume,
-):
-    _app.command()(command)
+)
 _GROUPS = {"audit": audit, "events": events, "webhook": webhook}
 
 
@@ -90,16 +82,37 @@ def main() -> None:
 
 
 def command_line(words: Sequence[str] = ()) -> Callable[..., object]:
-    """What understands *words*; of a group that is not among them it knows the help alone.
+    """What understands *words*; see `program`."""
+    return typer.main.get_command(program(words))
 
-    What typer makes of a command takes a millisecond, and `--help` shows none of theirs. Without
-    words it knows all: then a shell may ask what can follow, which its environment says.
+
+def program(words: Sequence[str] = ()) -> typer.Typer:
+    """Every command, as typer makes them; of one that is not in *words* the help alone.
+
+    What typer makes of a command's options takes a millisecond, and `--help` shows none of them.
+    Without words it has all: then a shell may ask what can follow, which its environment says.
     """
-    _app.registered_groups.clear()
+    made = typer.Typer(
+        name="keyturn",
+        help=_HELP,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    made.callback()(_root)
+    for command in _COMMANDS:
+        name = command.__name__.replace("_", "-")
+        shown = command if not words or name in words else _without_options
+        made.command(name, help=command.__doc__)(shown)
     for name, group in _GROUPS.items():
-        shown = group if not words or name in words else typer.Typer(help=group.info.help)
-        _app.add_typer(shown, name=name)
-    return typer.main.get_command(_app)
+        known = group if not words or name in words else typer.Typer(help=group.info.help)
+        made.add_typer(known, name=name)
+    return made
+
+
+def _without_options() -> None:
+    """Stand for a command that is not called."""
+    raise AssertionError("called, though its name is not among the words")
 
 
 def _of_the_store() -> tuple[type[Exception], ...]:
@@ -137,7 +150,6 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@_app.callback()
 def _root(
     version: Annotated[
         bool,

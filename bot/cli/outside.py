@@ -52,13 +52,13 @@ def verifier(
 def key() -> None:
     """Print the secrets with which posted anchors are signed, for the receiver; newest first."""
     from bot.adapters.anchors.wire import secret
-    from bot.assembly.parts import ANCHOR_KEY, derive
+    from bot.assembly.keys import ANCHORS, derive
     from bot.config.load import from_process
 
     keys = from_process().secret_keys
     if not keys:
         end(WRONG_USE, "KEYTURN_SECRET_KEY is not set; what signs anchors is derived from it")
-    for one in derive(keys, ANCHOR_KEY):
+    for one in derive(keys, ANCHORS):
         say(secret(one))
 
 

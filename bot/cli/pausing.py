@@ -31,7 +31,10 @@ def pause(
         ),
     ] = False,
 ) -> None:
-    """Execute nothing and take no votes until `keyturn resume`; alerts are still taken."""
+    """Execute nothing and take no votes until `keyturn resume`.
+
+    Alerts are still taken.
+    """
     from bot import log
 
     log.configure(level="WARNING")
@@ -58,7 +61,7 @@ def resume(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Compare a paused database with reality, and let it execute again.
+    """Compare a paused database with reality, and go on.
 
     Ends with 1 and stays paused when a person has to decide, unless --accept is given. Open
     rollbacks of a copy are brought to an end; none of them is executed.

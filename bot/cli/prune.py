@@ -18,6 +18,7 @@ _CALLED = {
     "inbox": "judged clicks and commands",
     "outbox": "sent messages",
     "webhooks": "webhooks",
+    "webhooks_set_aside": "webhooks that could not be filed",
     "alerts": "alerts of no case",
     "drafts": "drafts that no rollback keeps",
     "events": "events for other systems",
@@ -30,7 +31,7 @@ def prune(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Remove what was done and told longer ago than `[retention]` keeps it.
+    """Remove what was done longer ago than `[retention]` keeps.
 
     `keyturn serve` does so by itself every six hours. Versions, cases, rollbacks and the audit
     trail are never removed; in a paused database nothing is.

@@ -73,7 +73,7 @@ def replay(
         typer.Option(parser=span, metavar="TIME", help="With --from-store: how far back [90d]."),
     ] = None,
 ) -> None:
-    """Decide recorded incidents as if they came in now, and count how often that was right.
+    """Decide recorded incidents anew, and count what was right.
 
     `docs/incidents.md` tells the form of the file. Incidents without a truth are decided and not
     scored. With --from-store it tells how people answered what Keyturn suggested here, and decides

@@ -13,16 +13,16 @@ from bot.cli.telling import remark, say_json, screen
 
 if TYPE_CHECKING:
     from rich.table import Table
-    from rich.text import Text
 
     from bot.domain.verdict.decide import Decision
     from bot.domain.verdict.feedback import Answered, Tally
     from bot.domain.verdict.score import Count
     from bot.services.looking.looking_back import Again
-    from bot.services.opening import Rules
+    from bot.services.opening.rules import Rules
     from store.records import Json, Version
 
 _REASON = 200  # characters of one
+_WIDE = 110  # columns that the table needs
 
 
 @dataclass(frozen=True)
@@ -156,35 +156,51 @@ def _rejections(told: Told) -> list[Answered]:
 
 
 def _show(told: Told) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from bot.domain.verdict.feedback import Answer, tally
+    from bot.domain.verdict.feedback import tally
     from bot.textsafe import one_line
 
     console = screen()
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(f"since {told.since:%Y-%m-%d}")
-    for answer in Answer:
-        table.add_column(answer.value.replace("_", " "), justify="right")
-    table.add_column("share accepted", justify="right")
-    table.add_column("95 %")
-    _row(table, Text("all"), tally(told.answers))
+    named = [("all", tally(told.answers))]
     for _, group in told.groups():
-        table.add_row()
         for name, one in group.items():
-            _row(table, Text(one_line(name, 120) or "(another app's alert)"), one)
-    console.print(table)
+            named.append((one_line(name, 120) or "(another app's alert)", one))
+    console.print(f"since {told.since:%Y-%m-%d}")
+    if console.width < _WIDE:
+        for name, one in named:
+            console.print(f"{name}\n  {_in_words(one)}")
+    else:
+        console.print(_table(named))
     for rejected in _rejections(told):
         why = one_line(rejected.reason, _REASON)
         console.print(f"{rejected.at:%Y-%m-%d %H:%M} {rejected.where} rejected: {why}")
     _show_today(told)
 
 
-def _row(table: Table, name: Text, tally: Tally) -> None:
+def _table(named: Sequence[tuple[str, Tally]]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
     from bot.domain.verdict.feedback import Answer
 
-    table.add_row(name, *(str(tally.of[answer]) for answer in Answer), *shares(tally.accepted))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("of")
+    for answer in Answer:
+        table.add_column(answer.value.replace("_", " "), justify="right")
+    table.add_column("share accepted", justify="right")
+    table.add_column("95 %")
+    for name, one in named:
+        counts = (str(one.of[answer]) for answer in Answer)
+        table.add_row(Text(name), *counts, *shares(one.accepted))
+    return table
+
+
+def _in_words(tally: Tally) -> str:
+    """What a row of the table has, where that is too wide; what is none is left out."""
+    from bot.domain.verdict.feedback import Answer
+
+    share, interval = shares(tally.accepted)
+    told = [f"{tally.of[one]} {one.value.replace('_', ' ')}" for one in Answer if tally.of[one]]
+    return f"{', '.join(told) or 'none'}; share accepted {share} ({interval})"
 
 
 def shares(count: Count) -> tuple[str, str]:

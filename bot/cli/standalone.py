@@ -73,7 +73,9 @@ def check(lines: Iterable[bytes], anchors: Iterable[tuple[int, str]] = ()) -> Fo
         try:
             entry = read(line)
         except Unreadable as error:
-            return Found(first, last, head, held, anchored, last + 1, f"line {at + 1} {error}")
+            hint = "" if at else "; is this what `keyturn audit export` wrote?"
+            wrong = f"line {at + 1} {error}{hint}"
+            return Found(first, last, head, held, anchored, last + 1, wrong)
         if at == 0 and entry["seq"] > 1:
             first, last, head = entry["seq"], entry["seq"] - 1, entry["prev"]
         wrong = _flaw(entry, last + 1, head) or _not_anchored(entry, kept, anchored)

@@ -32,7 +32,7 @@ def tag(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON value.")] = False,
 ) -> None:
-    """Give a version a name, move the name to another version, or list the names.
+    """Give a version a name, move a name, or list them.
 
     Every move is in the audit trail. A tag that the policy of the environment protects is moved
     by its reviewers in Slack, not here.

@@ -6,6 +6,7 @@ terminal only, and NO_COLOR (https://no-color.org) turns them off.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
     from store.records import Json
 
 DONE, NO, WRONG_USE = 0, 1, 2
+ENOUGH = 141  # as shells say it of what SIGPIPE has ended: 128 + 13
 _PIPED = 10_000  # columns: nothing is cut or wrapped for a program that reads
 
 
-def end(code: int, *lines: str) -> NoReturn:
+def end(code: int, line: str, *more: str) -> NoReturn:
     """Say on stderr what is wrong and what to do, and end with *code*."""
-    print(f"keyturn: {lines[0]}", *lines[1:], sep="\n  ", file=sys.stderr)
+    print(f"keyturn: {line}", *more, sep="\n  ", file=sys.stderr)
     raise SystemExit(code)
 
 
@@ -39,9 +41,9 @@ def say_json(value: Json) -> None:
     say(json.dumps(value, ensure_ascii=False))
 
 
-def remark(*lines: str) -> None:
+def remark(line: str, *more: str) -> None:
     """Say beside the result, on stderr, what a person should know."""
-    print(f"keyturn: {lines[0]}", *lines[1:], sep="\n  ", file=sys.stderr, flush=True)
+    print(f"keyturn: {line}", *more, sep="\n  ", file=sys.stderr, flush=True)
 
 
 def did_you_mean(asked: str, known: Iterable[str]) -> str:
@@ -50,11 +52,41 @@ def did_you_mean(asked: str, known: Iterable[str]) -> str:
     return f" Did you mean {near[0]}?" if near else ""
 
 
+class _Piped(TextIOWrapper):
+    """Standard output; whoever reads it may have had enough, as `head` has."""
+
+    def write(self, text: str) -> int:
+        try:
+            return super().write(text)
+        except BrokenPipeError:
+            self._end()
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except BrokenPipeError:
+            self._end()
+
+    def _end(self) -> NoReturn:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())  # else the end flushes once more
+        raise SystemExit(ENOUGH)
+
+
 def survive_any_terminal() -> None:
-    """Let no character end the command where the terminal cannot show it."""
+    """Let no character end the command where the terminal cannot show it, nor a pipe's end."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stdout, TextIOWrapper):
+        out = sys.stdout
+        encoding, by_lines, through = out.encoding, out.line_buffering, out.write_through
+        sys.stdout = _Piped(
+            out.detach(),  # else it closes this one with itself
+            encoding,
+            "backslashreplace",
+            line_buffering=by_lines,
+            write_through=through,
+        )
 
 
 def screen() -> Console:

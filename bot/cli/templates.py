@@ -36,14 +36,14 @@ def templates(
         typer.Option("--ask-slack", help="Show every message, with yours, to Slack's own check."),
     ] = False,
 ) -> None:
-    """List the templates of what people read in Slack; `--out` writes Keyturn's own.
+    """List the templates of what people read in Slack.
 
-    Change those that you want otherwise, delete the others, and name the folder as `templates` in
-    `[slack]`. Of `words/*.j2` a file may hold only the sentences of your own. Each is tried on
-    every message before it is used; one that breaks, or whose buttons would do anything else, is
-    left out, and Keyturn's own is used. `--preview` shows them all.
-    `--ask-slack` has Slack itself say what it would refuse of them (`blocks.validate`); nothing is
-    posted, and it ends with 1 where there is anything.
+    `--out` writes Keyturn's own. Change those that you want otherwise, delete the others, and
+    name the folder as `templates` in `[slack]`. Of `words/*.j2` a file may hold only the
+    sentences of your own. Each is tried on every message before it is used; one that breaks, or
+    whose buttons would do anything else, is left out, and Keyturn's own is used. `--preview`
+    shows them all. `--ask-slack` has Slack itself say what it would refuse of them
+    (`blocks.validate`); nothing is posted, and it ends with 1 where there is anything.
     """
     from bot.config.templates import ours
 

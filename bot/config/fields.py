@@ -9,7 +9,7 @@ from typing import Annotated
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from bot.adapters.prometheus import templates
@@ -305,6 +305,7 @@ EventType = Annotated[str, AfterValidator(_event_type)]
 Broker = Annotated[str, AfterValidator(_broker)]
 Topic = Annotated[str, AfterValidator(_topic)]
 Include = Annotated[str, AfterValidator(_include)]
+LabelName = Annotated[str, Field(min_length=1, max_length=200)]
 LabelValues = Annotated[tuple[str, ...], BeforeValidator(label_values)]
 AppId = Annotated[str, AfterValidator(_app_id)]
 Email = Annotated[str, AfterValidator(_email)]

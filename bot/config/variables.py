@@ -95,7 +95,10 @@ def named_secret(
     if isinstance(variable, str) and variable:
         secret = variables.get(variable) or None
         if secret is None:
-            mistakes.add((*place, f"{kind}_env"), f"the variable {variable} is not set")
+            mistakes.add(
+                (*place, f"{kind}_env"),
+                f"the variable {variable} is not set; set it, or name another",
+            )
         return secret
     if isinstance(file, str) and file:
         return read_secret_file(folder / file, (*place, f"{kind}_file"), mistakes)

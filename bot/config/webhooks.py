@@ -18,17 +18,23 @@ from bot.config.raw import tables as tables_of
 from bot.config.settings import WebhookSettings
 from bot.config.variables import named_secret
 from bot.domain import drill
+from bot.domain.quorum import KEYTURN
 
 WEBHOOK = "webhook"
-_OURS: Final = frozenset({"alertmanager", "grafana", drill.SOURCE})  # doors and sources of our own
+_DOORS: Final = frozenset({"alertmanager", "grafana", drill.SOURCE})  # and sources of our own
+_ACTORS: Final = frozenset({KEYTURN, "operator"})  # in the audit trail, where senders stand too
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}", re.ASCII)
 _TOKEN = re.compile(r"[!-~]+")
 
 
 def _names_are_doors(raw: Raw, mistakes: Mistakes) -> None:
     for name in tables_of(raw, WEBHOOK):
-        if name in _OURS:
+        if name in _DOORS:
             mistakes.add((WEBHOOK, name), "is a door of Keyturn's own; choose another name")
+        elif name in _ACTORS:
+            mistakes.add(
+                (WEBHOOK, name), "is somebody else in the audit trail; choose another name"
+            )
         elif not _NAME.fullmatch(name):
             sentence = "a name has small letters, digits and -, since it is part of an address"
             mistakes.add((WEBHOOK, name), sentence)

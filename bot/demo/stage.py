@@ -114,7 +114,8 @@ async def set_up(
             now = dify_state.clock()
             prometheus.samples = measured(dict.fromkeys(ids), now=now)
             await closing.enter_async_context(prometheus.here())
-        port = _free_port()
+        ours = closing.enter_context(_held_port())
+        port: int = ours.getsockname()[1]
         settings = _settings(
             folder,
             public_url=f"http://{LOOPBACK}:{port}",
@@ -129,6 +130,7 @@ async def set_up(
             webhook_token=webhook_token,
         )
         service = await closing.enter_async_context(build(settings, patience=_PATIENCE))
+        ours.close()
         door = await service.start(LOOPBACK, port)
         closing.push_async_callback(service.stop, door)
         slack.driver.events_url = f"http://{LOOPBACK}:{door.port}/slack/events"
@@ -138,12 +140,11 @@ async def set_up(
         yield Stage(Scene(slack, dify, webhook, webhook_token, prometheus), service, tale)
 
 
-def _free_port() -> int:
-    """A port that nobody listens on: links to our pages are made before the door is open."""
-    with socket_module.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _held_port() -> socket_module.socket:
+    """Holds a free port, which links to our pages name, until right before our door opens there."""
+    holder = socket_module.socket()
+    holder.bind((LOOPBACK, 0))
+    return holder
 
 
 def _settings(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import orjson
@@ -11,8 +11,10 @@ import orjson
 from store.records import Firing, FiringStatus
 
 
-def once(firings: Iterable[Firing]) -> tuple[Firing, ...]:
+def once(firings: Sequence[Firing]) -> tuple[Firing, ...]:
     """Each (fingerprint, start) once, in the order given; of two, the resolved one stays."""
+    if len(firings) == 1:  # as most come
+        return tuple(firings)
     kept: dict[tuple[str, datetime], Firing] = {}
     for firing in firings:
         key = (firing.fingerprint, firing.starts_at)
@@ -26,5 +28,6 @@ def digest(group_key: str, firings: Iterable[Firing]) -> str:
 
     64 hex digits; the order of *firings* changes nothing.
     """
-    alerts = sorted((f.fingerprint, f.starts_at.isoformat(), f.status.value) for f in firings)
+    alerts = [(f.fingerprint, f.starts_at.isoformat(), f.status) for f in firings]
+    alerts.sort()
     return hashlib.sha256(orjson.dumps([group_key, alerts])).hexdigest()

@@ -59,12 +59,12 @@ class LabelMap:
         named = labels.get(self.env, "")
         fitting = self._fitting(labels)
         if not fitting:
-            return self._named(labels.get(self.app, ""), named, known)
+            return self.called(labels.get(self.app, ""), named, known)
         most = max(len(match.labels) for match in fitting)
         found = {
             place
             for match in fitting
-            if len(match.labels) == most and (place := self._place(match, named)) in known
+            if len(match.labels) == most and (place := self.place(match, named)) in known
         }
         return _only(found)
 
@@ -72,7 +72,8 @@ class LabelMap:
         """The app@env that *labels* name, or None when it is not among *known*, or not one."""
         return self.meaning(labels, known).where
 
-    def _named(self, app: str, env: str, known: Container[AppEnv]) -> Meaning:
+    def called(self, app: str, env: str, known: Container[AppEnv]) -> Meaning:
+        """What an alert means by its names for the app and the environment, if no match fits it."""
         here = AppEnv(app, env or self.sole.get(app, ""))
         if here in known:
             return Meaning(here)
@@ -81,7 +82,8 @@ class LabelMap:
         called = (place for place in self.names[app] if env in {"", place.env})
         return _only({place for place in called if place in known})
 
-    def _place(self, match: Match, named: str) -> AppEnv:
+    def place(self, match: Match, named: str) -> AppEnv:
+        """What an alert that *match* fits means where it calls its environment *named*."""
         if match.env and named and named != match.env:
             return AppEnv(match.app, "")  # nobody's: the alert is of another environment
         return AppEnv(match.app, match.env or named or self.sole.get(match.app, ""))

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.domain.announced import Announced
-from bot.domain.silencing import Held, Matcher
+from bot.domain.matchers import Matcher
+from bot.domain.silencing import Held
 from store.records import Delivery, Firing, Truncated
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from aiohttp import web
@@ -25,7 +25,7 @@ def bound(current: Current[T], call: Callable[[T], Awaitable[R]]) -> Callable[[]
 
 
 def bound_routes(
-    current: Current[T], routes_of: Callable[[T], Iterable[web.RouteDef]]
+    current: Current[T], routes_of: Callable[[T], Sequence[web.RouteDef]]
 ) -> list[web.RouteDef]:
     """The routes of the present parts, each answered by its like of the parts in force.
 
@@ -38,11 +38,10 @@ def bound_routes(
 
 
 def _answered(
-    current: Current[T], routes_of: Callable[[T], Iterable[web.RouteDef]], at: int
+    current: Current[T], routes_of: Callable[[T], Sequence[web.RouteDef]], at: int
 ) -> Handler:
     async def answer(request: web.Request) -> web.StreamResponse:
         async with current.use() as parts:
-            handler: Handler = list(routes_of(parts))[at].handler
-            return await handler(request)
+            return await routes_of(parts)[at].handler(request)
 
     return answer

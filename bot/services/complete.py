@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 class Complete:
     """Asks Alertmanager for all of a group that came with `truncatedAlerts`.
 
-    What is to be fetched stands in the database since the delivery was stored, so neither a crash
+    What is to be fetched stands in the database since the delivery was filed, so neither a crash
     nor an Alertmanager that does not answer loses it.
     """
 
@@ -72,7 +72,7 @@ class Complete:
 
     async def _store_rest(self, group: Truncated, delivery: Delivery) -> None:
         async with self._store.write() as tx:
-            await tx.truncated.completed(group)  # locked before alerts are, as intake does
+            await tx.truncated.completed(group)  # locked before alerts are, as filing does
             await tx.alerts.take_all([delivery])
         log.info("truncated group completed", extra={"alerts": len(delivery.firings)})
 

@@ -25,13 +25,13 @@ class Intake:
         self._lines = _Lines()
 
     async def __call__(self, *deliveries: Delivery) -> None:
-        """Store *deliveries* and their firings in one transaction; a repeat changes nothing.
+        """Write *deliveries* down, all of them or none, to be filed; a repeat changes nothing.
 
         Raises:
             Unavailable: They could not be stored: the senders have to send them again.
         """
         with _received(deliveries):
-            await self._store.take_all(deliveries)
+            await self._store.keep(deliveries)
         self._nudge()
         self._lines.add(deliveries)
 
@@ -39,6 +39,9 @@ class Intake:
 @contextmanager
 def _received(deliveries: Sequence[Delivery]) -> Iterator[None]:
     """Record that each of them is stored, all at once."""
+    if not spans.recorded():
+        yield
+        return
     begun = [
         spans.begin(
             "receive",
@@ -69,13 +72,16 @@ class _Lines:
     """
 
     def __init__(self) -> None:
-        self._deliveries = self._alerts = 0
+        self._deliveries = self._alerts = self._unnamed = 0
         self._digests: list[str] = []
+        self._sources: set[str] = set()
         self._just_told = False
 
     def add(self, deliveries: Sequence[Delivery]) -> None:
         self._deliveries += len(deliveries)
         self._alerts += sum(len(one.firings) for one in deliveries)
+        self._unnamed += len([f for one in deliveries for f in one.firings if f.where is None])
+        self._sources.update(one.source for one in deliveries)
         room = _NAMED - len(self._digests)
         self._digests += [one.digest[:16] for one in deliveries[:room]]
         if not self._just_told:
@@ -85,10 +91,13 @@ class _Lines:
         facts = {
             "deliveries": self._deliveries,
             "alerts": self._alerts,
+            "of_no_watched_app": self._unnamed,
             "digests": self._digests,
+            "sources": sorted(self._sources),
         }
         log.info("deliveries stored", extra=facts)
-        self._deliveries, self._alerts, self._digests = 0, 0, []
+        self._deliveries = self._alerts = self._unnamed = 0
+        self._digests, self._sources = [], set()
         self._just_told = True
         asyncio.get_running_loop().call_later(LINE_EVERY_S, self._tell_rest)
 

@@ -9,7 +9,8 @@ from bot.ports.people import Directory
 from bot.ports.store import Store
 from bot.ports.target import Targets
 from bot.services.looking.assess import Assess
-from bot.services.opening import Opening, Rules
+from bot.services.opening.opening import Opening
+from bot.services.opening.rules import Rules
 from bot.services.rehearse import Rehearse
 from bot.services.request import Request
 from bot.services.snapshot import Snapshot

@@ -32,7 +32,9 @@ from bot.ports.store import Store
 from bot.ports.target import TargetDraft, Targets
 from bot.services.draft_seal import can_seal
 from bot.services.draft_secrets import hindrance
-from bot.services.opening import Ground, Opening, Rules
+from bot.services.opening.ground import Ground
+from bot.services.opening.opening import Opening
+from bot.services.opening.rules import Rules
 from store.document import Document
 from store.records import AppEnv, Leg, State, Version, VersionKind
 
@@ -94,7 +96,8 @@ class Rehearse:
         )
         made = await self._surroundings(made, ground)
         made, leg, refused = await self._leg(made, ground, candidate)
-        found = hitches_in(leg.dry_run) if leg else await self._opening.hitches(where, document)
+        legs = self._opening.legs
+        found = hitches_in(leg.dry_run) if leg else await legs.hitches(where, document)
         made = replace(made, hitches=(*made.hitches, *refused, *(found or ())))
         return await self._draft(made, leg, live) if leg else made
 

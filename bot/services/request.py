@@ -25,7 +25,10 @@ from bot.ports.target import Targets
 from bot.services.closing import close_if_over
 from bot.services.drill.ending import over, unsuggested
 from bot.services.eligibility import Eligibility, facts_of
-from bot.services.opening import Ground, Opening, Rules, open_in
+from bot.services.opening.ground import Ground
+from bot.services.opening.opening import Opening
+from bot.services.opening.presenting import open_in
+from bot.services.opening.rules import Rules
 from bot.services.outdate import supersede
 from bot.services.snapshot import Snapshot
 from store.records import (
@@ -153,7 +156,7 @@ class Request:
             publishers=[await self._opening.publisher(one.ground.live, rules) for one in chosen],
             alone=[p for one in chosen if (p := await self._opening.breaker(one.ground.live))],
         )
-        made = [await self._opening.leg(o.where, o.ground, o.candidate) for o in chosen]
+        made = [await self._opening.legs.between(o.where, o.ground, o.candidate) for o in chosen]
         new = replace(self._opening.of(tuple(made), snapshot, by=by), reason=reason)
         facts: dict[str, Json] = {"slack_id": by.slack_id, "candidate": goals[0][1]}
         if len(goals) > 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from itertools import groupby
@@ -31,6 +31,8 @@ from store.records import (
 log = logging.getLogger(__name__)
 _PAGE = 200  # firings of unknown apps, looked at again in one step
 _PACE_S = 5.0  # between two looks at what hardly ever is there: in a storm each look costs
+_RESTS = 9  # times as long as a page of those took: there may be a hundred thousand of them
+_LONGEST_REST_S = 0.5  # others come meanwhile
 
 
 class TakeIn:
@@ -44,6 +46,7 @@ class TakeIn:
         meaning: Callable[[Mapping[str, str]], AppEnv | None],
         nudge: Callable[[], None],
         monotonic: Callable[[], float] | None = None,
+        rest: Callable[[float], Awaitable[object]] | None = None,
     ) -> None:
         """Take what gathering needs.
 
@@ -54,6 +57,7 @@ class TakeIn:
             nudge: Called when cases or their cards may have changed. Looking through a storm of
                 alerts that mean nobody makes no work for others.
             monotonic: Seconds, by which what is rare is looked at now and then; None for each step.
+            rest: Waits so many seconds after a look at alerts that mean nobody; None for no rest.
         """
         self._store = store
         self._channels = channels
@@ -62,12 +66,14 @@ class TakeIn:
         self._looked_at = 0  # up to this id, unnamed firings were compared with these apps
         self._compared = 0  # up to this id, firings were compared with those before them
         self._monotonic = monotonic
+        self._rest = rest
         self._due_at = 0.0
         self._naming = False  # there is more to be named than one step could
 
     async def step(self) -> bool:
         """Give every new firing to its case, and every change of one to its card."""
         apart = Apart(log)
+        began_s = self._now_s()
         due, begun = self._is_due(), self._naming
         self._naming = due and await self._name()
         found = await self._assign(apart)
@@ -79,7 +85,12 @@ class TakeIn:
         if found:
             self._nudge()
         apart.tell()
+        if self._naming and not found and self._rest is not None:
+            await self._rest(min(_RESTS * (self._now_s() - began_s), _LONGEST_REST_S))
         return found or self._naming
+
+    def _now_s(self) -> float:
+        return self._monotonic() if self._monotonic is not None else 0.0
 
     def _is_due(self) -> bool:
         return self._monotonic is None or self._naming or self._monotonic() >= self._due_at
@@ -275,7 +286,7 @@ def _by_case(firings: Sequence[Firing]) -> list[tuple[int, list[Firing]]]:
 def _opened(where: AppEnv, firings: Sequence[Firing]) -> AuditDraft:
     practised = drill.practised(firings)
     return AuditDraft(
-        user_id=quorum.KEYTURN if practised else "alertmanager",
+        user_id=quorum.KEYTURN if practised else firings[0].source,
         action="case.open",
         resource=f"app/{where}",
         status="ok",

@@ -7,7 +7,7 @@ accounts may share.
 
 from __future__ import annotations
 
-from store.records.alerts import Delivery, Firing, FiringStatus, Truncated
+from store.records.alerts import Delivery, Firing, FiringStatus, SetAside, Truncated, Unfiled
 from store.records.audit import AuditAnchor, AuditDraft, AuditEntry, Verification
 from store.records.cases import Case, CaseState, Finding
 from store.records.events import Announcement, Consignment, Event, SinkState
@@ -23,6 +23,7 @@ from store.records.faults import (
     StillUsed,
     StoreError,
     Unavailable,
+    Unreadable,
     Unstorable,
 )
 from store.records.jobs import JobState, Keeping, Slot
@@ -129,6 +130,7 @@ __all__ = [
     "RecoveryState",
     "Rollback",
     "Search",
+    "SetAside",
     "Signature",
     "Silenced",
     "SinkState",
@@ -142,6 +144,8 @@ __all__ = [
     "Tag",
     "Truncated",
     "Unavailable",
+    "Unfiled",
+    "Unreadable",
     "Unstorable",
     "Verification",
     "Version",

@@ -70,3 +70,29 @@ class Truncated:
     group_labels: Mapping[str, str]
     asked: int
     attempts: int
+
+
+@dataclass(frozen=True)
+class Unfiled:
+    """Deliveries that were acknowledged and are to be filed next, by their `ids`.
+
+    `watched` tells whether any of them means a watched app; `left` is at most how many there are
+    in all (by their ids, so perhaps far fewer), and `oldest` and `newest` when the first and the
+    last of those arrived, None for none.
+    """
+
+    ids: tuple[int, ...]
+    watched: bool
+    left: int
+    oldest: datetime | None
+    newest: datetime | None
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A delivery that was acknowledged and could not be filed; its bytes are kept."""
+
+    id: int
+    received_at: datetime
+    why: str
+    alerts: int

@@ -47,6 +47,10 @@ class Corrupt(StoreError):
     """Stored bytes do not match the hash they are kept under."""
 
 
+class Unreadable(StoreError):
+    """A row of ours that this program cannot make sense of."""
+
+
 class Unstorable(StoreError, ValueError):
     """A value that no database keeps: NUL or half a character in text, or no JSON."""
 

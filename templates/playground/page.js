@@ -490,7 +490,8 @@ document.addEventListener("submit", async (event) => {
   const values = Object.fromEntries(new FormData(form));
   const button = form.querySelector("[type=submit]");
   if (form.dataset.modal) await send("/submit", { view: form.dataset.modal, values }, button);
-  else if (await send("/say", values, button)) form.reset();
+  else if ((await send("/say", values, button)) && form.elements.text?.value === values.text)
+    form.reset(); // the next words may have been begun meanwhile
 });
 
 document.addEventListener("change", (event) => {

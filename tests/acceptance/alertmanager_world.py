@@ -20,7 +20,7 @@ import pytest
 from aiohttp import web
 
 LOOPBACK = "127.0.0.1"
-START_S, STOP_S = 20.0, 10.0
+START_S, STOP_S = 60.0, 30.0
 ALERT = "HighErrorRate"
 
 _RULES = """
@@ -159,7 +159,7 @@ class Monitoring:
     async def fingerprints(self) -> list[str]:
         """The fingerprints of the alerts that Alertmanager has now, by its API v2."""
         async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session,
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session,
             session.get(f"http://{self.alertmanager}/api/v2/alerts") as response,
         ):
             response.raise_for_status()
@@ -227,7 +227,7 @@ async def alerting(
 async def post_alerts(address: str, labels: Sequence[Mapping[str, str]]) -> None:
     """Let alerts with these labels fire in the Alertmanager at *address*, from now on."""
     async with (
-        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session,
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session,
         session.post(
             f"http://{address}/api/v2/alerts", json=[{"labels": dict(one)} for one in labels]
         ) as response,

@@ -22,7 +22,7 @@ QUIET = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
-PATIENCE_MS = 20_000
+PATIENCE_MS = 90_000  # a story has several processes, and others use the machine
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 860}
 
 expect.set_options(timeout=PATIENCE_MS)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.playground.slack import views
 from bot.playground.slack.people import ALICE, BOB, CAROL, DAVE, INCIDENTS
 from bot.playground.slack.things import View
 from bot.playground.story import seed
@@ -130,7 +131,7 @@ async def test_where_the_dialog_does_not_open_the_words_come(world: World) -> No
         await world.read_history()
         signed = driver.prepare_command(DAVE, INCIDENTS, "/rollback", "")
         for trigger in slack.triggers.values():
-            trigger.at -= 4
+            trigger.at -= views.TRIGGER_S + 1
 
         assert (await driver.send(signed)).ok
         (told,) = await slack.until(lambda now: now.ephemerals_to(DAVE), within=LIMIT_S)

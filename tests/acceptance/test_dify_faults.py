@@ -18,6 +18,7 @@ from bot.playground.slack import people
 from bot.playground.story import seed
 from bot.playground.story.workflow import APP
 from store.records import Rollback, State
+from tests import ports
 from tests.acceptance.impatient import (
     approved_by_both,
     impatient,
@@ -62,14 +63,14 @@ async def test_while_dify_is_down_there_are_facts_alone_and_the_card_comes_once_
         world.break_it()
         port = int(world.dify.url.rpartition(":")[2])
         await world.dify.stop()
-
-        alert = await world.fire()
-        facts = await read_card(world, "does not answer")
-        assert alert.fingerprint in said(facts)
-        assert not with_button(world.slack.state)
-        await look_again(world)
-        await world.until(lambda: _told(world))
-        assert not with_button(world.slack.state)
+        with ports.kept(port):
+            alert = await world.fire()
+            facts = await read_card(world, "does not answer")
+            assert alert.fingerprint in said(facts)
+            assert not with_button(world.slack.state)
+            await look_again(world)
+            await world.until(lambda: _told(world))
+            assert not with_button(world.slack.state)
 
         back = await start_dify(LOOPBACK, port, state=world.dify.state)
         try:

@@ -12,6 +12,8 @@ from bot import language
 from bot.language import CHINESE, ENGLISH
 from bot.playground.dify.faults import Fault
 from bot.playground.slack.people import ALICE, INCIDENTS
+from bot.playground.slack.state import SlackState
+from bot.playground.slack.things import Message
 from bot.playground.story import seed
 from bot.playground.story.workflow import HELP_ARTICLES_ID
 from store.records import State
@@ -72,18 +74,26 @@ async def test_a_dry_run_is_asked_for_in_slack_and_opens_nothing(world: World) -
     assert opened == []
 
 
+async def told_in_answer(world: World, command: str) -> list[Message]:
+    """Let Alice type *command*, and wait for what answers it; all that she was told so far."""
+    before = len(world.slack.state.ephemerals_to(ALICE))
+    assert (await world.slack.driver.command(ALICE, INCIDENTS, "/rollback", command)).ok
+
+    def told(slack: SlackState) -> list[Message]:
+        found = slack.ephemerals_to(ALICE)
+        return found if len(found) > before else []
+
+    return await world.slack.state.until(told, within=LIMIT_S)
+
+
 async def test_who_reads_chinese_is_told_it_in_chinese(world: World) -> None:
     world.slack.state.users[ALICE].locale = "zh-CN"
     world.dify.state.models.clear()
     async with asyncio.timeout(LIMIT_S), world.here():
         await world.read_history()
         seed.publish_bad(world.dify.state)
-        for word in ("dry-run", "diff"):
-            command = f"{word} {WHERE} 6{' 7' * (word == 'diff')}"
-            assert (await world.slack.driver.command(ALICE, INCIDENTS, "/rollback", command)).ok
-        told = await world.slack.state.until(
-            lambda s: s.ephemerals_to(ALICE)[1:] and s.ephemerals_to(ALICE), within=LIMIT_S
-        )
+        await told_in_answer(world, f"dry-run {WHERE} 6")  # it reads what was published
+        told = await told_in_answer(world, f"diff {WHERE} 6 7")
 
     said = "\n".join(str(answer.blocks) for answer in told)
     assert "在 prod 试运行：" in said

@@ -202,6 +202,12 @@ async def test_people_follow_compare_and_send_again(world: World, receiver: Rece
     _, newest, _ = await ask(world, "events", "tail", "-n", "3", "--json")
     compared, said, _ = await ask(world, "events", "replay", "--all")
     whole, streams, _ = await ask(world, "events", "verify")
+    code, _, unknown = await ask(world, "events", "send", "hok", str(WHERE), "--from", "2")
+    assert code == 1
+    assert "hok is no sink that the service has known; it knew: drift, hook, lake" in unknown
+    code, _, untold = await ask(world, "events", "send", "hook", "nothing@prod", "--from", "2")
+    assert code == 1
+    assert "hook got nothing of nothing@prod yet" in untold
     again, words, _ = await ask(world, "events", "send", "hook", str(WHERE), "--from", "2")
     got = len(receiver.got)
     async with asyncio.timeout(LIMIT_S), world.here():

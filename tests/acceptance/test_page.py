@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from bot.demo.theatre import Theatre, open_theatre
 from bot.playground.slack.people import ALICE, BOB, CAROL, DAVE, INCIDENTS
@@ -112,6 +113,31 @@ async def test_the_story_can_be_played_by_keyboard_alone(
         await reader.sees("Only visible to you")
         await expect(reader.page.locator("#say")).to_have_value("")
         assert theatre.stage.slack.state.messages(INCIDENTS) == []
+
+
+async def test_words_that_are_typed_while_those_before_are_sent_stay(
+    theatre: Theatre, browser: Browser, tmp_path: Path
+) -> None:
+    async with reading(theatre, browser, tmp_path, size=DESK, scheme="light") as reader:
+        page, say = reader.page, reader.page.locator("#say")
+        sent, go_on = asyncio.Event(), asyncio.Event()
+
+        async def held_up(route: Route) -> None:
+            sent.set()
+            await go_on.wait()
+            await route.continue_()
+
+        await page.route("**/say", held_up)
+        await say.fill("/rollback status")
+        await say.press("Enter")
+        await sent.wait()
+        await say.fill("/rollback log")
+        button = page.locator("[data-composer] button")
+        await expect(button).to_have_attribute("aria-disabled", "true")
+        go_on.set()
+        await expect(button).not_to_have_attribute("aria-disabled", "true")
+
+        await expect(say).to_have_value("/rollback log")
 
 
 @pytest.mark.parametrize(("size", "scheme"), [(PHONE, "dark"), (DESK, "light")])

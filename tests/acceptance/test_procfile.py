@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
 import pytest
+
+from tests import ports
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -25,11 +27,13 @@ def test_the_procfile_has_two_lines_and_no_other() -> None:
 
 
 @pytest.fixture
-def environ(tmp_path: Path) -> dict[str, str]:
+def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
     """A service whose Slack nobody answers for."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    with ports.kept() as port:
+        yield _environ(tmp_path, port)
+
+
+def _environ(tmp_path: Path, port: int) -> dict[str, str]:
     return {
         "PATH": f"{BIN}:{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),

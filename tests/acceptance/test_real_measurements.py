@@ -9,15 +9,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from aiohttp.test_utils import unused_port
+import pytest
 
+from bot.domain.verdict import recovered
 from bot.domain.words import FindingCode
 from bot.playground.slack import people
 from bot.playground.slack.state import SlackState
 from bot.playground.slack.things import File, Message
 from bot.playground.story import seed
 from bot.playground.story.workflow import APP, Edition, graph
-from store.records import Finding
+from store.records import Finding, State
 from tests.acceptance.alertmanager_world import Binaries, alerting
 from tests.acceptance.measured_world import (
     ERRORS,
@@ -30,7 +31,8 @@ from tests.acceptance.measured_world import (
 )
 from tests.acceptance.world import LOOPBACK, WHERE, World, with_button
 
-WHOLE_S = 40.0
+WHOLE_S = 120.0
+OVER_S = 120.0  # with half a minute of the queries' window, and three samples of a quarter
 
 
 async def test_the_version_before_a_publish_that_made_errors_jump_is_suggested_on_what_was_measured(
@@ -88,7 +90,7 @@ async def test_without_prometheus_the_card_comes_by_times_alone_and_says_so(worl
     users = a_day_like_any_other(now)
     users.pieces.append(Traffic(now - timedelta(seconds=90), failing=0.31))
 
-    nobody = f"{LOOPBACK}:{unused_port()}"
+    nobody = f"{LOOPBACK}:9"  # the discard port
     async with asyncio.timeout(WHOLE_S), measured(world, users, asked=nobody):
         card = await world.card()
         thread = await told_below(world, card)
@@ -99,6 +101,34 @@ async def test_without_prometheus_the_card_comes_by_times_alone_and_says_so(worl
     assert "by times alone" in said(card)
     assert "Prometheus did not answer in time, so this rests on times alone." in evidence_in(thread)
     assert charts(thread) == []
+
+
+async def test_a_suggestion_goes_once_the_alert_has_ended_and_what_is_measured_is_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovered, "HELD_S", 20.0)  # two minutes as a rule
+    world.edit(votes="votes = 2\nwithdraw_recovered = true")
+    now = datetime.now(UTC)
+    seed.publish_bad(world.dify.state, at=now - timedelta(seconds=110))
+    users = a_day_like_any_other(now)
+    users.pieces.append(Traffic(now - timedelta(seconds=90), failing=0.31))
+
+    async with asyncio.timeout(OVER_S), measured(world, users):
+        card = await world.card()
+        users.pieces.append(Traffic(datetime.now(UTC)))  # whoever sent what failed has stopped
+
+        async def gone() -> bool:
+            async with world.store.read() as tx:
+                (rollback,) = await tx.rollbacks.newest()
+            return rollback.state is State.WITHDRAWN
+
+        await world.until(gone, within=OVER_S)
+        thread = await told_below(world, card)
+
+    assert any("no longer fires" in reply.text for reply in thread)
+    assert "the metrics are back at their usual" in thread[-1].text
+    assert with_button(world.slack.state) == []
+    assert not world.slack.state.problems
 
 
 # -- the world ----------------------------------------------------------------------------------

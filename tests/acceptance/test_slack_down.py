@@ -23,9 +23,10 @@ def failed(slack: SlackState) -> int:
 async def told(world: World) -> bool:
     """Nothing is due and nothing waits to be sent."""
     async with world.store.read() as tx:
+        unfiled = (await tx.arrivals.waiting()).ids
         unassigned = await tx.alerts.unassigned([WHERE])
         changed = await tx.alerts.changed()
-        return not (unassigned or changed or await tx.outbox.waiting())
+        return not (unfiled or unassigned or changed or await tx.outbox.waiting())
 
 
 async def firings(world: World) -> list[Firing]:

@@ -10,7 +10,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp.test_utils import unused_port
 
 from bot.app import Service
 from bot.domain.announced import ALERTNAME
@@ -20,6 +19,7 @@ from bot.playground.story.alerts import send
 from bot.playground.story.workflow import APP
 from bot.services import deliver
 from store.records import FiringStatus, RecoveryState, Rollback, State
+from tests import ports
 from tests.acceptance.alertmanager_world import Binaries, alerting
 from tests.acceptance.world import LIMIT_S, LOOPBACK, VOTERS, WHERE, World
 
@@ -48,11 +48,18 @@ class Alertmanager:
 
     async def fire(self, *, ends_at: datetime | None = None) -> None:
         """Let the app's alert fire, or end, as its Prometheus would."""
+        await self.tell({"app": WHERE.app, "env": WHERE.env}, ends_at=ends_at)
+
+    async def tell(self, labels: dict[str, str], *, ends_at: datetime | None = None) -> None:
+        """Let an alert with *labels* fire, or end."""
         began = datetime.now(UTC) - timedelta(seconds=5)
         self._began = getattr(self, "_began", began)
-        labels = {"alertname": ALERT, "app": WHERE.app, "env": WHERE.env}
         until = ends_at or datetime.now(UTC) + timedelta(hours=1)
-        said = {"labels": labels, "startsAt": _when(self._began), "endsAt": _when(until)}
+        said = {
+            "labels": {"alertname": ALERT, **labels},
+            "startsAt": _when(self._began),
+            "endsAt": _when(until),
+        }
         async with self._http.post(f"{self.url}/api/v2/alerts", json=[said]) as response:
             response.raise_for_status()
 
@@ -192,6 +199,28 @@ async def test_where_a_match_means_the_app_an_alert_with_its_name_is_hushed_and_
     assert (fires, over) == ({FiringStatus.FIRING}, {FiringStatus.RESOLVED})
 
 
+async def test_what_a_more_exact_match_gives_to_another_app_stays_loud(world: World) -> None:
+    neighbour = seed.add_neighbour(world.dify.state, "Billing")
+    table = f"[app.{APP}]\n"
+    written = world.config.read_text(encoding="utf-8")
+    behind = written.replace(table, table + 'match = { service = "gateway" }\n')
+    place = f'{{ target = "dify.local", id = "{neighbour}" }}'
+    match = 'match = { service = "gateway", route = "billing" }'
+    world.config.write_text(
+        f"{behind}\n[app.billing]\n{match}\nenvironments.prod = {place}\n", encoding="utf-8"
+    )
+    async with asyncio.timeout(WHOLE_S), running(world) as (_, there):
+        command = f"silence {WHERE} for 30m"
+        await world.slack.driver.command(people.ALICE, people.INCIDENTS, "/rollback", command)
+        await world.until(lambda: several(there.silences))
+        for route in ("triage", "billing"):
+            await there.tell({"service": "gateway", "env": WHERE.env, "route": route})
+        found = {one["labels"]["route"]: one for one in await there.alerts(ALERT)}
+
+    assert found["triage"]["status"]["silencedBy"]
+    assert not found["billing"]["status"]["silencedBy"]
+
+
 async def test_people_silence_an_app_and_let_it_be_heard_again(world: World) -> None:
     async with asyncio.timeout(WHOLE_S), running(world) as (_, there):
         command = f"silence {WHERE} for 30m"
@@ -208,7 +237,11 @@ async def test_people_silence_an_app_and_let_it_be_heard_again(world: World) -> 
 
 
 async def test_an_alertmanager_that_was_down_is_told_when_it_is_back(world: World) -> None:
-    port = unused_port()
+    with ports.kept() as port:
+        await _comes_back_at(port, world)
+
+
+async def _comes_back_at(port: int, world: World) -> None:
     with world.config.open("a", encoding="utf-8") as config:
         config.write(f'[alertmanager]\nurl = "http://{LOOPBACK}:{port}"\n')
     async with asyncio.timeout(WHOLE_S), world.here():

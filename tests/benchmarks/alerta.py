@@ -6,12 +6,14 @@ It is installed apart from Keyturn, since its dependencies are others:
     KEYTURN_BENCH_ALERTA=alerta/bin/python python -m tests.benchmarks.intake
 
 It takes the same webhook bodies, stores each alert once and correlates it; it keeps no deliveries.
+As it is shipped: with the plugins that look at each alert (reject, blackout, heartbeat and so on).
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -30,14 +32,22 @@ async def serving(url: str, folder: Path) -> AsyncIterator[tuple[int, int]]:
     """Run it on the empty database at *url*; yields its port and the process of gunicorn."""
     port = free_port()
     settings = folder / "alertad.conf"
-    settings.write_text("AUTH_REQUIRED = False\nSECRET_KEY = 'benchmark'\nPLUGINS = []\n")
+    settings.write_text("AUTH_REQUIRED = False\nSECRET_KEY = 'benchmark'\n")
     env = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
         "DATABASE_URL": url,
         "ALERTA_SVR_CONF_FILE": str(settings),
     }
+    await _make_schema(env, folder)
     command = (python(), "-m", "gunicorn", "alerta:create_app()", "--bind", f"{LOOPBACK}:{port}")
     workers = ("--workers", "2", "--threads", "8", "--log-level", "error")
     async with running(*command, *workers, port=port, env=env, cwd=folder) as process:
         yield port, process.pid
+
+
+async def _make_schema(env: Mapping[str, str], folder: Path) -> None:
+    """Two workers that start on an empty database both make it, and now and then one fails."""
+    once = (python(), "-c", "import alerta; alerta.create_app()")
+    process = await asyncio.create_subprocess_exec(*once, cwd=folder, env=dict(env))
+    assert await process.wait() == 0, "alerta's schema could not be made"

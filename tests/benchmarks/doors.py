@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import sys
 import time
-from asyncio.subprocess import DEVNULL, Process
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
+_LAST_BYTES = 2000
 _START_S, _WARM_S, _IDLE_SHARE = 60.0, 60.0, 0.15
 
 
@@ -27,10 +29,15 @@ def free_port() -> int:
 async def running(
     *command: str, port: int, env: Mapping[str, str], cwd: Path
 ) -> AsyncIterator[Process]:
-    """Run *command*, which is to listen on *port*, until the block ends."""
-    process = await asyncio.create_subprocess_exec(
-        *command, cwd=cwd, env=dict(env), stdout=DEVNULL, stderr=DEVNULL
-    )
+    """Run *command*, which is to listen on *port*, until the block ends.
+
+    Where it ends by itself, the last of what it said stands on standard error.
+    """
+    said = cwd / f"said-{port}.log"
+    with said.open("wb") as out:
+        process = await asyncio.create_subprocess_exec(
+            *command, cwd=cwd, env=dict(env), stdout=out, stderr=out
+        )
     try:
         async with asyncio.timeout(_START_S):
             while not await _answers(port):
@@ -40,6 +47,9 @@ async def running(
     finally:
         if process.returncode is None:
             process.terminate()
+        else:
+            last = said.read_bytes()[-_LAST_BYTES:].decode(errors="replace")
+            print(f"{command[:4]} ended with {process.returncode}: {last}", file=sys.stderr)
         await process.wait()
 
 

@@ -63,7 +63,7 @@ async def driver(url: str) -> Store:
 
     async def store(delivery: Delivery) -> None:
         now = datetime.now(UTC)
-        statements = await taking.statements([delivery], now)
+        statements = await taking.statements([(delivery, now)])
         async with pool.acquire() as connection, connection.transaction():
             for sql, arrays in statements:
                 await connection.execute(sql, *arrays)

@@ -18,8 +18,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from bot.adapters.dify.client import APPS_A_PAGE, DifyTarget
+from bot.adapters.dify.client import DifyTarget
 from bot.adapters.dify.credentials import Account
+from bot.adapters.dify.versions import APPS_A_PAGE
 from bot.domain.approval import MOVES
 from bot.playground.dify.server import RunningDify, start
 from bot.playground.dify.state import DifyState

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from itertools import count
 
 from bot.domain.announced import Announced
-from bot.domain.silencing import Held, Matcher
+from bot.domain.matchers import Matcher
+from bot.domain.silencing import Held
 from bot.errors import BotError, UpstreamDown
 from store.records import Firing
 

@@ -30,7 +30,7 @@ from bot.playground.dify.state import DifyState
 from bot.playground.dify.workflows import Workflow
 from bot.playground.story.workflow import BAD_PROMPT, Edition, environment, features, graph
 from bot.services.execute import Execute
-from bot.services.opening import Rules
+from bot.services.opening.rules import Rules
 from bot.services.places import Places
 from bot.services.propose import Propose
 from bot.services.snapshot import Snapshot

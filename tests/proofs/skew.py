@@ -154,10 +154,10 @@ class Shift:
     async def work(self, names: Sequence[str]) -> dict[str, Ended]:
         """Open as many rollbacks as there are *names*, work, and look at what came of it."""
         before = await noted.newest(self.engine)
-        began = await noted.now(self.engine)
         opened = [await self._open(n) for n in range(len(names))]
         orders = self._orders(opened, await noted.now(self.engine))
         await asyncio.gather(*map(tell, self.replicas, orders))
+        began = await noted.now(self.engine)
         await self._all_ended(opened)
         for replica in self.replicas:
             await tell(replica, {"over": True})

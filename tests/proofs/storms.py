@@ -5,8 +5,9 @@ A pair of real Alertmanagers tells `keyturn serve` of a storm: ten thousand aler
 that begin, end and begin again, each posted to both as Prometheus does. Between them and the
 service a witness notes what was acknowledged. The service is killed half a second to three seconds
 after it says that it is ready, a hundred times, every other time in the moment when it has
-acknowledged a delivery; and once before, when Slack has its first card and it has not heard so.
-While it is killed, nobody else has the database open.
+acknowledged a delivery; once before, when Slack has its first card and it has not heard so; and
+once after, in the moment when it has acknowledged an end that nobody says again, however long that
+takes. While it is killed, nobody else has the database open.
 
 In the end every alert that was acknowledged, or that Alertmanager holds, is stored, as Alertmanager
 was told last; people see one card and one thread an app, and at most one card more a kill, on which
@@ -46,7 +47,10 @@ async def prove(url: str, asked: argparse.Namespace, journal: Journal) -> Tally:
     tally.left = size.kills - journal.before - tally.cases
     rounds = faults.QUICK if asked.quick or tally.left else faults.ROUNDS
     kind = "sqlite" if url.startswith("sqlite") else "postgres"
-    await faults.play(kind, rounds=rounds, seed=str(asked.seed), tally=tally)
+    recovered_s = faults.BUSY_S if asked.quick else faults.RECOVERED_S
+    await faults.play(
+        kind, rounds=rounds, seed=str(asked.seed), tally=tally, recovered_s=recovered_s
+    )
     return tally
 
 

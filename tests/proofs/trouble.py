@@ -17,7 +17,7 @@ from typing import Protocol
 from urllib.parse import parse_qs, urlsplit
 
 FIU = "/usr/lib/fiu"
-# Calls that fail one time in twenty, and with which errno
+# Calls that fail now and then, and with which errno
 # (https://blitiri.com.ar/p/libfiu/doc/posix.html).
 NO_ROOM = ("posix/io/rw/pwrite", 28)
 NOT_ON_DISK = ("posix/io/sync/fdatasync", 5)
@@ -91,10 +91,14 @@ class Stopped:
 
 @dataclass
 class FailingDisk:
-    """One write in twenty finds no room, or what was written does not get to the disk."""
+    """Some writes find no room, or what was written does not get to the disk.
+
+    `likely` is the part of the calls that fail, above 0 and at most 1.
+    """
 
     folder: Path
     dice: random.Random
+    likely: float = 0.05
     _ill: tuple[tuple[str, int], ...] = ()
 
     @staticmethod
@@ -109,7 +113,7 @@ class FailingDisk:
     async def begin(self, pids: list[int]) -> None:
         self._ill = self.dice.choice(ILLS)
         for name, errno in self._ill:
-            command = f"enable_random name={name},probability=0.05,failinfo={errno}"
+            command = f"enable_random name={name},probability={self.likely:g},failinfo={errno}"
             await self._say(pids, command)
 
     async def end(self, pids: list[int]) -> None:

@@ -10,12 +10,16 @@ line says "not audited", and which packages.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
 from typing import Any
 
-_UNREACHABLE = ("ConnectionError", "Max retries exceeded", "ConnectTimeout", "ReadTimeout")
+_UNREACHABLE = re.compile(
+    "ConnectionError|Max retries exceeded|ConnectTimeout|ReadTimeout|ProxyError"
+    r"|ChunkedEncodingError|429 Client Error|5\d\d Server Error"
+)
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ def read(said: str, errors: str) -> Audit:
     try:
         found: list[dict[str, Any]] = json.loads(said)["dependencies"]
     except (ValueError, KeyError):
-        if any(word in errors for word in _UNREACHABLE):
+        if _UNREACHABLE.search(errors):
             return Audit(0, {}, ())
         raise ValueError(errors[-2000:] or "pip-audit said nothing") from None
     skipped = tuple(one["name"] for one in found if "skip_reason" in one)

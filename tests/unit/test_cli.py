@@ -83,6 +83,31 @@ def test_help_names_every_command(keyturn: Keyturn) -> None:
         assert re.search(rf"^  {command} ", told.stdout, re.MULTILINE)
 
 
+def test_whoever_reads_may_have_had_enough(tmp_path: Path) -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    with os.fdopen(writes, "w") as closed:
+        told = subprocess.run(
+            [sys.executable, "-m", "bot", "--help"],
+            cwd=tmp_path,
+            env=environment(tmp_path),
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            timeout=LIMIT_S,
+            check=False,
+        )
+
+    assert (told.returncode, told.stderr) == (141, b"")
+
+
+def test_every_command_says_in_a_line_of_80_columns_what_it_does(keyturn: Keyturn) -> None:
+    told = keyturn("--help", COLUMNS="80")
+
+    _, commands = told.stdout.split("Commands:")
+    assert "..." not in commands
+    assert max(map(len, told.stdout.splitlines())) <= 80
+
+
 @pytest.mark.parametrize("words", [["serv"], ["serve", "--role", "king"], ["serve", "--port", "x"]])
 def test_wrong_use_is_told_and_ends_with_2(keyturn: Keyturn, words: list[str]) -> None:
     told = keyturn(*words)

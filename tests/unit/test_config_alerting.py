@@ -137,7 +137,9 @@ def test_a_text_that_is_a_word_of_the_sender_or_means_an_app_by_a_match_is_taken
     assert read(tmp_path, elsewhere, made.replace('"prod"', '"prd"')).webhooks
 
 
-@pytest.mark.parametrize("name", ["alertmanager", "grafana", "drill", "Pager", "'a/b'"])
+@pytest.mark.parametrize(
+    "name", ["alertmanager", "grafana", "drill", "keyturn", "operator", "Pager", "'a/b'"]
+)
 def test_a_senders_name_is_a_door_of_its_own(tmp_path: Path, name: str) -> None:
     assert "webhook." in mistakes(tmp_path, APP, SENDER.replace("pager", name))
 

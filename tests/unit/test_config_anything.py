@@ -14,6 +14,11 @@ from bot.config.load import database_url, load
 from bot.errors import ConfigurationWrong
 from tests.unit.test_config import SERVING
 
+UNCHECKED = [  # a list here takes the place of what the profile leaves unchecked
+    *(HealthCheck.too_slow, HealthCheck.data_too_large),
+    HealthCheck.function_scoped_fixture,
+]
+
 _TEXTS = st.sampled_from(
     [
         "",
@@ -76,7 +81,7 @@ def told(read: Callable[[], object]) -> str:
 
 
 @given(_TABLES)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=UNCHECKED)
 def test_whatever_the_tables_hold_it_is_settings_or_mistakes(
     tmp_path: Path, tables: dict[str, object]
 ) -> None:
@@ -92,7 +97,7 @@ def test_whatever_the_tables_hold_it_is_settings_or_mistakes(
 @given(
     st.binary(max_size=200) | st.text(max_size=200).map(str.encode) | st.just(b"x = " + b"9" * 5000)
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=UNCHECKED)
 def test_whatever_the_bytes_are_they_are_settings_or_mistakes(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "keyturn.toml"
     path.write_bytes(data)

@@ -20,6 +20,8 @@ from bot.adapters.alertmanager.routes import PATH as ALERTMANAGER
 from bot.adapters.metrics import exposition
 from bot.adapters.metrics.meter import Meter
 from bot.adapters.webhooks.routes import path_of as mapped
+from store.arrivals import ARRIVALS, SET_ASIDE
+from store.figures import INBOX
 from store.records import GOES_TO
 from tests.adapters.metrics.test_routes import reading, told
 
@@ -51,6 +53,8 @@ GOOD = {
     'keyturn_queue_oldest_seconds{queue="anchors"}': f"1{STEADY}",
     'keyturn_queue_oldest_seconds{queue="core"}': f"1{STEADY}",
     'keyturn_queue_oldest_seconds{queue="inbox"}': f"0{STEADY}",
+    'keyturn_queue_oldest_seconds{queue="arrivals"}': f"2{STEADY}",
+    'keyturn_queue_waiting{queue="set_aside"}': f"0{STEADY}",
     'keyturn_events_lag_seconds{sink="lake"}': f"5{STEADY}",
     'keyturn_job_finished_timestamp_seconds{task="snapshot"}': f"0+60{STEADY}",
     "keyturn_paused": f"0{STEADY}",
@@ -64,6 +68,7 @@ GOOD = {
 ONE_MORE = f"2x{MINUTES - 20} 3x20"
 CASES = [
     Case("KeyturnDown", 'up{job="keyturn", instance="a"}', f"0{STEADY}"),
+    Case("KeyturnReplicaDown", 'up{job="keyturn", instance="b"}', f"0{STEADY}"),
     Case(
         "KeyturnDatabaseLost",
         'keyturn_database_up{job="keyturn", instance="a"}',
@@ -90,6 +95,10 @@ CASES = [
     Case("KeyturnEventsStuck", 'keyturn_events_lag_seconds{sink="lake"}', f"0+60{STEADY}"),
     Case("KeyturnClicksStuck", 'keyturn_queue_oldest_seconds{queue="inbox"}', f"0+60{STEADY}"),
     Case(
+        "KeyturnAlertsNotFiled", 'keyturn_queue_oldest_seconds{queue="arrivals"}', f"0+60{STEADY}"
+    ),
+    Case("KeyturnWebhooksSetAside", 'keyturn_queue_waiting{queue="set_aside"}', f"1{STEADY}"),
+    Case(
         "KeyturnSnapshotsStopped",
         'keyturn_job_finished_timestamp_seconds{task="snapshot"}',
         f"600{STEADY}",
@@ -99,6 +108,11 @@ CASES = [
         "KeyturnSlackTrouble", 'keyturn_trouble{kind="degraded", part="slack_socket"}', f"1{STEADY}"
     ),
     Case("KeyturnDifyTrouble", 'keyturn_trouble{kind="degraded", part="dify.prod"}', f"1{STEADY}"),
+    Case(
+        "KeyturnSettingsRefused",
+        'keyturn_trouble{kind="degraded", part="settings"}',
+        f"1{STEADY}",
+    ),
     Case("KeyturnPaused", "keyturn_paused", f"1{STEADY}"),
     Case(
         "KeyturnAlertsRefused",
@@ -114,7 +128,22 @@ CASES = [
         for door in ("/webhooks/grafana", "/webhooks/{name}")
         for status in (400, 401, 503)
     ),
+    Case(
+        "KeyturnAlertsRefused",  # as Alertmanager tries it: once a group_interval; never before
+        'keyturn_http_request_seconds_count{door="/webhooks/alertmanager", status="401"}',
+        f"_x{MINUTES - 20} 1x4 2x4 3x4 4x8",
+    ),
+    Case(
+        "KeyturnAlertsRefused",
+        'keyturn_http_request_seconds_count{door="/webhooks/alertmanager", status="401"}',
+        f"1x{MINUTES - 20} 2x4 3x4 4x12",
+    ),
     Case("KeyturnGlassBroken", 'keyturn_glass_broken_total{env="prod"}', ONE_MORE),
+    Case(
+        "KeyturnGlassBroken",  # the first there ever was
+        'keyturn_glass_broken_total{env="test"}',
+        f"_x{MINUTES - 20} 1x20",
+    ),
     Case(
         "KeyturnNotRecovered", 'keyturn_recoveries{env="prod", outcome="not_recovered"}', ONE_MORE
     ),
@@ -205,12 +234,19 @@ def test_what_waits_for_one_system_is_not_said_of_another(
 def test_the_queues_that_alerts_name_are_those_that_are_told() -> None:
     named = {n for rule in rules() for n in re.findall(r'queue="(\w+)"', rule["expr"])}
 
-    assert named <= {"inbox", *GOES_TO.values()}
+    assert named <= {INBOX, ARRIVALS, SET_ASIDE, *GOES_TO.values()}
+
+
+def test_one_probe_of_a_stranger_wakes_nobody(promtool: str, tmp_path: Path) -> None:
+    door = 'keyturn_http_request_seconds_count{door="/webhooks/alertmanager", status="401"}'
+
+    for once in (f"_x{MINUTES - 20} 1x20", f"1x{MINUTES - 20} 2x20"):
+        assert firing(promtool, tmp_path, {**GOOD, door: once}, RULES) == set()
 
 
 def test_the_doors_of_webhooks_are_all_watched() -> None:
     (rule,) = (one for one in rules() if one["alert"] == "KeyturnAlertsRefused")
-    (watched,) = re.findall(r'door=~"([^"]+)"', rule["expr"])
+    (watched,) = set(re.findall(r'door=~"([^"]+)"', rule["expr"]))
 
     for door in (ALERTMANAGER, grafana.PATH, mapped("{name}")):
         assert re.fullmatch(watched, door), door

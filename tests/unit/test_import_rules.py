@@ -74,7 +74,7 @@ PLANTED: dict[str, list[tuple[str, str]]] = {
         ("bot/web.py", "from store import engine"),
         ("bot/adapters/dify/planted.py", "from store import address"),
         ("bot/renewal/renewal.py", "from store import session"),
-        ("bot/assembly/parts.py", "from store import rollbacks"),
+        ("bot/assembly/making.py", "from store import rollbacks"),
         ("bot/cli/planted.py", IN_A_FUNCTION.format("store.session")),
         ("bot/adapters/slack/planted.py", TYPE_CHECKING.format("store.inbox")),
     ],
@@ -101,7 +101,7 @@ PLANTED: dict[str, list[tuple[str, str]]] = {
     NO_IO: [
         ("bot/services/planted.py", "import aiohttp"),
         ("bot/ports/target.py", TYPE_CHECKING.format("sqlalchemy")),
-        ("bot/errors.py", IN_A_FUNCTION.format("slack_sdk")),
+        ("bot/errors/base.py", IN_A_FUNCTION.format("slack_sdk")),
     ],
     PURE: [
         ("bot/domain/planted.py", "import random"),

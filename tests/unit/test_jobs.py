@@ -14,7 +14,7 @@ from bot import jobs, pulse
 from bot.errors import UpstreamDown
 from store.records import Slot, Unavailable
 
-SOON_S = 5.0
+SOON_S = 20.0
 
 
 class Queue:

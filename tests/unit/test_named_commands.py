@@ -16,7 +16,8 @@ from bot.domain.words import OutcomeCode
 ROOT = Path(__file__).resolve().parents[2]
 TEXTS = sorted(
     [
-        *(ROOT / name for name in ("README.md", "Dockerfile", "Procfile", "bot/errors.py")),
+        *(ROOT / name for name in ("README.md", "Dockerfile", "Procfile")),
+        *(ROOT / "bot" / "errors").glob("*.py"),
         *(ROOT / "docs").rglob("*.md"),
         *(ROOT / "templates").rglob("*.j2"),
         *(file for file in (ROOT / "deploy").rglob("*") if file.is_file()),

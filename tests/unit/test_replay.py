@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from bot.cli.main import _app
+from bot.cli.main import program
 from tests.unit.domain.verdict.stage import errors_jump
 
 RUN = CliRunner()
@@ -57,7 +57,7 @@ def written(path: Path, *records: dict[str, Any] | str) -> str:
 
 
 def replay(*words: str) -> Result:
-    return RUN.invoke(_app, ["replay", *words])
+    return RUN.invoke(program(["replay"]), ["replay", *words])
 
 
 @pytest.fixture

@@ -203,6 +203,7 @@ def test_two_anchors_of_one_entry_that_differ_are_both_held_against_it() -> None
         (["nowhere.jsonl"], "cannot be looked at"),
         (["{export}", "--anchors", "{empty}"], "holds no anchor"),
         (["{empty}"], "there is no entry in it"),
+        (["{other}"], "is this what `keyturn audit export` wrote?"),
         (["{export}", "--anchors", "{far}"], "anchored: its end was cut off"),
         (["{part}", "--anchors", "{first}"], "none of the 1 anchors"),
     ],
@@ -213,6 +214,7 @@ def test_what_proves_nothing_is_no_success(
     lines = export.read_bytes().splitlines(keepends=True)
     contents = {
         "empty": b"",
+        "other": b"[dify.local]\n",
         "far": b'{"sequence": 99, "hash": "%s"}' % (b"0" * 64),
         "part": b"".join(lines[4:]),
         "first": lines[0],

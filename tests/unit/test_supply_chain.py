@@ -65,6 +65,7 @@ BAD = {"name": "numpy", "version": "2", "vulns": [{"id": "PYSEC-2026-1"}, {"id":
         (said(CLEAN), "", "1 packages audited, nothing known"),
         (said(SKIPPED), "", "not audited: advisory database unreachable"),
         ("", "… Max retries exceeded …", "not audited: advisory database unreachable"),
+        ("", "… 502 Server Error: Bad Gateway …", "not audited: advisory database unreachable"),
         (said(CLEAN, SKIPPED), "", "1 packages audited, nothing known; not audited: jinja2"),
         (said(CLEAN, BAD), "", "vulnerable: numpy: PYSEC-2026-1, PYSEC-2026-2"),
     ],

@@ -102,6 +102,18 @@ async def test_what_nobody_foresaw_is_logged_by_its_class_and_lines(
     assert any("in route" in line or line.endswith("route") for line in facts["came_through"])
 
 
+async def test_why_a_body_was_not_understood_is_told_to_operators_too(
+    client: Client, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.raises = errors.BadInput("alerts[1].startsAt is not a time")
+
+    await client.post("/door")
+
+    (record,) = [one for one in caplog.records if one.message == "answered 400"]
+    facts = vars(record)
+    assert (facts["path"], facts["why"]) == ("/door", "alerts[1].startsAt is not a time")
+
+
 async def test_every_401_is_the_same_whatever_was_wrong(client: Client, world: World) -> None:
     bodies = set()
     for cause in ("no header", "wrong token", "no token configured"):
@@ -218,13 +230,13 @@ async def test_a_request_at_hand_is_finished_before_the_door_closes() -> None:
     running = await web.serve(application, "127.0.0.1", 0)
     async with ClientSession() as session:
         asked = asyncio.create_task(session.get(f"http://127.0.0.1:{running.port}/slow"))
-        await asyncio.wait_for(entered.wait(), 5)
+        await asyncio.wait_for(entered.wait(), 20)
         closing = asyncio.create_task(running.close())
         gate.set()
-        answer = await asyncio.wait_for(asked, 5)
+        answer = await asyncio.wait_for(asked, 20)
 
         assert await answer.text() == "done"
-        await asyncio.wait_for(closing, 5)
+        await asyncio.wait_for(closing, 20)
 
 
 async def test_a_taken_port_is_the_system_error_that_it_is(world: World) -> None:

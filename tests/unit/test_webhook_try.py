@@ -26,7 +26,8 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def tried(file: Path, body: object, name: str = "pager") -> Result:
     file.write_text(json.dumps(body), encoding="utf-8")
-    return CliRunner().invoke(main._app, ["webhook", "try", name, str(file)])
+    words = ["webhook", "try", name, str(file)]
+    return CliRunner().invoke(main.program(words), words)
 
 
 def test_what_is_understood_is_said_alert_by_alert(file: Path) -> None:
@@ -55,7 +56,7 @@ def test_a_sender_that_is_not_mapped_is_wrong_use(file: Path) -> None:
     found = tried(file, EVENT, name="pigeon")
 
     assert found.exit_code == 2
-    assert "there are: pager, grafana" in found.output
+    assert "there are: pager, alertmanager, grafana" in found.output
 
 
 def test_grafanas_bodies_need_no_mapping(file: Path) -> None:
@@ -65,3 +66,29 @@ def test_grafanas_bodies_need_no_mapping(file: Path) -> None:
     body = {"version": "1", "groupKey": "", "receiver": "k", "alerts": [alert]}
 
     assert "triage@prod" in tried(file, body, name="grafana").output
+
+
+def test_alertmanagers_own_are_tried_too_and_where_there_is_no_alert_that_is_said(
+    file: Path,
+) -> None:
+    labels = {"alertname": "Wrong", "app": "triage", "env": "prod"}
+    alert = {"status": "firing", "labels": labels, "startsAt": "2026-11-24T12:00:00Z"}
+    alert |= {"fingerprint": "c6ea"}
+    body = {"version": "4", "groupKey": "{}", "receiver": "k", "alerts": [alert]}
+    unnamed = {**body, "alerts": [{**alert, "labels": {"alertname": "Wrong"}}]}
+
+    found = tried(file, body, name="alertmanager")
+    nothing = tried(file, {**body, "alerts": []}, name="alertmanager")
+    nobody = tried(file, unnamed, name="alertmanager")
+
+    assert (found.exit_code, "triage@prod" in found.output) == (0, True)
+    assert (nothing.exit_code, "there is no alert in it" in nothing.output) == (1, True)
+    assert "look at the labels above" in nobody.output
+
+
+def test_a_body_comes_by_a_pipe_too(file: Path) -> None:
+    words = ["webhook", "try", "pager", "-"]
+
+    found = CliRunner().invoke(main.program(words), words, input=json.dumps(EVENT))
+
+    assert (found.exit_code, "triage@prod" in found.output) == (0, True)

@@ -10,8 +10,9 @@ import orjson
 
 from bot.adapters.alertmanager import wire
 from bot.domain.announced import Announced
+from bot.domain.matchers import Matcher
 from bot.domain.naming import LabelMap
-from bot.domain.silencing import CREATOR, Held, Matcher
+from bot.domain.silencing import CREATOR, Held
 from bot.errors import AnswerUnreadable, BadInput, TooLarge
 from bot.textsafe import visible
 from store.records import AppEnv, Firing, Json

@@ -14,8 +14,9 @@ import aiohttp
 from bot import pulse
 from bot.adapters.alertmanager import api, wire
 from bot.domain.announced import Announced
+from bot.domain.matchers import Matcher
 from bot.domain.naming import LabelMap
-from bot.domain.silencing import Held, Matcher
+from bot.domain.silencing import Held
 from bot.errors import (
     AnswerUnreadable,
     BadInput,

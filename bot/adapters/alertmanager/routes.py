@@ -9,15 +9,15 @@ from functools import partial
 
 from aiohttp import web
 
+from bot import bodies
 from bot.adapters.alertmanager import wire
 from bot.domain.bearer import Bearers
 from bot.domain.naming import LabelMap
-from bot.errors import TooLarge, Unauthorised
+from bot.errors import Unauthorised
 from bot.log import bound
 from store.records import AppEnv, Delivery
 
 PATH = "/webhooks/alertmanager"
-BODY_TIMEOUT_S = 20.0
 THREAD_FROM_BYTES = 128 * 1024  # ten thousand alerts would hold up the loop for a while
 _log = logging.getLogger(__name__)
 
@@ -46,15 +46,16 @@ def routes(
     """
     allowed = Bearers(tokens)
 
+    read = partial(wire.parse, labels=labels, known=known, source=source, version=version)
+
     async def parsed(body: bytes) -> Delivery:
-        read = partial(wire.parse, labels=labels, known=known, source=source, version=version)
         return read(body) if len(body) < THREAD_FROM_BYTES else await asyncio.to_thread(read, body)
 
     async def receive(request: web.Request) -> web.Response:
         """Store one notification, then answer 202; what follows from it happens later."""
         if not allowed.open(request.headers.get("Authorization", "")):
             raise Unauthorised
-        delivery = await parsed(await _body(request))
+        delivery = await parsed(await bodies.read(request, most=wire.MAX_BYTES))
         await take_in(delivery)
         _tell_odd(delivery, labels, known)
         return web.Response(status=202)
@@ -78,16 +79,3 @@ def _tell_odd(delivery: Delivery, labels: LabelMap, known: Container[AppEnv]) ->
             _log.warning("labels mean several apps: counted as unknown", extra={"apps": rivals})
         if delivery.unreadable:
             _log.warning("alerts unreadable", extra={"alerts": delivery.unreadable})
-
-
-async def _body(request: web.Request) -> bytes:
-    """The raw bytes, read in time and within the limit, also when no length was announced."""
-    if (request.content_length or 0) > wire.MAX_BYTES:
-        raise TooLarge(f"more than {wire.MAX_BYTES} bytes announced")
-    if request.content.is_eof():  # it came with its head
-        return await request.read()
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            return await request.read()
-    except TimeoutError as error:
-        raise web.HTTPRequestTimeout from error

@@ -29,6 +29,7 @@ _RFC3339 = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII
 )
 _FINGERPRINT = re.compile(r"[0-9a-f]{1,64}", re.ASCII)
+_STATUSES = {status.value: status for status in FiringStatus}
 _KINDS = {str: "text", list: "list"}
 _T = TypeVar("_T", str, list[object])
 
@@ -160,17 +161,17 @@ def _firing(
     starts_at = _time(alert, "startsAt", path)
     if starts_at is None:
         raise BadInput(f"{path}.startsAt is not a time")
-    status = _text(alert, "status", path)
-    if status not in {"firing", "resolved"}:
+    status = _STATUSES.get(_text(alert, "status", path))
+    if status is None:
         raise BadInput(f"{path}.status is neither firing nor resolved")
     return Firing(
         source=source,
         fingerprint=fingerprint,
         starts_at=starts_at,
-        status=FiringStatus(status),
+        status=status,
         labels=own,
         annotations=_texts(alert, "annotations", path),
-        ends_at=_time(alert, "endsAt", path) if status == "resolved" else None,
+        ends_at=_time(alert, "endsAt", path) if status is FiringStatus.RESOLVED else None,
         where=labels.where(own, known),
     )
 

@@ -15,7 +15,7 @@ async def workspace_name(target: DifyTarget) -> str:
     Raises:
         LoginRefused, AccountLocked, UpstreamDown, UpstreamRefused.
     """
-    answer = await target._read("/workspaces")
+    answer = await target.reading.json("/workspaces")
     try:
         for workspace in items(answer, "workspaces", "workspaces"):
             found = mapping(workspace, "workspaces")

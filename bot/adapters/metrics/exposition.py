@@ -174,7 +174,9 @@ def _queues(reading: Reading) -> Iterator[Metric]:
     yield _gauge(
         "keyturn_queue_waiting",
         "What waits: clicks and commands to be judged (`inbox`), what is to be told to `people`, "
-        "to `alertmanager` and to whoever keeps `anchors`, and versions to look at (`core`).",
+        "to `alertmanager` and to whoever keeps `anchors`, versions to look at (`core`), and "
+        "webhooks that were acknowledged and are to be filed (`arrivals`, at most so many) or "
+        "could not be (`set_aside`).",
         {(one.queue,): one.waiting for one in reading.backlogs},
         "queue",
     )

@@ -65,10 +65,17 @@ class Meter:
             ("source", "status"),
             registry=self.registry,
         )
+        unknown = Counter(
+            "keyturn_alerts_unknown",
+            "Those of them that name no watched app: they open no case.",
+            ("source",),
+            registry=self.registry,
+        )
 
         # looking a child up by its labels takes longer than counting in it
         self._answered = cache(self._requests.labels)
         self._received = cache(self._alerts.labels)
+        self._unknown = cache(unknown.labels)
 
     def received(
         self, take_in: Callable[[Delivery], Awaitable[None]]
@@ -78,10 +85,12 @@ class Meter:
         async def counted(delivery: Delivery) -> None:
             await take_in(delivery)
             alerts = delivery.firings
-            over = sum(one.status is FiringStatus.RESOLVED for one in alerts)
+            over = len([one for one in alerts if one.status is FiringStatus.RESOLVED])
             for status, number in (("firing", len(alerts) - over), ("resolved", over)):
                 if number:
                     self._received(delivery.source, status).inc(number)
+            if unnamed := [one for one in alerts if one.where is None]:
+                self._unknown(delivery.source).inc(len(unnamed))
 
         return counted
 

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from bot import bodies
 from bot.adapters.webhooks import form as forms
 from bot.adapters.webhooks.form import Form
 from bot.domain.bearer import Bearers
 from bot.domain.naming import LabelMap
-from bot.errors import TooLarge, Unauthorised
+from bot.errors import Unauthorised
 from bot.log import bound
 from store.records import AppEnv, Delivery
 
-BODY_TIMEOUT_S = 20.0
 THREAD_FROM_BYTES = 128 * 1024
 _log = logging.getLogger(__name__)
 
@@ -75,27 +75,15 @@ class _Door:
         """Store one body, then answer 202; what follows from it happens later."""
         if not self._allowed.open(request.headers.get("Authorization", "")):
             raise Unauthorised
-        body = await _body(request)
+        body = await bodies.read(request, most=forms.MAX_BYTES)
         large = len(body) >= THREAD_FROM_BYTES
         delivery = await asyncio.to_thread(self._read, body) if large else self._read(body)
-        with bound(delivery=delivery.digest[:16]):
-            await self._take_in(delivery)
-            facts = {"source": delivery.source, "alerts": len(delivery.firings)}
-            _log.info("delivery stored", extra=facts)
-            if delivery.unreadable:
-                _log.warning("alerts unreadable", extra={"alerts": delivery.unreadable})
+        await self._take_in(delivery)
+        if delivery.unreadable:
+            with bound(delivery=delivery.digest[:16]):
+                facts = {"source": delivery.source, "alerts": delivery.unreadable}
+                _log.warning("alerts unreadable", extra=facts)
         return web.Response(status=202)
 
     def _read(self, body: bytes) -> Delivery:
         return forms.read(body, self._form, labels=self._labels, known=self._known)
-
-
-async def _body(request: web.Request) -> bytes:
-    """The raw bytes, read in time and within the limit, also when no length was announced."""
-    if (request.content_length or 0) > forms.MAX_BYTES:
-        raise TooLarge(f"more than {forms.MAX_BYTES} bytes announced")
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            return await request.read()
-    except TimeoutError as error:
-        raise web.HTTPRequestTimeout from error

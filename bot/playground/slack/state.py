@@ -25,6 +25,7 @@ from bot.playground.slack.things import (
 )
 
 T = TypeVar("T")
+PATIENCE_S = 45.0  # others may use the machine
 
 SCOPES = frozenset(
     {"chat:write", "commands", "users:read", "usergroups:read", "files:write", "files:read"}
@@ -217,7 +218,7 @@ class SlackState:
         """Wait for the next change."""
         await self._changed.wait()
 
-    async def until(self, condition: Callable[[SlackState], T], *, within: float = 10.0) -> T:
+    async def until(self, condition: Callable[[SlackState], T], *, within: float = PATIENCE_S) -> T:
         """Return the first truthy answer of *condition*, asked now and after every change.
 
         Raises:

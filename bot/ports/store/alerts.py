@@ -11,10 +11,32 @@ from store.records import (
     AuditDraft,
     Delivery,
     Firing,
+    SetAside,
     Silenced,
     SuggestionsPaused,
     Truncated,
+    Unfiled,
 )
+
+
+class Arrivals(Protocol):
+    """Deliveries that were acknowledged and are not filed yet (`Store.keep`)."""
+
+    async def waiting(self, *, most: int = 500) -> Unfiled:
+        """Which are to be filed next, those of watched apps first; at most *most*."""
+        ...
+
+    async def set_aside(self, arrival_id: int, why: str) -> bool:
+        """Let it wait no more: it cannot be filed, for the reason *why*; False if it is gone."""
+        ...
+
+    async def aside(self, *, limit: int = 100) -> Sequence[SetAside]:
+        """Those that could not be filed, oldest first."""
+        ...
+
+    async def put_back(self, *, at_most: int = 100) -> int:
+        """Let the first *at_most* of those wait again; how many did."""
+        ...
 
 
 class Alerts(Protocol):
@@ -91,7 +113,7 @@ class Alerts(Protocol):
 
 
 class TruncatedGroups(Protocol):
-    """Groups that came cut short; made with their delivery, until the rest of each was fetched."""
+    """Groups that came cut short, from when they are filed until the rest of each was fetched."""
 
     async def claim(self, *, lease: timedelta) -> Truncated | None:
         """The group that is due for longest; nobody else gets it before *lease* is over."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
-from bot.ports.store.alerts import Alerts, Silences, Suggestions, TruncatedGroups
+from bot.ports.store.alerts import Alerts, Arrivals, Silences, Suggestions, TruncatedGroups
 from bot.ports.store.audit import Audit
 from bot.ports.store.cases import Cases, Rollbacks, Seals
 from bot.ports.store.events import Announcements, Events, Sinks
@@ -29,6 +29,8 @@ class Transaction(Protocol):
     def tags(self) -> Tags: ...
     @property
     def retention(self) -> Retention: ...
+    @property
+    def arrivals(self) -> Arrivals: ...
     @property
     def alerts(self) -> Alerts: ...
     @property
@@ -85,6 +87,14 @@ class Store(Protocol):
         """A read-only snapshot."""
         ...
 
-    async def take_all(self, deliveries: Collection[Delivery]) -> None:
-        """Store *deliveries* as `Alerts.take_all` does, in a transaction of their own."""
+    async def keep(self, deliveries: Collection[Delivery]) -> None:
+        """Write *deliveries* down to be filed, all of them or none; durable when it returns."""
+        ...
+
+    async def file(self, ids: Sequence[int]) -> bool:
+        """File these arrivals: their alerts can be seen from then on.
+
+        False when somebody else filed one of them. Raises `StoreError` where one of them cannot
+        be filed. Nothing is done then.
+        """
         ...

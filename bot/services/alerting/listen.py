@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.domain import silencing
+from bot.domain import matchers, silencing
 from bot.domain.naming import LabelMap
 from bot.ports.alerting import Alerting
 from bot.ports.store import Store, Transaction
@@ -69,12 +69,14 @@ class Listen:
         apart.tell()
 
     async def _about(self, where: AppEnv, known: Sequence[Firing]) -> None:
-        """Take in what fires of all that a silence of *where* hushes, and what of it is over.
+        """Take in what fires of all that a silence of *where* may hush, and what of it is over.
 
+        One that was begun by other settings may hush more than what means *where* by now, so more
+        is asked for than a new one would hush.
         *known* is what fired for us before Alertmanager is asked: what has begun since may be
         stored by now, and be in no answer.
         """
-        asked = silencing.ways(where, self._labels)
+        asked = matchers.broadly(where, self._labels, self._apps)
         servers = self._there.values()
         firing = [one for there in servers for way in asked for one in await there.firing(way)]
         up_since = [await there.up_since() for there in servers]
@@ -87,7 +89,7 @@ class Listen:
             over = [
                 replace(one, status=FiringStatus.RESOLVED, ends_at=now)
                 for one in gone
-                if knows and silencing.fits_one(asked, one.labels)
+                if knows and matchers.fits_one(asked, one.labels)
             ]
             if heard or over:
                 await tx.alerts.take(_delivery(where, [*heard.values(), *over]))

@@ -6,12 +6,13 @@ between saying and marking says it twice, and Alertmanager then holds the same.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from bot.domain import silencing
+from bot.domain import matchers, silencing
 from bot.domain.naming import LabelMap
 from bot.domain.recovery import BAKE
 from bot.domain.silencing import Held
@@ -42,6 +43,7 @@ LEASE = timedelta(seconds=90)  # longer than the calls that one row needs
 class Manner:
     """What is told: whether rollbacks are, and in which environments alerts are silenced."""
 
+    known: Container[AppEnv]  # the watched apps, which alerts may mean
     announce: bool = True
     silence: frozenset[str] = frozenset()
     labels: LabelMap = field(default_factory=LabelMap)
@@ -175,7 +177,14 @@ class Tell:
         """The ids of all that *wanted* needs; what is not *held* yet is begun."""
         comment, until = silencing.comment(wanted), wanted.until
         ids: list[str] = []
-        for way in silencing.ways(wanted.where, self._manner.labels, wanted.alerts):
+        ways = await asyncio.to_thread(
+            matchers.exactly,
+            wanted.where,
+            self._manner.labels,
+            self._manner.known,
+            wanted.alerts,
+        )
+        for way in ways:
             same = next((one.id for one in held if silencing.is_same(one, wanted, way)), "")
             ids.append(same or await there.silence(way, since=now, until=until, comment=comment))
         return ids

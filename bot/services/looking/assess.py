@@ -29,7 +29,8 @@ from bot.services.looking.practise import Practise
 from bot.services.looking.ran import Ran
 from bot.services.looking.suggest import Suggest
 from bot.services.looking.telling import LOOK_AGAIN, Telling
-from bot.services.opening import Opening, Rules
+from bot.services.opening.opening import Opening
+from bot.services.opening.rules import Rules
 from bot.services.outgoing import moved, note_row
 from bot.services.request import Request
 from bot.services.snapshot import Snapshot

@@ -12,7 +12,9 @@ from bot.services.looking import found
 from bot.services.looking.judge import numbered
 from bot.services.looking.suggest import Suggest
 from bot.services.looking.telling import Telling
-from bot.services.opening import Ground, Opening, Rules
+from bot.services.opening.ground import Ground
+from bot.services.opening.opening import Opening
+from bot.services.opening.rules import Rules
 from store.records import AppEnv, AuditDraft, Case, Finding, Rollback, Version
 
 HOLDS = timedelta(hours=12)  # for how long an answer stands

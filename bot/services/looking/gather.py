@@ -17,7 +17,8 @@ from bot.services.looking.heard import heard
 from bot.services.looking.kinds import kinds
 from bot.services.looking.ran import Ran, Results, by_number
 from bot.services.looking.uses import Uses
-from bot.services.opening import Ground, Rules
+from bot.services.opening.ground import Ground
+from bot.services.opening.rules import Rules
 from store.records import AppEnv, Firing, FiringStatus, Version, VersionSource
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,9 @@ from bot.domain.rate import recent_rate
 from bot.domain.verdict.belief import BELIEFS, Beliefs, Thresholds
 from bot.domain.verdict.incident import Change, Incident
 from bot.services.looking.gather import Gather
-from bot.services.opening import Ground, Opening, Rules
+from bot.services.opening.ground import Ground
+from bot.services.opening.opening import Opening
+from bot.services.opening.rules import Rules
 from store.records import AppEnv, Case, Firing, Version
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from bot.ports.store import Store, Transaction
 from bot.services.looking.gather import HISTORY, Gather
 from bot.services.looking.heard import begun_by
 from bot.services.looking.judge import beliefs
-from bot.services.opening import Ground, Rules
+from bot.services.opening.ground import Ground
+from bot.services.opening.rules import Rules
 from store.records import Case, Firing, Rollback, Search, Version
 
 if TYPE_CHECKING:

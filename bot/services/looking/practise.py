@@ -15,7 +15,9 @@ from bot.services.drill.ending import unsuggested
 from bot.services.looking import found
 from bot.services.looking.suggest import Suggest
 from bot.services.looking.telling import Telling
-from bot.services.opening import Ground, Opening, Rules
+from bot.services.opening.ground import Ground
+from bot.services.opening.opening import Opening
+from bot.services.opening.rules import Rules
 from store.records import Case, Finding, Firing, Rollback, Version
 
 _WOULD_WAIT = frozenset({FindingCode.FROZEN, FindingCode.SUGGESTIONS_PAUSED})  # as alerts do

@@ -23,7 +23,10 @@ from bot.ports.target import Targets
 from bot.services.eligibility import Eligibility
 from bot.services.looking import found
 from bot.services.looking.telling import LOOK_AGAIN, Telling, below
-from bot.services.opening import Ground, Looked, Opening, Rules, open_in
+from bot.services.opening.ground import Ground, Looked
+from bot.services.opening.opening import Opening
+from bot.services.opening.presenting import open_in
+from bot.services.opening.rules import Rules
 from store.records import Case, Finding, NewRollback, OpenRollbackExists, Rollback, Stale, Version
 
 log = logging.getLogger(__name__)

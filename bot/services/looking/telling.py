@@ -14,7 +14,7 @@ from bot.domain.words import FindingCode, NoteCode
 from bot.errors import UpstreamDown, UpstreamRefused
 from bot.ports.store import Store, Transaction
 from bot.services.looking import found
-from bot.services.opening import entry
+from bot.services.opening.presenting import entry
 from bot.services.outgoing import card_row, chart_row, note_row
 from store.records import Case, Finding, NewOutgoing
 

@@ -12,8 +12,9 @@ from aiohttp.test_utils import TestServer
 
 from bot.adapters.alertmanager.client import Alertmanager
 from bot.domain.announced import Announced
+from bot.domain.matchers import Matcher
 from bot.domain.naming import LabelMap
-from bot.domain.silencing import Held, Matcher
+from bot.domain.silencing import Held
 from bot.errors import AnswerUnreadable, BotError, TokenRefused, UpstreamDown, UpstreamRefused
 from tests.builders import PROD
 

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 
-from bot import web
+from bot import bodies, web
 from bot.adapters.alertmanager import routes
 from bot.domain.naming import LabelMap
 from store.records import AppEnv, Delivery, Unavailable
@@ -90,7 +90,7 @@ async def test_a_delivery_is_stored_and_then_accepted(post: Post, intake: Intake
 async def test_nothing_is_answered_before_it_is_stored(post: Post, intake: Intake) -> None:
     intake.gate.clear()
     answering = asyncio.create_task(post())
-    await asyncio.wait_for(intake.entered.wait(), timeout=5)
+    await asyncio.wait_for(intake.entered.wait(), timeout=20)
     assert not answering.done()
 
     intake.gate.set()
@@ -200,7 +200,7 @@ async def test_a_database_that_is_not_there_is_a_503_so_that_alertmanager_sends_
 async def test_a_sender_that_never_ends_its_body_is_let_go(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(routes, "BODY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(bodies, "WITHIN_S", 0.05)
     more = asyncio.Event()
 
     async def endless() -> AsyncIterator[bytes]:

@@ -128,14 +128,17 @@ async def test_whatever_else_is_answered_it_has_to_be_posted_again(answer: Answe
 
 
 async def test_who_does_not_answer_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def never(_: web.Request) -> web.StreamResponse:
-        await asyncio.Event().wait()
-        raise AssertionError
+    given_up = asyncio.Event()
+
+    async def late(_: web.Request) -> web.StreamResponse:
+        await given_up.wait()
+        return web.Response()
 
     monkeypatch.setattr(client, "_TIMEOUT", aiohttp.ClientTimeout(total=0.2))
-    async with receiving(never) as (_, keeper):
+    async with receiving(late) as (_, keeper):
         with pytest.raises(UpstreamDown):
             await keeper.publish(ANCHOR)
+        given_up.set()
 
 
 async def test_nobody_there_is_down_and_says_no_secret() -> None:

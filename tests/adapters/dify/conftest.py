@@ -15,7 +15,7 @@ from bot.playground.dify.state import DifyState
 
 BOT, PASSWORD = "bot@example.com", "B0tPassw0rd"
 PATIENCE = aiohttp.ClientTimeout(total=60)  # most is not about time; others use the machine
-QUICK = aiohttp.ClientTimeout(total=0.2, sock_connect=5)
+QUICK = aiohttp.ClientTimeout(total=1.0, sock_connect=5)
 
 
 def a_graph(title: str) -> dict[str, Any]:

@@ -136,12 +136,12 @@ def test_more_than_five_mebibytes_are_not_even_looked_at(filler: str) -> None:
 def test_ten_levels_of_aliases_take_no_time() -> None:
     lines = ["a0: &a0 [x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 30)]
-    start = time.monotonic()
+    start = time.process_time()
 
     with pytest.raises(AnswerUnreadable):
         from_dsl("\n".join(lines))
 
-    assert time.monotonic() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_an_error_quotes_nothing_of_the_text() -> None:

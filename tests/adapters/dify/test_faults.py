@@ -8,8 +8,8 @@ from datetime import datetime
 
 import pytest
 
-from bot.adapters.dify.client import OFF_LOOP_BYTES
 from bot.adapters.dify.credentials import Account
+from bot.adapters.dify.reading import OFF_LOOP_BYTES
 from bot.adapters.dify.transport import Request, Transport
 from bot.errors import (
     Ambiguous,
@@ -296,6 +296,6 @@ async def test_a_large_answer_is_understood_beside_the_event_loop(
         threads.append(threading.get_ident())
         return answer
 
-    await dify.target._understood(f"/apps/{dify.app_id}/workflows/draft", understand)
+    await dify.target.reading.understood(f"/apps/{dify.app_id}/workflows/draft", understand)
 
     assert (threads != [threading.get_ident()]) is beside

@@ -144,12 +144,12 @@ async def test_a_hanging_call_goes_on_when_it_is_released(
 ) -> None:
     dify.faults.add("publish", fault)
     call = asyncio.create_task(dify.target.publish(dify.app_id, name="", comment=""))
-    await asyncio.wait_for(dify.faults.hanging("publish"), 5)
+    await asyncio.wait_for(dify.faults.hanging("publish"), 20)
     assert len(dify.state.versions(dify.app_id)) == versions
 
     dify.faults.release()
 
-    await asyncio.wait_for(call, 5)
+    await asyncio.wait_for(call, 20)
     assert len(dify.state.versions(dify.app_id)) == 3
 
 

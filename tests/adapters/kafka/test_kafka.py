@@ -92,8 +92,9 @@ async def test_brokers_that_are_gone_are_said() -> None:
     )
     found = cluster.list_topics(timeout=10).brokers.values()
     gone = Broker(tuple(f"{one.host}:{one.port}" for one in found))
-    async with topic(gone, timeout_s=2) as sink:
+    async with topic(gone, timeout_s=20) as sink:
         await sink.send([an_announcement()])
+        sink._timeout = timedelta(seconds=2)
         del cluster
         with pytest.raises(UpstreamDown):
             await sink.send([an_announcement()])

@@ -96,7 +96,7 @@ async def test_alerts_are_counted_once_they_are_stored(meter: Meter) -> None:
         kept.append(delivery)
 
     received = meter.received(take_in)
-    delivery = Delivery("alertmanager", "keyturn", "g", "d", 0, (a_firing(), a_firing()))
+    delivery = Delivery("alertmanager", "keyturn", "g", "d", 0, (a_firing(), a_firing(where=None)))
     await received(delivery)
     full = True
     with pytest.raises(Unavailable):
@@ -104,3 +104,5 @@ async def test_alerts_are_counted_once_they_are_stored(meter: Meter) -> None:
 
     labels = {"source": "alertmanager", "status": "firing"}
     assert meter.registry.get_sample_value("keyturn_alerts_received_total", labels) == 2
+    of_nobody = {"source": "alertmanager"}
+    assert meter.registry.get_sample_value("keyturn_alerts_unknown_total", of_nobody) == 1

@@ -73,7 +73,7 @@ async def test_what_is_not_answered_in_time_is_missing_and_the_rest_is_there(
 ) -> None:
     fake.fault, fake.faulty = never, "latency"
 
-    measured = await look(looking(server, timedelta(seconds=2)))
+    measured = await look(looking(server, timedelta(seconds=5)))
 
     assert measured.missing == {
         HERE: "latency: Prometheus: no answer in time",

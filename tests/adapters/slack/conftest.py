@@ -41,6 +41,12 @@ class FakeInbox:
         self.gate = asyncio.Event()
         self.gate.set()
         self.waiting = asyncio.Event()
+        self._more = asyncio.Condition()
+
+    async def holds(self, number: int) -> None:
+        """Wait until so many rows are here."""
+        async with asyncio.timeout(10), self._more:
+            await self._more.wait_for(lambda: len(self.rows) >= number)
 
     async def put(self, item: NewInboxItem) -> bool:
         self.waiting.set()
@@ -49,6 +55,8 @@ class FakeInbox:
             raise self.fault
         new = item.digest not in self.rows
         self.rows.setdefault(item.digest, item)
+        async with self._more:
+            self._more.notify_all()
         return new
 
     @property

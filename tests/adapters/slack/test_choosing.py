@@ -110,7 +110,7 @@ async def test_where_slack_opens_no_dialog_the_words_are_asked_for(
 
     assert (await slack.driver.command(BOB, INCIDENTS, "/rollback", "")).ok
 
-    await slack.state.until(lambda _: len(inbox.rows) == 2)
+    await inbox.holds(2)
     first, second = inbox.rows.values()
     assert (second.kind, second.action, second.slack_id) == (first.kind, first.action, BOB)
     assert second.payload == {**first.payload, "text": "help"}
@@ -126,7 +126,7 @@ async def test_an_expired_trigger_is_answered_with_the_words_too(
 
     await slack.driver.send(signed)
 
-    await slack.state.until(lambda _: len(inbox.rows) == 2)
+    await inbox.holds(2)
     assert slack.state.views_of(BOB) == []
 
 

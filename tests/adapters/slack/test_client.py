@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientSession
-from aiohttp.test_utils import unused_port
 
 from bot.adapters.slack.client import SlackMessenger
 from bot.adapters.slack.languages import Languages
@@ -399,7 +398,7 @@ async def test_what_only_looks_like_slacks_address_is_not_called(
 async def test_slacks_own_address_is_called_by_the_way_that_all_calls_take(
     monkeypatch: pytest.MonkeyPatch, session: ClientSession
 ) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{unused_port()}")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     messenger = SlackMessenger(token="xoxb-1", base_url="https://slack.com/api/", session=session)
 
     with pytest.raises(UpstreamDown, match=r"the proxy 127\.0\.0\.1 cannot be reached"):

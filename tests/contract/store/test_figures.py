@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from store.records import AuditDraft, NewOutgoing, OutboxKind
 from store.session import SqlStore
 from tests.contract.store.raw import Hand
-from tests.contract.store.things import LEASE
+from tests.contract.store.things import LEASE, a_delivery
 
 MINUTE = timedelta(minutes=1)
 
@@ -51,7 +51,13 @@ async def test_a_queue_tells_how_much_waits_and_since_when(
 
     assert (inbox.queue, inbox.waiting, inbox.oldest) == ("inbox", 0, None)
     assert (people.queue, people.waiting, people.oldest) == ("people", 2, began)
-    assert [one.queue for one in others] == ["alertmanager", "anchors", "core"]
+    assert [one.queue for one in others] == [
+        "alertmanager",
+        "anchors",
+        "core",
+        "arrivals",
+        "set_aside",
+    ]
     assert {(one.waiting, one.oldest) for one in others} == {(0, None)}
 
 
@@ -63,7 +69,7 @@ async def test_what_waits_is_told_by_where_it_goes(timed_store: SqlStore, hand: 
             await tx.outbox.put(outgoing(kind.value, kind))
         hand.pass_by(MINUTE)
     async with timed_store.read() as tx:
-        _, *found = await tx.figures.backlogs()
+        _, *found, _, _ = await tx.figures.backlogs()
 
     def first(*kinds: OutboxKind) -> datetime:
         return began + min(list(OutboxKind).index(kind) for kind in kinds) * MINUTE
@@ -145,3 +151,22 @@ async def test_a_job_tells_when_it_was_finished_last(timed_store: SqlStore, hand
 
 def outgoing(name: str, kind: OutboxKind = OutboxKind.NOTICE) -> NewOutgoing:
     return NewOutgoing(kind, "C0", name, name, {})
+
+
+async def test_what_is_kept_and_not_filed_is_counted_by_its_ids(
+    timed_store: SqlStore, hand: Hand
+) -> None:
+    began = hand.at
+    await timed_store.keep([a_delivery(digest=f"d{n}") for n in range(3)])
+    hand.pass_by(MINUTE)
+    await timed_store.keep([a_delivery(digest="d3")])
+    async with timed_store.read() as tx:
+        *_, arrivals, aside = await tx.figures.backlogs()
+        first, *_ = (await tx.arrivals.waiting()).ids
+    assert (arrivals.queue, arrivals.waiting, arrivals.oldest) == ("arrivals", 4, began)
+    assert (aside.queue, aside.waiting, aside.oldest) == ("set_aside", 0, None)
+
+    async with timed_store.write() as tx:
+        await tx.arrivals.set_aside(first, "Unreadable")
+        *_, arrivals, aside = await tx.figures.backlogs()
+    assert (arrivals.waiting, aside.waiting, aside.oldest) == (3, 1, began)

@@ -184,7 +184,7 @@ async def test_going_down_takes_everything_away_and_up_brings_it_back(database_u
     left = await tables(database_url)
     await asyncio.to_thread(command.upgrade, config, "head")
 
-    assert left == ["alembic_version"]
+    assert set(left) - {"sqlite_sequence"} == {"alembic_version"}  # SQLite keeps that one
     opened = await open_store(database_url, moves=MOVES)
     try:
         await opened.check()

@@ -24,7 +24,14 @@ from tests.contract.store.things import (
 
 DAYS = timedelta(days=1)
 KEEPING = Keeping(inbox=2 * DAYS, outbox=3 * DAYS, alerts=4 * DAYS, drafts=5 * DAYS)
-NOTHING = {"drafts": 0, "inbox": 0, "outbox": 0, "webhooks": 0, "alerts": 0}
+NOTHING = {
+    "drafts": 0,
+    "inbox": 0,
+    "outbox": 0,
+    "webhooks": 0,
+    "webhooks_set_aside": 0,
+    "alerts": 0,
+}
 
 
 async def do_and_tell(store: SqlStore, number: int) -> None:
@@ -179,3 +186,19 @@ async def test_a_draft_that_a_rollback_keeps_stays_kept_when_the_clock_sees_it_a
 def test_what_is_done_with_is_kept_for_a_day_at_least(kind: str) -> None:
     with pytest.raises(ValueError, match="a day"):
         Keeping(**{kind: timedelta(hours=23)})
+
+
+async def test_a_webhook_that_could_not_be_filed_goes_with_those_that_were(
+    timed_store: SqlStore, hand: Hand
+) -> None:
+    store = timed_store
+    await store.keep([a_delivery()])
+    async with store.read() as tx:
+        (one,) = (await tx.arrivals.waiting()).ids
+    async with store.write() as tx:
+        await tx.arrivals.set_aside(one, "Unreadable: it cannot be read")
+
+    hand.passes(days=4)
+    assert await cleared(store) == {}
+    hand.passes(seconds=1)
+    assert await cleared(store) == {"webhooks_set_aside": 1}

@@ -15,6 +15,7 @@ from bot.ports.store import Store
 from bot.services.complete import LEASE, Complete
 from store.records import Delivery, Truncated
 from store.session import SqlStore
+from tests.arriving import delivered
 from tests.builders import PROD, a_firing
 from tests.contract.store.raw import Hand
 from tests.contract.store.things import a_delivery
@@ -57,7 +58,7 @@ async def known(store: Store) -> list[str]:
 async def test_a_group_that_came_cut_short_is_completed_once(
     timed_store: SqlStore, alerting: Alerting
 ) -> None:
-    await timed_store.take_all([CUT])
+    await delivered(timed_store, CUT)
     worker = a_worker(timed_store, alerting)
 
     assert await worker.step()
@@ -71,7 +72,7 @@ async def test_a_group_that_came_cut_short_is_completed_once(
 async def test_a_group_that_came_whole_is_not_asked_about(
     timed_store: SqlStore, alerting: Alerting
 ) -> None:
-    await timed_store.take_all([a_delivery()])
+    await delivered(timed_store, a_delivery())
 
     assert not await a_worker(timed_store, alerting).step()
     assert alerting.asked == []
@@ -83,7 +84,7 @@ async def test_a_group_that_came_whole_is_not_asked_about(
 async def test_an_alertmanager_that_does_not_answer_is_asked_again_later_each_time(
     timed_store: SqlStore, hand: Hand, alerting: Alerting, fault: Exception
 ) -> None:
-    await timed_store.take_all([CUT])
+    await delivered(timed_store, CUT)
     alerting.faults = [fault, fault]
     worker = a_worker(timed_store, alerting)
 
@@ -100,12 +101,12 @@ async def test_an_alertmanager_that_does_not_answer_is_asked_again_later_each_ti
 async def test_a_storm_of_cut_groups_does_not_ask_a_lost_alertmanager_more(
     timed_store: SqlStore, alerting: Alerting
 ) -> None:
-    await timed_store.take_all([CUT])
+    await delivered(timed_store, CUT)
     alerting.faults = [UpstreamDown("Alertmanager", "no answer")]
     worker = a_worker(timed_store, alerting)
     await worker.step()
 
-    await timed_store.take_all([replace(CUT, digest=f"again-{n}") for n in range(3)])
+    await delivered(timed_store, *(replace(CUT, digest=f"again-{n}") for n in range(3)))
 
     assert not await worker.step()
 
@@ -113,7 +114,7 @@ async def test_a_storm_of_cut_groups_does_not_ask_a_lost_alertmanager_more(
 async def test_after_a_crash_another_worker_goes_on_once_the_time_is_over(
     timed_store: SqlStore, replica: SqlStore, hand: Hand, alerting: Alerting
 ) -> None:
-    await timed_store.take_all([CUT])
+    await delivered(timed_store, CUT)
     async with timed_store.write() as tx:
         assert await tx.truncated.claim(lease=LEASE) is not None  # and then it died
     other = a_worker(replica, alerting)
@@ -128,9 +129,9 @@ async def test_after_a_crash_another_worker_goes_on_once_the_time_is_over(
 async def test_what_comes_cut_short_while_it_is_fetched_is_fetched_again(
     timed_store: SqlStore, alerting: Alerting
 ) -> None:
-    await timed_store.take_all([CUT])
+    await delivered(timed_store, CUT)
     worker = a_worker(timed_store, alerting)
-    alerting.meanwhile = lambda: timed_store.take_all([replace(CUT, digest="newer")])
+    alerting.meanwhile = lambda: delivered(timed_store, replace(CUT, digest="newer"))
 
     assert await worker.step()
     alerting.meanwhile = None
@@ -144,7 +145,7 @@ async def test_without_an_alertmanager_it_is_said_once_and_waits_until_one_is_na
     timed_store: SqlStore, alerting: Alerting, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
-    await timed_store.take_all([CUT])
+    await delivered(timed_store, CUT)
     nobody = a_worker(timed_store)
 
     assert not await nobody.step()
@@ -159,7 +160,7 @@ async def test_a_group_whose_key_is_longer_than_an_index_takes_is_completed_too(
     timed_store: SqlStore, alerting: Alerting
 ) -> None:
     name = "".join(random.Random(7).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=20_000))
-    await timed_store.take_all([replace(CUT, group_key=name)])
+    await delivered(timed_store, replace(CUT, group_key=name))
     worker = a_worker(timed_store, alerting)
 
     assert await worker.step()
@@ -174,7 +175,7 @@ async def test_the_next_alertmanager_is_asked_where_one_does_not_answer(
 ) -> None:
     away = Alerting()
     away.faults = [UpstreamDown("Alertmanager", "gone")]
-    await timed_store.take_all([CUT])
+    await delivered(timed_store, CUT)
 
     assert await a_worker(timed_store, away, alerting).step()
 
@@ -185,6 +186,6 @@ async def test_the_next_alertmanager_is_asked_where_one_does_not_answer(
 async def test_what_a_sender_that_cannot_be_asked_cut_off_waits_for_nobody(
     timed_store: SqlStore, alerting: Alerting
 ) -> None:
-    await timed_store.take_all([replace(CUT, source="grafana", group_labels=None)])
+    await delivered(timed_store, replace(CUT, source="grafana", group_labels=None))
 
     assert not await a_worker(timed_store, alerting).step()

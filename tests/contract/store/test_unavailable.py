@@ -55,7 +55,7 @@ async def test_a_lock_that_is_given_back_in_time_is_waited_for(
         await asyncio.wait({waiting}, timeout=0.2)
         assert not waiting.done()
 
-    assert (await asyncio.wait_for(waiting, timeout=5)).id > 0
+    assert (await asyncio.wait_for(waiting, timeout=20)).id > 0
 
 
 async def test_a_connection_that_is_cut_inside_a_transaction_is_unavailable(

@@ -1,9 +1,14 @@
-"""Ten thousand alerts of many apps that begin, end and begin again; who says so keeps a journal."""
+"""Ten thousand alerts of many apps that begin, end and begin again; who says so keeps a journal.
+
+None ends before its beginning was heard of. Alertmanager (0.25) tells nobody of an alert that has
+ended before and begins and ends again between two flushes of its group: that these labels are
+resolved it has told already.
+"""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -59,6 +64,9 @@ class Alert:
         return said
 
 
+Heard = Callable[[Alert], bool]  # whether what an alert is now was acknowledged to Alertmanager
+
+
 @dataclass
 class Storm:
     """All alerts; they come in *waves*, until each has fired once at least."""
@@ -85,15 +93,25 @@ class Storm:
         """The alert of each of *apps* that fires first, and to the end."""
         return self._begin(alert for alert in self.alerts if alert.steady and alert.app in apps)
 
-    def wave(self, stored: Collection[str]) -> list[Json]:
-        """The next wave: new alerts, and of apps whose first is *stored* some end or begin again.
+    def wave(self, heard: Heard) -> list[Json]:
+        """The next wave: new alerts, and of apps whose first is *heard* of some end or begin again.
 
         Some are only told again, as Prometheus does all the time.
         """
         self._begun += 1
         left = max(self.waves - self._begun + 1, 1)
         new = [self._chunks.pop() for _ in range(-(-len(self._chunks) // left))]
-        return [*self._begin(a for chunk in new for a in chunk), *self._churn(stored)]
+        return [*self._begin(a for chunk in new for a in chunk), *self._churn(heard)]
+
+    def ends(self, heard: Heard) -> list[Json]:
+        """The end of one alert, that fires and is *heard* of, in each of a few cells."""
+        firing = [a for a in self.alerts if a.fires and not a.steady and heard(a)]
+        last = {alert.cell: alert for alert in firing}
+        told = []
+        for cell in self.dice.sample(sorted(last), min(CHURNED, len(last))):
+            self._turn(last[cell], heard)
+            told.append(last[cell].as_json())
+        return [one for one in told if "endsAt" in one]
 
     def _begin(self, alerts: Iterator[Alert]) -> list[Json]:
         told = []
@@ -102,8 +120,8 @@ class Storm:
             told.append(alert.as_json())
         return told
 
-    def _churn(self, stored: Collection[str]) -> list[Json]:
-        open_apps = {a.app for a in self.alerts if a.steady and a.instance in stored}
+    def _churn(self, heard: Heard) -> list[Json]:
+        open_apps = {a.app for a in self.alerts if a.steady and heard(a)}
         begun = {a.cell for a in self.alerts if a.starts_at and a.app in open_apps}
         cells = set(self.dice.sample(sorted(begun), min(CHURNED, len(begun))))
         told = []
@@ -111,13 +129,13 @@ class Storm:
             if alert.cell not in cells or alert.starts_at is None:
                 continue
             if not alert.steady and self.dice.random() < TURNED:
-                self._turn(alert)
+                self._turn(alert, heard)
             told.append(alert.as_json())
         return told
 
-    def _turn(self, alert: Alert) -> None:
+    def _turn(self, alert: Alert, heard: Heard) -> None:
         now = _now()
-        if alert.fires and alert.starts_at and alert.starts_at < now:
+        if alert.fires and heard(alert) and alert.starts_at and alert.starts_at < now:
             alert.ends_at = now
         elif alert.ends_at is not None and alert.ends_at < now:
             alert.starts_at, alert.ends_at = now, None

@@ -10,7 +10,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,10 +19,12 @@ from tempfile import TemporaryDirectory
 import aiohttp
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from bot.domain.approval import MOVES
 from store.address import translate_url
-from store.session import migrate
+from store.session import migrate, open_store
 from tests.acceptance.process import Served
 from tests.acceptance.world import LOOPBACK, a_world
+from tests.arriving import file_all
 from tests.plugins.databases import postgres
 from tests.proofs.running import Tally
 from tests.proofs.storm.seen import Stored
@@ -33,7 +35,7 @@ from tests.proofs.trouble import FailingDisk, FullDisk, Stopped, Trouble, a_smal
 SENDERS = 4
 ROUNDS, QUICK = 10, 1  # of each trouble
 WELL_S, ILL_S = (0.5, 2.0), (1.0, 5.0)
-RECOVERED_S = 10.0
+RECOVERED_S, BUSY_S = 10.0, 40.0  # the second where others use the machine
 READY_S = 180.0  # others use the machine
 LOOK_S = 0.05
 SMALL = {
@@ -53,6 +55,8 @@ class Faults:
     port: int
     dice: random.Random
     tally: Tally
+    recovered_s: float
+    at_least: int  # deliveries that are answered before a trouble ends
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def play(self, rounds: int) -> None:
@@ -72,20 +76,33 @@ class Faults:
     async def _round(self, name: str, trouble: Trouble) -> None:
         pids = [self.served.process.pid]
         refused = self._refused()
+        enough = self._answered() + self.at_least
         await trouble.begin(pids)
         await asyncio.sleep(self.dice.uniform(*ILL_S))
+        if not await self._until(lambda: self._answered() >= enough, READY_S):
+            self.tally.broken.append(f"{name}: next to nothing was answered")
         await trouble.end(pids)
         well_since = time.monotonic()
-        if not await self._ready(RECOVERED_S):
-            self.tally.broken.append(f"{name}: not ready after {RECOVERED_S:g} s without a restart")
+        if not await self._ready(self.recovered_s):
+            late = f"not ready after {self.recovered_s:g} s without a restart"
+            self.tally.broken.append(f"{name}: {late}")
             await self._ready(READY_S)
         took_s = time.monotonic() - well_since
-        most_s = next((s for s in (2, 5, RECOVERED_S) if took_s <= s), READY_S)
+        most_s = next((s for s in (2, 5, RECOVERED_S, self.recovered_s) if took_s <= s), READY_S)
         felt = "refused meanwhile" if self._refused() > refused else "nothing felt"
         self.tally.ends[f"{name}: ready within {most_s:g} s, {felt}"] += 1
 
+    def _answered(self) -> int:
+        return sum(one.answers.total() for one in self.senders)
+
     def _refused(self) -> int:
         return sum(one.answers["503"] for one in self.senders)
+
+    async def _until(self, enough: Callable[[], bool], within: float) -> bool:
+        give_up = time.monotonic() + within
+        while not (over := enough()) and time.monotonic() < give_up:  # noqa: ASYNC110  # untold
+            await asyncio.sleep(LOOK_S)
+        return over
 
     async def _ready(self, within: float) -> bool:
         give_up = time.monotonic() + within
@@ -96,14 +113,27 @@ class Faults:
         return False
 
 
-async def play(kind: str, *, rounds: int, seed: str, tally: Tally) -> None:
-    """Play on a database of this *kind* of its own, on a small disk where one can be had."""
+async def play(
+    kind: str,
+    *,
+    rounds: int,
+    seed: str,
+    tally: Tally,
+    recovered_s: float,
+    likely: float = 0.05,
+    at_least: int = 0,
+) -> None:
+    """Play on a database of this *kind* of its own, on a small disk where one can be had.
+
+    *likely* is the part of the writes that fail on a failing disk; a trouble lasts until
+    *at_least* deliveries were answered, and the service is ready *recovered_s* after it.
+    """
     dice = random.Random(seed)
     async with AsyncExitStack() as closing:
         folder = Path(closing.enter_context(TemporaryDirectory(prefix="keyturn-ill-")))
         disk = closing.enter_context(a_small_disk(folder / "disk", SMALL[kind]))
         url = await closing.enter_async_context(_database(kind, disk or folder))
-        troubles = _troubles(kind, url, disk, folder, dice)
+        troubles = _troubles(kind, url, disk, FailingDisk(folder, dice, likely))
         if disk is None:
             tally.ends["not tried: a full disk, which takes the right to mount one"] += 1
         if not troubles:
@@ -119,23 +149,26 @@ async def play(kind: str, *, rounds: int, seed: str, tally: Tally) -> None:
         session = await closing.enter_async_context(aiohttp.ClientSession())
         token = world.secrets["KEYTURN_WEBHOOK_TOKEN"]
         senders = [Sender(n, base, token, session, dice) for n in range(SENDERS)]
-        scene = Faults(served, senders, troubles, session, world.port, dice, tally)
+        scene = Faults(
+            *(served, senders, troubles, session, world.port, dice, tally),
+            recovered_s=recovered_s,
+            at_least=at_least,
+        )
         await scene.play(rounds)
         if served.process.returncode is not None:
             tally.broken.append("the service has ended")
         await served.kill()  # what it has not written by now it never will
+        await _file_the_rest(url)
         await _look(url, senders, tally)
 
 
-def _troubles(
-    kind: str, url: str, disk: Path | None, folder: Path, dice: random.Random
-) -> dict[str, Trouble]:
+def _troubles(kind: str, url: str, disk: Path | None, failing: FailingDisk) -> dict[str, Trouble]:
     server = Stopped.of(url) if kind == "postgres" else None
     found: dict[str, Trouble] = {}
     if server is not None:
         found["stopped at once"] = server
     elif FailingDisk.possible():
-        found["one write in twenty fails"] = FailingDisk(folder, dice)
+        found["a failing disk"] = failing
     if disk is not None:
         found["a full disk"] = FullDisk(disk, server)
     return found
@@ -156,6 +189,15 @@ async def _database(kind: str, folder: Path) -> AsyncIterator[str]:
         yield url
     finally:
         await asyncio.to_thread(server.__exit__, None, None, None)
+
+
+async def _file_the_rest(url: str) -> None:
+    """What the next one does that starts: only what was written down can come of it."""
+    store = await open_store(url, moves=MOVES)
+    try:
+        await file_all(store)
+    finally:
+        await store.close()
 
 
 async def _look(url: str, senders: Sequence[Sender], tally: Tally) -> None:

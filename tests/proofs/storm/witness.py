@@ -36,7 +36,7 @@ class Witness:
     port: int = 0
     url: str = ""
     acknowledged: dict[Known, str] = field(default_factory=dict)  # the last word on each alert
-    newest: dict[str, tuple[datetime, str]] = field(default_factory=dict)  # by instance
+    heard: dict[str, tuple[datetime, str]] = field(default_factory=dict)  # newest, by instance
     answers: Counter[str] = field(default_factory=Counter)
     just_acknowledged: asyncio.Event = field(default_factory=asyncio.Event)
     end_acknowledged: asyncio.Event = field(default_factory=asyncio.Event)  # never sent again
@@ -46,9 +46,12 @@ class Witness:
     _session: aiohttp.ClientSession | None = None
 
     def has_heard_of(self, alert: Alert) -> bool:
-        """Whether what *alert* is now was acknowledged; "resolved" is the greater word."""
+        """Whether what *alert* is now was acknowledged, and Alertmanager waited to hear so.
+
+        "resolved" is the greater word.
+        """
         said = RESOLVED if alert.ends_at else FIRING
-        return self.newest.get(alert.instance) == (alert.starts_at, said)
+        return self.heard.get(alert.instance) == (alert.starts_at, said)
 
     @property
     def wrong_answers(self) -> list[str]:
@@ -69,7 +72,7 @@ class Witness:
             self.just_acknowledged.set()
             if any(alert["status"] == RESOLVED for alert in told["alerts"]):
                 self.end_acknowledged.set()
-            self._note(told)
+            self._note(told, heard=request.transport is not None)
         return web.Response(status=status)
 
     async def _handed_on(self, request: web.Request, body: bytes) -> int | None:
@@ -91,13 +94,14 @@ class Witness:
             self.unanswered -= 1
         return None
 
-    def _note(self, told: dict[str, Any]) -> None:
+    def _note(self, told: dict[str, Any], *, heard: bool) -> None:
         for alert in told["alerts"]:
             name = known(alert)
             if self.acknowledged.get(name) != RESOLVED:
                 self.acknowledged[name] = alert["status"]
-            instance, word = alert["labels"]["instance"], (name[1], self.acknowledged[name])
-            self.newest[instance] = max(word, self.newest.get(instance, word))
+            if heard:  # else it is told again
+                instance, word = alert["labels"]["instance"], (name[1], self.acknowledged[name])
+                self.heard[instance] = max(word, self.heard.get(instance, word))
         content = sorted((*known(alert), alert["status"]) for alert in told["alerts"])
         senders = self._senders.setdefault(f"{told['groupKey']} {content}", set())
         self.twice += bool(senders - {told["externalURL"]})

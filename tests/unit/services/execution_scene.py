@@ -14,7 +14,7 @@ from bot.ports.evidence import LookBack
 from bot.ports.sealing import Sealing
 from bot.ports.store import Store
 from bot.services.execute import Execute
-from bot.services.opening import Rules
+from bot.services.opening.rules import Rules
 from bot.services.places import Places
 from bot.services.propose import Propose
 from bot.services.snapshot import Snapshot

@@ -38,6 +38,7 @@ from tests.unit.services.test_recover import time_of, took, watch
 
 LABELS = {"alertname": "WrongAnswers", "app": PROD.app, "env": PROD.env}
 BILLING = AppEnv("billing", "prod")
+KNOWN = frozenset({PROD, BILLING})
 ONE, OTHER = "http://am-1:9093", "http://am-2:9093"
 
 
@@ -50,7 +51,7 @@ class Alerting:
     there: dict[str, FakeAlertmanager] = field(
         default_factory=lambda: {ONE: FakeAlertmanager(), OTHER: FakeAlertmanager()}
     )
-    manner: Manner = field(default_factory=Manner)
+    manner: Manner = field(default_factory=lambda: Manner(KNOWN))
 
     def worker(self, owner: str = "t1") -> Tell:
         standings = Standings(

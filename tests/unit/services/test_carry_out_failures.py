@@ -440,7 +440,7 @@ async def test_a_candidate_without_nodes_is_not_published_however_it_was_approve
     async def no(*_: object) -> bool:
         return False
 
-    monkeypatch.setattr("bot.services.opening.Opening.empty", no)
+    monkeypatch.setattr("bot.services.opening.opening.Opening.empty", no)
     scene.publish(Document("workflow", {"graph": {"nodes": [], "edges": []}}), BAD)
     rollback = await scene.approved()
 

@@ -172,7 +172,7 @@ async def test_one_whose_target_hangs_does_not_hold_up_others(scene: ExecutionSc
     scene.target.before("live", hang)
     executor = scene.executor()
     hanging = asyncio.create_task(executor.step())
-    await asyncio.wait_for(entered.wait(), 5)
+    await asyncio.wait_for(entered.wait(), 20)
 
     assert await executor.step()
     assert not await executor.step(), "what is at hand is not asked for a second time"

@@ -55,7 +55,7 @@ async def behind_one(disk: Disk, store: Grouped, *names: str) -> list[asyncio.Ta
     """Hand over *names* while another delivery, "0", is being stored."""
     disk.gate.clear()
     first = asyncio.create_task(store(a_delivery("0")))
-    await disk.entered.wait()
+    await asyncio.wait_for(disk.entered.wait(), 20)
     others = [asyncio.create_task(store(a_delivery(name))) for name in names]
     await asyncio.sleep(0)
     return [first, *others]
@@ -198,7 +198,7 @@ async def test_what_is_cut_off_one_by_one_is_told_to_all_who_wait(disk: Disk) ->
 
 
 async def test_a_disk_that_hangs_is_a_refusal_for_those_behind_it_too(disk: Disk) -> None:
-    store = Grouped(disk, within_s=0.01)
+    store = Grouped(disk, within_s=0.3)
     tasks = await behind_one(disk, store, "a")
 
     answers = await asyncio.gather(*tasks, return_exceptions=True)

@@ -12,10 +12,10 @@ from bot.domain.verdict.incident import Heard
 from bot.domain.words import OutcomeCode
 from bot.ports.store import Store
 from bot.render import card
-from bot.services.intake import Intake
 from bot.services.looking.heard import heard
 from bot.services.take_in import TakeIn
 from store.records import AppEnv, Case, Delivery, Json, Rollback, State
+from tests.arriving import delivered
 from tests.builders import ALICE, NOON, PROD, a_firing
 from tests.cards import everything
 from tests.unit.services.execution_scene import APP, BAD, EDIT, GOOD, ExecutionScene
@@ -34,7 +34,7 @@ async def fire(scene: ExecutionScene, at: datetime, name: str = ERRORS) -> Case:
     """An alert fires *at* a time, and Keyturn looks at it."""
     firing = a_firing(starts_at=at, labels={"alertname": name}, fingerprint=f"{name}{at}")
     delivery = Delivery("alertmanager", "keyturn", "group", f"{name}{at}", 0, (firing,))
-    await Intake(scene.store, nudge=lambda: None)(delivery)
+    await delivered(scene.store, delivery)
     while await TakeIn(
         scene.store, scene.channels, meaning=lambda _: None, nudge=lambda: None
     ).step():

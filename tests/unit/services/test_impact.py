@@ -16,7 +16,8 @@ from bot.domain.words import NoteCode
 from bot.errors import UpstreamDown
 from bot.ports.people import Note
 from bot.ports.store import Store
-from bot.services.opening import Looked, Opening
+from bot.services.opening.ground import Looked
+from bot.services.opening.opening import Opening
 from store.document import Document
 from store.records import AppEnv, Rollback, State
 from tests.builders import ALICE, BOB, CAROL, CHANNEL, DAVE, PROD, REVIEWERS
@@ -151,7 +152,7 @@ async def test_a_look_that_takes_too_long_is_given_up(scene: ExecutionScene) -> 
     ground = await opening.ground(PROD)
     assert ground is not None
 
-    leg = await opening.leg(PROD, ground, await opening.numbered(PROD, 1))
+    leg = await opening.legs.between(PROD, ground, await opening.numbered(PROD, 1))
 
     found = impact_in(leg.impact)
     assert found is not None
@@ -165,7 +166,7 @@ async def test_what_was_measured_and_who_is_blamed_is_taken_over(scene: Executio
     assert ground is not None
     looked = Looked(suspect_id=ground.live.id, rate=12.5)
 
-    leg = await opening.leg(PROD, ground, await opening.numbered(PROD, 1), looked)
+    leg = await opening.legs.between(PROD, ground, await opening.numbered(PROD, 1), looked)
 
     found = impact_in(leg.impact)
     assert found is not None

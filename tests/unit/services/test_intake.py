@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -68,3 +69,16 @@ async def test_what_comes_after_a_quiet_second_is_told_at_once(
     await take(a_delivery("b"))
 
     assert lines(caplog) == [(1, 2, ["a"]), (1, 2, ["b"])]
+
+
+async def test_a_line_tells_who_sent_and_how_many_alerts_mean_no_watched_app(
+    sqlite_store: Store, caplog: pytest.LogCaptureFixture, seconds: list[Callable[[], None]]
+) -> None:
+    caplog.set_level(logging.INFO)
+    unnamed = replace(a_delivery("a"), firings=(a_firing(), a_firing(where=None)))
+
+    await Intake(sqlite_store, nudge=lambda: None)(unnamed)
+
+    (line,) = [one for one in caplog.records if one.message == "deliveries stored"]
+    assert (line.of_no_watched_app, line.sources) == (1, ["alertmanager"])  # type: ignore[attr-defined]
+    seconds.pop()

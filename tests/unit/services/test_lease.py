@@ -17,7 +17,6 @@ from store.records import Rollback, Step, Unavailable
 from tests.unit.services.execution_scene import ExecutionScene
 
 SHORT = timedelta(milliseconds=150)
-RENEWABLE = timedelta(seconds=1)  # also where others use the machine: a third of it is enough
 LIMIT_S = 20.0
 
 
@@ -187,13 +186,29 @@ async def test_it_is_renewed_three_times_in_its_length(
     assert waits == [LEASE.total_seconds() / 3]
 
 
-async def test_a_long_write_goes_on_while_the_lease_is_renewed(scene: ExecutionScene) -> None:
+async def test_a_long_write_goes_on_while_the_lease_is_renewed(
+    scene: ExecutionScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rollback = await held(scene)
-    store = Renewals(scene.store)
+    asleep, awake = asyncio.Semaphore(0), asyncio.Semaphore(0)
 
-    async with a_lease(store, rollback, length=RENEWABLE) as lease, lease.for_one_call():
-        for _ in range(7):  # more than two lengths
-            await store.one()
+    async def wait(seconds: float) -> None:
+        asleep.release()
+        await awake.acquire()
+
+    monkeypatch.setattr("bot.services.lease.asyncio.sleep", wait)
+    async with (
+        asyncio.timeout(LIMIT_S),
+        a_lease(scene.store, rollback, length=LEASE) as lease,
+        lease.for_one_call(),
+    ):
+        assert lease._call is not None
+        await asleep.acquire()
+        for _ in range(7):
+            before = lease._call.when() or 0.0
+            awake.release()
+            await asleep.acquire()
+            assert (lease._call.when() or 0.0) > before
 
 
 async def test_a_timeout_of_the_calls_own_stays_what_it_is(scene: ExecutionScene) -> None:

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from bot import render
+from bot.domain.approval import MOVES
 from bot.domain.verdict.incident import Metric, Series
 from bot.domain.words import FindingCode
 from bot.errors import AnswerUnreadable, UpstreamDown, UpstreamRefused
 from bot.ports.evidence import Measured
 from bot.ports.people import Note
-from bot.ports.store import Store
 from bot.services.closing import close_if_over
-from bot.services.intake import Intake
 from bot.services.looking.ran import Ran
 from bot.services.looking.uses import Uses
 from bot.services.places import Places
 from bot.services.take_in import TakeIn
 from store.document import Document
 from store.records import AppEnv, Case, Delivery, Firing, Json, Rollback, State
+from store.session import open_store
+from tests.arriving import delivered
 from tests.builders import CHANNEL, NOON, PROD, a_firing
 from tests.fakes.target import FakeTarget
+from tests.proofs.trial import Clock
 from tests.unit.domain.verdict.stage import errors_jump, measured
 from tests.unit.services.execution_scene import APP, BAD, EDIT, GOOD, ExecutionScene
 from tests.unit.services.scene import ENTRY
@@ -54,13 +56,17 @@ class FakeLookBack:
 
 
 @pytest.fixture
-def scene(sqlite_store: Store) -> ExecutionScene:
-    return ExecutionScene.of(sqlite_store)
+async def scene(sqlite_url: str) -> AsyncIterator[ExecutionScene]:
+    """A minute after noon, when the alerts began: of what is long past nothing is measured."""
+    clock = Clock(NOON + timedelta(minutes=1))
+    store = await open_store(sqlite_url, moves=MOVES, clock=clock, durable=False)
+    yield ExecutionScene.of(store)
+    await store.close()
 
 
 async def fire(scene: ExecutionScene, *firings: Firing) -> None:
     delivery = Delivery("alertmanager", "keyturn", "group", "d", 0, firings or (a_firing_at(0),))
-    await Intake(scene.store, nudge=lambda: None)(delivery)
+    await delivered(scene.store, delivery)
     await TakeIn(scene.store, scene.channels, meaning=lambda _: None, nudge=lambda: None).step()
 
 

@@ -16,12 +16,12 @@ from bot.domain.verdict.decide import Verdict
 from bot.domain.verdict.feedback import Answer
 from bot.domain.words import OutcomeCode
 from bot.ports.store import Store
-from bot.services.intake import Intake
 from bot.services.looking.gather import Gather
 from bot.services.looking.looking_back import Again, LookingBack, Past
-from bot.services.opening import Ground
+from bot.services.opening.ground import Ground
 from bot.services.take_in import TakeIn
 from store.records import Delivery, FiringStatus, Rollback, State
+from tests.arriving import delivered
 from tests.builders import ALICE, NOON, PROD, a_firing
 from tests.forks.process import run
 from tests.unit.services.execution_scene import APP, BAD, EDIT, GOOD, ExecutionScene
@@ -39,9 +39,7 @@ def scene(sqlite_store: Store) -> ExecutionScene:
 async def fire(scene: ExecutionScene, name: str = "HighErrorRate", at: datetime = NOON) -> None:
     """An alert fires at noon, and Keyturn looks at it."""
     firing = a_firing(starts_at=at, labels={"alertname": name}, fingerprint=name)
-    await Intake(scene.store, nudge=lambda: None)(
-        Delivery("alertmanager", "keyturn", "group", name, 0, (firing,))
-    )
+    await delivered(scene.store, Delivery("alertmanager", "keyturn", "group", name, 0, (firing,)))
     await TakeIn(scene.store, scene.channels, meaning=lambda _: None, nudge=lambda: None).step()
     await scene.propose.step()
 

@@ -9,9 +9,9 @@ import pytest
 
 from bot.errors import CondemnedHere
 from bot.ports.store import Store
-from bot.services.intake import Intake
 from bot.services.take_in import TakeIn
 from store.records import Delivery, Rollback, State
+from tests.arriving import delivered
 from tests.builders import ALICE, BOB, PROD, a_firing
 from tests.unit.services.execution_scene import APP, BAD, GOOD, ExecutionScene
 from tests.unit.services.scene import POLICY, a_document
@@ -160,7 +160,7 @@ async def fires_now(scene: ExecutionScene) -> None:
     assert newest is not None
     firing = a_firing(starts_at=newest.published_at + timedelta(minutes=1), where=PROD)
     delivery = Delivery("alertmanager", "keyturn", "group", "now", 0, (firing,))
-    await Intake(scene.store, nudge=lambda: None)(delivery)
+    await delivered(scene.store, delivery)
     await TakeIn(scene.store, scene.channels, meaning=lambda _: None, nudge=lambda: None).step()
 
 

@@ -18,10 +18,10 @@ from bot.domain.windows import windows
 from bot.errors import Frozen, NotAllowed, SelfApproval, UpstreamDown
 from bot.ports.store import Store
 from bot.services.follow_up import FollowUp
-from bot.services.intake import Intake
 from bot.services.take_in import TakeIn
 from store.records import AppEnv, Delivery, FiringStatus, Rollback, State, Step
 from store.session import migrate, open_store
+from tests.arriving import delivered
 from tests.builders import ALICE, BOB, CAROL, DAVE, NOON, PROD, REVIEWERS, a_firing
 from tests.proofs.trial import Clock
 from tests.unit.services.execution_scene import APP, BAD, GOOD, Died, ExecutionScene, die
@@ -446,7 +446,7 @@ async def it_is_over(scene: ExecutionScene) -> None:
         fingerprint=f"{PROD}f1",
     )
     delivery = Delivery("alertmanager", "keyturn", "group", "over", 0, (over,))
-    await Intake(scene.store, nudge=lambda: None)(delivery)
+    await delivered(scene.store, delivery)
     await TakeIn(scene.store, scene.channels, meaning=lambda _: None, nudge=lambda: None).step()
     async with scene.store.write() as tx:
         case = await tx.cases.get((await case_of(scene)).id, lock=True)

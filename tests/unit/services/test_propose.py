@@ -28,7 +28,6 @@ from bot.errors import (
     UpstreamRefused,
 )
 from bot.ports.store import Store
-from bot.services.intake import Intake
 from bot.services.take_in import TakeIn
 from store.document import Document
 from store.records import (
@@ -42,6 +41,7 @@ from store.records import (
     State,
     Step,
 )
+from tests.arriving import delivered
 from tests.builders import ALICE, BOB, CAROL, CHANNEL, DAVE, NOON, PROD, REVIEWERS, a_firing
 from tests.unit.services.execution_scene import (
     APP,
@@ -71,7 +71,7 @@ async def fire(scene: ExecutionScene, where: AppEnv = PROD, fingerprint: str = "
     name = f"{where}{fingerprint}"
     firing = a_firing(starts_at=NOON, where=where, fingerprint=name)
     delivery = Delivery("alertmanager", "keyturn", "group", name, 0, (firing,))
-    await Intake(scene.store, nudge=lambda: None)(delivery)
+    await delivered(scene.store, delivery)
     await TakeIn(scene.store, scene.channels, meaning=lambda _: None, nudge=lambda: None).step()
     return await case_of(scene, where)
 
@@ -161,7 +161,7 @@ async def test_a_rollback_whose_card_cannot_be_queued_was_never_opened(
     def broken(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("bot.services.opening.snippet_row", broken)
+    monkeypatch.setattr("bot.services.opening.presenting.snippet_row", broken)
     await scene.propose.step()
 
     assert await opened(scene) is None
@@ -675,7 +675,7 @@ async def two_days_later(scene: ExecutionScene, *documents: Document) -> None:
 async def arrive(scene: ExecutionScene, firing: Firing) -> None:
     digest = f"{firing.fingerprint}{firing.starts_at}{firing.status}"
     delivery = Delivery("alertmanager", "keyturn", "group", digest, 0, (firing,))
-    await Intake(scene.store, nudge=lambda: None)(delivery)
+    await delivered(scene.store, delivery)
     worker = TakeIn(scene.store, scene.channels, meaning=lambda _: None, nudge=lambda: None)
     while await worker.step():
         pass

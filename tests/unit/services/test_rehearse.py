@@ -19,7 +19,7 @@ from bot.domain.windows import windows
 from bot.errors import UnknownVersion, UpstreamDown
 from bot.language import CHINESE
 from bot.ports.store import Store
-from bot.services.opening import Opening
+from bot.services.opening.opening import Opening
 from store.document import Document
 from store.records import PauseOrigin, State
 from tests.builders import ALICE, BOB, DAVE, PROD, REVIEWERS
@@ -127,7 +127,7 @@ async def test_a_look_that_takes_too_long_is_given_up(scene: ExecutionScene) -> 
         scene.store, scene._there, scene.rules, nonce=str, look_up=timedelta(milliseconds=5)
     )
 
-    (hitch,) = await opening.hitches(PROD, GOOD)
+    (hitch,) = await opening.legs.hitches(PROD, GOOD)
 
     assert (hitch.severity, hitch.why) == (Severity.UNKNOWN, "late")
 

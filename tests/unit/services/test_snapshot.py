@@ -313,22 +313,27 @@ async def test_an_app_that_cannot_be_read_does_not_hold_up_others_of_its_workspa
     with pytest.raises(type(error)):
         await scene.snapshot.sweep()
 
-    assert await scene.history(PROD) == []
-    assert numbers(await scene.history(BILLING)) == [1]
-    assert numbers(await scene.snapshot.sweep()) == [1]
+    read = [where for where in (PROD, BILLING) if await scene.history(where)]
+    assert len(read) == 1  # they are read together: either may have met the error
+    (found,) = await scene.snapshot.sweep()
+    assert {*read, found.where} == {PROD, BILLING}
 
 
 async def test_of_many_apps_a_few_are_read_at_once_and_found_in_their_order(
     scene: ExecutionScene,
 ) -> None:
     now = most = 0
+    as_many_as_may = asyncio.Event()
 
     async def reading() -> None:
         nonlocal now, most
         now += 1
         most = max(most, now)
-        for _ in range(20):
-            await asyncio.sleep(0)
+        if now == AT_ONCE:
+            for number in range(3 * AT_ONCE):  # whoever came as well would be here after these
+                await scene.history(AppEnv(f"many-{number}", "prod"))
+            as_many_as_may.set()
+        await as_many_as_may.wait()
         now -= 1
 
     for number in range(3 * AT_ONCE):
@@ -337,10 +342,11 @@ async def test_of_many_apps_a_few_are_read_at_once_and_found_in_their_order(
         scene.places[AppEnv(f"many-{number}", "prod")] = (scene.target, f"many-{number}")
         scene.target.before("history", reading)
 
-    found = await scene.snapshot.sweep()
+    async with asyncio.timeout(10):
+        found = await scene.snapshot.sweep()
 
     assert [version.where.app for version in found] == [f"many-{n}" for n in range(3 * AT_ONCE)]
-    assert 1 < most <= AT_ONCE
+    assert most == AT_ONCE
 
 
 async def test_a_lost_database_ends_the_look_at_all_apps_as_what_it_is(

@@ -8,10 +8,10 @@ import pytest
 
 from bot.domain import quorum
 from bot.ports.store import Store
-from bot.services.intake import Intake
 from bot.services.subside import Subside
 from bot.services.take_in import TakeIn
 from store.records import Delivery, Firing, FiringStatus, PauseOrigin, Rollback, State
+from tests.arriving import delivered
 from tests.builders import ALICE, PROD, a_firing
 from tests.unit.services.execution_scene import APP, BAD, GOOD, ExecutionScene
 from tests.unit.services.scene import ENTRY
@@ -35,7 +35,7 @@ def looking(
 async def hear(scene: ExecutionScene, *firings: Firing) -> None:
     digest = f"{firings[0].status}{len(firings)}{firings[0].starts_at}"
     delivery = Delivery("alertmanager", "keyturn", "group", digest, 0, firings)
-    await Intake(scene.store, nudge=lambda: None)(delivery)
+    await delivered(scene.store, delivery)
     while await TakeIn(
         scene.store, scene.channels, meaning=lambda _: None, nudge=lambda: None
     ).step():

@@ -14,6 +14,7 @@ from bot.ports.store import Store
 from bot.services.intake import Intake
 from bot.services.take_in import TakeIn
 from store.records import AppEnv, Case, Delivery, Firing, FiringStatus, StoreError, Unavailable
+from tests.arriving import file_all
 from tests.builders import CHANNEL, NOON, PROD, a_firing
 from tests.unit.services.scene import Scene, a_pending
 
@@ -29,6 +30,7 @@ def scene(sqlite_store: Store) -> Scene:
 async def arrive(scene: Scene, *firings: Firing, digest: str = "d1") -> None:
     intake = Intake(scene.store, nudge=lambda: scene.nudged.append(1))
     await intake(Delivery("alertmanager", "keyturn", "group", digest, 0, firings))
+    await file_all(scene.store)
 
 
 def a_worker(
@@ -61,12 +63,20 @@ def resolved(**changes: object) -> Firing:
     return a_firing(status=FiringStatus.RESOLVED, ends_at=NOON, **changes)
 
 
-async def test_a_delivery_is_stored_before_anybody_is_woken(scene: Scene) -> None:
-    await arrive(scene, a_firing())
+async def test_a_delivery_is_kept_before_anybody_is_woken(scene: Scene) -> None:
+    kept: list[int] = []
 
-    async with scene.store.read() as tx:
-        assert len(await tx.alerts.unassigned([PROD])) == 1
-    assert scene.nudged == [1]
+    async def look() -> None:
+        async with scene.store.read() as tx:
+            kept.extend((await tx.arrivals.waiting()).ids)
+
+    looks: list[asyncio.Task[None]] = []
+    intake = Intake(scene.store, nudge=lambda: looks.append(asyncio.create_task(look())))
+
+    await intake(Delivery("alertmanager", "keyturn", "group", "d1", 0, (a_firing(),)))
+    await looks[0]
+
+    assert len(kept) == 1
 
 
 async def test_a_delivery_that_could_not_be_stored_wakes_nobody(
@@ -75,7 +85,7 @@ async def test_a_delivery_that_could_not_be_stored_wakes_nobody(
     async def lost(_: object) -> None:
         raise Unavailable("the disk is full")
 
-    monkeypatch.setattr(scene.store, "take_all", lost)
+    monkeypatch.setattr(scene.store, "keep", lost)
 
     with pytest.raises(Unavailable):
         await arrive(scene, a_firing())
@@ -96,6 +106,16 @@ async def test_all_alerts_of_an_app_are_one_case_that_is_due(scene: Scene) -> No
     (entry,) = await scene.entries("case.open")
     assert entry.user_id == "alertmanager"
     assert entry.what["fingerprints"] == sorted(["f0", a_firing().fingerprint])
+
+
+async def test_who_told_of_the_first_alert_opens_the_case(scene: Scene) -> None:
+    early = a_firing(source="pager", fingerprint="f0", starts_at=NOON - timedelta(hours=1))
+    await arrive(scene, a_firing(), early)
+
+    await take_in(scene)
+
+    (entry,) = await scene.entries("case.open")
+    assert entry.user_id == "pager"
 
 
 async def test_each_environment_has_a_case_in_its_own_channel(scene: Scene) -> None:
@@ -198,6 +218,33 @@ async def test_a_storm_of_unknown_alerts_is_looked_at_once(scene: Scene) -> None
 
     assert steps == 6  # whole pages; with the last part it knows that there is no more
     assert woken == []  # no work for those who open rollbacks or write to Slack
+
+
+async def test_between_pages_of_alerts_that_mean_nobody_the_door_has_most_of_the_time(
+    scene: Scene,
+) -> None:
+    seconds = iter(range(1000))
+    rests: list[float] = []
+
+    async def rest(for_s: float) -> None:
+        rests.append(for_s)
+
+    unknown = [a_firing(where=None, fingerprint=f"{n:04x}", labels={}) for n in range(500)]
+    await arrive(scene, *unknown)
+    worker = TakeIn(
+        scene.store,
+        CHANNELS,
+        meaning=lambda _: None,
+        nudge=lambda: None,
+        monotonic=lambda: next(seconds) / 100,
+        rest=rest,
+    )
+
+    while await worker.step():
+        pass
+
+    assert len(rests) == 2  # after whole pages; nobody waits after the last
+    assert all(0.05 < one <= 0.5 for one in rests)
 
 
 async def test_whoever_goes_on_with_a_case_is_woken_when_its_alerts_are_in_it(scene: Scene) -> None:

@@ -214,7 +214,7 @@ async def test_one_of_an_older_release_that_would_write_a_mask_is_not_begun(
     masked, plain = an_agent("Kindly.", key=PLACEHOLDER), an_agent("Wrongly.", key="plain")
     await saved(scene, *((plain, masked) if of_live else (masked, plain)))
     with monkeypatch.context() as older:
-        older.setattr("bot.services.opening.masked", lambda *_: ())
+        older.setattr("bot.services.opening.legs.masked", lambda *_: ())
         rollback = await scene.approved(draft=None)
 
     ended = await scene.run(rollback)

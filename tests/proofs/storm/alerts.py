@@ -16,7 +16,7 @@ from typing import Any
 ENV = "prod"
 NAMES = ("HighErrorRate", "SlowAnswers")
 A_CELL = 25  # alerts: one group of Alertmanager's, that comes at once
-CHURNED, TURNED = 3, 0.3  # cells a wave, and which part of their alerts
+CHURNED, TURNED = 5, 0.5  # cells a wave, and which part of their alerts
 Json = dict[str, Any]
 
 

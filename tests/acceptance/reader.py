@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import Browser, Page, Request, async_playwright, expect
+from playwright.async_api import Browser, Page, Request, ViewportSize, async_playwright, expect
 
 from bot.demo.stage import Stage
 from bot.demo.theatre import Theatre
@@ -23,7 +24,10 @@ QUIET = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 PATIENCE_MS = 90_000  # a story has several processes, and others use the machine
-PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 860}
+Scheme = Literal["dark", "light"]
+PHONE: ViewportSize = {"width": 390, "height": 844}
+DESK: ViewportSize = {"width": 1280, "height": 860}
+LOOKS: Sequence[tuple[ViewportSize, Scheme]] = ((PHONE, "dark"), (DESK, "light"))
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -35,7 +39,9 @@ class Reader:
     page: Page
     theatre: Theatre
     url: str
-    pictures: Path
+    size: ViewportSize
+    scheme: Scheme
+    folder: Path
     complaints: list[str] = field(default_factory=list)
     elsewhere: list[str] = field(default_factory=list)
 
@@ -71,7 +77,15 @@ class Reader:
         width = await self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert width <= 0, f"{name}: {width} pixels scroll sideways"
         assert await self.page.locator(".broken").count() == 0, name
-        await self.page.screenshot(path=self.pictures / f"{name}.png")
+        pictures = _pictures(self.folder, self.size, self.scheme)
+        await self.page.screenshot(path=pictures / f"{name}.png")
+
+    async def check_layout_on_both(self, name: str) -> None:
+        """As `check_layout`, dark on a phone and light at a desk, where it then stays."""
+        for self.size, self.scheme in LOOKS:
+            await self.page.set_viewport_size(self.size)
+            await self.page.emulate_media(color_scheme=self.scheme)
+            await self.check_layout(name)
 
 
 @asynccontextmanager
@@ -87,13 +101,13 @@ async def a_browser() -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def reading(
-    theatre: Theatre, browser: Browser, pictures: Path, *, size: dict[str, int], scheme: str
+    theatre: Theatre, browser: Browser, pictures: Path, *, size: ViewportSize, scheme: Scheme
 ) -> AsyncIterator[Reader]:
     """Open the page in a window of *size*; at the end the browser must have had no complaint."""
     served = await serve_page(theatre, pace_ms=0)
-    window = await browser.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
+    window = await browser.new_context(viewport=size, color_scheme=scheme)
     page = await window.new_page()
-    reader = Reader(page, theatre, served.url, _pictures(pictures, size, scheme))
+    reader = Reader(page, theatre, served.url, size, scheme, pictures)
     page.on("pageerror", lambda error: reader.complaints.append(str(error)))
     page.on(
         "console",
@@ -111,7 +125,7 @@ async def reading(
     assert reader.elsewhere == []
 
 
-def _pictures(folder: Path, size: dict[str, int], scheme: str) -> Path:
+def _pictures(folder: Path, size: ViewportSize, scheme: Scheme) -> Path:
     """Where pictures go: a folder of the test, or the one that KEYTURN_PICTURES names."""
     place = Path(os.environ.get("KEYTURN_PICTURES", folder)) / f"{size['width']}-{scheme}"
     place.mkdir(parents=True, exist_ok=True)

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, ViewportSize
 
 from bot.language import LANGUAGES
 from bot.samples.drawn import samples
 from tests.acceptance.commands import keyturn
-from tests.acceptance.reader import DESK, PHONE, a_browser
+from tests.acceptance.reader import DESK, PHONE, Scheme, a_browser
 
 # What overflows its own box or says nothing, by the id of its figure.
 _ILL = """() => [...document.querySelectorAll("figure")].filter(figure =>
@@ -43,9 +43,9 @@ async def preview(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
 async def test_everything_that_keyturn_says_fits_and_breaks_no_rule(
-    browser: Browser, preview: Path, tmp_path: Path, size: dict[str, int], scheme: str
+    browser: Browser, preview: Path, tmp_path: Path, size: ViewportSize, scheme: Scheme
 ) -> None:
-    window = await browser.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
+    window = await browser.new_context(viewport=size, color_scheme=scheme)
     page = await window.new_page()
     complaints: list[str] = []
     page.on("console", lambda said: complaints.append(said.text))

@@ -7,20 +7,23 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Route, expect
+import pytest_asyncio
+from playwright.async_api import Browser, Route, ViewportSize, expect
 
 from bot.demo.theatre import Theatre, open_theatre
 from bot.playground.slack.people import ALICE, BOB, CAROL, DAVE, INCIDENTS
-from tests.acceptance.reader import DESK, PHONE, a_browser, reading
+from tests.acceptance.reader import DESK, PHONE, Scheme, a_browser, reading
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")  # one browser for all
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
     async with a_browser() as running:
         yield running
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def theatre(request: pytest.FixtureRequest) -> AsyncIterator[Theatre]:
     """The demo; by Socket Mode for a test that says so."""
     async with open_theatre("bad-prompt", socket=getattr(request, "param", False)) as running:
@@ -29,7 +32,7 @@ async def theatre(request: pytest.FixtureRequest) -> AsyncIterator[Theatre]:
 
 @pytest.mark.parametrize(("size", "scheme"), [(PHONE, "dark"), (DESK, "light")])
 async def test_a_newcomer_breaks_the_bot_and_two_people_bring_it_back(
-    theatre: Theatre, browser: Browser, tmp_path: Path, size: dict[str, int], scheme: str
+    theatre: Theatre, browser: Browser, tmp_path: Path, size: ViewportSize, scheme: Scheme
 ) -> None:
     async with reading(theatre, browser, tmp_path, size=size, scheme=scheme) as reader:
         page = reader.page
@@ -142,7 +145,7 @@ async def test_words_that_are_typed_while_those_before_are_sent_stay(
 
 @pytest.mark.parametrize(("size", "scheme"), [(PHONE, "dark"), (DESK, "light")])
 async def test_a_drill_is_begun_by_a_word_and_says_at_its_end_how_it_went(
-    theatre: Theatre, browser: Browser, tmp_path: Path, size: dict[str, int], scheme: str
+    theatre: Theatre, browser: Browser, tmp_path: Path, size: ViewportSize, scheme: Scheme
 ) -> None:
     async with reading(theatre, browser, tmp_path, size=size, scheme=scheme) as reader:
         page = reader.page
@@ -209,7 +212,7 @@ async def test_what_the_commands_answer_fits_a_phone(
 
 @pytest.mark.parametrize(("size", "scheme"), [(PHONE, "dark"), (DESK, "light")])
 async def test_a_version_is_chosen_in_a_dialog(
-    theatre: Theatre, browser: Browser, tmp_path: Path, size: dict[str, int], scheme: str
+    theatre: Theatre, browser: Browser, tmp_path: Path, size: ViewportSize, scheme: Scheme
 ) -> None:
     async with reading(theatre, browser, tmp_path, size=size, scheme=scheme) as reader:
         page, dialog = reader.page, reader.page.locator("#modal")
@@ -266,7 +269,7 @@ async def test_a_version_is_chosen_by_keyboard_alone(
 
 @pytest.mark.parametrize(("size", "scheme"), [(PHONE, "light"), (DESK, "light")])
 async def test_app_home_shows_what_waits_and_lets_a_manager_pause_a_job(
-    theatre: Theatre, browser: Browser, tmp_path: Path, size: dict[str, int], scheme: str
+    theatre: Theatre, browser: Browser, tmp_path: Path, size: ViewportSize, scheme: Scheme
 ) -> None:
     async with reading(theatre, browser, tmp_path, size=size, scheme=scheme) as reader:
         page = reader.page
@@ -297,7 +300,7 @@ async def test_app_home_shows_what_waits_and_lets_a_manager_pause_a_job(
 
 @pytest.mark.parametrize(("size", "scheme"), [(PHONE, "dark"), (DESK, "light")])
 async def test_while_suggestions_are_paused_the_card_has_facts_and_a_choice(
-    theatre: Theatre, browser: Browser, tmp_path: Path, size: dict[str, int], scheme: str
+    theatre: Theatre, browser: Browser, tmp_path: Path, size: ViewportSize, scheme: Scheme
 ) -> None:
     async with reading(theatre, browser, tmp_path, size=size, scheme=scheme) as reader:
         page, dialog = reader.page, reader.page.locator("#modal")

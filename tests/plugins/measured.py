@@ -2,8 +2,10 @@
 
 The rooms that decide and remember are measured by their own unit and contract tests on SQLite.
 Examples that hypothesis draws must not be what covers a line; nor are races measured, nor what is
-played once for each call of an execution, whose lines others cover. Each worker leaves a FILE.*
-for `coverage combine`. What is imported is measured from the beginning, so this comes first.
+played once for each call of an execution, nor long plays whose lines others cover: Python takes
+more than twice as long where it is measured. Of a service's test with a table of cases the first
+one is. Each worker leaves a FILE.* for `coverage combine`. What is imported is measured from the
+beginning, so this comes first.
 """
 
 from __future__ import annotations
@@ -19,7 +21,11 @@ _FILE = os.environ.get("KEYTURN_COVERAGE", "")
 _BY = tuple(
     f"tests/{room}/" for room in ("unit/domain", "unit/services", "unit/store", "contract/store")
 )
-_NOT_BY = ("tests/contract/store/test_two_processes.py",)
+_FIRST_CASES_OF = "tests/unit/services/"
+_NOT_BY = (
+    "tests/contract/store/test_two_processes.py",
+    *(f"{_FIRST_CASES_OF}test_{play}" for play in ("carry_out", "settle", "storm", "take_over")),
+)
 _NOT_NAMED = ("postgres", "at_a_call", "any_call", "any_moment", "races")
 _measuring = (
     coverage.Coverage(_FILE, data_suffix=True, branch=True, source=ROOMS) if _FILE else None
@@ -59,4 +65,11 @@ def _counts(item: pytest.Item) -> bool:
         and not name.startswith(_NOT_BY)
         and not any(part in name for part in _NOT_NAMED)
         and item.get_closest_marker("hypothesis") is None
+        and (_is_first_case(item) or not name.startswith(_FIRST_CASES_OF))
     )
+
+
+def _is_first_case(item: pytest.Item) -> bool:
+    """Whether each of its parameters is the first of its table."""
+    cases = getattr(item, "callspec", None)
+    return cases is None or not any(cases.indices.values())

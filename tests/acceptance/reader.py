@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +27,6 @@ PATIENCE_MS = 90_000  # a story has several processes, and others use the machin
 Scheme = Literal["dark", "light"]
 PHONE: ViewportSize = {"width": 390, "height": 844}
 DESK: ViewportSize = {"width": 1280, "height": 860}
-LOOKS: Sequence[tuple[ViewportSize, Scheme]] = ((PHONE, "dark"), (DESK, "light"))
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -39,9 +38,7 @@ class Reader:
     page: Page
     theatre: Theatre
     url: str
-    size: ViewportSize
-    scheme: Scheme
-    folder: Path
+    pictures: Path
     complaints: list[str] = field(default_factory=list)
     elsewhere: list[str] = field(default_factory=list)
 
@@ -77,15 +74,7 @@ class Reader:
         width = await self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert width <= 0, f"{name}: {width} pixels scroll sideways"
         assert await self.page.locator(".broken").count() == 0, name
-        pictures = _pictures(self.folder, self.size, self.scheme)
-        await self.page.screenshot(path=pictures / f"{name}.png")
-
-    async def check_layout_on_both(self, name: str) -> None:
-        """As `check_layout`, dark on a phone and light at a desk, where it then stays."""
-        for self.size, self.scheme in LOOKS:
-            await self.page.set_viewport_size(self.size)
-            await self.page.emulate_media(color_scheme=self.scheme)
-            await self.check_layout(name)
+        await self.page.screenshot(path=self.pictures / f"{name}.png")
 
 
 @asynccontextmanager
@@ -107,7 +96,7 @@ async def reading(
     served = await serve_page(theatre, pace_ms=0)
     window = await browser.new_context(viewport=size, color_scheme=scheme)
     page = await window.new_page()
-    reader = Reader(page, theatre, served.url, size, scheme, pictures)
+    reader = Reader(page, theatre, served.url, _pictures(pictures, size, scheme))
     page.on("pageerror", lambda error: reader.complaints.append(str(error)))
     page.on(
         "console",

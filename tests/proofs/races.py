@@ -48,7 +48,7 @@ from tests.unit.services.scene import a_pending
 
 ROOT = Path(__file__).resolve().parents[2]
 FULL = 10_000  # rounds on each database
-QUICK = {2: 100, 3: 50}  # by how many processes race: a round costs with each
+QUICK = {2: 200, 3: 100}  # by how many processes race: a round costs with each
 FEWEST, MOST = 2, 100  # clicks of a round; as often between 2 and 14 as between 14 and 100
 CROWDED = 50  # each so-manieth round brings MOST clicks to every process
 BATCH = 25  # rounds
